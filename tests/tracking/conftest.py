@@ -1,0 +1,142 @@
+"""A small real project: git, DVC, three stages that use tracking, and a real MLflow store."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+STAGE = """\
+import json, os, signal, sys, time
+from pathlib import Path
+from thawline import stage
+from thawline.errors import UserError
+
+def main(params, run):
+    run.require()
+    p = getattr(params, {section!r})
+    Path("out/{name}").mkdir(parents=True, exist_ok=True)
+    Path("reports/{name}").mkdir(parents=True, exist_ok=True)
+    run.dataset("digits", "0" * 32, "scikit-learn", {{"images": 10}}, "training")
+    for epoch in range(3):
+        run.metrics({{"loss": 1 / (epoch + 1), "odd": float("inf")}}, step=epoch)
+    mode = Path("mode-{name}").read_text() if Path("mode-{name}").exists() else ""
+    if mode.startswith("refuse"):
+        raise UserError("params.yaml: {section}.x: 3 is not allowed")
+    if mode.startswith("crash"):
+        raise ValueError("something broke")
+    if mode.startswith("sleep"):
+        Path(os.environ["MARK"]).write_text(str(os.getpid()))
+        time.sleep(60)
+    Path("out/{name}/a b.txt").write_text(json.dumps(p.model_dump(), default=str))
+    Path("out/{name}/deep").mkdir(exist_ok=True)
+    Path("out/{name}/deep/c.txt").write_text("c")
+    Path("reports/{name}/metrics.json").write_text(json.dumps({{"fine_tune": {{"accuracy": 0.5}}}}))
+    Path("reports/{name}/report.md").write_text("# report")
+    run.artifact(Path("reports/{name}/report.md"), "made")
+
+if __name__ == "__main__":
+    stage.run({name!r}, main)
+"""
+DVC = """\
+stages:
+  ingest:
+    cmd: python -m small.ingest
+    params: [ingest]
+    outs: [out/ingest/]
+    metrics: [{reports/ingest/metrics.json: {cache: false}}]
+  fine_tune:
+    cmd: python -m small.fine_tune
+    deps: [out/ingest/]
+    params: [fine_tune]
+    outs: [out/fine_tune/]
+    metrics: [{reports/fine_tune/metrics.json: {cache: false}}]
+  evaluate:
+    cmd: python -m small.evaluate
+    deps: [out/fine_tune/]
+    params: [evaluate]
+    outs: [out/evaluate/, {reports/evaluate/report.md: {cache: false}}]
+    metrics: [{reports/evaluate/metrics.json: {cache: false}}]
+"""
+
+
+class Project:
+    """Runs commands in the small project, with a clean environment."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        dropped = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_ROOT", "THAWLINE_TRACKING")
+        self.env = {key: value for key, value in os.environ.items() if key not in dropped}
+        bin_folder = str(Path(sys.executable).parent)
+        self.env |= {
+            "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(REPOSITORY),
+            "MARK": str(folder / ".mark"),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+        }
+
+    def run(
+        self, *command: str, env: Mapping[str, str] | None = None, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.env | dict(env or {}), capture_output=True, text=True
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def python(self, code: str, **kwargs: object) -> subprocess.CompletedProcess[str]:
+        return self.run(sys.executable, "-c", code, **kwargs)  # type: ignore[arg-type]
+
+    def thawline_run(self, **kwargs: object) -> subprocess.CompletedProcess[str]:
+        code = "import sys; from thawline import pipeline; sys.exit(pipeline.run())"
+        return self.python(code, **kwargs)
+
+    def popen(self, *command: str, **env: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.env | env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def set(self, key: str, value: str) -> None:
+        path = self.folder / "params.yaml"
+        section, name = key.split(".")
+        lines, inside = [], False
+        for line in path.read_text().splitlines():
+            inside = line.startswith(f"{section}:") or (inside and line.startswith(" "))
+            lines.append(f"  {name}: {value}" if inside and line.startswith(f"  {name}:") else line)
+        path.write_text("\n".join(lines) + "\n")
+
+    @property
+    def uri(self) -> str:
+        return f"sqlite:///{self.folder / 'mlflow.db'}"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    folder = tmp_path / "a project's #1 é"
+    (folder / "small").mkdir(parents=True)
+    for name in ("ingest", "fine_tune", "evaluate"):
+        text = STAGE.format(name=name, section=name)
+        (folder / "small" / f"{name}.py").write_text(text)
+    (folder / "dvc.yaml").write_text(DVC)
+    (folder / "params.yaml").write_text((REPOSITORY / "params.yaml").read_text())
+    (folder / ".gitignore").write_text(".thawline\nmlflow.db\nmlartifacts\n__pycache__\n/mode-*\n")
+    made = Project(folder)
+    made.run("git", "init", "-q", "-b", "main")
+    made.run("git", "config", "user.name", "a")
+    made.run("git", "config", "user.email", "a@b")
+    made.run("dvc", "init", "-q")
+    made.run("dvc", "config", "core.analytics", "false")
+    made.run("dvc", "config", "core.check_update", "false")
+    made.run("git", "add", "-A")
+    made.run("git", "commit", "-qm", "start")
+    yield made

@@ -1,0 +1,185 @@
+"""`thawline run`: DVC's repro, recorded as one MLflow run with the fate of every stage."""
+
+import importlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from thawline import params, project
+from thawline.errors import UserError
+from thawline.relay import Relay, Watcher
+from thawline.sections import Params
+from thawline.tracking import address, closing, execution
+from thawline.tracking.hashes import Graph
+
+_GRACE_S = 2.0
+"""Between SIGTERM and SIGKILL, so that a cancelled run ends within five seconds."""
+_KILLED_RECORD_S = 1.5
+
+
+def run(targets: Sequence[str] = ()) -> int:
+    """Reproduce the pipeline, or the targets, and record it.
+
+    Returns:
+        0; 2 when a stage refused a user's mistake, 1 when it failed otherwise, whose message is
+        the last line; 130 after Ctrl-C, 143 after SIGTERM.
+
+    Raises:
+        UserError: params.yaml is wrong, or there is no dvc.yaml here.
+    """
+    checked = params.load()
+    if not Path("dvc.yaml").is_file():
+        raise UserError(
+            f"dvc.yaml: not found in {project.workspace()}; run this in the project's folder"
+        )
+    os.environ.pop(
+        "DVC_ROOT", None
+    )  # of another repository, if set: dvc would hand it on to the stages
+    start_ms, current = int(time.time() * 1000), execution.launch()
+    launched = Launch(current, targets)
+    code = launched.wait()
+    return _conclude(checked, current, start_ms, launched, code)
+
+
+class Launch:
+    """`dvc repro` in a process group of its own, its output passed on and watched."""
+
+    def __init__(self, current: execution.Execution, targets: Sequence[str]) -> None:
+        self.watcher = Watcher(on_first_stage=_load_tracking)
+        self.received: int | None = None
+        """Signal that ended it."""
+        self._relay = Relay(sys.stdout.isatty())
+        command = [sys.executable, "-m", "dvc", "repro", *targets]
+        self._process = subprocess.Popen(
+            command,
+            env=_environment(current),
+            stdin=subprocess.DEVNULL,
+            stdout=self._relay.child_stdout,
+            stderr=self._relay.child_stderr,
+            start_new_session=True,
+        )
+
+    def wait(self) -> int:
+        """Exit code of dvc, after everything it printed was passed on."""
+        signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = {number: signal.signal(number, self._stop) for number in signals}
+        try:
+            self._relay.pump(self._process, self.watcher.feed)
+            return self._process.wait()
+        finally:
+            self._kill(signal.SIGKILL)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _stop(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        if self.received is None:
+            self.received = signum
+            self._kill(signal.SIGTERM)
+            timer = threading.Timer(_GRACE_S, self._kill, [signal.SIGKILL])
+            timer.daemon = True
+            timer.start()
+
+    def _kill(self, signum: int) -> None:
+        """The whole group: dvc alone would leave its stage running."""
+        try:
+            os.killpg(self._process.pid, signum)
+        except ProcessLookupError:
+            pass
+
+
+def _environment(current: execution.Execution) -> dict[str, str]:
+    """DVC and its stages find the interpreter that runs this; lines arrive as they are written."""
+    kept = dict(os.environ)
+    path = kept.get("PATH", os.defpath)
+    return kept | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{path}",
+        execution.VARIABLE: current.id,
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _conclude(
+    checked: Params, current: execution.Execution, start_ms: int, launched: Launch, code: int
+) -> int:
+    state = execution.read(current.id)
+    assert state is not None
+    fates = _fates(state, launched.watcher.fates, code)
+    status, message, result = _outcome(state, launched.received, code)
+    nothing_done = not state["stages"] and set(fates.values()) <= {"skipped", closing.NOT_REACHED}
+    if nothing_done:
+        if code == 0:
+            print("nothing to do: every stage is up to date")
+        _finish(current)
+    elif address.enabled(checked.tracking.enabled) and (state["stages"] or code == 0):
+        event = closing.event(state, status, message, fates)
+        _record(
+            current, event, params.flatten(checked), start_ms, killed=launched.received is not None
+        )
+    if message:
+        print(message, file=sys.stderr, flush=True)
+    return result
+
+
+def _fates(state: execution.State, seen: Mapping[str, str], code: int) -> dict[str, str]:
+    """What DVC printed, corrected by what the stages themselves noted."""
+    fates = {}
+    for name in Graph(project.workspace()).stages:
+        fate = seen.get(name, closing.NOT_REACHED)
+        if fate == "running":
+            fate = "ran" if code == 0 else "failed"
+        fates[name] = fate if name not in state["stages"] else "ran"
+    return fates
+
+
+def _outcome(state: execution.State, received: int | None, code: int) -> tuple[str, str, int]:
+    """Status of the parent, last line, exit code."""
+    if received is not None:
+        return "KILLED", f"ended by {signal.Signals(received).name}", 128 + received
+    if code == 0:
+        return "FINISHED", "", 0
+    failed = [(n, e) for n, e in state["stages"].items() if e.get("status") in ("failed", "killed")]
+    if not failed:
+        return "FAILED", "", 1
+    name, entry = failed[-1]
+    message = f"{name}: {entry.get('message') or 'killed'}"
+    return "FAILED", message, 2 if entry.get("exit_code") == UserError.exit_code else 1
+
+
+def _record(
+    current: execution.Execution,
+    event: dict[str, Any],
+    flat: Mapping[str, Any],
+    start_ms: int,
+    killed: bool,
+) -> None:
+    """Close the parent; after a kill only as long as the time limit allows: the rest is reconciled."""
+
+    def close() -> None:
+        warning = importlib.import_module("thawline.tracking.parent").close(
+            current, event, flat, start_ms
+        )
+        if warning:
+            print(f"tracking: {warning}", file=sys.stderr, flush=True)
+
+    worker = threading.Thread(target=close, daemon=True)
+    worker.start()
+    worker.join(_KILLED_RECORD_S if killed else None)
+
+
+def _finish(current: execution.Execution) -> None:
+    with execution.changed(current) as state:
+        state["closed"] = True
+
+
+def _load_tracking() -> None:
+    """mlflow takes over a second to import: do it while the stages run."""
+    threading.Thread(
+        target=importlib.import_module, args=("thawline.tracking.parent",), daemon=True
+    ).start()

@@ -1,0 +1,188 @@
+"""What a stage sees of tracking. Imports nothing heavy: a process beside the stage talks to MLflow."""
+
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from thawline import project
+from thawline.params import flatten
+from thawline.sections import Params
+from thawline.tracking import address, execution
+from thawline.tracking.link import Link
+
+_END_TIMEOUT_S = 120.0
+_KILLED_TIMEOUT_S = 0.5
+
+
+class StageRun:
+    """The nested run of one stage. With tracking switched off every method does nothing.
+
+    Nothing is lost when the store goes away in the middle: the rest is kept under
+    `.thawline/spool/`, and `thawline log` sends it later.
+    """
+
+    def __init__(self, link: Link | None) -> None:
+        self._link = link
+        self._copies = 0
+
+    def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
+        """Log scalars; step is the epoch, from 0. Meant once per epoch, not once per batch."""
+        now = _now_ms()
+        entries = [[key, float(value), step or 0, now] for key, value in values.items()]
+        self._send("metrics", entries=entries)
+
+    def params(self, values: Mapping[str, object]) -> None:
+        """Log what was chosen at run time; a name that is logged twice keeps its first value."""
+        self._send("params", values=dict(values))
+
+    def tags(self, values: Mapping[str, str]) -> None:
+        self._send("tags", values=dict(values))
+
+    def artifact(self, path: Path, folder: str = "") -> None:
+        """Log a file, or a directory under its own name; copied now, so it may change afterwards."""
+        if self._link is None:
+            return
+        self._copies += 1
+        outbox = _outbox() / str(self._copies)
+        outbox.mkdir(parents=True)
+        if path.is_dir():
+            shutil.copytree(path, outbox / path.name)
+        else:
+            shutil.copy(path, outbox / path.name)
+        self._send("artifact", files=[[str(outbox / path.name), folder]])
+
+    def dataset(
+        self, name: str, digest: str, source: str, profile: Mapping[str, object], context: str
+    ) -> None:
+        """Log the data set as an input of this run and of its parent.
+
+        Args:
+            name: e.g. `digits`.
+            digest: a hash of the content, at most 36 characters.
+            source: where it came from, free of absolute paths.
+            profile: counts and sizes, JSON values.
+            context: what it served, e.g. `training`.
+        """
+        values = {"name": name, "digest": digest[:36], "source": source, "profile": dict(profile)}
+        self._send("dataset", context=context, **values)
+
+    def require(self) -> None:
+        """Wait until the tracking store has answered. Call it before the expensive work.
+
+        Raises:
+            UserError: it did not, within about ten seconds.
+        """
+        if self._link is not None:
+            self._link.require()
+
+    def _send(self, event: str, **values: Any) -> None:
+        if self._link is not None:
+            self._link.send({"event": event, "t": _now_ms(), **values})
+
+
+@contextmanager
+def open_stage_run(stage: str, params: Params, outs: Sequence[Path]) -> Iterator[StageRun]:
+    """Record the stage in MLflow while the block runs.
+
+    FINISHED at the block's end, FAILED on an exception, KILLED on Ctrl-C, SIGTERM and sudden death.
+
+    Args:
+        stage: its name in dvc.yaml.
+        params: the whole file; the stage's section is logged on its run, everything on the parent.
+        outs: outputs that are the same for the same inputs; their hashes are logged.
+
+    Raises:
+        UserError: the store cannot be used (from `require`, at the latest at the end of the block).
+    """
+    began, current = time.monotonic(), execution.identify()
+    execution.note(current, stage, status="running", pid=os.getpid())
+    link = None
+    if address.enabled(params.tracking.enabled):
+        link = Link(current, _start_event(stage, params, outs, current))
+    run = StageRun(link)
+    try:
+        with _terminate_as_exit():
+            yield run
+            run.require()
+    except BaseException as error:
+        _close(link, current, stage, began, *_outcome(error))
+        raise
+    _close(link, current, stage, began, "FINISHED", "", 0)
+
+
+def _start_event(
+    stage: str, params: Params, outs: Sequence[Path], current: execution.Execution
+) -> dict[str, Any]:
+    everything = flatten(params)
+    return {
+        "event": "start",
+        "t": _now_ms(),
+        "pid": os.getpid(),
+        "stage": stage,
+        "experiment": params.tracking.experiment,
+        "params": everything,
+        "outs": [path.as_posix() for path in outs],
+        "execution": vars(current),
+    }
+
+
+def _close(
+    link: Link | None,
+    current: execution.Execution,
+    stage: str,
+    began: float,
+    status: str,
+    message: str,
+    exit_code: int,
+) -> None:
+    execution.note(current, stage, status=status.lower(), message=message, exit_code=exit_code)
+    if link is not None:
+        event = {"event": "end", "t": _now_ms(), "status": status, "message": message}
+        event["duration_s"] = time.monotonic() - began
+        link.close(event, _KILLED_TIMEOUT_S if status == "KILLED" else _END_TIMEOUT_S)
+
+
+def _outcome(error: BaseException) -> tuple[str, str, int]:
+    """Status, message and exit code of a block that was left by an exception."""
+    if isinstance(error, KeyboardInterrupt):
+        return "KILLED", "interrupted", 128 + signal.SIGINT
+    if isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        if code == 0:
+            return "FINISHED", "", 0
+        if code > 128:
+            return "KILLED", signal.Signals(code - 128).name, code
+        return "FAILED", f"exit code {code}", code
+    return "FAILED", execution.message(error), execution.exit_code(error)
+
+
+@contextmanager
+def _terminate_as_exit() -> Iterator[None]:
+    """SIGTERM leaves the block by SystemExit(143), unless the caller has its own handler."""
+    mine = threading.current_thread() is threading.main_thread()
+    if not mine or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+
+    def leave(signum: int, _: object) -> None:
+        raise SystemExit(128 + signum)
+
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _outbox() -> Path:
+    return project.scratch() / "outbox" / str(os.getpid())
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,121 @@
+"""What a parent run says at its end: final metrics, report, and what became of each stage."""
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from thawline import project
+from thawline.tracking import execution
+from thawline.tracking.hashes import Graph
+
+LAST_STAGE = "evaluate"
+_FINAL_METRICS = ("metrics.json", "speed.json")
+_NOT_SHOWN = (".parquet", ".json")
+_RAN = {"finished": "ran", "failed": "failed", "killed": "killed", "running": "killed"}
+UNKNOWN = "skipped or restored"
+"""Under bare `dvc repro` nobody sees which of the two it was."""
+NOT_REACHED = "not reached"
+
+
+def event(
+    state: execution.State,
+    status: str,
+    message: str = "",
+    observed: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """The `close` event of an execution, read from the workspace (the current folder).
+
+    Args:
+        state: the execution's state; its stages are those whose own process said what it did.
+        status: FINISHED, FAILED or KILLED.
+        message: one line for a status other than FINISHED.
+        observed: stage -> skipped, restored, ran or not reached, as DVC printed it; without it a
+            stage that is not in the state counts as skipped or restored, up to the one that failed.
+    """
+    graph = Graph(project.workspace())
+    fates = _fates(graph, state, status, observed)
+    fresh = {name: entry["outs"] for name, entry in state["stages"].items() if entry.get("outs")}
+    outs = {n: fresh.get(n) or graph.recorded(n) for n, fate in fates.items() if _has_outs(fate)}
+    complete = status == "FINISHED" and fates.get(LAST_STAGE, NOT_REACHED) != NOT_REACHED
+    return {
+        "event": "close",
+        "t": int(time.time() * 1000),
+        "status": status,
+        "message": message,
+        "fates": fates,
+        "run_ids": {n: e["run_id"] for n, e in state["stages"].items() if e.get("run_id")},
+        "outs": outs,
+        "digest": graph.digest(fresh) if complete else None,
+        "metrics": final_metrics() if complete else {},
+        "files": _report_files() if complete else [],
+    }
+
+
+def final_metrics() -> dict[str, float]:
+    """Dotted names to numbers of the last stage, e.g. `fine_tune.accuracy`."""
+    found: dict[str, float] = {}
+    for name in _FINAL_METRICS:
+        path = _reports() / name
+        if path.is_file():
+            found.update(numbers(json.loads(path.read_text())))
+    return found
+
+
+def numbers(values: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+    """The finite and infinite numbers of nested mappings, under dotted names; lists are left out."""
+    flat: dict[str, float] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat.update(numbers(value, f"{prefix}{key}."))
+        elif isinstance(value, int | float) and not math.isnan(value):
+            flat[f"{prefix}{key}"] = float(value)
+    return flat
+
+
+def remember(digest: str | None) -> None:
+    """Note the outputs that a closed parent stands for, so that `thawline log` sees a restored run.
+
+    Only for the project itself: a temporary workspace is gone afterwards.
+    """
+    if digest and project.workspace().resolve() == project.root().resolve():
+        remembered_path().parent.mkdir(parents=True, exist_ok=True)
+        remembered_path().write_text(digest + "\n")
+
+
+def remembered_path() -> Path:
+    return project.scratch() / "recorded"
+
+
+def _fates(
+    graph: Graph, state: execution.State, status: str, observed: Mapping[str, str] | None
+) -> dict[str, str]:
+    fates: dict[str, str] = {}
+    passed = True
+    for name in graph.stages:
+        entry = state["stages"].get(name)
+        if entry:
+            fates[name] = _RAN[entry["status"]]
+            passed = passed and fates[name] == "ran"
+        elif observed is not None:
+            fates[name] = observed.get(name, NOT_REACHED)
+        else:
+            fates[name] = UNKNOWN if passed and graph.recorded(name) else NOT_REACHED
+    return fates
+
+
+def _has_outs(fate: str) -> bool:
+    return fate in ("ran", "skipped", "restored", UNKNOWN)
+
+
+def _reports() -> Path:
+    return project.workspace() / "reports" / LAST_STAGE
+
+
+def _report_files() -> list[list[str]]:
+    """[path, folder in the run's artifacts]: the report, its figures and tables."""
+    if not _reports().is_dir():
+        return []
+    return [[str(p), "report"] for p in sorted(_reports().iterdir()) if p.suffix not in _NOT_SHOWN]

@@ -1,0 +1,183 @@
+"""One execution of the pipeline: who started it, and what its stages did.
+
+The state lies in `.thawline/executions/<id>.json` of the project, shared by all stages of the
+execution, `thawline run` and `thawline log`.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from filelock import FileLock
+
+from thawline import project
+from thawline.errors import UserError
+
+VARIABLE = "THAWLINE_EXECUTION"
+State = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Key of an execution and the process that stands for it."""
+
+    id: str
+    pid: int
+    started: float
+    """Start of that process, seconds since the epoch: with the pid it is unique on a host."""
+    launched: bool = False
+    """Started by `thawline run`, which closes the parent run itself."""
+
+
+def identify() -> Execution:
+    """The execution the calling process belongs to.
+
+    Named by THAWLINE_EXECUTION, else the nearest `dvc` among the ancestors, else the process itself.
+    """
+    process = psutil.Process()
+    named = os.environ.get(VARIABLE)
+    if named and (state := read(named)):
+        return Execution(named, state["pid"], state["started"], launched=True)
+    ancestor = next((p for p in process.parents() if _is_dvc(p)), process)
+    started = ancestor.create_time()
+    # One dvc process may work through several experiments, each with a workspace of its own.
+    where = f"{started}/{os.environ.get('DVC_EXP_NAME', '')}/{project.workspace().resolve()}"
+    key = hashlib.md5(where.encode(errors="surrogateescape"), usedforsecurity=False).hexdigest()[:8]
+    return Execution(f"{ancestor.pid}-{key}", ancestor.pid, started)
+
+
+def launch() -> Execution:
+    """A new execution that the calling process stands for; hand `id` on in THAWLINE_EXECUTION."""
+    process = psutil.Process()
+    started = process.create_time()
+    execution = Execution(
+        f"run-{os.getpid()}-{time.time_ns():x}", os.getpid(), started, launched=True
+    )
+    with changed(execution):
+        pass
+    return execution
+
+
+class changed:
+    """`with changed(execution) as state:` the state under its lock, written back whole at the end."""
+
+    def __init__(self, execution: Execution) -> None:
+        self._execution = execution
+        self._path = _path(execution.id)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{self._path.parent}: cannot be written: {error.strerror}") from None
+        self._lock = FileLock(self._path.with_suffix(".lock"), timeout=30)
+
+    def __enter__(self) -> State:
+        self._lock.acquire()
+        self._state = read(self._execution.id) or _fresh(self._execution)
+        return self._state
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                _write(self._path, self._state)
+        finally:
+            self._lock.release()
+
+
+def note(execution: Execution, stage: str, **values: Any) -> None:
+    """Merge values (status, exit_code, message, run_id, ...) into the entry of one stage."""
+    with changed(execution) as state:
+        state["stages"].setdefault(stage, {}).update(values)
+
+
+def note_failure(stage: str, error: BaseException) -> None:
+    """For failures before a stage's tracking is open: `thawline run` repeats the message."""
+    note(identify(), stage, status="failed", exit_code=exit_code(error), message=message(error))
+
+
+def exit_code(error: BaseException) -> int:
+    return error.exit_code if isinstance(error, UserError) else 1
+
+
+def message(error: BaseException) -> str:
+    """One line."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}"
+
+
+def read(identifier: str) -> State | None:
+    """The state, or None where there is none that can be read."""
+    try:
+        state = json.loads(_path(identifier).read_text())
+    except (OSError, ValueError):
+        return None
+    return state if isinstance(state, dict) and "stages" in state else None
+
+
+def everything() -> Iterator[tuple[Execution, State]]:
+    """All recorded executions, oldest first."""
+    files = sorted(_folder().glob("*.json"), key=lambda p: p.stat().st_mtime)
+    for path in files:
+        if state := read(path.stem):
+            yield Execution(path.stem, state["pid"], state["started"], state["launched"]), state
+
+
+def alive(execution: Execution) -> bool:
+    """Whether the process that stands for the execution still lives."""
+    try:
+        process = psutil.Process(execution.pid)
+        same = abs(process.create_time() - execution.started) < 1.0
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def forget(keep: int, condition: Callable[[Execution, State], bool]) -> None:
+    """Remove the oldest state files for which the condition holds, all but `keep` files."""
+    known = list(everything())
+    for execution, state in known[: max(0, len(known) - keep)]:
+        if condition(execution, state):
+            _path(execution.id).unlink(missing_ok=True)
+            _path(execution.id).with_suffix(".lock").unlink(missing_ok=True)
+
+
+def _fresh(execution: Execution) -> State:
+    return {
+        "pid": execution.pid,
+        "started": execution.started,
+        "launched": execution.launched,
+        "workspace": str(project.workspace().resolve()),
+        "parent_run_id": None,
+        "closed": False,
+        "stages": {},
+    }
+
+
+def _is_dvc(process: psutil.Process) -> bool:
+    try:
+        command = process.cmdline()
+    except psutil.Error:
+        return False
+    names = [Path(word).name for word in command[:2]]
+    return "dvc" in names or command[1:3] == ["-m", "dvc"]
+
+
+def _folder() -> Path:
+    return project.scratch() / "executions"
+
+
+def _path(identifier: str) -> Path:
+    if not identifier or not identifier.replace("-", "").isalnum():
+        raise UserError(f"{VARIABLE}: {identifier!r} is not allowed; unset it")
+    return _folder() / f"{identifier}.json"
+
+
+def _write(path: Path, state: State) -> None:
+    part = path.with_suffix(f".{os.getpid()}.part")
+    part.write_text(json.dumps(state, indent=1))
+    part.replace(path)

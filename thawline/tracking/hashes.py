@@ -1,0 +1,115 @@
+"""Hashes of outputs as DVC computes them, and what dvc.yaml and dvc.lock say about them."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+_CHUNK = 1 << 20
+
+
+def md5(path: Path) -> str:
+    """DVC's hash of a file (md5) or of a directory (`<md5>.dir` over its sorted file list).
+
+    Source: dvc-data 3, `dvc_data.hashfile.tree.Tree.digest`.
+    """
+    if path.is_dir():
+        files = sorted(p for p in path.rglob("*") if p.is_file())
+        entries = [{"md5": _file(p), "relpath": p.relative_to(path).as_posix()} for p in files]
+        entries.sort(key=lambda entry: entry["relpath"])
+        listing = json.dumps(entries, sort_keys=True).encode()
+        return hashlib.md5(listing, usedforsecurity=False).hexdigest() + ".dir"
+    return _file(path)
+
+
+def present(paths: list[str] | tuple[str, ...]) -> dict[str, str]:
+    """path -> hash of those that exist, paths as they stand in dvc.yaml."""
+    return {path: md5(Path(path)) for path in paths if Path(path).exists()}
+
+
+def digest(outs: dict[str, str]) -> str:
+    """One hash over several outputs, 32 characters."""
+    text = json.dumps(sorted((path.rstrip("/"), value) for path, value in outs.items()))
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+class Graph:
+    """The stages of dvc.yaml with their cached outputs, and the hashes recorded in dvc.lock.
+
+    Args:
+        folder: the workspace; files that are missing or unreadable count as empty.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._stages = _stages(folder / "dvc.yaml")
+        self._lock = _stages(folder / "dvc.lock")
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Names as in dvc.yaml, each after those it depends on, as far as dvc.lock tells."""
+        done: list[str] = []
+        for name in self._stages:
+            self._visit(name, done, ())
+        return tuple(done)
+
+    def cached(self, stage: str) -> tuple[str, ...]:
+        """Outputs that DVC caches: not metrics, plots and `cache: false`, which may hold measurements."""
+        found = []
+        for out in self._stages.get(stage, {}).get("outs", []):
+            ((path, options),) = out.items() if isinstance(out, dict) else ((out, {}),)
+            if (options or {}).get("cache", True):
+                found.append(str(path))
+        return tuple(found)
+
+    def recorded(self, stage: str) -> dict[str, str]:
+        """path -> hash in dvc.lock of the cached outputs; empty where the stage never ran."""
+        wanted = {path.rstrip("/"): path for path in self.cached(stage)}
+        outs = self._lock.get(stage, {}).get("outs", [])
+        found = {wanted.get(str(out["path"]).rstrip("/")): out.get("md5") for out in outs}
+        return {path: value for path, value in found.items() if path and value}
+
+    def digest(self, fresh: Mapping[str, dict[str, str]] | None = None) -> str | None:
+        """One hash over the outputs of all stages; None where one of them never ran.
+
+        Args:
+            fresh: stage -> outputs that are newer than dvc.lock, which DVC writes after the stage.
+        """
+        found = [(fresh or {}).get(name) or self.recorded(name) for name in self._stages]
+        if not found or not all(found):
+            return None
+        return digest({path: value for outs in found for path, value in outs.items()})
+
+    def _visit(self, name: str, done: list[str], path: tuple[str, ...]) -> None:
+        if name in done or name in path:
+            return
+        needs = [str(dep["path"]).rstrip("/") for dep in self._lock.get(name, {}).get("deps", [])]
+        for other in self._stages:
+            made = [str(o["path"]).rstrip("/") for o in self._lock.get(other, {}).get("outs", [])]
+            if other != name and any(_inside(need, out) for need in needs for out in made):
+                self._visit(other, done, (*path, name))
+        done.append(name)
+
+
+def _inside(path: str, out: str) -> bool:
+    return path == out or path.startswith(out + "/")
+
+
+def _file(path: Path) -> str:
+    found = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(_CHUNK):
+            found.update(block)
+    return found.hexdigest()
+
+
+def _stages(path: Path) -> dict[str, Any]:
+    try:
+        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, YAMLError):
+        return {}
+    stages = content.get("stages") if isinstance(content, dict) else None
+    return stages if isinstance(stages, dict) else {}

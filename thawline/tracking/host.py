@@ -1,0 +1,70 @@
+"""`python -m thawline.tracking.host`: loads mlflow once for an execution, then forks for each stage.
+
+Importing mlflow takes two to three seconds of a core; with a process of its own for every stage,
+half of a small pipeline's time would be that. This one keeps no store open and starts no thread, so
+that a fork is safe, and ends when the process that stands for the execution does.
+"""
+
+import os
+import select
+import shutil
+import signal
+import socket
+import sys
+import traceback
+from pathlib import Path
+
+from thawline.tracking import address, execution, shipper
+
+_POLL_S = 0.5
+
+
+def main(identifier: str, pid: str, started: str, path: str, first_fd: str) -> int:
+    """Serve until the execution's process is gone.
+
+    Args:
+        identifier, pid, started: the execution.
+        path: where to listen, in a folder of ours that is removed at the end.
+        first_fd: an open socket to the stage that started this process.
+    """
+    executor = execution.Execution(identifier, int(pid), float(started))
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # finished children vanish by themselves
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        listener.bind(path)
+        listener.listen()
+        _preload()
+        _serve(socket.socket(fileno=int(first_fd)), listener)
+        while execution.alive(executor):
+            if select.select([listener], [], [], _POLL_S)[0]:
+                _serve(listener.accept()[0], listener)
+    finally:
+        shutil.rmtree(Path(path).parent, ignore_errors=True)
+    return 0
+
+
+def _serve(connection: socket.socket, listener: socket.socket) -> None:
+    """Let a child handle one stage."""
+    if os.fork():
+        connection.close()
+        return
+    code = 1
+    try:
+        listener.close()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        code = shipper.ship(connection)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)  # the folder of the socket is the parent's to remove
+
+
+def _preload() -> None:
+    """What a SQLite store would import at its first use."""
+    if address.is_sqlite(address.uri()):
+        import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

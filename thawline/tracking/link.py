@@ -1,0 +1,134 @@
+"""A stage's connection to the process that talks to MLflow. Imports nothing heavy."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from thawline import project
+from thawline.errors import UserError
+from thawline.tracking import address, execution
+
+_LOG_BYTES = 1_000_000
+
+
+class Link:
+    """Events go out, replies come in; `host` and `shipper` are the other end.
+
+    The first stage of an execution starts that process at once, so that mlflow loads while the
+    stage loads its own libraries; the others find it running.
+    """
+
+    def __init__(self, current: execution.Execution, start: Mapping[str, Any]) -> None:
+        self._socket = _join(current) or _start_host(current)
+        self._ready, self._ended = threading.Event(), threading.Event()
+        self._error: str | None = None
+        self._deaf = False
+        threading.Thread(target=self._listen, daemon=True).start()
+        self.send(start)
+
+    def send(self, event: Mapping[str, Any]) -> None:
+        """Hand an event over; never raises, since a result is worth more than its record."""
+        if self._deaf:
+            return
+        try:
+            self._socket.sendall(json.dumps(event, default=str).encode() + b"\n")
+        except OSError:
+            self._deaf = True
+
+    def require(self) -> None:
+        self._ready.wait()
+        if self._error is not None:
+            raise UserError(self._error)
+
+    def close(self, event: Mapping[str, Any], timeout_s: float) -> None:
+        """Send the last event and wait until everything is stored, but not for ever."""
+        self.send(event)
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+        self._ended.wait(timeout_s)
+
+    def _listen(self) -> None:
+        done = False
+        try:
+            for line in self._socket.makefile("rb"):
+                reply = json.loads(line)
+                self._error = reply.get("error", self._error)
+                done = done or "done" in reply
+                if "warning" in reply:
+                    _warn(reply["warning"])
+                if "ready" in reply:
+                    self._ready.set()
+        except (OSError, ValueError):
+            pass
+        self._lost(done)
+        self._ended.set()
+
+    def _lost(self, done: bool) -> None:
+        """The other end is closed: after its last word, or because it died."""
+        if not self._ready.is_set():
+            died = f"tracking did not start, see {_log_path()}; {address.HOW_TO_SWITCH_OFF}"
+            self._error = self._error or died
+            self._ready.set()
+        elif not done:
+            _warn(f"ended unexpectedly, see {_log_path()}; the stage goes on without it")
+
+
+def _join(current: execution.Execution) -> socket.socket | None:
+    """A connection to the execution's host, if one runs."""
+    path = (execution.read(current.id) or {}).get("host")
+    if not path:
+        return None
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.connect(path)
+    except OSError:
+        connection.close()
+        return None
+    return connection
+
+
+def _start_host(current: execution.Execution) -> socket.socket:
+    # Not in the project: the address of a socket has at most about a hundred characters.
+    path = str(Path(tempfile.mkdtemp(prefix="thawline-")) / "host")
+    with execution.changed(current) as state:
+        state["host"] = path
+    ours, theirs = socket.socketpair()
+    words = (current.id, current.pid, current.started, path, theirs.fileno())
+    with theirs, _log_file() as log:
+        subprocess.Popen(
+            [sys.executable, "-m", "thawline.tracking.host", *map(str, words)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=[theirs.fileno()],
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            start_new_session=True,  # Ctrl-C is for the stage; this one ends by itself
+        )
+    return ours
+
+
+def _log_path() -> Path:
+    return project.scratch() / "tracking.log"
+
+
+def _log_file() -> BinaryIO:
+    path = _log_path()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        large = path.exists() and path.stat().st_size > _LOG_BYTES
+        return path.open("wb" if large else "ab")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _warn(text: str) -> None:
+    print(f"tracking: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,94 @@
+"""`thawline log`: send what waits, close what was left open, record what DVC restored by itself."""
+
+import subprocess
+import sys
+import time
+
+from thawline import params, project
+from thawline.sections import Params
+from thawline.tracking import address, closing, execution, parent, spool
+from thawline.tracking.hashes import Graph
+from thawline.tracking.reconcile import reconcile
+from thawline.tracking.recorder import Recorder
+from thawline.tracking.store import DIGEST, ROLE, Store, connect, patient, reason
+
+
+def log_pending() -> int:
+    """Bring the store up to date; safe to repeat.
+
+    Returns:
+        0, or 1 when something still could not be sent.
+
+    Raises:
+        UserError: params.yaml is wrong, or the store cannot be used.
+    """
+    checked = params.load()
+    if not address.enabled(checked.tracking.enabled):
+        print("tracking is switched off")
+        return 0
+    store = connect(checked.tracking.experiment)
+    patient()
+    sent, problems = _send_spools(store)
+    closed = reconcile(store)
+    restored = _record_restored(store, checked)
+    for count, text in (
+        (sent, "pending record(s) sent"),
+        (closed, "interrupted run(s) closed"),
+        (restored, "restored run(s) recorded"),
+    ):
+        if count:
+            print(f"{count} {text}")
+    for problem in problems:
+        print(f"tracking: {problem}", file=sys.stderr)
+    if not (sent or closed or restored or problems):
+        print("nothing to log: everything is recorded")
+    return 1 if problems else 0
+
+
+def _send_spools(store: Store) -> tuple[int, list[str]]:
+    sent, problems = 0, []
+    for waiting in spool.pending():
+        header = waiting.header
+        try:
+            if not store.exists(header["run_id"] or header["parent_run_id"]):
+                place = address.shown(store.uri)
+                problems.append(
+                    f"{waiting.folder} belongs to a run that {place} does not have; kept"
+                )
+                continue
+            waiting.send(Recorder(store, header).apply)
+            sent += 1
+        except Exception as error:
+            problems.append(f"{waiting.folder}: {reason(error, store.uri)}; kept")
+    return sent, problems
+
+
+def _record_restored(store: Store, checked: Params) -> int:
+    """A parent for a workspace whose outputs all came from DVC's cache, so that no stage ran."""
+    digest = Graph(project.workspace()).digest()
+    path = closing.remembered_path()
+    known = path.read_text().strip() if path.exists() else None
+    if digest is None or digest == known or not _up_to_date():
+        return 0
+    if known is None:
+        # A fresh clone with pulled outputs: somebody else's run, or one from before this was noted.
+        closing.remember(digest if store.newest({ROLE: "pipeline", DIGEST: digest}) else None)
+        return 0
+    record_restored(checked, int(time.time() * 1000), None)
+    return 1
+
+
+def record_restored(checked: Params, start_ms: int, observed: dict[str, str] | None) -> str | None:
+    """Open and close a parent for which nothing ran; returns a warning or None."""
+    current = execution.launch()
+    state = execution.read(current.id)
+    assert state is not None
+    fates = observed or {n: "restored" for n in Graph(project.workspace()).stages}
+    event = closing.event(state, "FINISHED", observed=fates)
+    return parent.close(current, event, params.flatten(checked), start_ms)
+
+
+def _up_to_date() -> bool:
+    """Whether outputs, code and params are those of dvc.lock; otherwise they stand for no run."""
+    command = [sys.executable, "-m", "dvc", "status", "--quiet"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0

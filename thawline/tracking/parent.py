@@ -1,0 +1,127 @@
+"""The parent run: opened by the first stage that executes, closed once."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+from thawline import project
+from thawline.tracking import closing, execution
+from thawline.tracking.recorder import Recorder, log_params
+from thawline.tracking.spool import Spool
+from thawline.tracking.store import PARENT, ROLE, SOURCE_TYPE, STAGE, Store, connect, reason
+
+_GENERATED = (":!dvc.lock", ":!reports")
+
+
+def ensure(
+    store: Store, current: execution.Execution, params: Mapping[str, Any], start_ms: int
+) -> str:
+    """The id of the execution's parent run, made if this is the first to ask."""
+    with execution.changed(current) as state:
+        if not store.exists(state["parent_run_id"]):
+            state["parent_run_id"] = _create(store, current, params, start_ms)
+            state["experiment"] = params["tracking.experiment"]
+        return str(state["parent_run_id"])
+
+
+def begin_stage(store: Store, start: Mapping[str, Any]) -> Recorder:
+    """The nested run of a stage, with its section's params, under the execution's parent."""
+    current, stage = execution.Execution(**start["execution"]), start["stage"]
+    parent = ensure(store, current, start["params"], start["t"])
+    tags = {PARENT: parent, ROLE: "stage", STAGE: stage, SOURCE_TYPE: "LOCAL"}
+    run = store.client.create_run(store.experiment_id, start["t"], tags, run_name=stage)
+    execution.note(current, stage, run_id=run.info.run_id)
+    section = {k: v for k, v in start["params"].items() if k.startswith(f"{stage}.")}
+    log_params(store, run.info.run_id, section)
+    return Recorder(store, header(run.info.run_id, parent, current, start["experiment"], stage))
+
+
+def header(
+    run_id: str | None, parent: str, current: execution.Execution, experiment: str, stage: str = ""
+) -> dict[str, Any]:
+    return {
+        "run_id": run_id,
+        "parent_run_id": parent,
+        "stage": stage,
+        "experiment": experiment,
+        "execution": current.id,
+    }
+
+
+def close(
+    current: execution.Execution,
+    event: dict[str, Any],
+    params: Mapping[str, Any],
+    start_ms: int,
+) -> str | None:
+    """Close an execution from outside its stages; opens the parent first if no stage did.
+
+    Returns:
+        None, or one line to warn with: what could not be sent waits for `thawline log`.
+    """
+    experiment = params["tracking.experiment"]
+    try:
+        store = connect(experiment)
+        parent = ensure(store, current, params, start_ms)
+        Recorder(store, header(None, parent, current, experiment)).apply(event)
+        warning = None
+    except Exception as error:
+        warning = f"{reason(error)}; the rest of the record is kept: `thawline log` sends it later"
+        parent_id = (execution.read(current.id) or {}).get("parent_run_id")
+        if parent_id is None:
+            return f"{reason(error)}; `thawline log` records this execution later"
+        Spool.create(header(None, parent_id, current, experiment)).append(event)
+    settle(current, event)
+    return warning
+
+
+def settle(current: execution.Execution, event: Mapping[str, Any]) -> None:
+    """Note locally that the execution's parent is closed."""
+    with execution.changed(current) as state:
+        state["closed"] = True
+    closing.remember(event["digest"])
+
+
+def _create(
+    store: Store, current: execution.Execution, params: Mapping[str, Any], start_ms: int
+) -> str:
+    tags = _origin() | {ROLE: "pipeline", "thawline.execution": current.id}
+    tags["mlflow.source.name"] = "thawline run" if current.launched else "dvc"
+    run = store.client.create_run(store.experiment_id, start_ms, tags, run_name=_name(tags))
+    log_params(store, run.info.run_id, dict(params))
+    return str(run.info.run_id)
+
+
+def _origin() -> dict[str, str]:
+    """Tags that say which code this is: commit, branch, dirty flag, DVC's experiment and baseline."""
+    tags = {SOURCE_TYPE: "LOCAL"}
+    commit, branch = _git("rev-parse", "HEAD"), _git("branch", "--show-current")
+    if commit:
+        changes = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *_GENERATED)
+        tags |= {"git.commit": commit, "git.dirty": str(bool(changes)).lower()}
+        tags["mlflow.source.git.commit"] = commit
+    if branch:
+        tags["git.branch"] = branch
+    for variable, tag in (
+        ("DVC_EXP_NAME", "dvc.experiment"),
+        ("DVC_EXP_BASELINE_REV", "dvc.baseline"),
+    ):
+        if value := os.environ.get(variable):
+            tags[tag] = value
+    return tags
+
+
+def _name(tags: Mapping[str, str]) -> str:
+    commit = tags.get("git.commit", "no commit")[:9]
+    return tags.get("dvc.experiment") or f"{tags.get('git.branch', 'detached')}@{commit}"
+
+
+def _git(*words: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", *words], capture_output=True, text=True, timeout=20, cwd=project.workspace()
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

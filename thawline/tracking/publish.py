@@ -1,0 +1,208 @@
+"""`thawline publish`: the final model as a version in MLflow's registry, once per model."""
+
+import base64
+import importlib.metadata
+import io
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, Schema
+from mlflow.types.schema import AnyType
+from PIL import Image
+
+from thawline import data, params, project
+from thawline.errors import UserError
+from thawline.sections import Budget, Params
+from thawline.tracking import address, closing, hashes
+from thawline.tracking.store import DIGEST, ROLE, Store, connect, patient
+
+MODEL = Path("models/compress")
+CHALLENGER, CHAMPION = "challenger", "champion"
+HASH_TAG = "thawline.model_hash"
+_REQUIREMENTS = ("mlflow", "numpy", "pandas", "pillow", "onnxruntime")
+_INPUT = "image"
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the registry has after `publish`."""
+
+    name: str
+    version: str
+    new: bool
+    """False when this model was registered before."""
+    champion: bool
+    """Whether this version is the champion."""
+    shortfalls: tuple[str, ...]
+    """Where it misses params.budget."""
+
+
+def publish() -> Published | None:
+    """Register the model of models/compress, unless that very model is registered already.
+
+    The version gets the alias `challenger` after it was loaded from the store and has predicted
+    once. The first version that meets `params.budget` also becomes `champion`; later ones stay
+    challengers: replacing a champion needs a paired comparison, which this function does not make.
+
+    Returns:
+        None with tracking switched off.
+
+    Raises:
+        UserError: no model, a model that is not the one that was evaluated last, a store that
+            cannot be used, or a model that cannot be loaded or predicts nonsense.
+    """
+    checked = params.load()
+    if not address.enabled(checked.tracking.enabled):
+        return None
+    if not (MODEL / "model.onnx").is_file():
+        raise UserError(f"{MODEL}/model.onnx: not there; `thawline run` makes it")
+    store = connect(checked.tracking.experiment)
+    patient()
+    name, digest = checked.tracking.model_name, hashes.md5(MODEL)
+    known = _registered(store, name, digest)
+    version = known or _register(store, checked, digest)
+    if known is None:
+        _check(store, version)
+        store.client.set_registered_model_alias(name, CHALLENGER, version.version)
+    shortfalls = misses(checked.budget, closing.final_metrics())
+    champion = _appoint(store, name, str(version.version), shortfalls)
+    return Published(name, str(version.version), known is None, champion, tuple(shortfalls))
+
+
+def misses(budget: Budget, metrics: Mapping[str, float]) -> list[str]:
+    """Where the compressed model is outside the budget, one line each; a missing figure is a miss."""
+    limits = (
+        ("min_accuracy", "compress.accuracy", -1.0),
+        ("max_latency_ms", "compress.latency_ms", 1.0),
+        ("max_size_mb", "compress.size_mb", 1.0),
+    )
+    found = []
+    for key, metric, sign in limits:
+        limit, value = getattr(budget, key), metrics.get(metric)
+        if limit is not None and (value is None or sign * (value - limit) > 0):
+            shown = "not measured" if value is None else f"{value:g}"
+            found.append(f"budget.{key}: {limit:g}, {metric} is {shown}")
+    return found
+
+
+def _registered(store: Store, name: str, digest: str) -> ModelVersion | None:
+    """The version with this model that passed its check; a half-made one is not counted."""
+    found = store.client.search_model_versions(
+        f"name = '{name}' and tags.`{HASH_TAG}` = '{digest}'"
+    )
+    return next((v for v in found if v.tags.get("thawline.checked") == "true"), None)
+
+
+def _register(store: Store, checked: Params, digest: str) -> ModelVersion:
+    parent = _parent(store)
+    mlflow.set_tracking_uri(store.uri)  # log_model knows no client of its own
+    mlflow.set_registry_uri(store.uri)
+    with tempfile.TemporaryDirectory() as scratch:
+        example = pd.DataFrame({_INPUT: [_example()]})
+        with mlflow.start_run(run_id=parent) if parent else _no_run(store):
+            info = mlflow.pyfunc.log_model(
+                name="model",
+                python_model=str(Path(__file__).with_name("served_model.py")),
+                artifacts={"network": str(MODEL / "model.onnx"), "card": str(MODEL / "model.json")},
+                code_paths=[_decoder(Path(scratch))],
+                signature=_signature(),
+                input_example=example,
+                pip_requirements=_requirements(),
+            )
+    return _create_version(store, checked.tracking.model_name, info, digest, parent)
+
+
+def _create_version(
+    store: Store, name: str, info: Any, digest: str, parent: str | None
+) -> ModelVersion:
+    try:
+        store.client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    tags = {HASH_TAG: digest, "thawline.parent_run_id": parent or ""}
+    graph = hashes.Graph(project.workspace())
+    for stage in graph.stages:
+        tags |= {f"out.{path.rstrip('/')}": value for path, value in graph.recorded(stage).items()}
+    if parent and (commit := store.client.get_run(parent).data.tags.get("git.commit")):
+        tags["git.commit"] = commit
+    return store.client.create_model_version(
+        name, info.model_uri, parent, tags=tags, model_id=info.model_id
+    )
+
+
+def _check(store: Store, version: ModelVersion) -> None:
+    """Load the version from the store and predict: MLflow itself only warns when that fails."""
+    name, classes = f"models:/{version.name}/{version.version}", _card()["classes"]
+    try:
+        answer = mlflow.pyfunc.load_model(name).predict(pd.DataFrame({_INPUT: [_example()]}))
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{name}: cannot predict ({reason}); no alias was moved") from None
+    values = answer.to_numpy(dtype=float)
+    if list(answer.columns) != classes or values.shape != (1, len(classes)):
+        raise UserError(f"{name}: answered {list(answer.columns)}; expected {classes}")
+    if not (np.isfinite(values).all() and abs(values.sum() - 1) < 1e-3):
+        raise UserError(f"{name}: its probabilities sum to {values.sum():g}; no alias was moved")
+    store.client.set_model_version_tag(version.name, version.version, "thawline.checked", "true")
+
+
+def _appoint(store: Store, name: str, version: str, shortfalls: list[str]) -> bool:
+    """Make the version champion if there is none yet and it is within the budget."""
+    aliases = store.client.get_registered_model(name).aliases
+    if CHAMPION not in aliases and not shortfalls:
+        store.client.set_registered_model_alias(name, CHAMPION, version)
+        return True
+    return str(aliases.get(CHAMPION)) == version
+
+
+def _parent(store: Store) -> str | None:
+    """The run that stands for the outputs in this workspace."""
+    digest = hashes.Graph(project.workspace()).digest()
+    run = store.newest({ROLE: "pipeline", DIGEST: digest}) if digest else None
+    return run.info.run_id if run else None
+
+
+def _no_run(store: Store) -> Any:
+    """A run of its own for a model whose parent was never recorded."""
+    mlflow.set_experiment(experiment_id=store.experiment_id)
+    return mlflow.start_run(run_name="publish", tags={ROLE: "publish"})
+
+
+def _decoder(scratch: Path) -> str:
+    """decode.py alone: NumPy and Pillow, nothing of the project needs to be importable."""
+    copy = scratch / "decode.py"
+    copy.write_bytes((Path(data.__path__[0]) / "decode.py").read_bytes())
+    return str(copy)
+
+
+def _signature() -> ModelSignature:
+    """Any type, since text is base64 and bytes are taken as they are; the model checks it itself."""
+    outputs = Schema([ColSpec("double", name) for name in _card()["classes"]])
+    return ModelSignature(Schema([ColSpec(AnyType(), _INPUT)]), outputs)
+
+
+def _example() -> str:
+    """A grey PNG of the network's size as base64 text."""
+    size_px = _card()["image_size_px"]
+    buffer = io.BytesIO()
+    Image.new("RGB", (size_px, size_px), (127, 127, 127)).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def _requirements() -> list[str]:
+    return [f"{name}=={importlib.metadata.version(name)}" for name in _REQUIREMENTS]
+
+
+def _card() -> dict[str, Any]:
+    return dict(json.loads((MODEL / "model.json").read_text(encoding="utf-8")))

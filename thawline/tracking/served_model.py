@@ -1,0 +1,87 @@
+"""The model as MLflow serves it: encoded images in, class probabilities out.
+
+MLflow runs this file by itself (models from code), with `decode.py` beside it and nothing of the
+project importable.
+"""
+
+import base64
+import binascii
+import json
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import onnxruntime
+import pandas as pd
+from decode import decode, fit
+from mlflow.exceptions import MlflowException
+
+_MAX_IMAGES = 1000
+_BATCH = 64
+
+
+class ImageClassifier(mlflow.pyfunc.PythonModel):
+    """Input: one column `image` of image files, as bytes or base64 text. Output: a column per class."""
+
+    def load_context(self, context: Any) -> None:
+        card = json.loads(Path(context.artifacts["card"]).read_text(encoding="utf-8"))
+        self._classes: list[str] = card["classes"]
+        self._size_px: int = card["image_size_px"]
+        self._fit: str = card["fit"]
+        self._background = tuple(card["background"])
+        providers = ["CPUExecutionProvider"]
+        self._session = onnxruntime.InferenceSession(
+            context.artifacts["network"], providers=providers
+        )
+
+    def predict(self, context: Any, model_input: Any, params: Any = None) -> pd.DataFrame:  # noqa: ARG002
+        """Probabilities, float (N, K), columns named after the classes.
+
+        Raises:
+            MlflowException: INVALID_PARAMETER_VALUE, with the row and what is wrong with it.
+        """
+        images = _column(model_input)
+        if not 0 < len(images) <= _MAX_IMAGES:
+            raise _refusal(f"{len(images)} images; between 1 and {_MAX_IMAGES} are allowed")
+        rows = [self._predict(images[i : i + _BATCH], i) for i in range(0, len(images), _BATCH)]
+        return pd.DataFrame(np.concatenate(rows), columns=self._classes)
+
+    def _predict(self, images: list[Any], first: int) -> np.ndarray:
+        pixels = np.stack([self._pixels(image, first + i) for i, image in enumerate(images)])
+        name = self._session.get_inputs()[0].name
+        return np.asarray(self._session.run(None, {name: pixels})[0], dtype=np.float64)
+
+    def _pixels(self, image: Any, row: int) -> np.ndarray:
+        """uint8 (S, S, 3)."""
+        try:
+            upright = decode(_encoded(image), self._background)
+            return fit(upright, self._size_px, self._fit, self._background)
+        except ValueError as error:
+            raise _refusal(f"image {row}: {error}") from None
+
+
+def _column(model_input: Any) -> list[Any]:
+    if isinstance(model_input, pd.DataFrame):
+        return list(model_input["image" if "image" in model_input else model_input.columns[0]])
+    return list(np.atleast_1d(np.asarray(model_input, dtype=object)).ravel())
+
+
+def _encoded(image: Any) -> bytes:
+    """The file's bytes. Text is base64 and nothing else: an address is never fetched."""
+    if isinstance(image, bytes | bytearray | memoryview):
+        return bytes(image)
+    if not isinstance(image, str):
+        raise ValueError(f"{type(image).__name__} where base64 text of an image file is expected")
+    try:
+        return base64.b64decode("".join(image.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("not base64 text of an image file; addresses are not fetched") from None
+
+
+def _refusal(message: str) -> MlflowException:
+    """Answered as 400; any other exception would be a 500 with a stack trace."""
+    return MlflowException.invalid_parameter_value(message)
+
+
+mlflow.models.set_model(ImageClassifier())

@@ -1,0 +1,168 @@
+"""Opening the MLflow store: the only place that makes a client."""
+
+import json
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+# Read by mlflow at import and at each request. An unset time-out means two minutes and seven retries.
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "3")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+os.environ.pop("MLFLOW_RUN_ID", None)  # mlflow would take it for the parent's and write over it
+
+from filelock import FileLock  # noqa: E402
+from mlflow import MlflowClient  # noqa: E402
+from mlflow.entities import Experiment, Run  # noqa: E402
+from mlflow.exceptions import MlflowException  # noqa: E402
+
+from thawline import project  # noqa: E402
+from thawline.errors import UserError  # noqa: E402
+from thawline.tracking import address  # noqa: E402
+
+PARAM_LENGTH = 6000
+"""MLflow's limit for the value of a param, characters."""
+TAG_LENGTH = 5000
+"""Below MLflow's limit of 8000 for the value of a tag."""
+ROLE, STAGE, OUTS, DIGEST = "thawline.role", "thawline.stage", "thawline.outs", "thawline.digest"
+PARENT = "mlflow.parentRunId"
+SOURCE_TYPE = "mlflow.source.type"
+
+for name in ("mlflow", "alembic", "urllib3"):
+    logging.getLogger(name).setLevel(logging.ERROR)
+warnings.filterwarnings("ignore", module=r"mlflow\..*")
+
+
+@dataclass(frozen=True)
+class Store:
+    """A client that answered, and the experiment's id."""
+
+    client: MlflowClient
+    experiment_id: str
+    uri: str
+
+    def newest(self, tags: Mapping[str, str]) -> Run | None:
+        """The newest run of the experiment that carries the tags."""
+        terms = [f"tags.`{key}` = '{value}'" for key, value in tags.items()]
+        found = self.client.search_runs(
+            [self.experiment_id],
+            filter_string=" and ".join(terms),
+            order_by=["attributes.start_time DESC"],
+            max_results=1,
+        )
+        return found[0] if found else None
+
+    def children(self, run_id: str) -> list[Run]:
+        found = self.client.search_runs(
+            [self.experiment_id], filter_string=f"tags.`{PARENT}` = '{run_id}'", max_results=1000
+        )
+        return list(found)
+
+    def exists(self, run_id: str | None) -> bool:
+        """Whether the store answers and has the run, not deleted."""
+        if not run_id:
+            return False
+        try:
+            return bool(self.client.get_run(run_id).info.lifecycle_stage == "active")
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return False
+            raise
+
+
+def connect(experiment: str) -> Store:
+    """Open the store at `address.uri()` and find or make the experiment.
+
+    Raises:
+        UserError: no answer within a few seconds, a store of another schema, a read-only or broken
+            one, or a deleted experiment. The message holds no credentials.
+    """
+    uri = address.uri()
+    try:
+        with _first_use(uri):
+            client = MlflowClient(uri, registry_uri=uri)
+            found = client.get_experiment_by_name(experiment)
+            identifier = found.experiment_id if found else _create(client, uri, experiment)
+    except Exception as error:
+        raise UserError(unusable(uri, error)) from None
+    if found and found.lifecycle_stage == "deleted":
+        raise UserError(
+            f"tracking.experiment: {experiment!r} was deleted in MLflow; {_restore(found)}"
+        )
+    return Store(client, identifier, uri)
+
+
+def patient() -> None:
+    """Longer time-outs, once the store has answered: artifacts take their time."""
+    os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = "10"
+
+
+@contextmanager
+def _first_use(uri: str) -> Iterator[None]:
+    """Processes that open a fresh SQLite store at the same time break it: one after the other."""
+    if not address.is_sqlite(uri):
+        yield
+        return
+    project.scratch().mkdir(parents=True, exist_ok=True)
+    with FileLock(project.scratch() / "store.lock", timeout=60):
+        yield
+
+
+def _create(client: MlflowClient, uri: str, experiment: str) -> str:
+    place = None if address.is_server(uri) else address.artifacts().as_uri()
+    try:
+        return str(client.create_experiment(experiment, artifact_location=place))
+    except MlflowException:
+        found = client.get_experiment_by_name(experiment)  # made by somebody else meanwhile
+        if found is None:
+            raise
+        return str(found.experiment_id)
+
+
+def _restore(found: Experiment) -> str:
+    return f"`mlflow experiments restore -x {found.experiment_id}` brings it back, or choose another name"
+
+
+def unusable(uri: str, error: Exception) -> str:
+    """One line: which store, why, and what to do."""
+    place = address.shown(uri)
+    if "out-of-date database schema" in str(error):
+        return (
+            f"MLFLOW_TRACKING_URI: {place} was made by another version of MLflow; make a copy of it, "
+            f"then `mlflow db upgrade '{place}'`"
+        )
+    return (
+        f"MLFLOW_TRACKING_URI: {place} cannot be used ({reason(error, uri)}); "
+        f"start or repair it, or switch tracking off: {address.HOW_TO_SWITCH_OFF}"
+    )
+
+
+def reason(error: BaseException, uri: str = "") -> str:
+    """What went wrong in few words, without the credentials of the address."""
+    text = " ".join(str(error).split())
+    for phrase in ("Connection refused", "Name or service not known", "timed out", "readonly database",
+                   "disk is full", "database is locked", "unable to open database file"):  # fmt: skip
+        if phrase.lower() in text.lower():
+            return phrase.lower()
+    if uri:
+        text = text.replace(uri, address.shown(uri))
+    return text.split("[SQL:")[0].strip()[:200] or type(error).__name__
+
+
+def as_text(value: Any, limit: int = PARAM_LENGTH) -> str:
+    """A value as params.yaml would spell it, cut to the limit."""
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def chunks(values: Mapping[str, Any], size: int) -> Iterator[dict[str, Any]]:
+    """The mapping in pieces that fit one request."""
+    items = list(values.items())
+    for start in range(0, len(items), size):
+        yield dict(items[start : start + size])
