@@ -1,0 +1,1 @@
+"""From a trained network to the smaller, faster file that ships."""

@@ -1,0 +1,50 @@
+"""Run an exported network through ONNX Runtime; imports neither torch nor anything that needs it."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from thawline.errors import UserError
+
+INPUT, OUTPUT = "images", "probabilities"
+
+
+def session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    """Open an ONNX file on the CPU.
+
+    Idle threads sleep instead of spinning: spinning ones answer a little sooner but keep every core
+    busy between two calls, which spoils whatever else runs or is measured on the machine.
+
+    Raises:
+        UserError: the file is missing or no ONNX network.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(
+            path.read_bytes(), options, providers=["CPUExecutionProvider"]
+        )
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    except Exception as error:  # ONNX Runtime raises a different private class per kind of damage
+        raise UserError(f"{path}: not a network that ONNX Runtime {onnxruntime.__version__} runs: {error}") from error
+
+
+def predict(
+    network: onnxruntime.InferenceSession, images: NDArray[np.uint8], *, batch_size: int = 64
+) -> NDArray[np.float32]:
+    """Class probabilities of images, batch by batch.
+
+    Args:
+        images: uint8 (N, S, S, 3), RGB.
+
+    Returns:
+        float32 (N, K), rows summing to 1; (0, K) without images.
+    """
+    starts = range(0, max(len(images), 1), batch_size)
+    parts = [network.run([OUTPUT], {INPUT: images[i : i + batch_size]})[0] for i in starts]
+    return np.concatenate(parts)

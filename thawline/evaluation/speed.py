@@ -1,0 +1,229 @@
+"""How long an image takes, and how many a second go through, measured one at a time on this machine.
+
+What is timed is the whole way from pixels in memory, uint8 (B, S, S, 3), to probabilities in
+memory, the same for PyTorch and ONNX Runtime: normalisation, the copies to and from a GPU, softmax.
+Decoding and resizing of image files are not in it.
+"""
+
+import gc
+import hashlib
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import filelock
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from thawline.compress.session import predict, session
+from thawline.progress import log
+
+Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+WARM_UP = 10
+MIN_REPEATS = 50
+_BATCHES_S = 1.0
+_MIN_BATCHES = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speed:
+    """Times of one network on one device."""
+
+    latency_ms: float
+    """Median time of one image."""
+    latency_p95_ms: float
+    throughput_per_s: float
+    """Images a second in batches of `batch_size`, by the median batch."""
+    batch_size: int
+    repeats: int
+    """Timed calls behind the latency, after WARM_UP untimed ones."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """What speed depends on besides the network: numbers compare only where `fingerprint` is equal."""
+
+    name: str
+    instructions: str
+    threads: int
+    torch: str
+    onnxruntime: str
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hexadecimal digits."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+
+    def as_json(self) -> dict[str, str | int]:
+        return {**asdict(self), "fingerprint": self.fingerprint}
+
+
+def describe(device: str, threads: int) -> Device:
+    """Name the device that "cpu" or "cuda" stands for here; never the host."""
+    gpu = device.startswith("cuda")
+    return Device(
+        name=torch.cuda.get_device_name(device) if gpu else _cpu_name(),
+        instructions=_compute_capability(device) if gpu else torch.backends.cpu.get_cpu_capability(),
+        threads=threads,
+        torch=torch.__version__,
+        onnxruntime=onnxruntime.__version__,
+    )
+
+
+def measure_network(
+    network: nn.Module,
+    *,
+    to_input: Callable[[NDArray[np.uint8]], torch.Tensor],
+    image_size_px: int,
+    batch_size: int,
+    repeats: int,
+    threads: int,
+    device: str,
+    rng: np.random.Generator,
+) -> Speed:
+    """Time a PyTorch network in evaluation mode on `device`, to which it is moved.
+
+    Args:
+        network: takes what `to_input` gives and returns logits (B, K).
+        to_input: uint8 (B, S, S, 3) to a normalised float32 (B, 3, S, S) on the CPU.
+
+    Raises:
+        ValueError: fewer than MIN_REPEATS repeats.
+    """
+    network = network.eval().to(device)
+
+    def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        # The copy back to the CPU waits for the GPU, so the clock stops after the work is done.
+        return torch.softmax(network(to_input(images).to(device)), dim=1).cpu().numpy()
+
+    with exclusive(), _torch_threads(threads), torch.inference_mode():
+        if device.startswith("cuda"):
+            torch.cuda.synchronize(device)
+        return _measure(run, image_size_px, batch_size, repeats, rng)
+
+
+def measure_session(
+    path: Path,
+    *,
+    image_size_px: int,
+    batch_size: int,
+    repeats: int,
+    threads: int,
+    rng: np.random.Generator,
+) -> Speed:
+    """Time an ONNX file in ONNX Runtime on the CPU.
+
+    Raises:
+        ValueError: fewer than MIN_REPEATS repeats.
+    """
+    network = session(path, threads)
+    with exclusive():
+        return _measure(
+            lambda images: predict(network, images, batch_size=len(images)),
+            image_size_px, batch_size, repeats, rng,
+        )  # fmt: skip
+
+
+@contextmanager
+def exclusive() -> Iterator[None]:
+    """Hold the machine's only permission to measure; waits, and says so, while another holds it.
+
+    One lock per user and machine, in the system's temporary folder, so that parallel runs in
+    different folders take turns. The kernel frees it when its holder dies.
+    """
+    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+    lock = filelock.FileLock(Path(tempfile.gettempdir()) / f"thawline-measure-{user}.lock")
+    try:
+        lock.acquire(timeout=2)
+    except filelock.Timeout:
+        log("speed: waiting for another measurement on this machine")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _measure(
+    run: Predict, image_size_px: int, batch_size: int, repeats: int, rng: np.random.Generator
+) -> Speed:
+    if repeats < MIN_REPEATS:
+        raise ValueError(f"repeats must be at least {MIN_REPEATS}, not {repeats}")
+    shape = (image_size_px, image_size_px, 3)
+    one = rng.integers(0, 256, (1, *shape), dtype=np.uint8)
+    many = rng.integers(0, 256, (batch_size, *shape), dtype=np.uint8)
+    with _no_garbage_collection():
+        single = _times_s(run, one, warm_up=WARM_UP, repeats=repeats)
+        batches = _times_s(run, many, warm_up=2, repeats=_num_batches(run, many))
+    return Speed(
+        latency_ms=1e3 * float(np.median(single)),
+        latency_p95_ms=1e3 * float(np.quantile(single, 0.95)),
+        throughput_per_s=batch_size / float(np.median(batches)),
+        batch_size=batch_size,
+        repeats=repeats,
+    )
+
+
+def _num_batches(run: Predict, images: NDArray[np.uint8]) -> int:
+    """About a second of batches, at least five: a large network must not take minutes."""
+    (seconds,) = _times_s(run, images, warm_up=1, repeats=1)
+    return int(np.clip(_BATCHES_S / seconds, _MIN_BATCHES, MIN_REPEATS))
+
+
+def _times_s(
+    run: Predict, images: NDArray[np.uint8], *, warm_up: int, repeats: int
+) -> NDArray[np.float64]:
+    for _ in range(warm_up):
+        run(images)
+    times = np.empty(repeats)
+    for i in range(repeats):
+        started = time.perf_counter()
+        run(images)
+        times[i] = time.perf_counter() - started
+    return times
+
+
+@contextmanager
+def _torch_threads(threads: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    enabled = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _cpu_name() -> str:
+    """The model as the processor states it; platform.processor() is empty or "x86_64" on Linux."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+
+
+def _compute_capability(device: str) -> str:
+    major, minor = torch.cuda.get_device_capability(device)
+    return f"sm_{major}{minor}"
