@@ -1,0 +1,19 @@
+"""fine_tune: transferred checkpoint -> checkpoint with the last blocks trained too."""
+
+from thawline import stage
+from thawline.files import MODELS
+from thawline.sections import Params
+from thawline.tracking.client import StageRun
+
+
+def main(params: Params, run: StageRun) -> None:
+    from thawline import checkpoint
+    from thawline.training.stage import train_stage
+
+    run.require()
+    network, card = checkpoint.load(MODELS / "transfer_learn")
+    train_stage("fine_tune", network, card, params, params.fine_tune, run)
+
+
+if __name__ == "__main__":
+    stage.run("fine_tune", main)

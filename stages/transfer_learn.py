@@ -1,0 +1,42 @@
+"""transfer_learn: pretrained network with a frozen trunk -> checkpoint with a trained head."""
+
+from pathlib import Path
+
+from thawline import stage
+from thawline.files import INGEST
+from thawline.sections import Params
+from thawline.tracking.client import StageRun
+
+
+def main(params: Params, run: StageRun) -> None:
+    from thawline import network as networks
+    from thawline.checkpoint import ModelCard
+    from thawline.data.manifest import Manifest
+    from thawline.training.stage import train_stage
+
+    run.require()
+    manifest = Manifest.read(INGEST)
+    m = params.model
+    described = networks.describe(m.family, m.name)
+    common = {"num_classes": len(manifest.classes), "dropout": m.dropout, "seed": params.seed}
+    if m.weights == "none":
+        network = networks.build(m.family, m.name, **common)
+    else:
+        file = Path(m.weights_file) if m.weights == "file" else None
+        network = networks.build_pretrained(m.family, m.name, weights_file=file, **common)
+    card = ModelCard(
+        family=m.family,
+        name=m.name,
+        dropout=m.dropout,
+        classes=manifest.classes,
+        image_size_px=params.ingest.image_size_px,
+        fit=params.ingest.fit,
+        background=params.ingest.background,
+        mean=described.mean,
+        std=described.std,
+    )
+    train_stage("transfer_learn", network, card, params, params.transfer_learn, run)
+
+
+if __name__ == "__main__":
+    stage.run("transfer_learn", main)

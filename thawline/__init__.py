@@ -1,0 +1,1 @@
+"""Thawline: labelled images to the best convolutional classifier for a budget."""

@@ -1,0 +1,1 @@
+"""Networks: one module a family, with NAMES, `describe`, `build` and `imagenet_weights`."""

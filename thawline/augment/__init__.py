@@ -1,0 +1,1 @@
+"""How training images vary: one module a policy, `policy(image_size_px, *, options) -> Compose`."""

@@ -1,0 +1,7 @@
+"""No augmentation: every epoch sees the same pixels."""
+
+from typing import Any
+
+
+def policy(image_size_px: int) -> list[dict[str, Any]]:  # noqa: ARG001
+    return []

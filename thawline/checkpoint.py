@@ -1,0 +1,84 @@
+"""A trained network on disk: safetensors, and a JSON that rebuilds it. No pickle."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from thawline import plugins
+from thawline.data.items import shown
+from thawline.errors import UserError
+from thawline.network import Network, build
+
+WEIGHTS = "model.safetensors"
+CARD = "model.json"
+_Channel = tuple[float, float, float]
+
+
+class ModelCard(BaseModel):
+    """Everything but the weights that a network needs to predict from an image file."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=()
+    )
+
+    format: Annotated[int, Field(ge=1, le=1)] = 1
+    family: str
+    name: str
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=1_000_000)]
+    image_size_px: Annotated[int, Field(ge=1, le=4096)]
+    fit: str
+    background: tuple[int, int, int]
+    mean: _Channel
+    """Per channel, of values in [0, 1]."""
+    std: _Channel
+
+
+def save(directory: Path, network: Network, card: ModelCard) -> None:
+    """Write both files; equal networks give equal bytes."""
+    directory.mkdir(parents=True, exist_ok=True)
+    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    save_file(state, directory / WEIGHTS)
+    write_card(directory, card)
+
+
+def load(directory: Path) -> tuple[Network, ModelCard]:
+    """Rebuild the network in evaluation mode.
+
+    Raises:
+        UserError: a missing or damaged file, an unknown architecture, weights of another one.
+    """
+    card = read_card(directory)
+    network = build(card.family, card.name, num_classes=len(card.classes), dropout=card.dropout, seed=0)
+    path = directory / WEIGHTS
+    try:
+        network.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise UserError(f"{shown(str(path))}: not the weights of {card.name}: {reason}") from None
+    return network.eval(), card
+
+
+def write_card(directory: Path, card: ModelCard) -> None:
+    (directory / CARD).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def read_card(directory: Path) -> ModelCard:
+    path = directory / CARD
+    try:
+        card = ModelCard.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{shown(str(path))}: cannot be read: {error.strerror}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"])) or "the file"
+        raise UserError(f"{shown(str(path))}: {key}: {first['msg']}") from None
+    if card.family not in plugins.names(plugins.FAMILY):
+        raise UserError(f"{shown(str(path))}: family: {shown(card.family)!r} is unknown")
+    known = plugins.constant(plugins.FAMILY, card.family, "NAMES")
+    if known is not None and card.name not in known:
+        raise UserError(f"{shown(str(path))}: name: {shown(card.name)!r} is not one of {', '.join(known)}")
+    return card

@@ -1,0 +1,159 @@
+"""A stranger's bytes to upright 8-bit sRGB pixels; the only place that decodes foreign images.
+
+NumPy and Pillow only: the served model carries this file, so that training and serving see the
+same pixels. Pillow raises on damaged data where OpenCV returns grey halves and torchvision's
+decoder crashes; `load()` is needed, `verify()` passes truncated JPEGs.
+"""
+
+import io
+import struct
+import warnings
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "MPO")
+"""Pillow's other decoders stay out: some start programs (EPS) or are rarely exercised."""
+MAX_PIXELS = 178_956_970
+"""Pillow's own limit for a decompression bomb: about half a gigabyte of RGB."""
+
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+Background = tuple[int, int, int]
+
+
+class DecodeError(ValueError):
+    """The bytes are no image that can be used; the message says why, in a few words."""
+
+
+def decode(data: bytes, background: Background = (0, 0, 0)) -> Image.Image:
+    """First frame, EXIF orientation applied, colour profile converted, alpha composited.
+
+    Returns:
+        Pillow image of mode RGB.
+
+    Raises:
+        DecodeError: empty, damaged, truncated, too large or not an image of FORMATS.
+    """
+    if not data:
+        raise DecodeError("empty file")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a bomb is refused by size below, metadata may be odd
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+            _check_size(image)
+            image.load()
+            return to_rgb(ImageOps.exif_transpose(image), background)
+    except DecodeError:
+        raise
+    except Image.DecompressionBombError:
+        raise DecodeError(f"more than {MAX_PIXELS} pixels") from None
+    except Image.UnidentifiedImageError:
+        raise DecodeError("not an image of a known format") from None
+    # Pillow's decoders meet damaged headers with any of these.
+    except (OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, OverflowError) as error:
+        raise DecodeError(f"damaged: {_one_line(error)}") from None
+    except (EOFError, ZeroDivisionError, AttributeError, MemoryError, struct.error) as error:
+        raise DecodeError(f"damaged: {type(error).__name__}") from None
+
+
+def to_rgb(image: Image.Image, background: Background = (0, 0, 0)) -> Image.Image:
+    """Any Pillow mode to RGB: 16-bit and float are scaled, transparency lies over the background."""
+    if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
+        return _from_deep(image)
+    image = _from_profile(image)
+    if image.mode == "LAB":
+        return _from_lab(image)
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        return _over(image.convert("RGBA"), background)
+    return image.convert("RGB")
+
+
+def fit(image: Image.Image, size_px: int, mode: str, background: Background = (0, 0, 0)) -> np.ndarray:
+    """Make an image square.
+
+    Args:
+        image: Pillow image of mode RGB.
+        size_px: side of the result.
+        mode: letterbox (whole image, bars of the background), crop (centre), stretch.
+
+    Returns:
+        uint8 (size_px, size_px, 3).
+    """
+    width, height = image.size
+    if mode == "stretch":
+        return np.asarray(_resize(image, (size_px, size_px)))
+    chosen = max(width, height) if mode == "letterbox" else min(width, height)
+    scaled = [max(1, round(side * size_px / chosen)) for side in (width, height)]
+    if mode == "crop":
+        return np.asarray(_centre_crop(image, size_px))
+    canvas = Image.new("RGB", (size_px, size_px), background)
+    resized = _resize(image, (scaled[0], scaled[1]))
+    canvas.paste(resized, ((size_px - scaled[0]) // 2, (size_px - scaled[1]) // 2))
+    return np.asarray(canvas)
+
+
+def _centre_crop(image: Image.Image, size_px: int) -> Image.Image:
+    width, height = image.size
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    # Cropping while resizing never makes a 64 x 320,000 intermediate from a 1 x 5,000 strip.
+    return image.resize(
+        (size_px, size_px), Image.Resampling.BICUBIC, box=(left, top, left + side, top + side)
+    )
+
+
+def _resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    if image.size == size:
+        return image
+    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
+
+
+def _check_size(image: Image.Image) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise DecodeError(f"{width} x {height} px is more than {MAX_PIXELS} pixels")
+
+
+def _from_deep(image: Image.Image) -> Image.Image:
+    """More than 8 bits a channel. `convert("RGB")` would saturate at 255 instead of scaling."""
+    values = np.asarray(image).astype(np.float64)
+    if not np.isfinite(values).all():
+        raise DecodeError("values that are not finite")
+    if image.mode == "F":
+        scale = 255.0 if values.min() >= 0 and values.max() <= 1 else 1.0
+    else:
+        scale = 1 / 257 if image.mode.startswith("I;16") or values.max() > 255 else 1.0
+    grey = np.clip(np.rint(values * scale), 0, 255).astype(np.uint8)
+    return Image.fromarray(grey).convert("RGB")
+
+
+def _from_profile(image: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    if not profile or image.mode not in ("RGB", "RGBA", "CMYK", "L", "LAB"):
+        return image
+    mode = "RGBA" if image.mode == "RGBA" else "RGB"
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        target = ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, source, target, outputMode=mode)
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image  # a broken profile does not make the pixels unusable
+    return converted if converted is not None else image
+
+
+def _from_lab(image: Image.Image) -> Image.Image:
+    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
+    if converted is None:
+        raise DecodeError("Lab colours that cannot be converted")
+    return converted
+
+
+def _over(image: Image.Image, background: Background) -> Image.Image:
+    """Composite: a plain conversion would show whatever lies under alpha = 0."""
+    canvas = Image.new("RGBA", image.size, (*background, 255))
+    return Image.alpha_composite(canvas, image).convert("RGB")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:120] or type(error).__name__

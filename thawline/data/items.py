@@ -1,0 +1,48 @@
+"""What a source hands to ingest."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One labelled image, not decoded yet."""
+
+    name: str
+    """Where it came from, unique in the source, relative to it; never an absolute path."""
+    label: int
+    """Index into Source.classes."""
+    payload: Path | bytes | np.ndarray
+    """A file, an encoded image, or pixels: uint8 (H, W) or (H, W, 3)."""
+    group: str | None = None
+    """Rows of one group stay in one split."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reject:
+    """A file that a source will not hand on, for quarantine.csv."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    classes: tuple[str, ...]
+    items: Iterable[Item | Reject]
+    """May be a generator: a set larger than memory is never held whole."""
+    num_items: int | None = None
+    num_ignored: int = 0
+    """Files that are no candidates: hidden ones, thumbnails, sidecars."""
+    imbalance_ratio: float | None = None
+    """Thin out the training rows to this ratio of the commonest to the rarest class."""
+
+
+def shown(name: str, limit: int = 120) -> str:
+    """A stranger's name, safe to print: one line, control and direction marks escaped, cut."""
+    text = name.encode("utf-8", "backslashreplace").decode()
+    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return escaped if len(escaped) <= limit else f"{escaped[: limit // 2]}...{escaped[-limit // 3 :]}"

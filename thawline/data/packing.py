@@ -1,0 +1,116 @@
+"""Decode, check and resize every image of a source, once, in order, on all cores."""
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from PIL import Image
+
+from thawline.data.decode import Background, DecodeError, decode, fit, to_rgb
+from thawline.data.items import Item, Reject
+
+_BATCH = 32
+_POOL_FROM = 2000
+"""Below this, starting processes costs more than they save."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Geometry:
+    """How an image becomes a packed square."""
+
+    image_size_px: int
+    fit: str
+    background: Background
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packed:
+    """One image, decoded.
+
+    Attributes:
+        pixels: uint8 (S, S, 3).
+        sha256: of the upright, full-size RGB pixels and their shape.
+    """
+
+    item_name: str
+    label: int
+    group: str | None
+    pixels: np.ndarray
+    sha256: str
+    width: int
+    height: int
+
+
+def pack(
+    items: Iterable[Item | Reject], geometry: Geometry, num_items: int | None = None
+) -> Iterator[Packed | Reject]:
+    """Yield every item decoded, or the reason why not, in the order of the source.
+
+    Memory is bounded by a few batches per process, however long the source is.
+    """
+    if num_items is not None and num_items < _POOL_FROM:
+        return (prepare(item, geometry) for item in items)
+    return _pooled(items, geometry)
+
+
+def prepare(item: Item | Reject, geometry: Geometry) -> Packed | Reject:
+    """Decode one item; never raises for bad content."""
+    if isinstance(item, Reject):
+        return item
+    try:
+        image = _open(item, geometry.background)
+    except DecodeError as error:
+        return Reject(name=item.name, reason=str(error))
+    except OSError as error:
+        return Reject(name=item.name, reason=f"cannot be read: {error.strerror or 'damaged'}")
+    full = np.asarray(image)
+    digest = hashlib.sha256(repr(full.shape).encode())
+    digest.update(np.ascontiguousarray(full))
+    return Packed(
+        item_name=item.name,
+        label=item.label,
+        group=item.group,
+        pixels=fit(image, geometry.image_size_px, geometry.fit, geometry.background),
+        sha256=digest.hexdigest(),
+        width=image.width,
+        height=image.height,
+    )
+
+
+def _open(item: Item, background: Background) -> Image.Image:
+    if isinstance(item.payload, np.ndarray):
+        return to_rgb(Image.fromarray(item.payload), background)
+    data = item.payload if isinstance(item.payload, bytes) else item.payload.read_bytes()
+    return decode(data, background)
+
+
+def _pooled(items: Iterable[Item | Reject], geometry: Geometry) -> Iterator[Packed | Reject]:
+    """Ordered, with a bounded window: Executor.map would read the whole source ahead."""
+    processes = os.cpu_count() or 1
+    waiting: deque[Future[list[Packed | Reject]]] = deque()
+    batches = _batched(iter(items))
+    with ProcessPoolExecutor(processes) as pool:
+        submit: Callable[[list[Item | Reject]], None] = lambda batch: waiting.append(  # noqa: E731
+            pool.submit(_prepare_batch, batch, geometry)
+        )
+        for batch in islice(batches, 4 * processes):
+            submit(batch)
+        while waiting:
+            done = waiting.popleft().result()
+            for batch in islice(batches, 1):
+                submit(batch)
+            yield from done
+
+
+def _prepare_batch(batch: list[Item | Reject], geometry: Geometry) -> list[Packed | Reject]:
+    return [prepare(item, geometry) for item in batch]
+
+
+def _batched(items: Iterator[Item | Reject]) -> Iterator[list[Item | Reject]]:
+    while batch := list(islice(items, _BATCH)):
+        yield batch

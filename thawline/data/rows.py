@@ -1,0 +1,39 @@
+"""Which rows a network trains on, and how much each class counts; never pixels."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+_WEIGHTS = b"class_weights"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """The result of rebalancing.
+
+    Attributes:
+        indices: int64 (M,), rows of the manifest, ascending; a repeated row is seen more often.
+        class_weights: float64 (num_classes,), factors of the loss, 1.0 where nothing is weighted.
+    """
+
+    indices: np.ndarray
+    class_weights: np.ndarray
+
+    def write(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        metadata = {_WEIGHTS: json.dumps(self.class_weights.tolist())}
+        table = pa.table({"row": pa.array(self.indices, pa.int64())}).replace_schema_metadata(metadata)
+        pq.write_table(table, path, compression="zstd")
+
+    @classmethod
+    def read(cls, path: Path) -> "Rows":
+        table = pq.read_table(path)
+        weights = json.loads(table.schema.metadata[_WEIGHTS])
+        return cls(
+            indices=table.column("row").to_numpy().astype(np.int64),
+            class_weights=np.array(weights, dtype=np.float64),
+        )

@@ -1,0 +1,94 @@
+"""Augmented views of an image; the only importer of albumentations.
+
+A policy is plain data (a list of steps), so it can be stored, compared and read from a file;
+this module turns it into transforms. albumentations 2.0.8, its last release under MIT, repeats
+views between workers and epochs whatever its seed: here each view is seeded by what it is a view
+of, so it does not depend on the number of workers or on what was drawn before.
+"""
+
+import os
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network at import
+
+import albumentations as A
+import cv2
+import numpy as np
+
+Step = dict[str, Any]
+"""{"name": class of albumentations, "p": probability, ... its arguments}; OneOf has "steps"."""
+
+ALLOWED = frozenset(
+    {
+        "Affine", "CLAHE", "CoarseDropout", "ColorJitter", "D4", "Downscale", "ElasticTransform",
+        "Erasing", "GaussNoise", "GaussianBlur", "GridDistortion", "HorizontalFlip", "HueSaturationValue",
+        "ISONoise", "ImageCompression", "MotionBlur", "Morphological", "OneOf", "OpticalDistortion",
+        "Perspective", "PlanckianJitter", "Posterize", "RGBShift", "RandomBrightnessContrast",
+        "RandomFog", "RandomGamma", "RandomRain", "RandomResizedCrop", "RandomRotate90",
+        "RandomShadow", "RandomSunFlare", "RandomToneCurve", "Rotate", "SafeRotate", "Sharpen",
+        "Solarize", "ToGray", "VerticalFlip",
+    }
+)  # fmt: skip
+"""Classes that only change pixels; others can load files or code."""
+
+
+def build(policy: Sequence[Step]) -> A.Compose:
+    """A pipeline of transforms for uint8 (S, S, 3) images.
+
+    Raises:
+        ValueError: a class outside ALLOWED, or arguments that albumentations refuses.
+    """
+    cv2.setNumThreads(1)  # images are small: threads cost more than they save, and steal cores
+    return A.Compose([_transform(step) for step in policy])
+
+
+class Views:
+    """Makes the augmented views of training images."""
+
+    def __init__(self, policy: Sequence[Step], seed: int) -> None:
+        self._compose = build(policy)
+        self._seed = seed
+        self._identity = not policy
+
+    def __call__(self, image: np.ndarray, *, epoch: int, row: int, repeat: int) -> np.ndarray:
+        """One view, uint8 (S, S, 3); equal arguments give equal pixels.
+
+        Args:
+            image: uint8 (S, S, 3).
+            epoch: views differ between epochs.
+            row: of the manifest.
+            repeat: which copy, when rebalancing shows a row several times in an epoch.
+        """
+        if self._identity:
+            return image
+        self._compose.set_random_seed(zlib.crc32(f"{self._seed}/{epoch}/{row}/{repeat}".encode()))
+        return self._compose(image=image)["image"]
+
+
+def repeats(indices: np.ndarray) -> np.ndarray:
+    """For each position, how often its row stood before it: int64 (M,)."""
+    order = np.argsort(indices, kind="stable")
+    ordered = indices[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    lengths = np.diff(np.r_[starts, len(ordered)])
+    counts = np.arange(len(ordered)) - np.repeat(starts, lengths)
+    out = np.empty(len(indices), dtype=np.int64)
+    out[order] = counts
+    return out
+
+
+def _transform(step: Step) -> A.BasicTransform | A.BaseCompose:
+    arguments = dict(step)
+    name = arguments.pop("name")
+    if name not in ALLOWED:
+        raise ValueError(f"augment: {name!r} is not allowed; allowed: {', '.join(sorted(ALLOWED))}")
+    if name == "OneOf":
+        return A.OneOf([_transform(inner) for inner in arguments["steps"]], p=arguments.get("p", 0.5))
+    return getattr(A, name)(**{key: _tuples(value) for key, value in arguments.items()})
+
+
+def _tuples(value: Any) -> Any:
+    """JSON has lists where albumentations wants pairs."""
+    return tuple(value) if isinstance(value, list) else value

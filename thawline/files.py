@@ -1,0 +1,59 @@
+"""Small outputs of stages: metrics as JSON, tables as CSV, equal content giving equal bytes."""
+
+import csv
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from thawline import project
+
+INGEST = Path("data/ingest")
+ROWS = Path("data/rebalance/rows.parquet")
+POLICY = Path("data/augment/policy.json")
+MODELS = Path("models")
+REPORTS = Path("reports")
+
+
+def write_json(path: Path, content: Mapping[str, Any] | Sequence[Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def write_metrics(stage: str, metrics: Mapping[str, Any]) -> None:
+    """`reports/<stage>/metrics.json`, numbers to six decimals so that a diff can be read."""
+    write_json(REPORTS / stage / "metrics.json", rounded(metrics))
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def rounded(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: rounded(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(inner) for inner in value]
+    return round(value, 6) if isinstance(value, float) else value
+
+
+@contextmanager
+def staged(target: Path) -> Iterator[Path]:
+    """A folder that appears under its name only when it is complete; nothing is left otherwise."""
+    scratch = project.scratch() / "staging"
+    scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=scratch, prefix=f"{target.name}-") as temporary:
+        folder = Path(temporary) / target.name
+        folder.mkdir()
+        yield folder
+        if target.exists():
+            shutil.rmtree(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(folder, target)

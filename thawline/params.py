@@ -1,0 +1,169 @@
+"""params.yaml to frozen typed sections; the only reader of that file.
+
+A mistake is one line that names the file, the key, the value and what is allowed.
+"""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import AliasEvent
+
+from thawline import plugins
+from thawline.errors import UserError
+from thawline.sections import Params
+
+FILE = Path("params.yaml")
+_MAX_BYTES = 1_000_000
+_OPTION_SECTIONS = {
+    plugins.SOURCE: ("ingest", "source"),
+    plugins.STRATEGY: ("rebalance", "strategy"),
+    plugins.POLICY: ("augment", "policy"),
+}
+
+
+def load(path: Path = FILE) -> Params:
+    """Read and check the whole file.
+
+    Raises:
+        UserError: missing, unreadable, not YAML, an unknown key, a wrong type, a value out of range,
+            an unknown plugin, or an option that the chosen plugin does not have.
+    """
+    raw = _read(path)
+    try:
+        params = Params.model_validate(raw)
+    except ValidationError as error:
+        raise UserError(f"{path}: {_describe(error, Params)}") from None
+    for problem in _plugin_problems(params):
+        raise UserError(f"{path}: {problem}")
+    if params.ingest.val_ratio + params.ingest.test_ratio > 0.8:
+        total = params.ingest.val_ratio + params.ingest.test_ratio
+        raise UserError(
+            f"{path}: ingest.val_ratio + ingest.test_ratio: {total:g} leaves too little to train on; "
+            "allowed: at most 0.8 together"
+        )
+    return params
+
+
+def flatten(params: BaseModel | Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted keys to scalars, lists kept as they are; for logging."""
+    raw = params.model_dump() if isinstance(params, BaseModel) else params
+    flat: dict[str, Any] = {}
+    for key, value in raw.items():
+        if isinstance(value, Mapping) and value:
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(data) > _MAX_BYTES:
+        raise UserError(f"{path}: {len(data)} bytes; at most {_MAX_BYTES} are allowed")
+    raw = _parse(path, data)
+    if not isinstance(raw, dict):
+        shown = "an empty file" if raw is None else type(raw).__name__
+        raise UserError(f"{path}: {shown} where sections are expected: {_listed(Params.model_fields)}")
+    return raw
+
+
+def _parse(path: Path, data: bytes) -> Any:
+    """Safe YAML 1.2 (as DVC reads it: 1e-4 is a number), without aliases: they can blow up memory."""
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        text = data.decode("utf-8")
+        if any(isinstance(event, AliasEvent) for event in yaml.parse(text)):
+            raise UserError(f"{path}: YAML aliases (*name) are not allowed; write the value out")
+        return yaml.load(text)
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: not a text file in UTF-8") from None
+    except RecursionError:
+        raise UserError(f"{path}: nested too deeply; allowed: sections of keys") from None
+    except (YAMLError, ValueError) as error:
+        raise UserError(f"{path}: not valid YAML: {_yaml_problem(error)}") from None
+
+
+def _yaml_problem(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+    problem = getattr(error, "problem", None) or str(error)
+    return " ".join(str(problem).split()) + place
+
+
+def _plugin_problems(params: Params) -> Iterator[str]:
+    for kind in plugins.KINDS:
+        section, key = kind.key.split(".")
+        name = getattr(getattr(params, section), key)
+        if name not in plugins.names(kind):
+            yield _not_allowed(kind.key, name, plugins.names(kind))
+        elif kind in _OPTION_SECTIONS:
+            yield from _option_problems(kind, section, name, getattr(params, section).options)
+    yield from _architecture_problems(params)
+
+
+def _option_problems(
+    kind: plugins.Kind, section: str, name: str, options: Mapping[str, Any]
+) -> Iterator[str]:
+    error = plugins.option_errors(kind, name, options)
+    if error is None:
+        return
+    first = error.errors()[0]
+    key = ".".join([section, "options", *map(str, first["loc"])])
+    allowed = plugins.option_names(kind, name)
+    if first["type"] == "extra_forbidden":
+        owner = f"{key}: not an option of {section} {name!r}"
+        yield f"{owner}; allowed: {_listed(allowed) or 'none'}{_close(str(first['loc'][-1]), allowed)}"
+    else:
+        yield f"{key}: {_reason(first)}"
+
+
+def _architecture_problems(params: Params) -> Iterator[str]:
+    known = plugins.constant(plugins.FAMILY, params.model.family, "NAMES")
+    if known is not None and params.model.name not in known:
+        yield _not_allowed("model.name", params.model.name, known)
+
+
+def _describe(error: ValidationError, model: type[BaseModel]) -> str:
+    first = error.errors()[0]
+    loc = tuple(part for part in first["loc"])
+    key = ".".join(map(str, loc))
+    if first["type"] == "extra_forbidden":
+        allowed = _fields_at(model, loc[:-1])
+        return f"{key}: unknown key; allowed: {_listed(allowed)}{_close(str(loc[-1]), allowed)}"
+    if first["type"] == "missing":
+        return f"{key}: missing; every key of the file must be there"
+    return f"{key}: {_reason(first)}"
+
+
+def _fields_at(model: type[BaseModel], loc: tuple[Any, ...]) -> tuple[str, ...]:
+    for part in loc:
+        model = model.model_fields[str(part)].annotation  # type: ignore[assignment]
+    return tuple(model.model_fields)
+
+
+def _reason(error: Any) -> str:
+    message = error["msg"][0].lower() + error["msg"][1:]
+    shown = repr(error["input"])
+    shown = shown if len(shown) <= 80 else shown[:77] + "..."
+    return f"{shown} is not allowed: {message}"
+
+
+def _not_allowed(key: str, value: str, allowed: tuple[str, ...]) -> str:
+    return f"{key}: {value!r} is unknown; allowed: {_listed(allowed)}{_close(value, allowed)}"
+
+
+def _listed(values: Any) -> str:
+    return ", ".join(values)
+
+
+def _close(value: str, allowed: Any) -> str:
+    match = difflib.get_close_matches(value, list(allowed), n=1)
+    return f". Did you mean {match[0]!r}?" if match else ""

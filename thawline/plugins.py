@@ -1,0 +1,118 @@
+"""Plugins: a module in its package's folder, chosen by name, its function's keyword arguments are its options.
+
+Names and options are read from the source text, so that checking params.yaml imports neither
+torch nor albumentations (seconds per stage). Modules whose name starts with `_` are no plugins.
+"""
+
+import ast
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, ValidationError, create_model
+
+_PACKAGE = Path(__file__).parent
+_ANNOTATION_NAMES = {
+    "Annotated": Annotated,
+    "Field": Field,
+    "Literal": Literal,
+    "bool": bool,
+    "dict": dict,
+    "float": float,
+    "int": int,
+    "list": list,
+    "str": str,
+    "tuple": tuple,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A place for plugins: the params key that chooses, the folder, the function that has the options."""
+
+    key: str
+    folder: str
+    function: str
+
+    @property
+    def package(self) -> str:
+        return "thawline." + self.folder.replace("/", ".")
+
+    def path(self, name: str) -> Path:
+        return _PACKAGE / self.folder / f"{name}.py"
+
+
+SOURCE = Kind(key="ingest.source", folder="data/sources", function="read")
+STRATEGY = Kind(key="rebalance.strategy", folder="rebalance", function="plan")
+POLICY = Kind(key="augment.policy", folder="augment", function="policy")
+FAMILY = Kind(key="model.family", folder="architectures", function="build")
+KINDS = (SOURCE, STRATEGY, POLICY, FAMILY)
+
+
+def names(kind: Kind) -> tuple[str, ...]:
+    """Every plugin of a kind, sorted."""
+    files = (_PACKAGE / kind.folder).glob("[!_]*.py")
+    return tuple(sorted(file.stem for file in files))
+
+
+def load(kind: Kind, name: str) -> ModuleType:
+    """Import a plugin. The name must come from validated params.
+
+    Raises:
+        ValueError: no such plugin.
+    """
+    if name not in names(kind):
+        raise ValueError(f"{kind.key}: {name!r} is not one of {', '.join(names(kind))}")
+    return importlib.import_module(f"{kind.package}.{name}")
+
+
+def option_errors(kind: Kind, name: str, options: Mapping[str, Any]) -> ValidationError | None:
+    """What pydantic has against these options of a plugin, None when they are fine."""
+    try:
+        _options_model(kind, name).model_validate(dict(options))
+    except ValidationError as error:
+        return error
+    return None
+
+
+def option_names(kind: Kind, name: str) -> tuple[str, ...]:
+    return tuple(arg.arg for arg, _ in _keyword_options(kind, name))
+
+
+def constant(kind: Kind, name: str, variable: str) -> Any:
+    """A literal module-level constant of a plugin, read without importing it; None when absent."""
+    for node in _tree(kind, name).body:
+        if isinstance(node, ast.Assign):
+            targets = [t.id for t in node.targets if isinstance(t, ast.Name)]
+            if variable in targets:
+                return ast.literal_eval(node.value)
+    return None
+
+
+def _tree(kind: Kind, name: str) -> ast.Module:
+    return ast.parse(kind.path(name).read_text(encoding="utf-8"))
+
+
+def _keyword_options(kind: Kind, name: str) -> list[tuple[ast.arg, ast.expr]]:
+    """Keyword-only arguments that have a default: those without one come from the pipeline."""
+    for node in _tree(kind, name).body:
+        if isinstance(node, ast.FunctionDef) and node.name == kind.function:
+            pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+            return [(arg, default) for arg, default in pairs if default is not None]
+    raise TypeError(f"{kind.path(name)} has no function {kind.function!r}")
+
+
+def _options_model(kind: Kind, name: str) -> Any:
+    fields: dict[str, Any] = {}
+    for arg, default in _keyword_options(kind, name):
+        if arg.annotation is None:
+            raise TypeError(f"{kind.path(name)}: option {arg.arg!r} has no type")
+        annotation = eval(  # noqa: S307 - our own source, a fixed set of names
+            ast.unparse(arg.annotation), {"__builtins__": {}}, dict(_ANNOTATION_NAMES)
+        )
+        fields[arg.arg] = (annotation, ast.literal_eval(default))
+    config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    return create_model(f"{name}_options", __config__=config, **fields)

@@ -1,0 +1,39 @@
+"""Repeat rows of the rare classes."""
+
+from typing import Annotated
+
+import numpy as np
+from imblearn.over_sampling import RandomOverSampler
+from pydantic import Field
+
+from thawline.data.plan import Plan
+
+
+def plan(
+    labels: np.ndarray,
+    num_classes: int,
+    *,
+    rng: np.random.Generator,
+    target_ratio: Annotated[float, Field(gt=0, le=1)] = 1.0,
+) -> Plan:
+    """Repeat minority rows until each class reaches target_ratio of the largest.
+
+    Keeps every original row; equal labels, options and rng state give equal output.
+
+    Args:
+        labels: class id per training row, int64 (N,), in [0, num_classes).
+        rng: the only source of randomness.
+        target_ratio: class size / largest class size, in (0, 1].
+
+    Returns:
+        Plan with M >= N sorted indices.
+    """
+    counts = np.bincount(labels, minlength=num_classes)
+    wanted = int(np.ceil(target_ratio * counts.max()))
+    sampler = RandomOverSampler(
+        sampling_strategy={k: max(wanted, int(n)) for k, n in enumerate(counts) if n},
+        random_state=int(rng.integers(2**31)),
+    )
+    # imbalanced-learn refuses images: it resamples their positions instead.
+    sampler.fit_resample(np.arange(len(labels))[:, None], labels)
+    return Plan.unweighted(sampler.sample_indices_, num_classes)

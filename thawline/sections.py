@@ -1,0 +1,166 @@
+"""The sections of params.yaml: every knob with its type, unit and range. No defaults: the file is complete.
+
+Without defaults this module only accepts or refuses values, it never supplies one, so it cannot
+change a result and is no dependency of a DVC stage.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Ratio = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0, le=1e6)]
+NonNegative = Annotated[float, Field(ge=0, le=1e6)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Byte = Annotated[int, Field(ge=0, le=255, strict=True)]
+Epochs = Annotated[int, Field(ge=1, le=10_000)]
+PluginName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
+PathText = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f]+$")]
+Trainable = Literal["head", "last_blocks", "first_blocks", "all", "norm", "bias"]
+Optimizer = Literal["adam", "adamw", "sgd", "adagrad", "adadelta"]
+
+
+class Section(BaseModel):
+    """Frozen, keyword-only, no unknown key, no silent conversion, no NaN."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=()
+    )
+
+
+class Ingest(Section):
+    source: PluginName
+    """Module of thawline/data/sources/."""
+    path: PathText
+    """What the source reads; `data/none` for a source that reads nothing."""
+    options: dict[str, Any]
+    """Keyword arguments of the source."""
+    image_size_px: Annotated[int, Field(ge=16, le=1024)]
+    """Side of the packed square images, px."""
+    fit: Literal["letterbox", "crop", "stretch"]
+    """How an image that is not square becomes square."""
+    background: Annotated[tuple[Byte, Byte, Byte], Field(strict=False)]
+    """RGB under transparent pixels and beside letterboxed images."""
+    val_ratio: Annotated[float, Field(gt=0, lt=0.5)]
+    test_ratio: Annotated[float, Field(gt=0, lt=0.5)]
+    """Share of the images in each split; approximate, a minimum per class is kept."""
+    max_bad_ratio: Ratio
+    """More unusable files than this share stop the run."""
+
+
+class Rebalance(Section):
+    strategy: PluginName
+    """Module of thawline/rebalance/."""
+    options: dict[str, Any]
+    """Keyword arguments of the strategy."""
+
+
+class Augment(Section):
+    policy: PluginName
+    """Module of thawline/augment/."""
+    file: PathText
+    """A policy file for policies that read one, else `data/none`."""
+    options: dict[str, Any]
+    """Keyword arguments of the policy."""
+    views: Annotated[int, Field(ge=1, le=64)]
+    """Augmented views per image that are computed once for a frozen trunk."""
+
+
+class Model(Section):
+    family: PluginName
+    """Module of thawline/architectures/."""
+    name: Name
+    """Network as torchvision or timm spells it."""
+    weights: Literal["imagenet", "none", "file"]
+    weights_file: PathText
+    """safetensors or weights-only checkpoint, with `weights: file`; else `data/none`."""
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    """Share of the features dropped before the classifier."""
+
+
+class Training(Section):
+    threads: Annotated[int, Field(ge=1, le=512)]
+    """Threads of PyTorch; part of the result, since it changes the order of sums."""
+    workers: Annotated[int, Field(ge=0, le=128)]
+    """Processes that augment; 0 augments in the training process. Does not change the result."""
+    batch_size: Annotated[int, Field(ge=2, le=65_536)]
+    precision: Literal["float32", "bfloat16"]
+    device: Literal["auto", "cpu", "cuda"]
+
+
+class Recipe(Section):
+    """What the two training stages share."""
+
+    trainable: Trainable
+    """What is trained; everything else is frozen, batch-norm statistics included."""
+    num_blocks: Annotated[int, Field(ge=0, le=1000)]
+    """How many blocks `last_blocks` and `first_blocks` mean; the head always trains."""
+    epochs: Epochs
+    optimizer: Optimizer
+    learning_rate: Annotated[float, Field(gt=0, le=100)]
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+    """For sgd, with Nesterov's correction; others ignore it."""
+    weight_decay: Annotated[float, Field(ge=0, le=10)]
+    schedule: Literal["cosine", "constant"]
+    warmup_ratio: Annotated[float, Field(ge=0, lt=1)]
+    """Share of the steps in which the learning rate rises linearly."""
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    layer_decay: Annotated[float, Field(gt=0, le=1)]
+    """Learning rate of a block over that of the next one towards the head."""
+    ema_decay: Annotated[float, Field(ge=0, lt=1)]
+    """Decay per step of the averaged weights that are evaluated and kept; 0 keeps the last ones."""
+    patience: Annotated[int, Field(ge=1, le=10_000)]
+    """Epochs without a better validation macro-F1 before training stops."""
+
+
+class TransferLearn(Recipe):
+    pass
+
+
+class FineTune(Recipe):
+    pass
+
+
+class Compress(Section):
+    opset: Annotated[int, Field(ge=17, le=23)]
+    """ONNX operator set."""
+    max_difference: Annotated[float, Field(gt=0, le=0.1)]
+    """Largest difference of a probability between ONNX Runtime and PyTorch."""
+    check_images: Annotated[int, Field(ge=1, le=100_000)]
+    """Validation images on which the exported network is compared."""
+
+
+class Evaluate(Section):
+    bootstrap_samples: Annotated[int, Field(ge=100, le=1_000_000)]
+    calibration_bins: Annotated[int, Field(ge=2, le=1000)]
+    latency_repeats: Annotated[int, Field(ge=50, le=100_000)]
+    """Timed single-image calls after warm-up."""
+    throughput_batch: Annotated[int, Field(ge=1, le=65_536)]
+
+
+class Budget(Section):
+    min_accuracy: Ratio | None
+    max_latency_ms: Positive | None
+    max_size_mb: Positive | None
+
+
+class Tracking(Section):
+    enabled: bool
+    experiment: Name
+    model_name: Name
+
+
+class Params(Section):
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
+    ingest: Ingest
+    rebalance: Rebalance
+    augment: Augment
+    model: Model
+    training: Training
+    transfer_learn: TransferLearn
+    fine_tune: FineTune
+    compress: Compress
+    evaluate: Evaluate
+    budget: Budget
+    tracking: Tracking

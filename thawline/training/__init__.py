@@ -1,0 +1,1 @@
+"""From rows and a network to a checkpoint."""

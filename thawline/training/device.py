@@ -1,0 +1,67 @@
+"""The device, its numerics, and images on their way to it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+from thawline.errors import UserError
+
+
+def setup(*, threads: int, seed: int) -> None:
+    """Fix what changes the bits of a result: threads, seed, choice of algorithms.
+
+    On the CPU training is then bit-exact for one kind of processor; on CUDA as far as its
+    operators have deterministic forms (others warn).
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    # Subnormal numbers in trained weights slow a CPU down many times over.
+    torch.set_flush_denormal(True)
+
+
+def select(device: str) -> torch.device:
+    """`auto` takes CUDA where there is one.
+
+    Raises:
+        UserError: cuda is asked for and absent.
+    """
+    available = torch.cuda.is_available()
+    if device == "cuda" and not available:
+        raise UserError("params.yaml: training.device: 'cuda' is not available here; allowed: auto, cpu")
+    return torch.device("cuda" if available and device != "cpu" else "cpu")
+
+
+def to_input(
+    images: np.ndarray,
+    *,
+    mean: tuple[float, float, float],
+    std: tuple[float, float, float],
+    device: torch.device | str = "cpu",
+) -> torch.Tensor:
+    """Normalise packed images.
+
+    Args:
+        images: uint8 (B, S, S, 3), RGB.
+        mean, std: per channel, for values in [0, 1].
+
+    Returns:
+        float32 (B, 3, S, S), channels-last in memory.
+    """
+    pixels = torch.from_numpy(images).to(device).permute(0, 3, 1, 2)  # NHWC is channels-last already
+    scale = torch.tensor([1 / (255 * s) for s in std], device=device).view(1, 3, 1, 1)
+    shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=device)
+    return pixels.float().mul_(scale).add_(shift.view(1, 3, 1, 1))
+
+
+@contextmanager
+def numerics(precision: str, device: torch.device) -> Iterator[None]:
+    """float32 throughout, or bfloat16 where autocast allows it."""
+    enabled = precision == "bfloat16"
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled):
+        yield

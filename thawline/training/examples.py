@@ -1,0 +1,131 @@
+"""Batches of an epoch: augmented images from the packed store, or features computed once."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from thawline.data.store import ImageStore
+from thawline.data.views import Step, Views, repeats
+
+Batch = tuple[torch.Tensor, torch.Tensor]
+
+
+class Examples(Protocol):
+    """What the fit loop trains on."""
+
+    def __len__(self) -> int:
+        """Examples per epoch."""
+
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        """Inputs and labels, shuffled; a function of the seed and the epoch alone."""
+
+
+def order(num_examples: int, batch_size: int, *, seed: int, epoch: int) -> list[np.ndarray]:
+    """Shuffled positions in batches, int64 each. A last batch of one joins its neighbour:
+    batch norm has no variance over a single example.
+    """
+    shuffled = np.random.default_rng([seed, epoch]).permutation(num_examples)
+    batches = [shuffled[i : i + batch_size] for i in range(0, num_examples, batch_size)]
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [np.concatenate(batches[-2:])]
+    return batches
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureExamples:
+    """Features of each of a few views, held in memory.
+
+    Attributes:
+        views: one float32 tensor (M, ...) per view; epoch e trains on view e mod len(views).
+        labels: int64 (M,).
+    """
+
+    views: Sequence[torch.Tensor]
+    labels: torch.Tensor
+    batch_size: int
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        view = self.views[epoch % len(self.views)]
+        for positions in order(len(self), self.batch_size, seed=self.seed, epoch=epoch):
+            at = torch.from_numpy(positions)
+            yield view[at], self.labels[at]
+
+
+class ImageExamples:
+    """Augmented images, uint8 (B, S, S, 3), made in this process or in workers."""
+
+    def __init__(
+        self,
+        store: ImageStore,
+        indices: np.ndarray,
+        labels: np.ndarray,
+        policy: Sequence[Step],
+        *,
+        batch_size: int,
+        seed: int,
+        workers: int,
+    ) -> None:
+        """Args:
+        indices: rows of the store, int64 (M,); labels: int64 (M,) of the same positions.
+        workers: processes that augment; any number gives the same batches.
+        """
+        self._dataset = _ViewDataset(store, indices, labels, policy, seed)
+        self._batch_size = batch_size
+        self._seed = seed
+        self._workers = workers
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        batches = order(len(self), self._batch_size, seed=self._seed, epoch=epoch)
+        # The epoch travels with the position: a worker keeps no state that could go stale.
+        sampler = [[(epoch, int(position)) for position in batch] for batch in batches]
+        loader = DataLoader(
+            self._dataset,
+            batch_sampler=sampler,
+            num_workers=self._workers,
+            collate_fn=_collate,
+            pin_memory=torch.cuda.is_available(),
+        )
+        yield from loader
+
+
+class _ViewDataset(Dataset[tuple[np.ndarray, int]]):
+    def __init__(
+        self,
+        store: ImageStore,
+        indices: np.ndarray,
+        labels: np.ndarray,
+        policy: Sequence[Step],
+        seed: int,
+    ) -> None:
+        self._store = store
+        self._indices = indices
+        self._labels = labels
+        self._repeats = repeats(indices)
+        self._views = Views(policy, seed)
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, key: tuple[int, int]) -> tuple[np.ndarray, int]:
+        epoch, position = key
+        row = int(self._indices[position])
+        view = self._views(
+            self._store[row], epoch=epoch, row=row, repeat=int(self._repeats[position])
+        )
+        return view, int(self._labels[position])
+
+
+def _collate(samples: list[tuple[np.ndarray, int]]) -> Batch:
+    images = torch.from_numpy(np.stack([image for image, _ in samples]))
+    return images, torch.tensor([label for _, label in samples], dtype=torch.int64)

@@ -1,0 +1,85 @@
+"""What trains and what stays as it is.
+
+A frozen block keeps its batch-norm statistics too: parameters and buffers are bit-identical
+after training.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from torch import nn
+
+from thawline.network import Network
+
+_NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frozen:
+    """The result of freezing.
+
+    Attributes:
+        cut: index of the first block that trains; blocks before it form a fixed function.
+        trained: indices of the blocks in training mode.
+    """
+
+    cut: int
+    trained: frozenset[int]
+
+    def after_cut(self) -> "Frozen":
+        """The same for `network[cut:]`."""
+        return Frozen(cut=0, trained=frozenset(index - self.cut for index in self.trained))
+
+    def train_mode(self, network: Network) -> None:
+        """Training mode where something trains; evaluation mode, so fixed statistics, elsewhere."""
+        for index, block in enumerate(network):
+            block.train(index in self.trained)
+
+
+def freeze(network: Network, trainable: str, num_blocks: int = 0) -> Frozen:
+    """Set requires_grad of every parameter.
+
+    Args:
+        network: blocks; the last one, the head, always trains.
+        trainable: head | last_blocks | first_blocks | all | norm (affine parameters of the
+            normalisation layers) | bias (every bias).
+        num_blocks: for last_blocks and first_blocks, counted over blocks with parameters,
+            without the head.
+    """
+    whole, partial = _chosen(network, trainable, num_blocks)
+    for index, block in enumerate(network):
+        block.requires_grad_(index in whole)
+        if index in partial:
+            for parameter in _selected(block, trainable):
+                parameter.requires_grad_(True)
+    trained = frozenset(i for i, block in enumerate(network) if _trains(block))
+    # `bias` leaves the statistics alone: they belong to the weights that stay.
+    modes = whole if trainable == "bias" else trained
+    return Frozen(cut=min(trained), trained=frozenset(modes))
+
+
+def trainable_blocks(network: Network) -> list[int]:
+    """Indices of the blocks with parameters, without the head."""
+    return [i for i, b in enumerate(network[:-1]) if any(True for _ in b.parameters())]
+
+
+def _chosen(network: Network, trainable: str, num_blocks: int) -> tuple[set[int], set[int]]:
+    """Blocks that train whole, and blocks of which some parameters train."""
+    body, head = trainable_blocks(network), len(network) - 1
+    if trainable == "last_blocks":
+        return {*body[max(0, len(body) - num_blocks) :], head}, set()
+    if trainable == "first_blocks":
+        return {*body[:num_blocks], head}, set()
+    if trainable == "all":
+        return {*body, head}, set()
+    return {head}, set(body) if trainable in ("norm", "bias") else set()
+
+
+def _selected(block: nn.Module, trainable: str) -> Iterable[nn.Parameter]:
+    if trainable == "bias":
+        return [p for name, p in block.named_parameters() if name.rsplit(".", 1)[-1] == "bias"]
+    return [p for m in block.modules() if isinstance(m, _NORMS) for p in m.parameters(recurse=False)]
+
+
+def _trains(block: nn.Module) -> bool:
+    return any(parameter.requires_grad for parameter in block.parameters())

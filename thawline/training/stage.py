@@ -1,0 +1,73 @@
+"""What the two training stages share: read, train, write checkpoint, curves and metrics."""
+
+import json
+
+from thawline import checkpoint, sections
+from thawline.checkpoint import ModelCard
+from thawline.data.manifest import Manifest
+from thawline.data.rows import Rows
+from thawline.data.store import ImageStore
+from thawline.files import INGEST, MODELS, POLICY, REPORTS, ROWS, write_csv, write_metrics
+from thawline.network import Network
+from thawline.sections import Params
+from thawline.tracking.client import StageRun
+from thawline.training import device
+from thawline.training.fit import Epoch, History
+from thawline.training.recipe import Recipe
+from thawline.training.train import Machine, TrainingData, train
+
+_CURVES = ("train_loss", "val_loss", "val_accuracy", "val_macro_f1", "learning_rate")
+
+
+def train_stage(
+    name: str,
+    network: Network,
+    card: ModelCard,
+    params: Params,
+    section: sections.Recipe,
+    run: StageRun,
+) -> None:
+    """Train the network as a section says and write the stage's outputs."""
+    t = params.training
+    device.setup(threads=t.threads, seed=params.seed)
+    data = TrainingData(
+        manifest=Manifest.read(INGEST),
+        store=ImageStore(INGEST),
+        rows=Rows.read(ROWS),
+        policy=json.loads(POLICY.read_text(encoding="utf-8")),
+        num_views=params.augment.views,
+    )
+    recipe = Recipe(stage=name, batch_size=t.batch_size, **section.model_dump())
+    machine = Machine(
+        device=device.select(t.device), precision=t.precision, workers=t.workers, seed=params.seed
+    )
+
+    def on_epoch(number: int, judged: Epoch) -> None:
+        run.metrics(judged, step=number + 1)
+
+    history = train(network, card, data, recipe, machine, on_epoch)
+    checkpoint.save(MODELS / name, network, card)
+    _write_reports(name, history, network)
+    best = history.epochs[history.best_epoch]
+    run.metrics({"best_epoch": history.best_epoch + 1, "best_val_macro_f1": best["val_macro_f1"]})
+    run.artifact(REPORTS / name / "curves.csv")
+
+
+def _write_reports(name: str, history: History, network: Network) -> None:
+    best = history.epochs[history.best_epoch]
+    trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    metrics = {
+        "epochs": len(history.epochs),
+        "best_epoch": history.best_epoch + 1,
+        "train_loss": best["train_loss"],
+        "val_loss": best["val_loss"],
+        "val_accuracy": best["val_accuracy"],
+        "val_macro_f1": best["val_macro_f1"],
+        "trained_parameters": trained,
+    }
+    write_metrics(name, metrics)
+    lines = [
+        (number, *(f"{epoch[key]:.6g}" for key in _CURVES))
+        for number, epoch in enumerate(history.epochs, start=1)
+    ]
+    write_csv(REPORTS / name / "curves.csv", ("epoch", *_CURVES), lines)

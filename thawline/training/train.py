@@ -1,0 +1,161 @@
+"""Train a network on rebalanced, augmented rows; a frozen trunk is computed once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from thawline.checkpoint import ModelCard
+from thawline.data.manifest import Manifest
+from thawline.data.rows import Rows
+from thawline.data.store import ImageStore
+from thawline.data.views import Step
+from thawline.network import Network
+from thawline.training import features
+from thawline.training.device import numerics, to_input
+from thawline.training.examples import Examples, FeatureExamples, ImageExamples
+from thawline.training.fit import Epoch, History, Validation, fit
+from thawline.training.freezing import Frozen, freeze
+from thawline.training.recipe import Recipe
+
+_VALIDATION_BATCH = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingData:
+    """What training reads.
+
+    Attributes:
+        rows: training rows and class weights.
+        policy: augmentation steps, applied to training images only.
+        num_views: views per image that are computed once when the trunk is frozen.
+    """
+
+    manifest: Manifest
+    store: ImageStore
+    rows: Rows
+    policy: Sequence[Step]
+    num_views: int
+
+    @property
+    def labels(self) -> np.ndarray:
+        return self.manifest.labels[self.rows.indices]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """How training runs; `workers` alone does not change the result."""
+
+    device: torch.device
+    precision: str
+    workers: int
+    seed: int
+
+
+def train(
+    network: Network,
+    card: ModelCard,
+    data: TrainingData,
+    recipe: Recipe,
+    machine: Machine,
+    on_epoch: Callable[[int, Epoch], None],
+) -> History:
+    """Train in place; the network ends with the weights of its best epoch, on the CPU.
+
+    With everything but the head frozen, the trunk's features of each image and view are computed
+    once and the head trains on those; otherwise the frozen first blocks run without gradients.
+    """
+    network.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    frozen = freeze(network, recipe.trainable, recipe.num_blocks)
+    parts = _Parts(network, frozen, card, data, recipe, machine)
+    cached = frozen.cut == len(network) - 1
+    examples, prepare, validation = parts.cached() if cached else parts.from_images()
+    history = fit(
+        network[frozen.cut :],
+        frozen.after_cut(),
+        examples,
+        prepare,
+        validation,
+        recipe,
+        class_weights=torch.tensor(data.rows.class_weights, dtype=torch.float32),
+        device=machine.device,
+        precision=machine.precision,
+        on_epoch=on_epoch,
+    )
+    network.cpu().eval()
+    return history
+
+
+class _Parts:
+    """Examples and validation for the part of the network behind the cut."""
+
+    def __init__(
+        self,
+        network: Network,
+        frozen: Frozen,
+        card: ModelCard,
+        data: TrainingData,
+        recipe: Recipe,
+        machine: Machine,
+    ) -> None:
+        self._trunk: nn.Module = network[: frozen.cut].eval()
+        self._card, self._data, self._recipe, self._machine = card, data, recipe, machine
+        self._val_rows = data.manifest.rows("val")
+        self._val_labels = torch.from_numpy(data.manifest.labels[self._val_rows])
+
+    def cached(self) -> tuple[Examples, Callable[[torch.Tensor], torch.Tensor], Validation]:
+        machine, data = self._machine, self._data
+        numbers = {"precision": machine.precision, "device": machine.device}
+        views = features.compute_views(
+            self._trunk,
+            data.store,
+            data.rows.indices,
+            self._card,
+            data.policy,
+            num_views=data.num_views,
+            seed=machine.seed,
+            **numbers,
+        )
+        images = data.store.batches(self._val_rows, _VALIDATION_BATCH)
+        val = features.compute(self._trunk, images, self._card, **numbers)
+        examples = FeatureExamples(
+            views=views,
+            labels=torch.from_numpy(data.labels),
+            batch_size=self._recipe.batch_size,
+            seed=machine.seed,
+        )
+        validation = Validation(
+            logits=lambda head: head(val.to(machine.device)).float().cpu(), labels=self._val_labels
+        )
+        return examples, lambda inputs: inputs.to(machine.device), validation
+
+    def from_images(self) -> tuple[Examples, Callable[[torch.Tensor], torch.Tensor], Validation]:
+        machine, data = self._machine, self._data
+        examples = ImageExamples(
+            data.store,
+            data.rows.indices,
+            data.labels,
+            data.policy,
+            batch_size=self._recipe.batch_size,
+            seed=machine.seed,
+            workers=machine.workers,
+        )
+        validation = Validation(logits=self._validation_logits, labels=self._val_labels)
+        return examples, self._behind_trunk, validation
+
+    def _behind_trunk(self, images: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad(), numerics(self._machine.precision, self._machine.device):
+            outputs: torch.Tensor = self._trunk(self._to_input(images.numpy()))
+        return outputs
+
+    def _validation_logits(self, network: Network) -> torch.Tensor:
+        whole = nn.Sequential(self._trunk, network)
+        images = self._data.store.batches(self._val_rows, _VALIDATION_BATCH)
+        with numerics(self._machine.precision, self._machine.device):
+            return torch.cat([whole(self._to_input(b)).float().cpu() for b in images])
+
+    def _to_input(self, images: np.ndarray) -> torch.Tensor:
+        card = self._card
+        return to_input(images, mean=card.mean, std=card.std, device=self._machine.device)
