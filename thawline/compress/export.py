@@ -72,11 +72,15 @@ def export(
             input_names=[INPUT], output_names=[OUTPUT],
         )  # fmt: skip
     except (torch.onnx.errors.OnnxExporterError, torch._dynamo.exc.TorchDynamoException) as error:
-        raise UserError(f"{path}: the network cannot be written as ONNX: {_first_line(error)}") from error
+        raise UserError(
+            f"{path}: the network cannot be written as ONNX: {_first_line(error)}"
+        ) from error
     assert exported is not None
     model = _bare(exported.model_proto)
     if model.opset_import[0].version != opset:
-        raise UserError(f"compress.opset: {opset} is not allowed; this network cannot be written with it")
+        raise UserError(
+            f"compress.opset: {opset} is not allowed; this network cannot be written with it"
+        )
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
@@ -110,7 +114,9 @@ def verify(
     """
     found = predict(session(path, threads), images)
     if found.shape != expected.shape or not len(images):
-        raise ValueError(f"expected {expected.shape} probabilities of at least one image, got {found.shape}")
+        raise ValueError(
+            f"expected {expected.shape} probabilities of at least one image, got {found.shape}"
+        )
     difference = float(np.abs(found - expected).max())
     if not difference <= max_difference:  # so that NaN does not pass
         raise UserError(

@@ -31,7 +31,9 @@ def session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     except Exception as error:  # ONNX Runtime raises a different private class per kind of damage
-        raise UserError(f"{path}: not a network that ONNX Runtime {onnxruntime.__version__} runs: {error}") from error
+        raise UserError(
+            f"{path}: not a network that ONNX Runtime {onnxruntime.__version__} runs: {error}"
+        ) from error
 
 
 def predict(

@@ -84,7 +84,9 @@ def _onnx(path: Path, threads: int) -> tuple[int, Callable[[np.ndarray], object]
     return before, lambda images: predict(network, images, batch_size=len(images))
 
 
-def _checkpoint(directory: Path, threads: int, device: str) -> tuple[int, Callable[[np.ndarray], object]]:
+def _checkpoint(
+    directory: Path, threads: int, device: str
+) -> tuple[int, Callable[[np.ndarray], object]]:
     import torch
 
     from thawline.training.checkpoint import load
@@ -102,7 +104,9 @@ def _checkpoint(directory: Path, threads: int, device: str) -> tuple[int, Callab
     return before, run
 
 
-def _measure(model: Path, image_size_px: int, batch_size: int, threads: int, device: str) -> PeakMemory:
+def _measure(
+    model: Path, image_size_px: int, batch_size: int, threads: int, device: str
+) -> PeakMemory:
     if model.suffix == ".onnx":
         before, run = _onnx(model, threads)
     else:
@@ -121,7 +125,9 @@ def _measure(model: Path, image_size_px: int, batch_size: int, threads: int, dev
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m thawline.evaluation.memory", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m thawline.evaluation.memory", description=__doc__
+    )
     parser.add_argument("model", type=Path, help="an .onnx file or a checkpoint folder")
     parser.add_argument("--image-size-px", type=int, required=True)
     parser.add_argument("--batch-size", type=int, default=1)

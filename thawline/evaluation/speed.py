@@ -72,7 +72,9 @@ def describe(device: str, threads: int) -> Device:
     gpu = device.startswith("cuda")
     return Device(
         name=torch.cuda.get_device_name(device) if gpu else _cpu_name(),
-        instructions=_compute_capability(device) if gpu else torch.backends.cpu.get_cpu_capability(),
+        instructions=_compute_capability(device)
+        if gpu
+        else torch.backends.cpu.get_cpu_capability(),
         threads=threads,
         torch=torch.__version__,
         onnxruntime=onnxruntime.__version__,

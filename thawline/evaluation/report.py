@@ -1,0 +1,207 @@
+"""The Markdown report: a verdict, one table, pictures, and how each number came about.
+
+Holds neither times of day nor places of this machine, so two equal runs differ in measured speed
+only. Names of classes and files are escaped.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from thawline.evaluation.labels import markdown
+from thawline.evaluation.quantities import (
+    count,
+    interval,
+    megabytes,
+    milliseconds,
+    percent,
+    rate,
+    ratio,
+)
+from thawline.evaluation.results import Results
+
+MAX_CLASSES = 100
+_CHECKPOINT_COLUMNS = (
+    "checkpoint", "accuracy", "95 % interval", "macro-F1", "NLL", "ECE", "latency", "p95",
+    "throughput", "parameters", "MACs", "size", "memory",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A figure of the report; `path` is relative to the report's folder."""
+
+    title: str
+    path: PurePosixPath
+    caption: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassScore:
+    name: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mistake:
+    """A wrong answer; `image` is where the picture came from."""
+
+    image: str
+    actual: str
+    predicted: str
+    confidence: float
+
+
+def render(
+    results: Results,
+    *,
+    classes: Sequence[ClassScore],
+    pictures: Sequence[Picture],
+    mistakes: Sequence[Mistake],
+    budget: Mapping[str, float | None],
+    bootstrap_samples: int,
+    calibration_bins: int,
+) -> str:
+    """The report as Markdown.
+
+    Args:
+        classes: scores of the last checkpoint.
+        mistakes: of the last checkpoint, the most confident first.
+        budget: min_accuracy, max_latency_ms, max_size_mb; None stands for no limit.
+    """
+    parts = [
+        "# Evaluation",
+        f"**{verdict(results)}**",
+        budget_line(results, budget),
+        "## Checkpoints",
+        _checkpoints(results),
+        _device_line(results),
+        *(_picture(picture) for picture in pictures),
+        "## Classes",
+        _classes(classes),
+        "## Most confident mistakes",
+        _mistakes(mistakes),
+        "## How it was measured",
+        _method(results, bootstrap_samples, calibration_bins),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def verdict(results: Results) -> str:
+    """What ships, how good, how sure, how fast, how large: one sentence."""
+    row = results.of(results.final)
+    return (
+        f"{results.final} is right on {percent(row['accuracy'])} of {row['num_images']:,} test images "
+        f"(95 % interval {interval(row['accuracy_low'], row['accuracy_high'])}), answers one image in "
+        f"{milliseconds(row.get('latency_ms'))} and takes {megabytes(row['size_mb'])}."
+    )
+
+
+def budget_line(results: Results, budget: Mapping[str, float | None]) -> str:
+    """Whether the last checkpoint keeps each limit of the budget; empty without limits."""
+    row = results.of(results.final)
+    limits = (
+        ("min_accuracy", row["accuracy"], percent),
+        ("max_latency_ms", row.get("latency_ms"), milliseconds),
+        ("max_size_mb", row["size_mb"], megabytes),
+    )
+    kept, broken = [], []
+    for key, value, write in limits:
+        limit = budget.get(key)
+        if limit is None:
+            continue
+        fits = value is not None and (value >= limit if key.startswith("min") else value <= limit)
+        (kept if fits else broken).append(f"`budget.{key}` {write(limit)} (is {write(value)})")
+    if broken:
+        return f"Over budget: {', '.join(broken)}."
+    return f"Within budget: {', '.join(kept)}." if kept else ""
+
+
+def _checkpoints(results: Results) -> str:
+    rows = []
+    for name in results.metrics:
+        row = results.of(name)
+        rows.append((
+            name, percent(row["accuracy"]), interval(row["accuracy_low"], row["accuracy_high"]),
+            ratio(row["macro_f1"]), ratio(row["nll"]), ratio(row["ece"]),
+            milliseconds(row.get("latency_ms")), milliseconds(row.get("latency_p95_ms")),
+            rate(row.get("throughput_per_s")), count(row["parameters"]), count(row["macs"]),
+            megabytes(row["size_mb"]), megabytes(row.get("peak_memory_mb")),
+        ))  # fmt: skip
+    return _table(_CHECKPOINT_COLUMNS, rows)
+
+
+def _device_line(results: Results) -> str:
+    device = results.device
+    if not device:
+        return ""
+    return (
+        f"Speed and memory on {markdown(str(device['name']))} ({device['instructions']}), "
+        f"{device['threads']} threads, PyTorch {device['torch']}, ONNX Runtime "
+        f"{device['onnxruntime']}; device `{device['fingerprint']}`. Times compare only where that is equal."
+    )
+
+
+def _picture(picture: Picture) -> str:
+    title = markdown(picture.title)
+    return f"## {title}\n\n![{title}](<{picture.path}>)" + (
+        f"\n\n{picture.caption}" if picture.caption else ""
+    )
+
+
+def _classes(classes: Sequence[ClassScore]) -> str:
+    worst = sorted(classes, key=lambda c: c.f1)[:MAX_CLASSES]
+    more = len(classes) - len(worst)
+    rows = (
+        (
+            markdown(c.name, 60),
+            percent(c.precision),
+            percent(c.recall),
+            percent(c.f1),
+            f"{c.support:,}",
+        )
+        for c in worst
+    )
+    table = _table(("class", "precision", "recall", "F1", "test images"), rows)
+    return table + (f"\n\nThe {more:,} classes with a higher F1 are left out." if more else "")
+
+
+def _mistakes(mistakes: Sequence[Mistake]) -> str:
+    if not mistakes:
+        return "None."
+    rows = (
+        (_source(m.image), markdown(m.actual, 60), markdown(m.predicted, 60), percent(m.confidence))
+        for m in mistakes
+    )
+    return _table(("image", "is", "was taken for", "confidence"), rows)
+
+
+def _source(name: str) -> str:
+    """The last two parts of a path: enough to find the file, nothing about the machine."""
+    return markdown("/".join(PurePosixPath(name).parts[-2:]).lstrip("/"), 80)
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    head = ["| " + " | ".join(columns) + " |", "|" + " --- |" + " ---: |" * (len(columns) - 1)]
+    return "\n".join([*head, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def _method(results: Results, bootstrap_samples: int, calibration_bins: int) -> str:
+    row = results.of(results.final)
+    return f"""\
+- Every score is computed on the test images, which no training, selection or tuning has used.
+- The interval is a percentile bootstrap over test images, {bootstrap_samples:,} resamples. It covers the
+  choice of test images, not the chance in training.
+- NLL is the mean negative log-likelihood of the true class, in nats. ECE is the expected calibration
+  error with {calibration_bins} bins of equal width (Guo et al., 2017).
+- Time runs from pixels in memory to probabilities in memory, on random images, after warm-up, while
+  no other measurement runs on the machine: latency is the median (and 95th percentile) of
+  {row.get("repeats", "–")} single images, throughput the median over batches of {row.get("batch_size", "–")}.
+- Training checkpoints run in PyTorch, `.onnx` files in ONNX Runtime.
+- MACs are multiply-accumulate operations of one image, parameters the weights of the network, size
+  the bytes on disk (1 MB = 1,000,000 bytes).
+- Memory is the peak resident memory of a fresh process that only loads and runs the network, libraries
+  included; they alone take {megabytes(row.get("runtime_memory_mb"))} for {results.final}."""

@@ -1,0 +1,63 @@
+"""The two files that hold what evaluation found: what is reproducible, and what was measured.
+
+metrics.json, per checkpoint: num_images, accuracy, accuracy_low, accuracy_high (95 %),
+balanced_accuracy, macro_f1, nll, ece, parameters, macs, size_mb.
+speed.json, per checkpoint: latency_ms, latency_p95_ms, throughput_per_s, batch_size, repeats,
+peak_memory_mb, runtime_memory_mb; and `device`: name, instructions, threads, torch, onnxruntime,
+fingerprint.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from thawline.errors import UserError
+
+DIRECTORY = Path("reports/evaluate")
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Results:
+    """Checkpoints in the order in which the pipeline made them; the last one is what ships."""
+
+    metrics: Mapping[str, Values]
+    speed: Mapping[str, Values]
+
+    @property
+    def device(self) -> Values:
+        return self.speed.get("device", {})
+
+    @property
+    def final(self) -> str:
+        return list(self.metrics)[-1]
+
+    def of(self, checkpoint: str) -> dict[str, Any]:
+        """Everything known of one checkpoint."""
+        return {**self.metrics[checkpoint], **self.speed.get(checkpoint, {})}
+
+    @classmethod
+    def read(cls, directory: Path = DIRECTORY) -> Self:
+        """Read both files.
+
+        Raises:
+            UserError: a file is missing, is no JSON, or holds no checkpoint.
+        """
+        metrics = _read(directory / "metrics.json")
+        if not metrics:
+            raise UserError(f"{directory / 'metrics.json'}: holds no checkpoint; run `dvc repro`")
+        return cls(metrics, _read(directory / "speed.json"))
+
+
+def _read(path: Path) -> dict[str, Values]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: not there yet; run `dvc repro`") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read: {error}; run `dvc repro`") from error
+    if not isinstance(values, dict) or not all(isinstance(v, dict) for v in values.values()):
+        raise UserError(f"{path}: must map checkpoints to their numbers; run `dvc repro`")
+    return values

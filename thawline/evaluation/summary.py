@@ -1,0 +1,64 @@
+"""The table at the end of a run: each checkpoint in one line, and where to look next."""
+
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from thawline.evaluation.quantities import interval, megabytes, milliseconds, percent, ratio
+from thawline.evaluation.results import DIRECTORY, Results
+
+_PLAIN_WIDTH = 200
+
+
+def show(directory: Path = DIRECTORY, file: TextIO | None = None) -> None:
+    """Print the table; aligned plain text where the output is no terminal.
+
+    Raises:
+        UserError: evaluation has not written its results there.
+    """
+    results = Results.read(directory)
+    console = Console(file=file or sys.stdout, highlight=False, soft_wrap=False)
+    if not console.is_terminal:
+        console = Console(
+            file=file or sys.stdout, highlight=False, width=_PLAIN_WIDTH, color_system=None
+        )
+    console.print(table(results, plain=not console.is_terminal))
+    for line in footer(results, directory):
+        console.print(Text(line, style="dim" if console.is_terminal else ""))
+
+
+def table(results: Results, *, plain: bool = False) -> Table:
+    """Accuracy with interval, macro-F1, latency and size of each checkpoint; the last one ships."""
+    drawn = Table(box=None if plain else box.SIMPLE_HEAD, pad_edge=not plain)
+    drawn.add_column("checkpoint")
+    for name in ("accuracy", "95 % interval", "macro-F1", "latency", "size"):
+        drawn.add_column(name, justify="right", no_wrap=True)
+    for name in results.metrics:
+        row = results.of(name)
+        cells = (
+            name,
+            percent(row.get("accuracy")),
+            interval(row.get("accuracy_low"), row.get("accuracy_high")),
+            ratio(row.get("macro_f1")),
+            milliseconds(row.get("latency_ms")),
+            megabytes(row.get("size_mb")),
+        )
+        drawn.add_row(
+            *map(Text, cells), style="bold" if name == results.final and not plain else ""
+        )
+    return drawn
+
+
+def footer(results: Results, directory: Path) -> list[str]:
+    """What the times belong to, and what one may do next."""
+    device = results.device
+    timed = [f"Timed on {device['name']}, {device['threads']} threads."] if device else []
+    return [
+        *timed,
+        f"Report: {directory / 'report.md'}   Runs: make ui   Register the model: thawline publish",
+    ]
