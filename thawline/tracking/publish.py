@@ -4,8 +4,11 @@ import base64
 import importlib.metadata
 import io
 import json
+import sys
 import tempfile
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +34,8 @@ CHALLENGER, CHAMPION = "challenger", "champion"
 HASH_TAG = "thawline.model_hash"
 _REQUIREMENTS = ("mlflow", "numpy", "pandas", "pillow", "onnxruntime")
 _INPUT = "image"
+_DECODER = "thawline_decode"
+"""Name under which the served model imports its copy of thawline/data/decode.py."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,7 @@ def publish() -> Published | None:
         raise UserError(f"{MODEL}/model.onnx: not there; `thawline run` makes it")
     store = connect(checked.tracking.experiment)
     patient()
+    warnings.simplefilter("ignore", UserWarning)  # mlflow's advice on type hints
     name, digest = checked.tracking.model_name, hashes.md5(MODEL)
     known = _registered(store, name, digest)
     version = known or _register(store, checked, digest)
@@ -107,18 +113,17 @@ def _register(store: Store, checked: Params, digest: str) -> ModelVersion:
     parent = _parent(store)
     mlflow.set_tracking_uri(store.uri)  # log_model knows no client of its own
     mlflow.set_registry_uri(store.uri)
-    with tempfile.TemporaryDirectory() as scratch:
-        example = pd.DataFrame({_INPUT: [_example()]})
-        with mlflow.start_run(run_id=parent) if parent else _no_run(store):
-            info = mlflow.pyfunc.log_model(
-                name="model",
-                python_model=str(Path(__file__).with_name("served_model.py")),
-                artifacts={"network": str(MODEL / "model.onnx"), "card": str(MODEL / "model.json")},
-                code_paths=[_decoder(Path(scratch))],
-                signature=_signature(),
-                input_example=example,
-                pip_requirements=_requirements(),
-            )
+    example = pd.DataFrame({_INPUT: [_example()]})
+    with _decoder() as decoder, _run(store, parent):
+        info = mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(Path(__file__).with_name("served_model.py")),
+            artifacts={"network": str(MODEL / "model.onnx"), "card": str(MODEL / "model.json")},
+            code_paths=[decoder],
+            signature=_signature(),
+            input_example=example,
+            pip_requirements=_requirements(),
+        )
     return _create_version(store, checked.tracking.model_name, info, digest, parent)
 
 
@@ -173,17 +178,37 @@ def _parent(store: Store) -> str | None:
     return run.info.run_id if run else None
 
 
-def _no_run(store: Store) -> Any:
-    """A run of its own for a model whose parent was never recorded."""
-    mlflow.set_experiment(experiment_id=store.experiment_id)
-    return mlflow.start_run(run_name="publish", tags={ROLE: "publish"})
+@contextmanager
+def _run(store: Store, parent: str | None) -> Iterator[None]:
+    """The parent's run, whose status and end stay as they are; else one of its own."""
+    if parent is None:
+        mlflow.set_experiment(experiment_id=store.experiment_id)
+        with mlflow.start_run(run_name="publish", tags={ROLE: "publish"}):
+            yield
+        return
+    before = store.client.get_run(parent).info
+    try:
+        with mlflow.start_run(run_id=parent):
+            yield
+    finally:
+        store.client.set_terminated(parent, before.status, before.end_time)
 
 
-def _decoder(scratch: Path) -> str:
-    """decode.py alone: NumPy and Pillow, nothing of the project needs to be importable."""
-    copy = scratch / "decode.py"
-    copy.write_bytes((Path(data.__path__[0]) / "decode.py").read_bytes())
-    return str(copy)
+@contextmanager
+def _decoder() -> Iterator[str]:
+    """decode.py alone: NumPy and Pillow, nothing of the project needs to be importable.
+
+    Importable under its shipped name meanwhile, since MLflow runs the model's file when it logs it.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch) / f"{_DECODER}.py"
+        copy.write_bytes((Path(data.__path__[0]) / "decode.py").read_bytes())
+        sys.path.insert(0, scratch)
+        try:
+            yield str(copy)
+        finally:
+            sys.path.remove(scratch)
+            sys.modules.pop(_DECODER, None)
 
 
 def _signature() -> ModelSignature:

@@ -1,6 +1,6 @@
 """The model as MLflow serves it: encoded images in, class probabilities out.
 
-MLflow runs this file by itself (models from code), with `decode.py` beside it and nothing of the
+MLflow runs this file by itself (models from code), with `thawline_decode.py` (a copy of `thawline/data/decode.py`) on its path and nothing of the
 project importable.
 """
 
@@ -14,9 +14,10 @@ import mlflow
 import numpy as np
 import onnxruntime
 import pandas as pd
-from decode import decode, fit
 from mlflow.exceptions import MlflowException
+from thawline_decode import decode, fit
 
+_INPUT = "image"
 _MAX_IMAGES = 1000
 _BATCH = 64
 
@@ -35,7 +36,8 @@ class ImageClassifier(mlflow.pyfunc.PythonModel):
             context.artifacts["network"], providers=providers
         )
 
-    def predict(self, context: Any, model_input: Any, params: Any = None) -> pd.DataFrame:  # noqa: ARG002
+    # Without annotations: MLflow would read a schema from them and warn.
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ARG002
         """Probabilities, float (N, K), columns named after the classes.
 
         Raises:
@@ -62,8 +64,10 @@ class ImageClassifier(mlflow.pyfunc.PythonModel):
 
 
 def _column(model_input: Any) -> list[Any]:
-    if isinstance(model_input, pd.DataFrame):
-        return list(model_input["image" if "image" in model_input else model_input.columns[0]])
+    """The images of a frame, of a column by itself, or of MLflow's `inputs` with or without name."""
+    if isinstance(model_input, pd.DataFrame | dict):
+        named = _INPUT if _INPUT in model_input else next(iter(model_input), _INPUT)
+        model_input = model_input[named]
     return list(np.atleast_1d(np.asarray(model_input, dtype=object)).ravel())
 
 
