@@ -26,6 +26,9 @@ OLDEST_OPSET = 18
 class Classifier(nn.Module):
     """A network with what surrounds it in use: uint8 (N, S, S, 3) to probabilities (N, K)."""
 
+    mean: torch.Tensor
+    std: torch.Tensor
+
     def __init__(self, network: nn.Module, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         super().__init__()
         self.network = network
@@ -120,8 +123,8 @@ def verify(
     difference = float(np.abs(found - expected).max())
     if not difference <= max_difference:  # so that NaN does not pass
         raise UserError(
-            f"compress.max_difference: {max_difference:g} is exceeded: {path.name} differs from the "
-            f"PyTorch network by up to {difference:.3g} on {len(images)} images"
+            f"compress.max_difference: {max_difference:g} is exceeded: {path.name} differs from "
+            f"the PyTorch network by up to {difference:.3g} on {len(images)} images"
         )
     changed = int((found.argmax(axis=1) != expected.argmax(axis=1)).sum())
     if changed:
@@ -133,16 +136,16 @@ def verify(
 
 
 def _plain(classifier: Classifier) -> Classifier:
-    """A copy without in-place activations and gradients: tracing those doubles the time of an export."""
+    """A copy without in-place activations and gradients: tracing them doubles an export's time."""
     plain = copy.deepcopy(classifier).cpu().eval().requires_grad_(False)
     for module in plain.modules():
         if getattr(module, "inplace", False):
-            module.inplace = False
+            module.inplace = False  # type: ignore[assignment]
     return plain
 
 
 def _bare(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Drop what says where and with what the file was made: source paths, stack traces, versions."""
+    """Drop what says where and with what the file was made: paths, stack traces, versions."""
     model.producer_name, model.producer_version, model.doc_string = "thawline", "", ""
     graph = model.graph
     graph.name = "classifier"

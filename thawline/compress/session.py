@@ -1,4 +1,4 @@
-"""Run an exported network through ONNX Runtime; imports neither torch nor anything that needs it."""
+"""Run an exported network through ONNX Runtime; nothing here imports PyTorch."""
 
 from pathlib import Path
 

@@ -1,1 +1,1 @@
-"""What a checkpoint is worth and what it costs: scores, calibration, speed, memory, pictures, report."""
+"""What a checkpoint is worth and what it costs: scores, speed, memory, pictures, report."""

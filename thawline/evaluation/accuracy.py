@@ -50,7 +50,7 @@ def score(probabilities: Floats, labels: Ints) -> Scores:
         labels: true class ids, int64 (N,), in [0, K).
 
     Raises:
-        ValueError: no rows, shapes that differ, labels out of range, or rows that are no distribution.
+        ValueError: no rows, shapes that differ, labels out of range, rows that are no distribution.
     """
     check(probabilities, labels)
     num_classes = probabilities.shape[1]
@@ -80,7 +80,7 @@ def confusion_matrix(labels: Ints, predicted: Ints, num_classes: int) -> Ints:
 
 
 def negative_log_likelihood(probabilities: Floats, labels: Ints) -> float:
-    """Mean of -log p(true class), nats; p is clipped at float32's epsilon, so one row costs at most 15.9."""
+    """Mean of -log p(true class), nats; p is at least float32's epsilon, so a row costs 15.9."""
     of_truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     return float(-np.log(np.clip(of_truth, np.finfo(np.float32).eps, 1.0)).mean())
 
@@ -137,4 +137,6 @@ def check(probabilities: Floats, labels: Ints) -> None:
 
 
 def _ratio(part: Ints, whole: Ints) -> Floats:
-    return np.divide(part, whole, out=np.zeros(len(whole)), where=whole > 0)
+    ratio = np.zeros(len(whole))
+    np.divide(part, whole, out=ratio, where=whole > 0)
+    return ratio

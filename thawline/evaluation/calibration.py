@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from thawline.evaluation.accuracy import Floats, Ints, check
 
@@ -68,5 +69,7 @@ def reliability(probabilities: Floats, labels: Ints, *, num_bins: int = 15) -> R
     )
 
 
-def _mean(total: Floats, count: Ints) -> Floats:
-    return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+def _mean(total: NDArray[np.number], count: Ints) -> NDArray[np.float64]:
+    mean = np.full(len(count), np.nan)
+    np.divide(total, count, out=mean, where=count > 0)
+    return mean

@@ -14,7 +14,7 @@ def num_macs(network: nn.Module, image_size_px: int) -> int:
     """Multiply-accumulate operations of one image, as papers state them (often as "FLOPs").
 
     PyTorch's counter counts a multiplication and an addition as two operations and knows
-    convolutions and matrix products; activations, pooling and normalisation count nothing, as usual.
+    convolutions and matrix products; activations, pooling and normalisation count nothing.
     Runs the network once, in evaluation mode, where it is; training mode is restored.
 
     Args:

@@ -101,7 +101,7 @@ def _scores(axis: Axes, values: Mapping[str, Floats]) -> None:
 
 @styled
 def confusion(matrix: Ints, classes: Sequence[str], title: str = "Confusion matrix") -> Figure:
-    """Counts, int64 (K, K); the colour is the share of the true class (row) that got that answer."""
+    """Counts, int64 (K, K); the colour is the share of the true class (row)."""
     num_classes = len(classes)
     cell = float(np.clip(13.5 / num_classes, 0.13, 0.55 if num_classes > 4 else 1.1))
     size = float(np.clip(72 * cell * 0.7, 4, 9.5))
@@ -110,7 +110,7 @@ def confusion(matrix: Ints, classes: Sequence[str], title: str = "Confusion matr
     axis = drawn.subplots()
     support = matrix.sum(axis=1, keepdims=True)
     share = np.divide(matrix, support, out=np.zeros(matrix.shape), where=support > 0)
-    # The square root of the share: among a hundred classes a mistake made by one in fifty must show.
+    # By the square root of the share, so that a mistake made with one image in fifty shows.
     image = axis.imshow(share, cmap=_BLUES, norm=PowerNorm(0.5, 0, 1), interpolation="nearest")
     for end in ("left", "bottom"):
         axis.spines[end].set_visible(False)
@@ -150,7 +150,7 @@ def _counts(axis: Axes, matrix: Ints, share: Floats, size: float) -> None:
 def class_distribution(
     classes: Sequence[str], *, before: Ints, after: Ints, val: Ints, test: Ints
 ) -> Figure:
-    """Images per class, int64 (K,) each: training before and after rebalancing; validation and test."""
+    """Images per class, int64 (K,) each: training before and after; validation; test."""
     drawn = figure(10, _bars_height(len(classes)), "Images per class")
     left, right = drawn.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     _paired_bars(left, (before, "training", LIGHT_BLUE), (after, "rebalanced", BLUE))
@@ -214,7 +214,7 @@ def per_class_f1(classes: Sequence[str], *, f1: Floats, support: Ints, macro_f1:
     """F1 per class, worst first; with many classes the worst 60 only, and the title says so."""
     order = np.lexsort((np.arange(len(classes)), f1))[:_MAX_BARS]
     more = f", the {_MAX_BARS} worst of {len(classes)}" if len(classes) > _MAX_BARS else ""
-    drawn = figure(7.2, _bars_height(0.85 * len(order)), f"F1 per class{more}")
+    drawn = figure(7.2, _bars_height(len(order)), f"F1 per class{more}")
     axis = drawn.subplots()
     colours = [ORANGE if value < macro_f1 - 0.1 else BLUE for value in f1[order]]
     axis.barh(np.arange(len(order)), f1[order], 0.68, color=colours)

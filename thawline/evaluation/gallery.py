@@ -1,6 +1,7 @@
 """The mistakes worth looking at: wrong answers the network was surest of."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -66,7 +67,7 @@ def _mistake(
     axis: Axes, image: NDArray[np.uint8], actual: str, predicted: str, confidence: float
 ) -> None:
     axis.imshow(image, interpolation="nearest" if len(image) < 160 else "antialiased")
-    below = {"transform": axis.transAxes, "ha": "left", "va": "top", "fontsize": 9}
+    below: dict[str, Any] = {"transform": axis.transAxes, "ha": "left", "va": "top", "fontsize": 9}
     axis.text(0, -0.03, f"is {label(actual, 17)}", color=GREEN, **below)
     axis.text(0, -0.14, f"said {label(predicted, 15)}", color=ORANGE, **below)
     axis.text(0, -0.25, f"{confidence:.1%} sure", color=GREY, **below)

@@ -23,7 +23,7 @@ def cut(name: str, limit: int | None) -> str:
 
 
 def markdown(name: str, limit: int | None = None) -> str:
-    """As `visible`, as text that neither Markdown nor HTML takes for markup, a link or a table cell.
+    """As `visible`, in a form that neither Markdown nor HTML takes for markup or a link.
 
     All ASCII punctuation becomes character references; a backslash would not stop GitHub's
     automatic links.

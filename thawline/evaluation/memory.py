@@ -89,17 +89,18 @@ def _checkpoint(
 ) -> tuple[int, Callable[[np.ndarray], object]]:
     import torch
 
-    from thawline.training.checkpoint import load
-    from thawline.training.device import to_input
+    from thawline.checkpoint import load
+    from thawline.training.device import setup, to_input
 
-    torch.set_num_threads(threads)
+    setup(threads=threads, seed=0)
     before = resident_peak_bytes()
     network, card = load(directory)
     network = network.eval().to(device)
 
     def run(images: np.ndarray) -> object:
         with torch.inference_mode():
-            return torch.softmax(network(to_input(images, card).to(device)), dim=1).cpu().numpy()
+            inputs = to_input(images, mean=card.mean, std=card.std, device=device)
+            return torch.softmax(network(inputs), dim=1).cpu().numpy()
 
     return before, run
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-UNKNOWN = "–"
+UNKNOWN = "-"
 
 
 def _known(write: Callable[[float], str]) -> Callable[[float | None], str]:

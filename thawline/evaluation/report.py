@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 
 from thawline.evaluation.labels import markdown
 from thawline.evaluation.quantities import (
+    UNKNOWN,
     count,
     interval,
     megabytes,
@@ -93,9 +94,10 @@ def render(
 def verdict(results: Results) -> str:
     """What ships, how good, how sure, how fast, how large: one sentence."""
     row = results.of(results.final)
+    sure = interval(row["accuracy_low"], row["accuracy_high"])
     return (
-        f"{results.final} is right on {percent(row['accuracy'])} of {row['num_images']:,} test images "
-        f"(95 % interval {interval(row['accuracy_low'], row['accuracy_high'])}), answers one image in "
+        f"{results.final} is right on {percent(row['accuracy'])} of {row['num_images']:,} test "
+        f"images (95 % interval {sure}), answers one image in "
         f"{milliseconds(row.get('latency_ms'))} and takes {megabytes(row['size_mb'])}."
     )
 
@@ -108,7 +110,8 @@ def budget_line(results: Results, budget: Mapping[str, float | None]) -> str:
         ("max_latency_ms", row.get("latency_ms"), milliseconds),
         ("max_size_mb", row["size_mb"], megabytes),
     )
-    kept, broken = [], []
+    kept: list[str] = []
+    broken: list[str] = []
     for key, value, write in limits:
         limit = budget.get(key)
         if limit is None:
@@ -141,7 +144,8 @@ def _device_line(results: Results) -> str:
     return (
         f"Speed and memory on {markdown(str(device['name']))} ({device['instructions']}), "
         f"{device['threads']} threads, PyTorch {device['torch']}, ONNX Runtime "
-        f"{device['onnxruntime']}; device `{device['fingerprint']}`. Times compare only where that is equal."
+        f"{device['onnxruntime']}; device `{device['fingerprint']}`. "
+        "Times compare only where that is equal."
     )
 
 
@@ -191,17 +195,19 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _method(results: Results, bootstrap_samples: int, calibration_bins: int) -> str:
     row = results.of(results.final)
+    libraries = megabytes(row.get("runtime_memory_mb"))
     return f"""\
 - Every score is computed on the test images, which no training, selection or tuning has used.
-- The interval is a percentile bootstrap over test images, {bootstrap_samples:,} resamples. It covers the
-  choice of test images, not the chance in training.
-- NLL is the mean negative log-likelihood of the true class, in nats. ECE is the expected calibration
-  error with {calibration_bins} bins of equal width (Guo et al., 2017).
-- Time runs from pixels in memory to probabilities in memory, on random images, after warm-up, while
-  no other measurement runs on the machine: latency is the median (and 95th percentile) of
-  {row.get("repeats", "–")} single images, throughput the median over batches of {row.get("batch_size", "–")}.
+- The interval is a percentile bootstrap over test images, {bootstrap_samples:,} resamples. It
+  covers the choice of test images, not the chance in training.
+- NLL is the mean negative log-likelihood of the true class, in nats. ECE is the expected
+  calibration error with {calibration_bins} bins of equal width (Guo et al., 2017).
+- Time runs from pixels in memory to probabilities in memory, on random images, after warm-up,
+  while no other measurement runs on the machine: latency is the median (and 95th percentile) of
+  {row.get("repeats", UNKNOWN)} single images,
+  throughput the median over batches of {row.get("batch_size", UNKNOWN)}.
 - Training checkpoints run in PyTorch, `.onnx` files in ONNX Runtime.
 - MACs are multiply-accumulate operations of one image, parameters the weights of the network, size
   the bytes on disk (1 MB = 1,000,000 bytes).
-- Memory is the peak resident memory of a fresh process that only loads and runs the network, libraries
-  included; they alone take {megabytes(row.get("runtime_memory_mb"))} for {results.final}."""
+- Memory is the peak resident memory of a fresh process that only loads and runs the network,
+  libraries included; for {results.final} those alone take {libraries}."""

@@ -1,4 +1,4 @@
-"""How long an image takes, and how many a second go through, measured one at a time on this machine.
+"""How long an image takes, and how many a second go through, measured one at a time.
 
 What is timed is the whole way from pixels in memory, uint8 (B, S, S, 3), to probabilities in
 memory, the same for PyTorch and ONNX Runtime: normalisation, the copies to and from a GPU, softmax.
@@ -26,7 +26,9 @@ from torch import nn
 
 from thawline.compress.session import predict, session
 from thawline.progress import log
+from thawline.training.device import to_input
 
+Channels = tuple[float, float, float]
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 WARM_UP = 10
 MIN_REPEATS = 50
@@ -50,7 +52,7 @@ class Speed:
 
 @dataclass(frozen=True, kw_only=True)
 class Device:
-    """What speed depends on besides the network: numbers compare only where `fingerprint` is equal."""
+    """What speed depends on besides the network: compare times only of one `fingerprint`."""
 
     name: str
     instructions: str
@@ -84,7 +86,8 @@ def describe(device: str, threads: int) -> Device:
 def measure_network(
     network: nn.Module,
     *,
-    to_input: Callable[[NDArray[np.uint8]], torch.Tensor],
+    mean: Channels,
+    std: Channels,
     image_size_px: int,
     batch_size: int,
     repeats: int,
@@ -95,8 +98,8 @@ def measure_network(
     """Time a PyTorch network in evaluation mode on `device`, to which it is moved.
 
     Args:
-        network: takes what `to_input` gives and returns logits (B, K).
-        to_input: uint8 (B, S, S, 3) to a normalised float32 (B, 3, S, S) on the CPU.
+        network: takes float32 (B, 3, S, S), normalised, and returns logits (B, K).
+        mean, std: per channel, for values in [0, 1].
 
     Raises:
         ValueError: fewer than MIN_REPEATS repeats.
@@ -105,7 +108,8 @@ def measure_network(
 
     def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         # The copy back to the CPU waits for the GPU, so the clock stops after the work is done.
-        return torch.softmax(network(to_input(images).to(device)), dim=1).cpu().numpy()
+        inputs = to_input(images, mean=mean, std=std, device=device)
+        return torch.softmax(network(inputs), dim=1).cpu().numpy()
 
     with exclusive(), _torch_threads(threads), torch.inference_mode():
         if device.startswith("cuda"):
@@ -223,7 +227,8 @@ def _cpu_name() -> str:
     except OSError:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+    name = names[0] if names else platform.processor() or platform.machine()
+    return f"{name}, {os.cpu_count()} cores"
 
 
 def _compute_capability(device: str) -> str:

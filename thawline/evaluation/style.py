@@ -3,7 +3,7 @@
 import io
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -52,11 +52,13 @@ RC = {
 
 
 def rc() -> dict[str, Any]:
-    """Settings for `matplotlib.rc_context`: the defaults plus ours, whatever a user's matplotlibrc says."""
+    """Settings for `matplotlib.rc_context`: defaults and ours, none of a user's matplotlibrc."""
     return {**matplotlib.rcParamsDefault, **RC, "backend": "agg"}
 
 
-def figure(width: float, height: float, title: str, layout: str | None = "constrained") -> Figure:
+def figure(
+    width: float, height: float, title: str, layout: Literal["constrained"] | None = "constrained"
+) -> Figure:
     """An empty figure of that many inches; made without pyplot, which keeps every figure alive."""
     drawn = Figure(figsize=(width, height), layout=layout)
     FigureCanvasAgg(drawn)
@@ -88,8 +90,9 @@ def class_ticks(axis: Axes, names: tuple[str, ...], *, x: bool = False, size: fl
     target = axis.xaxis if x else axis.yaxis
     if len(names) > MAX_NAMED:
         return
-    rotation = {"rotation": 90 if max(map(len, names)) > 3 else 0} if x else {}
-    target.set_ticks(range(len(names)), [label(name) for name in names], fontsize=size, **rotation)
+    turned = 90 if x and max(map(len, names)) > 3 else 0
+    shown = [label(name) for name in names]
+    target.set_ticks(range(len(names)), shown, fontsize=size, rotation=turned)
     axis.tick_params(length=0)
 
 

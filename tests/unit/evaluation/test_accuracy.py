@@ -55,12 +55,14 @@ def test_agrees_with_scikit_learn(seed: int, num_rows: int, num_classes: int) ->
     ],
 )
 def test_refuses_what_is_no_prediction(probabilities: np.ndarray, labels: np.ndarray) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"probabilities|labels"):
         score(probabilities, labels)
 
 
 def test_certain_and_wrong_stays_finite() -> None:
-    assert score(np.array([[1.0, 0.0]], np.float32), np.array([1])).nll == pytest.approx(15.94, abs=0.01)
+    assert score(np.array([[1.0, 0.0]], np.float32), np.array([1])).nll == pytest.approx(
+        15.94, abs=0.01
+    )
 
 
 def test_interval_matches_a_bootstrap_that_draws_rows() -> None:
@@ -86,7 +88,7 @@ def test_interval_is_a_function_of_the_rng() -> None:
 
 def test_no_mistake_is_no_certainty() -> None:
     low, high = bootstrap_interval(np.ones(360, bool), rng=np.random.default_rng(0))
-    assert high == 1.0 and low == pytest.approx(0.9898, abs=1e-4)
+    assert (low, high) == (pytest.approx(0.9898, abs=1e-4), 1.0)
     assert bootstrap_interval(np.zeros(360, bool), rng=np.random.default_rng(0)) == (
         0.0,
         pytest.approx(1 - low),

@@ -30,13 +30,16 @@ def test_calibrated_predictions_have_a_small_error_and_overconfident_ones_a_larg
     labels = (rng.random(20_000) > sure).astype(np.int64)
     assert reliability(np.stack([sure, 1 - sure], axis=1), labels).error < 0.02
     certain = np.tile(np.array([[0.999, 0.001]], np.float32), (20_000, 1))
-    assert reliability(certain, labels).error == pytest.approx(0.999 - np.mean(labels == 0), abs=1e-3)
+    assert reliability(certain, labels).error == pytest.approx(
+        0.999 - np.mean(labels == 0), abs=1e-3
+    )
 
 
 def test_certainty_falls_into_the_last_bin_and_empty_bins_have_no_mean() -> None:
     table = reliability(np.array([[1.0, 0.0]], np.float32), np.array([0]))
     assert table.count.tolist() == [0] * 14 + [1]
-    assert table.rows()[0]["accuracy"] is None and table.rows()[-1]["accuracy"] == 1.0
+    assert table.rows()[0]["accuracy"] is None
+    assert table.rows()[-1]["accuracy"] == 1.0
     assert table.error == 0.0
 
 

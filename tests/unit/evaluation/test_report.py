@@ -1,0 +1,142 @@
+import io
+import json
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+
+from thawline.errors import UserError
+from thawline.evaluation import labels, quantities, summary
+from thawline.evaluation.report import ClassScore, Mistake, Picture, render
+from thawline.evaluation.results import Results
+
+QUALITY = {
+    "num_images": 360, "accuracy": 0.975, "accuracy_low": 0.958, "accuracy_high": 0.989,
+    "balanced_accuracy": 0.974, "macro_f1": 0.973, "nll": 0.09, "ece": 0.012,
+    "parameters": 3_383_818, "macs": 31_352_192, "size_mb": 13.48,
+}  # fmt: skip
+SPEED = {
+    "latency_ms": 1.23, "latency_p95_ms": 1.6, "throughput_per_s": 890.0, "batch_size": 32,
+    "repeats": 100, "peak_memory_mb": 126.6, "runtime_memory_mb": 49.7,
+}  # fmt: skip
+DEVICE = {
+    "name": "Some CPU, 2 cores", "instructions": "AVX2", "threads": 2, "torch": "2",
+    "onnxruntime": "1", "fingerprint": "0123456789ab",
+}  # fmt: skip
+
+
+@pytest.fixture
+def results() -> Results:
+    return Results(
+        {"fine_tune": QUALITY, "compress": QUALITY},
+        {"device": DEVICE, "fine_tune": {**SPEED, "latency_ms": 11.0}, "compress": SPEED},
+    )
+
+
+def report(results: Results, **changed: Any) -> str:
+    given: dict[str, Any] = {
+        "classes": [ClassScore(name="0", precision=1, recall=1, f1=1, support=36)],
+        "pictures": [Picture(title="Training", path=PurePosixPath("figures/curves.png"))],
+        "mistakes": [],
+        "budget": {"min_accuracy": None, "max_latency_ms": None, "max_size_mb": None},
+        "bootstrap_samples": 2000,
+        "calibration_bins": 15,
+    }
+    return render(results, **{**given, **changed})
+
+
+def test_the_verdict_comes_first_and_names_what_ships(results: Results) -> None:
+    verdict = report(results).splitlines()[2]
+    for part in ("compress", "97.5 %", "95.8 to 98.9 %", "1.23 ms", "13.5 MB", "360"):
+        assert part in verdict
+
+
+def test_each_checkpoint_has_a_row_and_the_device_a_name(results: Results) -> None:
+    text = report(results)
+    assert "| fine_tune | 97.5 % |" in text
+    assert "| compress | 97.5 % |" in text
+    assert "Some CPU, 2 cores" in text
+    assert "![Training](<figures/curves.png>)" in text
+
+
+@pytest.mark.parametrize(
+    ("budget", "line"),
+    [
+        ({"max_latency_ms": 1.0}, "Over budget: `budget.max_latency_ms` 1.00 ms (is 1.23 ms)."),
+        ({"min_accuracy": 0.97}, "Within budget: `budget.min_accuracy` 97.0 % (is 97.5 %)."),
+        ({"min_accuracy": 0.97, "max_size_mb": 13.0}, "Over budget: `budget.max_size_mb`"),
+    ],
+)
+def test_the_budget_is_judged(results: Results, budget: dict[str, float], line: str) -> None:
+    assert line in report(results, budget=budget)
+
+
+def test_names_of_strangers_stay_text(results: Results) -> None:
+    hostile = "<script>alert(1)</script>|`x`\n# [a](http://b) www.c.de \u202e*_~$![](d)"
+    text = report(
+        results,
+        classes=[ClassScore(name=hostile, precision=0, recall=0, f1=0, support=1)],
+        mistakes=[
+            Mistake(image=f"/home/u/{hostile}", actual=hostile, predicted="b", confidence=0.9)
+        ],
+    )
+    for raw in ("<script", "`x`", "](http", "http:", "www.c", "\u202e", "*_", "/home", "![](d"):
+        assert raw not in text
+    for line in text.splitlines():
+        if "alert" in line:
+            assert line.count("|") in (5, 6)
+
+
+def test_a_report_without_measurements_shows_gaps(results: Results) -> None:
+    text = report(Results(results.metrics, {}))
+    assert "answers one image in - and" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("a\tb", r"a\tb"), ("a\u2028b", r"a\u2028b"), ("é\u0301", "é\u0301"), ("\ud800", r"\ud800")],
+)
+def test_invisible_characters_are_written_out(name: str, shown: str) -> None:
+    assert labels.visible(name) == shown
+
+
+def test_long_names_keep_both_ends() -> None:
+    shown = labels.visible("start" + "x" * 300 + "end", 20)
+    assert len(shown) == 20
+    assert shown.startswith("start")
+    assert shown.endswith("end")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1_814_073_344, "1.81 G"), (640, "640"), (31_352_192, "31.4 M"), (None, "-")],
+)
+def test_counts_have_prefixes(value: float | None, text: str) -> None:
+    assert quantities.count(value) == text
+
+
+def written(folder: Path, results: Results) -> Path:
+    (folder / "metrics.json").write_text(json.dumps(results.metrics))
+    (folder / "speed.json").write_text(json.dumps(results.speed))
+    return folder
+
+
+def test_the_summary_is_plain_and_aligned_outside_a_terminal(
+    results: Results, tmp_path: Path
+) -> None:
+    out = io.StringIO()
+    summary.show(written(tmp_path, results), out)
+    lines = out.getvalue().splitlines()
+    assert out.getvalue().isascii()
+    assert lines[2].split() == ["compress", *"97.5 % 95.8 to 98.9 % 0.973 1.23 ms 13.5 MB".split()]
+    assert "thawline publish" in lines[-1]
+    assert "make ui" in lines[-1]
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "[]", '{"a": 1}', "{}", "\x00"])
+def test_results_that_are_no_results_are_refused(content: str | None, tmp_path: Path) -> None:
+    (tmp_path / "speed.json").write_text("{}")
+    if content is not None:
+        (tmp_path / "metrics.json").write_text(content)
+    with pytest.raises(UserError, match=r"metrics\.json: .*dvc repro"):
+        Results.read(tmp_path)

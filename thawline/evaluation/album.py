@@ -1,0 +1,109 @@
+"""The pictures and lists of the report, drawn from the final checkpoint's predictions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from thawline.data.items import shown
+from thawline.data.manifest import Manifest
+from thawline.data.rows import Rows
+from thawline.data.store import ImageStore
+from thawline.evaluation import figures, gallery, style
+from thawline.evaluation.checkpoints import Judged
+from thawline.evaluation.report import ClassScore, Mistake, Picture
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What the pictures show.
+
+    Attributes:
+        test: rows of the manifest that were predicted, int64 (N,).
+        final: the last checkpoint on those rows.
+        curves: curves.csv of each training stage, by its name.
+    """
+
+    manifest: Manifest
+    store: ImageStore
+    rows: Rows
+    test: np.ndarray
+    final: Judged
+    curves: Mapping[str, Path]
+
+    @property
+    def labels(self) -> np.ndarray:
+        return self.manifest.labels[self.test]
+
+
+def draw(folder: Path, evidence: Evidence) -> list[Picture]:
+    """Write every figure into the folder; the pictures' paths are relative to its parent."""
+    classes, scores = evidence.manifest.classes, evidence.final.scores
+    drawn = {
+        "curves": ("Training", figures.curves(_curves(evidence))),
+        "confusion": ("Confusion", figures.confusion(scores.confusion, classes)),
+        "per_class_f1": (
+            "Classes",
+            figures.per_class_f1(
+                classes, f1=scores.f1, support=scores.support, macro_f1=scores.macro_f1
+            ),
+        ),
+        "reliability": ("Calibration", figures.reliability_diagram(evidence.final.reliability)),
+        "class_distribution": ("Data", _distribution(evidence)),
+        "mistakes": ("Mistakes", _mistakes(evidence)),
+    }
+    pictures = []
+    for name, (title, figure) in drawn.items():
+        style.save(figure, folder / f"{name}.png")
+        pictures.append(Picture(title=title, path=PurePosixPath(folder.name, f"{name}.png")))
+    return pictures
+
+
+def class_scores(evidence: Evidence) -> list[ClassScore]:
+    scores = evidence.final.scores
+    columns = zip(scores.precision, scores.recall, scores.f1, scores.support, strict=True)
+    return [
+        ClassScore(name=n, precision=float(p), recall=float(r), f1=float(f), support=int(s))
+        for n, (p, r, f, s) in zip(evidence.manifest.classes, columns, strict=True)
+    ]
+
+
+def mistake_list(evidence: Evidence) -> list[Mistake]:
+    """The most confident mistakes, the surest first."""
+    classes, predicted = evidence.manifest.classes, evidence.final.probabilities
+    return [
+        Mistake(
+            image=evidence.manifest.names[evidence.test[at]],
+            actual=classes[evidence.labels[at]],
+            predicted=classes[predicted[at].argmax()],
+            confidence=float(predicted[at].max()),
+        )
+        for at in gallery.confident_mistakes(predicted, evidence.labels)
+    ]
+
+
+def _curves(evidence: Evidence) -> dict[str, Mapping[str, np.ndarray]]:
+    return {stage: figures.read_curves(path) for stage, path in evidence.curves.items()}
+
+
+def _distribution(evidence: Evidence) -> figures.Figure:
+    manifest = evidence.manifest
+    after = np.bincount(manifest.labels[evidence.rows.indices], minlength=len(manifest.classes))
+    counts = {split: manifest.counts(split) for split in ("val", "test")}
+    return figures.class_distribution(
+        manifest.classes, before=manifest.counts("train"), after=after, **counts
+    )
+
+
+def _mistakes(evidence: Evidence) -> figures.Figure:
+    predicted, classes = evidence.final.probabilities, evidence.manifest.classes
+    at = gallery.confident_mistakes(predicted, evidence.labels)
+    return gallery.mistakes(
+        evidence.store.take(evidence.test[at]),
+        actual=[shown(classes[k]) for k in evidence.labels[at]],
+        predicted=[shown(classes[k]) for k in predicted[at].argmax(axis=1)],
+        confidence=predicted[at].max(axis=1),
+        num_mistakes=int((predicted.argmax(axis=1) != evidence.labels).sum()),
+        num_images=len(evidence.test),
+    )

@@ -1,0 +1,116 @@
+"""Score every checkpoint of the pipeline on the same rows, and count and time what each costs."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from thawline import checkpoint
+from thawline.compress import session as onnx
+from thawline.data.store import ImageStore
+from thawline.evaluation import memory, speed
+from thawline.evaluation.accuracy import Scores, bootstrap_interval, score
+from thawline.evaluation.calibration import Reliability, reliability
+from thawline.evaluation.complexity import num_macs, num_parameters
+from thawline.training.features import probabilities
+
+ONNX = "model.onnx"
+_BATCH = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """One checkpoint on the test rows.
+
+    Attributes:
+        probabilities: float32 (N, num_classes).
+        metrics: what metrics.json holds of it, the same on every run.
+    """
+
+    probabilities: np.ndarray
+    scores: Scores
+    reliability: Reliability
+    metrics: Mapping[str, float]
+
+
+def judge(
+    folder: Path,
+    store: ImageStore,
+    rows: np.ndarray,
+    labels: np.ndarray,
+    *,
+    threads: int,
+    calibration_bins: int,
+    bootstrap_samples: int,
+    seed: int,
+) -> Judged:
+    """Predict the given rows with one checkpoint and score the predictions.
+
+    Args:
+        folder: a checkpoint of the training stages, or a folder with model.onnx.
+        rows: of the store, int64 (N,); labels: int64 (N,).
+        seed: of the bootstrap.
+    """
+    network = None if is_onnx(folder) else checkpoint.load(folder)
+    if network is None:
+        predicted = _predict_onnx(folder, store, rows, threads)
+    else:
+        predicted = probabilities(network[0], store.batches(rows, _BATCH), network[1])
+    scores = score(predicted, labels)
+    table = reliability(predicted, labels, num_bins=calibration_bins)
+    low, high = bootstrap_interval(
+        predicted.argmax(axis=1) == labels,
+        rng=np.random.default_rng(seed),
+        resamples=bootstrap_samples,
+    )
+    metrics = {
+        "num_images": len(rows),
+        **scores.headline(),
+        "accuracy_low": low,
+        "accuracy_high": high,
+        "ece": table.error,
+        "size_mb": memory.size_mb(folder / (ONNX if is_onnx(folder) else checkpoint.WEIGHTS)),
+    }
+    if network is not None:
+        metrics["parameters"] = num_parameters(network[0])
+        metrics["macs"] = num_macs(network[0], network[1].image_size_px)
+    return Judged(probabilities=predicted, scores=scores, reliability=table, metrics=metrics)
+
+
+def cost(
+    folder: Path, *, repeats: int, batch_size: int, threads: int, device: str, seed: int
+) -> dict[str, Any]:
+    """Time a checkpoint and measure the memory of a process that only runs it."""
+    card = checkpoint.read_card(folder)
+    common = {"image_size_px": card.image_size_px, "threads": threads, "batch_size": batch_size}
+    timing = {"repeats": repeats, "rng": np.random.default_rng(seed), **common}
+    if is_onnx(folder):
+        device = "cpu"
+        timed = speed.measure_session(folder / ONNX, **timing)
+    else:
+        network, _ = checkpoint.load(folder)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        timed = speed.measure_network(
+            network, mean=card.mean, std=card.std, device=device, **timing
+        )
+    model = folder / ONNX if is_onnx(folder) else folder
+    peak = memory.peak_memory(
+        model, image_size_px=card.image_size_px, threads=threads, device=device
+    )
+    return {
+        **asdict(timed),
+        "peak_memory_mb": peak.peak_mb,
+        "runtime_memory_mb": peak.runtime_mb,
+    }
+
+
+def is_onnx(folder: Path) -> bool:
+    return (folder / ONNX).exists()
+
+
+def _predict_onnx(folder: Path, store: ImageStore, rows: np.ndarray, threads: int) -> np.ndarray:
+    network = onnx.session(folder / ONNX, threads)
+    return np.concatenate([onnx.predict(network, b) for b in store.batches(rows, _BATCH)])

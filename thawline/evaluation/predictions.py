@@ -1,0 +1,58 @@
+"""Predictions as tables: one row per test image, and what DVC plots."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from thawline.data.items import shown
+from thawline.data.manifest import Manifest
+from thawline.evaluation.checkpoints import Judged
+from thawline.files import write_csv
+
+
+def write(
+    path: Path, manifest: Manifest, rows: np.ndarray, probabilities: Mapping[str, np.ndarray]
+) -> None:
+    """Row, image, true class, and per checkpoint the probability of every class.
+
+    Args:
+        rows: of the manifest, int64 (N,).
+        probabilities: float32 (N, num_classes) per checkpoint.
+    """
+    columns: dict[str, pa.Array] = {
+        "row": pa.array(rows, pa.int64()),
+        "sha256": pa.array([manifest.sha256[row] for row in rows]),
+        "label": pa.array(manifest.labels[rows], pa.int32()),
+    }
+    for name, values in probabilities.items():
+        columns[name] = pa.array(list(values.astype(np.float32)), pa.list_(pa.float32()))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(columns), path, compression="zstd")
+
+
+def write_plots(folder: Path, manifest: Manifest, rows: np.ndarray, final: Judged) -> None:
+    """confusion.csv, per_class.csv and reliability.csv for `dvc plots`."""
+    names = [shown(name, 60) for name in manifest.classes]
+    predicted = final.probabilities.argmax(axis=1)
+    pairs = zip(manifest.labels[rows], predicted, strict=True)
+    write_csv(
+        folder / "confusion.csv",
+        ("actual", "predicted"),
+        [(names[actual], names[guess]) for actual, guess in pairs],
+    )
+    scores = final.scores
+    columns = zip(names, scores.precision, scores.recall, scores.f1, scores.support, strict=True)
+    write_csv(
+        folder / "per_class.csv",
+        ("class", "precision", "recall", "f1", "support"),
+        [(name, *(f"{v:.6f}" for v in (p, r, f)), int(s)) for name, p, r, f, s in columns],
+    )
+    bins = [row for row in final.reliability.rows() if row["count"]]
+    write_csv(
+        folder / "reliability.csv",
+        ("confidence", "accuracy", "count"),
+        [(f"{b['confidence']:.6f}", f"{b['accuracy']:.6f}", b["count"]) for b in bins],
+    )
