@@ -74,7 +74,7 @@ def export(
             program, (), dynamo=True, opset_version=opset, verbose=False,
             input_names=[INPUT], output_names=[OUTPUT],
         )  # fmt: skip
-    except (torch.onnx.errors.OnnxExporterError, torch._dynamo.exc.TorchDynamoException) as error:
+    except RuntimeError as error:  # the base of what torch.export and torch.onnx raise
         raise UserError(
             f"{path}: the network cannot be written as ONNX: {_first_line(error)}"
         ) from error
@@ -154,7 +154,8 @@ def _bare(model: onnx.ModelProto) -> onnx.ModelProto:
         if part is not model:
             part.ClearField("doc_string")
     graph.ClearField("value_info")
-    graph.output[0].type.tensor_type.shape.dim[0].dim_param = BATCH
+    for tensor in (graph.input[0], graph.output[0]):  # PyTorch may call the dimension "s34"
+        tensor.type.tensor_type.shape.dim[0].dim_param = BATCH
     return model
 
 

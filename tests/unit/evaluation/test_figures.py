@@ -39,7 +39,7 @@ def predictions(num_classes: int) -> tuple[np.ndarray, np.ndarray]:
 def curve(num_epochs: int) -> dict[str, np.ndarray]:
     epochs = np.arange(1.0, num_epochs + 1)
     keys = ("train_loss", "val_loss", "val_accuracy", "val_macro_f1", "learning_rate")
-    return {"epoch": epochs, **{key: 1 / epochs for key in keys}}
+    return {"epoch": epochs, **dict.fromkeys(keys, 1 / epochs)}
 
 
 def every_figure(classes: tuple[str, ...]) -> dict[str, Figure]:

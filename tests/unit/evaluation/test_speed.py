@@ -1,0 +1,120 @@
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from thawline.compress.export import export
+from thawline.evaluation import speed
+
+HALF = (0.5, 0.5, 0.5)
+
+
+def network(width: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(3, width, 3),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(width, 4),
+    )
+
+
+def measure(net: nn.Module, repeats: int = 50) -> speed.Speed:
+    return speed.measure_network(
+        net, mean=HALF, std=HALF, image_size_px=32, batch_size=8, repeats=repeats, threads=1,
+        device="cpu", rng=np.random.default_rng(0),
+    )  # fmt: skip
+
+
+def test_a_larger_network_is_slower() -> None:
+    small, large = measure(network(2)), measure(network(512))
+    assert 0 < small.latency_ms < large.latency_ms
+    assert large.throughput_per_s < small.throughput_per_s
+    assert small.latency_ms <= small.latency_p95_ms
+
+
+def test_sleep_is_measured_as_sleep() -> None:
+    class Sleeper(nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            time.sleep(0.004)
+            return images.mean((2, 3))
+
+    measured = measure(Sleeper())
+    assert measured.latency_ms == pytest.approx(4, abs=2.5)
+    assert measured.throughput_per_s == pytest.approx(8 / 0.004, rel=0.5)
+
+
+def test_threads_are_put_back() -> None:
+    before = torch.get_num_threads()
+    measure(network(2))
+    assert torch.get_num_threads() == before
+
+
+def test_an_exported_network_is_measured(tmp_path: Path) -> None:
+    file = tmp_path / "model.onnx"
+    export(network(4), file, image_size_px=32, mean=HALF, std=HALF)
+    measured = speed.measure_session(
+        file, image_size_px=32, batch_size=8, repeats=50, threads=1, rng=np.random.default_rng(0)
+    )
+    assert 0 < measured.latency_ms < 1000
+    assert (measured.batch_size, measured.repeats) == (8, 50)
+
+
+def test_few_repeats_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least 50"):
+        measure(network(2), repeats=49)
+
+
+def test_one_measurement_at_a_time_on_the_machine(capfd: pytest.CaptureFixture[str]) -> None:
+    holder = (
+        "import time; from thawline.evaluation.speed import exclusive\n"
+        "with exclusive(): print('held', flush=True); time.sleep(3)"
+    )
+    with subprocess.Popen([sys.executable, "-c", holder], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        started = time.monotonic()
+        with speed.exclusive():
+            waited = time.monotonic() - started
+    assert waited > 2
+    assert "waiting for another measurement" in capfd.readouterr().err
+
+
+def test_the_lock_of_a_killed_process_is_free() -> None:
+    holder = (
+        "import os, time; from thawline.evaluation.speed import exclusive\n"
+        "with exclusive(): print('held', flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", holder], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.kill()
+        process.wait()
+        started = time.monotonic()
+        with speed.exclusive():
+            assert time.monotonic() - started < 2
+
+
+def test_the_fingerprint_tells_devices_apart_but_names_no_host() -> None:
+    import platform
+
+    one, two = speed.describe("cpu", 1), speed.describe("cpu", 2)
+    assert one.fingerprint == speed.describe("cpu", 1).fingerprint != two.fingerprint
+    assert len(one.fingerprint) == 12
+    assert platform.node() not in str(one.as_json()).split("'")
+
+
+@pytest.mark.gpu
+def test_a_gpu_is_measured_to_the_end_of_its_work() -> None:
+    slow = nn.Sequential(*(nn.Conv2d(3 if not i else 256, 256, 3) for i in range(10)), nn.Flatten())
+    measured = speed.measure_network(
+        slow, mean=HALF, std=HALF, image_size_px=96, batch_size=64, repeats=50, threads=1,
+        device="cuda", rng=np.random.default_rng(0),
+    )  # fmt: skip
+    assert 64 / measured.throughput_per_s > 1e-3
+    assert "NVIDIA" in speed.describe("cuda", 1).name
