@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -88,10 +89,8 @@ class Launch:
 
     def _kill(self, signum: int) -> None:
         """The whole group: dvc alone would leave its stage running."""
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signum)
-        except ProcessLookupError:
-            pass
 
 
 def _environment(current: execution.Execution) -> dict[str, str]:
@@ -159,7 +158,7 @@ def _record(
     start_ms: int,
     killed: bool,
 ) -> None:
-    """Close the parent; after a kill only as long as the time limit allows: the rest is reconciled."""
+    """Close the parent; after a kill only while time allows: the rest is reconciled later."""
 
     def close() -> None:
         warning = importlib.import_module("thawline.tracking.parent").close(

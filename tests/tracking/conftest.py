@@ -43,7 +43,9 @@ def main(params, run):
     if mode.startswith("sleep"):
         Path(os.environ["MARK"]).write_text(str(os.getpid()))
         time.sleep(60)
-    Path("out/{name}/a b.txt").write_text(json.dumps(p.model_dump(), default=str))
+    text = json.dumps(p.model_dump(), default=str) + {needs!r}
+    text += "".join(path.read_text() for path in sorted(Path({needs!r}).glob("*.txt")))
+    Path("out/{name}/a b.txt").write_text(text)
     Path("out/{name}/deep").mkdir(exist_ok=True)
     Path("out/{name}/deep/c.txt").write_text("c")
     Path("reports/{name}/metrics.json").write_text(json.dumps({{"fine_tune": {{"accuracy": 0.5}}}}))
@@ -53,6 +55,7 @@ def main(params, run):
 if __name__ == "__main__":
     stage.run({name!r}, main)
 """
+STAGES = {"ingest": "nothing", "fine_tune": "out/ingest", "evaluate": "out/fine_tune"}
 DVC = """\
 stages:
   ingest:
@@ -180,12 +183,12 @@ def mlflow_server(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
+def project(tmp_path: Path) -> Project:
     # No "#" and plain ASCII: `dvc exp run --temp` fails on both (dvc 3.67), `dvc repro` does not.
     folder = tmp_path / "a project's 1"
     (folder / "small").mkdir(parents=True)
-    for name in ("ingest", "fine_tune", "evaluate"):
-        text = STAGE.format(name=name, section=name)
+    for name, needs in STAGES.items():
+        text = STAGE.format(name=name, section=name, needs=needs)
         (folder / "small" / f"{name}.py").write_text(text)
     (folder / "dvc.yaml").write_text(DVC)
     (folder / "params.yaml").write_text((REPOSITORY / "params.yaml").read_text())
@@ -199,4 +202,4 @@ def project(tmp_path: Path) -> Iterator[Project]:
     made.run("dvc", "config", "core.check_update", "false")
     made.run("git", "add", "-A")
     made.run("git", "commit", "-qm", "start")
-    yield made
+    return made

@@ -22,7 +22,8 @@ def test_unreachable_at_the_start_fails_before_the_work(project: Project, place:
     assert time.monotonic() - began < 15
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
-    assert f"http://{place}" in line and "THAWLINE_TRACKING=off" in line
+    assert f"http://{place}" in line
+    assert "THAWLINE_TRACKING=off" in line
     assert "secret" not in done.stdout + done.stderr
     assert not (project.folder / "out").exists()
 
@@ -72,6 +73,7 @@ def test_lost_in_the_middle_keeps_the_result_and_the_record(
 def _wait_for_mark(project: Project, process: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 60
     while not (project.folder / ".mark").exists():
-        assert time.monotonic() < deadline and process.poll() is None
+        assert time.monotonic() < deadline
+        assert process.poll() is None
         time.sleep(0.1)
     time.sleep(1)  # what was sent before arrives

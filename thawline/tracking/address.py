@@ -20,8 +20,8 @@ def enabled(setting: bool) -> bool:
 def uri() -> str:
     """MLFLOW_TRACKING_URI if set, else a SQLite file in the project root, always absolute.
 
-    A relative SQLite path is taken from the project root: from the copy in which `dvc exp run --temp`
-    works it would name a store that is deleted with the copy.
+    A relative SQLite path is taken from the project root: from the copy in which
+    `dvc exp run --temp` works it would name a store that is deleted with the copy.
     """
     named = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
     if not named:

@@ -1,4 +1,4 @@
-"""What a stage sees of tracking. Imports nothing heavy: a process beside the stage talks to MLflow."""
+"""What a stage sees of tracking; imports nothing heavy, since another process talks to MLflow."""
 
 import os
 import shutil
@@ -45,7 +45,7 @@ class StageRun:
         self._send("tags", values=dict(values))
 
     def artifact(self, path: Path, folder: str = "") -> None:
-        """Log a file, or a directory under its own name; copied now, so it may change afterwards."""
+        """Log a file, or a directory under its own name; copied now, it may change afterwards."""
         if self._link is None:
             return
         self._copies += 1

@@ -33,10 +33,11 @@ def event(
         status: FINISHED, FAILED or KILLED.
         message: one line for a status other than FINISHED.
         observed: stage -> skipped, restored, ran or not reached, as DVC printed it; without it a
-            stage that is not in the state counts as skipped or restored, up to the one that failed.
+            stage that is not in the state counts as skipped or restored, up to the one that failed,
+            if it last ran on what the stages before it made.
     """
     graph = Graph(project.workspace())
-    fates = _fates(graph, state, status, observed)
+    fates = _fates(graph, state, observed)
     fresh = {name: entry["outs"] for name, entry in state["stages"].items() if entry.get("outs")}
     outs = {n: fresh.get(n) or graph.recorded(n) for n, fate in fates.items() if _has_outs(fate)}
     complete = status == "FINISHED" and fates.get(LAST_STAGE, NOT_REACHED) != NOT_REACHED
@@ -65,7 +66,7 @@ def final_metrics() -> dict[str, float]:
 
 
 def numbers(values: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
-    """The finite and infinite numbers of nested mappings, under dotted names; lists are left out."""
+    """Numbers of nested mappings under dotted names; lists and NaN are left out."""
     flat: dict[str, float] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
@@ -90,7 +91,7 @@ def remembered_path() -> Path:
 
 
 def _fates(
-    graph: Graph, state: execution.State, status: str, observed: Mapping[str, str] | None
+    graph: Graph, state: execution.State, observed: Mapping[str, str] | None
 ) -> dict[str, str]:
     fates: dict[str, str] = {}
     passed = True
@@ -102,7 +103,8 @@ def _fates(
         elif observed is not None:
             fates[name] = observed.get(name, NOT_REACHED)
         else:
-            fates[name] = UNKNOWN if passed and graph.recorded(name) else NOT_REACHED
+            known = passed and graph.recorded(name) and graph.current(name)
+            fates[name] = UNKNOWN if known else NOT_REACHED
     return fates
 
 

@@ -38,7 +38,8 @@ class Execution:
 def identify() -> Execution:
     """The execution the calling process belongs to.
 
-    Named by THAWLINE_EXECUTION, else the nearest `dvc` among the ancestors, else the process itself.
+    Named by THAWLINE_EXECUTION, else the nearest `dvc` among the ancestors, else the process
+    itself.
     """
     process = psutil.Process()
     named = os.environ.get(VARIABLE)
@@ -65,7 +66,7 @@ def launch() -> Execution:
 
 
 class changed:
-    """`with changed(execution) as state:` the state under its lock, written back whole at the end."""
+    """`with changed(execution) as state:` the state under its lock, written back at the end."""
 
     def __init__(self, execution: Execution) -> None:
         self._execution = execution
@@ -132,7 +133,7 @@ def alive(execution: Execution) -> bool:
     try:
         process = psutil.Process(execution.pid)
         same = abs(process.create_time() - execution.started) < 1.0
-        return same and process.status() != psutil.STATUS_ZOMBIE
+        return bool(same and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return False
 

@@ -57,7 +57,7 @@ class Graph:
         return tuple(done)
 
     def cached(self, stage: str) -> tuple[str, ...]:
-        """Outputs that DVC caches: not metrics, plots and `cache: false`, which may hold measurements."""
+        """Outputs that DVC caches; metrics, plots and `cache: false` may hold measurements."""
         found = []
         for out in self._stages.get(stage, {}).get("outs", []):
             ((path, options),) = out.items() if isinstance(out, dict) else ((out, {}),)
@@ -71,6 +71,17 @@ class Graph:
         outs = self._lock.get(stage, {}).get("outs", [])
         found = {wanted.get(str(out["path"]).rstrip("/")): out.get("md5") for out in outs}
         return {path: value for path, value in found.items() if path and value}
+
+    def current(self, stage: str) -> bool:
+        """Whether the stage last ran on the outputs that the stages before it have now."""
+        made = {
+            str(out["path"]).rstrip("/"): out.get("md5")
+            for name in self._stages
+            for out in self._lock.get(name, {}).get("outs", [])
+        }
+        needs = self._lock.get(stage, {}).get("deps", [])
+        found = [(str(dep["path"]).rstrip("/"), dep.get("md5")) for dep in needs]
+        return all(made.get(path, value) == value for path, value in found)
 
     def digest(self, fresh: Mapping[str, dict[str, str]] | None = None) -> str | None:
         """One hash over the outputs of all stages; None where one of them never ran.

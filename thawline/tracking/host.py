@@ -1,4 +1,4 @@
-"""`python -m thawline.tracking.host`: loads mlflow once for an execution, then forks for each stage.
+"""`python -m thawline.tracking.host`: loads mlflow once an execution, then forks for each stage.
 
 Importing mlflow takes two to three seconds of a core; with a process of its own for every stage,
 half of a small pipeline's time would be that. This one keeps no store open and starts no thread, so
@@ -38,6 +38,7 @@ def main(identifier: str, pid: str, started: str, path: str, first_fd: str) -> i
         while execution.alive(executor):
             if select.select([listener], [], [], _POLL_S)[0]:
                 _serve(listener.accept()[0], listener)
+        shipper.close_left_open(executor)
     finally:
         shutil.rmtree(Path(path).parent, ignore_errors=True)
     return 0

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -50,10 +51,8 @@ class Link:
     def close(self, event: Mapping[str, Any], timeout_s: float) -> None:
         """Send the last event and wait until everything is stored, but not for ever."""
         self.send(event)
-        try:
+        with suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
         self._ended.wait(timeout_s)
 
     def _listen(self) -> None:

@@ -83,7 +83,7 @@ def record_restored(checked: Params, start_ms: int, observed: dict[str, str] | N
     current = execution.launch()
     state = execution.read(current.id)
     assert state is not None
-    fates = observed or {n: "restored" for n in Graph(project.workspace()).stages}
+    fates = observed or dict.fromkeys(Graph(project.workspace()).stages, "restored")
     event = closing.event(state, "FINISHED", observed=fates)
     return parent.close(current, event, params.flatten(checked), start_ms)
 

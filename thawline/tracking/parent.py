@@ -94,7 +94,7 @@ def _create(
 
 
 def _origin() -> dict[str, str]:
-    """Tags that say which code this is: commit, branch, dirty flag, DVC's experiment and baseline."""
+    """Tags that say which code this is: commit, branch, dirty, DVC's experiment and baseline."""
     tags = {SOURCE_TYPE: "LOCAL"}
     commit, branch = _git("rev-parse", "HEAD"), _git("branch", "--show-current")
     if commit:

@@ -86,7 +86,7 @@ def publish() -> Published | None:
 
 
 def misses(budget: Budget, metrics: Mapping[str, float]) -> list[str]:
-    """Where the compressed model is outside the budget, one line each; a missing figure is a miss."""
+    """Where the compressed model is outside the budget; a missing figure is a miss."""
     limits = (
         ("min_accuracy", "compress.accuracy", -1.0),
         ("max_latency_ms", "compress.latency_ms", 1.0),
@@ -212,7 +212,7 @@ def _decoder() -> Iterator[str]:
 
 
 def _signature() -> ModelSignature:
-    """Any type, since text is base64 and bytes are taken as they are; the model checks it itself."""
+    """Any type: text is base64, bytes are taken as they are, the model checks it itself."""
     outputs = Schema([ColSpec("double", name) for name in _card()["classes"]])
     return ModelSignature(Schema([ColSpec(AnyType(), _INPUT)]), outputs)
 

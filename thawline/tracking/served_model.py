@@ -1,7 +1,7 @@
 """The model as MLflow serves it: encoded images in, class probabilities out.
 
-MLflow runs this file by itself (models from code), with `thawline_decode.py` (a copy of `thawline/data/decode.py`) on its path and nothing of the
-project importable.
+MLflow runs this file by itself (models from code), beside a copy of `thawline/data/decode.py` under
+the name `thawline_decode`; nothing of the project need be importable.
 """
 
 import base64
@@ -15,15 +15,15 @@ import numpy as np
 import onnxruntime
 import pandas as pd
 from mlflow.exceptions import MlflowException
-from thawline_decode import decode, fit
+from thawline_decode import decode, fit  # type: ignore[import-not-found]
 
 _INPUT = "image"
 _MAX_IMAGES = 1000
 _BATCH = 64
 
 
-class ImageClassifier(mlflow.pyfunc.PythonModel):
-    """Input: one column `image` of image files, as bytes or base64 text. Output: a column per class."""
+class ImageClassifier(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+    """Takes one column `image` of image files, bytes or base64; gives a column per class."""
 
     def load_context(self, context: Any) -> None:
         card = json.loads(Path(context.artifacts["card"]).read_text(encoding="utf-8"))
@@ -58,17 +58,21 @@ class ImageClassifier(mlflow.pyfunc.PythonModel):
         """uint8 (S, S, 3)."""
         try:
             upright = decode(_encoded(image), self._background)
-            return fit(upright, self._size_px, self._fit, self._background)
+            return np.asarray(fit(upright, self._size_px, self._fit, self._background))
         except ValueError as error:
             raise _refusal(f"image {row}: {error}") from None
 
 
 def _column(model_input: Any) -> list[Any]:
-    """The images of a frame, of a column by itself, or of MLflow's `inputs` with or without name."""
+    """The images of a frame, a column by itself, or MLflow's `inputs` with or without name."""
     if isinstance(model_input, pd.DataFrame | dict):
         named = _INPUT if _INPUT in model_input else next(iter(model_input), _INPUT)
         model_input = model_input[named]
-    return list(np.atleast_1d(np.asarray(model_input, dtype=object)).ravel())
+    cells = list(model_input) if isinstance(model_input, pd.Series | list) else [model_input]
+    nested = [
+        list(cell) if isinstance(cell, list | tuple | np.ndarray) else [cell] for cell in cells
+    ]
+    return [image for row in nested for image in row]
 
 
 def _encoded(image: Any) -> bytes:

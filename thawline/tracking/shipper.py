@@ -12,6 +12,8 @@ import socket
 import sys
 import threading
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -56,6 +58,26 @@ def ship(connection: socket.socket) -> int:
     return 0
 
 
+def close_left_open(current: execution.Execution) -> None:
+    """Close the parent of an ended execution whose last stage was skipped, or not asked for.
+
+    What fails here is left to `reconcile`: a temporary workspace is gone by now.
+    """
+    state = execution.read(current.id)
+    if not state or state["closed"] or current.launched or not state["parent_run_id"]:
+        return
+    finished = all(entry["status"] == "finished" for entry in state["stages"].values())
+    try:
+        if not finished or not Path(state["workspace"]).is_dir():
+            return
+        event = closing.event(state, "FINISHED")
+        header = parent.header(None, state["parent_run_id"], current, state["experiment"])
+        Recorder(connect(state["experiment"]), header).apply(event)
+        parent.settle(current, event)
+    except Exception as error:
+        print(f"close: {error!r}", file=sys.stderr, flush=True)
+
+
 class Outbox:
     """Replies to the stage; one that is gone hears nothing, its record still counts."""
 
@@ -63,10 +85,8 @@ class Outbox:
         self._connection = connection
 
     def reply(self, **values: Any) -> None:
-        try:
+        with suppress(OSError):
             self._connection.sendall(json.dumps(values).encode() + b"\n")
-        except OSError:
-            pass
 
 
 class Inbox:
@@ -190,6 +210,6 @@ def _sudden_end(start: Event) -> Event:
 
 def _lives(process: psutil.Process) -> bool:
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return False

@@ -46,7 +46,7 @@ class Spool:
     def send(self, apply: Callable[[Event], None]) -> None:
         """Apply what is not sent yet, in order, then remove the folder.
 
-        Each event may be applied twice (a crash between applying and noting it); the events allow it.
+        An event may be applied twice (a crash before that is noted); the events allow it.
         Does nothing when another process is at it.
         """
         try:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-# Read by mlflow at import and at each request. An unset time-out means two minutes and seven retries.
+# Read by mlflow at import and at each request. Unset, it waits two minutes and retries seven times.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "3")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
@@ -18,14 +18,14 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 os.environ.pop("MLFLOW_RUN_ID", None)  # mlflow would take it for the parent's and write over it
 
-from filelock import FileLock  # noqa: E402
-from mlflow import MlflowClient  # noqa: E402
-from mlflow.entities import Experiment, Run  # noqa: E402
-from mlflow.exceptions import MlflowException  # noqa: E402
+from filelock import FileLock
+from mlflow import MlflowClient
+from mlflow.entities import Experiment, Run
+from mlflow.exceptions import MlflowException
 
-from thawline import project  # noqa: E402
-from thawline.errors import UserError  # noqa: E402
-from thawline.tracking import address  # noqa: E402
+from thawline import project
+from thawline.errors import UserError
+from thawline.tracking import address
 
 PARAM_LENGTH = 6000
 """MLflow's limit for the value of a param, characters."""
@@ -34,6 +34,15 @@ TAG_LENGTH = 5000
 ROLE, STAGE, OUTS, DIGEST = "thawline.role", "thawline.stage", "thawline.outs", "thawline.digest"
 PARENT = "mlflow.parentRunId"
 SOURCE_TYPE = "mlflow.source.type"
+_KNOWN = (
+    "Connection refused",
+    "Name or service not known",
+    "timed out",
+    "readonly database",
+    "disk is full",
+    "database is locked",
+    "unable to open database file",
+)
 
 for name in ("mlflow", "alembic", "urllib3"):
     logging.getLogger(name).setLevel(logging.ERROR)
@@ -127,7 +136,8 @@ def _create(client: MlflowClient, uri: str, experiment: str) -> str:
 
 
 def _restore(found: Experiment) -> str:
-    return f"`mlflow experiments restore -x {found.experiment_id}` brings it back, or choose another name"
+    command = f"mlflow experiments restore -x {found.experiment_id}"
+    return f"`{command}` brings it back, or choose another name"
 
 
 def unusable(uri: str, error: Exception) -> str:
@@ -135,8 +145,8 @@ def unusable(uri: str, error: Exception) -> str:
     place = address.shown(uri)
     if "out-of-date database schema" in str(error):
         return (
-            f"MLFLOW_TRACKING_URI: {place} was made by another version of MLflow; make a copy of it, "
-            f"then `mlflow db upgrade '{place}'`"
+            f"MLFLOW_TRACKING_URI: {place} was made by another version of MLflow; "
+            f"make a copy of it, then `mlflow db upgrade '{place}'`"
         )
     return (
         f"MLFLOW_TRACKING_URI: {place} cannot be used ({reason(error, uri)}); "
@@ -147,8 +157,7 @@ def unusable(uri: str, error: Exception) -> str:
 def reason(error: BaseException, uri: str = "") -> str:
     """What went wrong in few words, without the credentials of the address."""
     text = " ".join(str(error).split())
-    for phrase in ("Connection refused", "Name or service not known", "timed out", "readonly database",
-                   "disk is full", "database is locked", "unable to open database file"):  # fmt: skip
+    for phrase in _KNOWN:
         if phrase.lower() in text.lower():
             return phrase.lower()
     if uri:

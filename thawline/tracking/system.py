@@ -19,7 +19,7 @@ class SystemMetrics:
         self._monitor.start()
 
     def finish(self) -> None:
-        """Stop, and keep what was sampled since the last interval: short stages have nothing else."""
+        """Stop, and keep what was sampled since the last interval: all that short stages have."""
         try:
             self._monitor.finish()
             self._monitor.collect_metrics()
