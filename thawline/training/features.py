@@ -9,6 +9,7 @@ from torch import nn
 from thawline.checkpoint import ModelCard
 from thawline.data.store import ImageStore
 from thawline.data.views import Step, Views, repeats
+from thawline.network import Network
 from thawline.progress import track
 from thawline.training.device import numerics, to_input
 
@@ -38,6 +39,18 @@ def compute(
             inputs = to_input(batch, mean=card.mean, std=card.std, device=device)
             outputs.append(trunk(inputs).float().cpu())
     return torch.cat(outputs).clone()
+
+
+def probabilities(
+    network: Network,
+    images: Iterable[np.ndarray],
+    card: ModelCard,
+    *,
+    device: torch.device = torch.device("cpu"),  # noqa: B008 - immutable
+) -> np.ndarray:
+    """What a whole network says of images, in float32: (N, num_classes), rows summing to 1."""
+    logits = compute(network, images, card, precision="float32", device=device)
+    return torch.softmax(logits, dim=1).numpy()
 
 
 def compute_views(

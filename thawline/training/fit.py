@@ -5,12 +5,12 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
 from thawline.errors import UserError
+from thawline.evaluation.accuracy import score
 from thawline.network import Network
 from thawline.progress import log, track
 from thawline.training import optimizers
@@ -157,22 +157,13 @@ class _Steps:
 
 def _judge(network: Network, validation: Validation) -> dict[str, float]:
     with torch.inference_mode():
-        logits = validation.logits(network)
-    loss = functional.cross_entropy(logits, validation.labels).item()
-    predicted, labels = logits.argmax(1).numpy(), validation.labels.numpy()
+        probabilities = torch.softmax(validation.logits(network).double(), dim=1)
+    scores = score(probabilities.numpy(), validation.labels.numpy())
     return {
-        "val_loss": loss,
-        "val_accuracy": float((predicted == labels).mean()),
-        "val_macro_f1": macro_f1(predicted, labels, logits.shape[1]),
+        "val_loss": scores.nll,
+        "val_accuracy": scores.accuracy,
+        "val_macro_f1": scores.macro_f1,
     }
-
-
-def macro_f1(predicted: np.ndarray, labels: np.ndarray, num_classes: int) -> float:
-    """Mean F1 over the classes that occur in either; as scikit-learn's `macro`, without its import."""
-    table = np.bincount(labels * num_classes + predicted, minlength=num_classes**2)
-    confusion = table.reshape(num_classes, num_classes)
-    hits, total = np.diag(confusion), confusion.sum(0) + confusion.sum(1)
-    return float((2 * hits[total > 0] / total[total > 0]).mean())
 
 
 def _mean(losses: list[torch.Tensor], recipe: Recipe) -> float:

@@ -1,0 +1,37 @@
+# `make repro` and `make test` do all set-up by themselves on a machine with Python 3.11+ and git.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: repro test test-all check ui clean
+
+repro: $(READY)
+	thawline run
+	thawline publish
+	thawline table
+
+test: $(READY)
+	python -m pytest
+
+test-all: $(READY)
+	python -m pytest -m 'not gpu'
+
+check: $(READY)
+	ruff check .
+	ruff format --check .
+	mypy
+
+ui: $(READY)
+	thawline ui
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+
+# The constraints file pins every package; an older pip resolves them far more slowly.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $(READY)

@@ -1,0 +1,90 @@
+"""evaluate: all checkpoints -> scores on the test split, cost, figures and the report."""
+
+import json
+from pathlib import Path
+
+from thawline import stage
+from thawline.files import INGEST, MODELS, REPORTS, ROWS, rounded, write_csv, write_json, write_metrics
+from thawline.sections import Params
+from thawline.tracking.client import StageRun
+
+FOLDER = REPORTS / "evaluate"
+CHECKPOINTS = ("transfer_learn", "fine_tune", "compress")
+
+
+def main(params: Params, run: StageRun) -> None:
+    from thawline.data.manifest import Manifest
+    from thawline.data.rows import Rows
+    from thawline.data.store import ImageStore
+    from thawline.evaluation import album, predictions, report, summary
+    from thawline.evaluation.checkpoints import cost, judge
+    from thawline.evaluation.results import Results
+    from thawline.evaluation.speed import describe
+    from thawline.progress import track
+    from thawline.training import device
+
+    p, threads = params.evaluate, params.training.threads
+    run.require()
+    device.setup(threads=threads, seed=params.seed)
+    manifest, store = Manifest.read(INGEST), ImageStore(INGEST)
+    test = manifest.rows("test")
+    judged = {
+        name: judge(
+            MODELS / name,
+            store,
+            test,
+            manifest.labels[test],
+            threads=threads,
+            calibration_bins=p.calibration_bins,
+            bootstrap_samples=p.bootstrap_samples,
+            seed=params.seed,
+        )
+        for name in track(CHECKPOINTS, "scoring")
+    }
+    where = str(device.select(params.training.device))
+    speed = {
+        name: cost(
+            MODELS / name,
+            repeats=p.latency_repeats,
+            batch_size=p.throughput_batch,
+            threads=threads,
+            device=where,
+            seed=params.seed,
+        )
+        for name in track(CHECKPOINTS, "timing")
+    }
+    metrics = {name: dict(found.metrics) for name, found in judged.items()}
+    # An ONNX file does not say what it multiplies; compress counted it on the network it came from.
+    metrics["compress"] |= read_counts(REPORTS / "compress" / "metrics.json")
+    write_metrics("evaluate", metrics)
+    write_json(FOLDER / "speed.json", rounded({**speed, "device": describe(where, threads).as_json()}))
+    predictions.write(FOLDER / "predictions.parquet", manifest, test, {n: j.probabilities for n, j in judged.items()})
+    evidence = album.Evidence(
+        manifest=manifest,
+        store=store,
+        rows=Rows.read(ROWS),
+        test=test,
+        final=judged[CHECKPOINTS[-1]],
+        curves={name: REPORTS / name / "curves.csv" for name in CHECKPOINTS[:2]},
+    )
+    predictions.write_plots(FOLDER, manifest, test, evidence.final)
+    text = report.render(
+        Results.read(FOLDER),
+        classes=album.class_scores(evidence),
+        pictures=album.draw(FOLDER / "figures", evidence),
+        mistakes=album.mistake_list(evidence),
+        budget=params.budget.model_dump(),
+        bootstrap_samples=p.bootstrap_samples,
+        calibration_bins=p.calibration_bins,
+    )
+    (FOLDER / "report.md").write_text(text, encoding="utf-8")
+    summary.show(FOLDER)
+
+
+def read_counts(path: Path) -> dict[str, float]:
+    counted = json.loads(path.read_text(encoding="utf-8"))
+    return {key: counted[key] for key in ("parameters", "macs")}
+
+
+if __name__ == "__main__":
+    stage.run("evaluate", main)

@@ -1,0 +1,85 @@
+"""`thawline ...`: the commands around the pipeline."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from thawline import params as parameters
+from thawline.errors import UserError
+
+app = typer.Typer(
+    help="Labelled images to the best convolutional classifier for a budget.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def check() -> None:
+    """Validate params.yaml."""
+    parameters.load()
+    print("params.yaml: fine")
+
+
+@app.command()
+def run(targets: Annotated[list[str] | None, typer.Argument(help="Stages; all by default.")] = None) -> None:
+    """Reproduce the pipeline and record it as one MLflow run."""
+    from thawline import pipeline
+
+    code = pipeline.run(targets or [])
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command()
+def log() -> None:
+    """Send to MLflow what could not be sent, and record a run that DVC restored."""
+    from thawline.tracking.log import log_pending
+
+    raise typer.Exit(log_pending())
+
+
+@app.command()
+def publish() -> None:
+    """Register the final model in MLflow, once per model."""
+    from thawline.tracking.publish import publish as register
+
+    done = register()
+    if done is None:
+        print("tracking is switched off: nothing published")
+        return
+    state = "registered as" if done.new else "is registered already as"
+    print(f"model {state} {done.name} version {done.version}{', the champion' if done.champion else ''}")
+    for shortfall in done.shortfalls:
+        print(f"  outside the budget: {shortfall}")
+
+
+@app.command()
+def table() -> None:
+    """Show accuracy, macro-F1, latency and size of every checkpoint of the last run."""
+    from thawline.evaluation.summary import show
+
+    show()
+
+
+@app.command()
+def ui(port: Annotated[int, typer.Option(help="Port on loopback.", min=1, max=65535)] = 5000) -> None:
+    """Serve MLflow's pages on loopback."""
+    from thawline.tracking import server
+
+    raise typer.Exit(server.ui(port))
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one line on stderr and exit code 2."""
+    try:
+        app()
+    except UserError as error:
+        print(f"thawline: {error}", file=sys.stderr)
+        sys.exit(UserError.exit_code)
+
+
+if __name__ == "__main__":
+    main()
