@@ -73,7 +73,7 @@ def test_few_repeats_are_refused() -> None:
 def test_one_measurement_at_a_time_on_the_machine(capfd: pytest.CaptureFixture[str]) -> None:
     holder = (
         "import time; from thawline.evaluation.speed import exclusive\n"
-        "with exclusive(): print('held', flush=True); time.sleep(3)"
+        "with exclusive(): print('held', flush=True); time.sleep(2.5)"
     )
     with subprocess.Popen([sys.executable, "-c", holder], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
