@@ -15,7 +15,7 @@ def main(params: Params, run: StageRun) -> None:
     from thawline.data.store import ImageStore
     from thawline.evaluation.complexity import num_macs, num_parameters
     from thawline.evaluation.memory import size_mb
-    from thawline.training.features import probabilities
+    from thawline.inference import probabilities
 
     p = params.compress
     run.require()

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from thawline import stage
-from thawline.files import INGEST, MODELS, REPORTS, ROWS, rounded, write_csv, write_json, write_metrics
+from thawline.files import INGEST, MODELS, REPORTS, ROWS, rounded, write_json, write_metrics
 from thawline.sections import Params
 from thawline.tracking.client import StageRun
 
@@ -17,7 +17,7 @@ def main(params: Params, run: StageRun) -> None:
     from thawline.data.rows import Rows
     from thawline.data.store import ImageStore
     from thawline.evaluation import album, predictions, report, summary
-    from thawline.evaluation.checkpoints import cost, judge
+    from thawline.evaluation.checkpoints import costs, judge
     from thawline.evaluation.results import Results
     from thawline.evaluation.speed import describe
     from thawline.progress import track
@@ -42,23 +42,22 @@ def main(params: Params, run: StageRun) -> None:
         for name in track(CHECKPOINTS, "scoring")
     }
     where = str(device.select(params.training.device))
-    speed = {
-        name: cost(
-            MODELS / name,
-            repeats=p.latency_repeats,
-            batch_size=p.throughput_batch,
-            threads=threads,
-            device=where,
-            seed=params.seed,
-        )
-        for name in track(CHECKPOINTS, "timing")
-    }
+    speed = costs(
+        [MODELS / name for name in CHECKPOINTS],
+        repeats=p.latency_repeats,
+        batch_size=p.throughput_batch,
+        threads=threads,
+        device=where,
+        seed=params.seed,
+    )
     metrics = {name: dict(found.metrics) for name, found in judged.items()}
     # An ONNX file does not say what it multiplies; compress counted it on the network it came from.
     metrics["compress"] |= read_counts(REPORTS / "compress" / "metrics.json")
     write_metrics("evaluate", metrics)
-    write_json(FOLDER / "speed.json", rounded({**speed, "device": describe(where, threads).as_json()}))
-    predictions.write(FOLDER / "predictions.parquet", manifest, test, {n: j.probabilities for n, j in judged.items()})
+    measured = {**speed, "device": describe(where, threads).as_json()}
+    write_json(FOLDER / "speed.json", rounded(measured))
+    found = {name: one.probabilities for name, one in judged.items()}
+    predictions.write(FOLDER / "predictions.parquet", manifest, test, found)
     evidence = album.Evidence(
         manifest=manifest,
         store=store,

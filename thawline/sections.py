@@ -123,7 +123,7 @@ class FineTune(Recipe):
 
 
 class Compress(Section):
-    opset: Annotated[int, Field(ge=17, le=23)]
+    opset: Annotated[int, Field(ge=18, le=23)]
     """ONNX operator set."""
     max_difference: Annotated[float, Field(gt=0, le=0.1)]
     """Largest difference of a probability between ONNX Runtime and PyTorch."""

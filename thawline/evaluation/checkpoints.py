@@ -1,6 +1,6 @@
 """Score every checkpoint of the pipeline on the same rows, and count and time what each costs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from thawline.evaluation import memory, speed
 from thawline.evaluation.accuracy import Scores, bootstrap_interval, score
 from thawline.evaluation.calibration import Reliability, reliability
 from thawline.evaluation.complexity import num_macs, num_parameters
-from thawline.training.features import probabilities
+from thawline.inference import probabilities
+from thawline.progress import track
 
 ONNX = "model.onnx"
 _BATCH = 64
@@ -78,6 +79,22 @@ def judge(
         metrics["parameters"] = num_parameters(network[0])
         metrics["macs"] = num_macs(network[0], network[1].image_size_px)
     return Judged(probabilities=predicted, scores=scores, reliability=table, metrics=metrics)
+
+
+def costs(folders: Sequence[Path], **how: Any) -> dict[str, dict[str, Any]]:
+    """What each checkpoint costs, by its folder's name; arguments as for `cost`.
+
+    Checkpoints of one network differ in their weights only: it is measured once, since loading
+    PyTorch into a process of its own takes longer than everything else here.
+    """
+    known: dict[tuple[str, bool], dict[str, Any]] = {}
+    found = {}
+    for folder in track(folders, "timing"):
+        network = (checkpoint.read_card(folder).model_dump_json(), is_onnx(folder))
+        if network not in known:
+            known[network] = cost(folder, **how)
+        found[folder.name] = known[network]
+    return found
 
 
 def cost(

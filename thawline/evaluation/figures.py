@@ -91,7 +91,8 @@ def _scores(axis: Axes, values: Mapping[str, Floats]) -> None:
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("epoch")
     if np.isfinite(f1).any():
-        best = int(np.nanargmax(f1))
+        # The one that training kept: the lower validation loss among equals.
+        best = int(np.lexsort((values["val_loss"], -np.nan_to_num(f1, nan=-1.0)))[0])
         axis.axvline(epochs[best], color=INK, lw=0.9, ls=":")
         axis.plot(
             epochs[best], f1[best], "o", ms=8, mfc="none", mec=INK, label=f"kept: {f1[best]:.1%}"

@@ -12,6 +12,7 @@ from thawline.data.manifest import Manifest
 from thawline.data.rows import Rows
 from thawline.data.store import ImageStore
 from thawline.data.views import Step
+from thawline.inference import outputs
 from thawline.network import Network
 from thawline.training import features
 from thawline.training.device import numerics, to_input
@@ -107,7 +108,6 @@ class _Parts:
 
     def cached(self) -> tuple[Examples, Callable[[torch.Tensor], torch.Tensor], Validation]:
         machine, data = self._machine, self._data
-        numbers = {"precision": machine.precision, "device": machine.device}
         views = features.compute_views(
             self._trunk,
             data.store,
@@ -116,10 +116,11 @@ class _Parts:
             data.policy,
             num_views=data.num_views,
             seed=machine.seed,
-            **numbers,
+            precision=machine.precision,
+            device=machine.device,
         )
         images = data.store.batches(self._val_rows, _VALIDATION_BATCH)
-        val = features.compute(self._trunk, images, self._card, **numbers)
+        val = outputs(self._trunk, images, self._card, precision=machine.precision, device=machine.device)
         examples = FeatureExamples(
             views=views,
             labels=torch.from_numpy(data.labels),

@@ -1,0 +1,50 @@
+"""What a network says of packed images, without training it."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import nn
+
+from thawline.checkpoint import ModelCard
+from thawline.network import Network
+from thawline.training.device import numerics, to_input
+
+BATCH = 64
+
+
+def outputs(
+    trunk: nn.Module,
+    images: Iterable[np.ndarray],
+    card: ModelCard,
+    *,
+    precision: str,
+    device: torch.device,
+) -> torch.Tensor:
+    """Outputs of a fixed network or the first blocks of one.
+
+    Args:
+        trunk: in evaluation mode.
+        images: uint8 (B, S, S, 3) each.
+
+    Returns:
+        float32 (N, ...) on the CPU, in the order of the images.
+    """
+    found = []
+    with torch.inference_mode(), numerics(precision, device):
+        for batch in images:
+            inputs = to_input(batch, mean=card.mean, std=card.std, device=device)
+            found.append(trunk(inputs).float().cpu())
+    return torch.cat(found).clone()
+
+
+def probabilities(
+    network: Network,
+    images: Iterable[np.ndarray],
+    card: ModelCard,
+    *,
+    device: torch.device = torch.device("cpu"),  # noqa: B008 - immutable
+) -> np.ndarray:
+    """What a whole network says of images, in float32: (N, num_classes), rows summing to 1."""
+    logits = outputs(network, images, card, precision="float32", device=device)
+    return torch.softmax(logits, dim=1).numpy()
