@@ -37,6 +37,7 @@ def main(params: Params, run: StageRun) -> None:
     write_metrics("ingest", counts)
     write_csv(REPORTS / "ingest" / "classes.csv", ("class", "split", "images"), walk.distribution(manifest))
     run.metrics(counts)
+    run.dataset(p.source, manifest.digest(), f"{p.source}:{Path(p.path).name}", counts, "training")
     run.artifact(INGEST / "quarantine.csv")
 
 

@@ -1,5 +1,6 @@
 """The table beside the packed images: one row per image, in the same order."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,12 @@ class Manifest:
     def counts(self, split: str) -> np.ndarray:
         """Images per class in a split, int64 (num_classes,)."""
         return np.bincount(self.labels[self.rows(split)], minlength=len(self.classes))
+
+    def digest(self) -> str:
+        """Hash of what the set is made of: pixels, labels and splits; 32 hexadecimal digits."""
+        rows = zip(self.sha256, self.labels.tolist(), self.splits.tolist(), strict=True)
+        content = json.dumps([self.classes, list(rows)]).encode()
+        return hashlib.sha256(content).hexdigest()[:32]
 
     def write(self, directory: Path) -> None:
         table = pa.table(
