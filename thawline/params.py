@@ -4,21 +4,23 @@ A mistake is one line that names the file, the key, the value and what is allowe
 """
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
-from ruamel.yaml.events import AliasEvent
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
 
 from thawline import plugins
 from thawline.errors import UserError
 from thawline.sections import Params
 
 FILE = Path("params.yaml")
-_MAX_BYTES = 1_000_000
+_MAX_BYTES = 100_000
+_MAX_DEPTH = 50
+"""The parser is pure Python: a megabyte took it half a minute, 5,000 open brackets 20 s."""
 _OPTION_SECTIONS = {
     plugins.SOURCE: ("ingest", "source"),
     plugins.STRATEGY: ("rebalance", "strategy"),
@@ -30,8 +32,8 @@ def load(path: Path = FILE) -> Params:
     """Read and check the whole file.
 
     Raises:
-        UserError: missing, unreadable, not YAML, an unknown key, a wrong type, a value out of range,
-            an unknown plugin, or an option that the chosen plugin does not have.
+        UserError: missing, unreadable, not YAML, an unknown key, a wrong type, a value out of
+            range, an unknown plugin, or an option that the chosen plugin does not have.
     """
     raw = _read(path)
     try:
@@ -43,8 +45,8 @@ def load(path: Path = FILE) -> Params:
     if params.ingest.val_ratio + params.ingest.test_ratio > 0.8:
         total = params.ingest.val_ratio + params.ingest.test_ratio
         raise UserError(
-            f"{path}: ingest.val_ratio + ingest.test_ratio: {total:g} leaves too little to train on; "
-            "allowed: at most 0.8 together"
+            f"{path}: ingest.val_ratio + ingest.test_ratio: {total:g} leaves too little to train "
+            "on; allowed: at most 0.8 together"
         )
     return params
 
@@ -71,24 +73,34 @@ def _read(path: Path) -> dict[str, Any]:
     raw = _parse(path, data)
     if not isinstance(raw, dict):
         shown = "an empty file" if raw is None else type(raw).__name__
-        raise UserError(f"{path}: {shown} where sections are expected: {_listed(Params.model_fields)}")
+        raise UserError(
+            f"{path}: {shown} where sections are expected: {_listed(Params.model_fields)}"
+        )
     return raw
 
 
 def _parse(path: Path, data: bytes) -> Any:
-    """Safe YAML 1.2 (as DVC reads it: 1e-4 is a number), without aliases: they can blow up memory."""
+    """Safe YAML 1.2 (as DVC reads it: 1e-4 is a number); no aliases: they can blow up memory."""
     yaml = YAML(typ="safe", pure=True)
     try:
         text = data.decode("utf-8")
-        if any(isinstance(event, AliasEvent) for event in yaml.parse(text)):
-            raise UserError(f"{path}: YAML aliases (*name) are not allowed; write the value out")
+        _check_events(path, yaml.parse(text))
         return yaml.load(text)
     except UnicodeDecodeError:
         raise UserError(f"{path}: not a text file in UTF-8") from None
-    except RecursionError:
-        raise UserError(f"{path}: nested too deeply; allowed: sections of keys") from None
-    except (YAMLError, ValueError) as error:
+    # A tag with a value that does not fit it: `!!bool x` is a KeyError, `!!int x` a ValueError.
+    except (YAMLError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise UserError(f"{path}: not valid YAML: {_yaml_problem(error)}") from None
+
+
+def _check_events(path: Path, events: Iterable[Any]) -> None:
+    depth = 0
+    for event in events:
+        if isinstance(event, AliasEvent):
+            raise UserError(f"{path}: YAML aliases (*name) are not allowed; write the value out")
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > _MAX_DEPTH:
+            raise UserError(f"{path}: nested too deeply; allowed: sections of keys")
 
 
 def _yaml_problem(error: Exception) -> str:
@@ -116,11 +128,12 @@ def _option_problems(
     if error is None:
         return
     first = error.errors()[0]
-    key = ".".join([section, "options", *map(str, first["loc"])])
+    key = _dotted((section, "options", *first["loc"]))
     allowed = plugins.option_names(kind, name)
     if first["type"] == "extra_forbidden":
-        owner = f"{key}: not an option of {section} {name!r}"
-        yield f"{owner}; allowed: {_listed(allowed) or 'none'}{_close(str(first['loc'][-1]), allowed)}"
+        close = _close(str(first["loc"][-1]), allowed)
+        listed = _listed(allowed) or "none"
+        yield f"{key}: not an option of {section} {name!r}; allowed: {listed}{close}"
     else:
         yield f"{key}: {_reason(first)}"
 
@@ -132,9 +145,14 @@ def _architecture_problems(params: Params) -> Iterator[str]:
 
 
 def _describe(error: ValidationError, model: type[BaseModel]) -> str:
-    first = error.errors()[0]
-    loc = tuple(part for part in first["loc"])
-    key = ".".join(map(str, loc))
+    errors = error.errors()
+    # A misspelt key is missing under its right name too: name what stands in the file.
+    first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
+    loc = first["loc"]
+    key = _dotted(loc)
+    kind = next((kind for kind in plugins.KINDS if kind.key == key), None)
+    if kind and first["type"] == "string_pattern_mismatch":
+        return _not_allowed(key, first["input"], plugins.names(kind))
     if first["type"] == "extra_forbidden":
         allowed = _fields_at(model, loc[:-1])
         return f"{key}: unknown key; allowed: {_listed(allowed)}{_close(str(loc[-1]), allowed)}"
@@ -151,13 +169,26 @@ def _fields_at(model: type[BaseModel], loc: tuple[Any, ...]) -> tuple[str, ...]:
 
 def _reason(error: Any) -> str:
     message = error["msg"][0].lower() + error["msg"][1:]
-    shown = repr(error["input"])
-    shown = shown if len(shown) <= 80 else shown[:77] + "..."
-    return f"{shown} is not allowed: {message}"
+    return f"{_shown(error['input'])} is not allowed: {message}"
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of more than 4300 digits
+        text = "a number of more digits than can be written"
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _dotted(loc: Iterable[Any]) -> str:
+    """A key of the file on one line, whatever characters stand in it."""
+    text = ".".join(map(str, loc))
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return text if len(text) <= 120 else text[:117] + "..."
 
 
 def _not_allowed(key: str, value: str, allowed: tuple[str, ...]) -> str:
-    return f"{key}: {value!r} is unknown; allowed: {_listed(allowed)}{_close(value, allowed)}"
+    return f"{key}: {_shown(value)} is unknown; allowed: {_listed(allowed)}{_close(value, allowed)}"
 
 
 def _listed(values: Any) -> str:
