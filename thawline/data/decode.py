@@ -50,7 +50,15 @@ def decode(data: bytes, background: Background = (0, 0, 0)) -> Image.Image:
     except Image.UnidentifiedImageError:
         raise DecodeError("not an image of a known format") from None
     # Pillow's decoders meet damaged headers with any of these.
-    except (OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, OverflowError) as error:
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        TypeError,
+        IndexError,
+        KeyError,
+        OverflowError,
+    ) as error:
         raise DecodeError(f"damaged: {_one_line(error)}") from None
     except (EOFError, ZeroDivisionError, AttributeError, MemoryError, struct.error) as error:
         raise DecodeError(f"damaged: {type(error).__name__}") from None
@@ -60,15 +68,22 @@ def to_rgb(image: Image.Image, background: Background = (0, 0, 0)) -> Image.Imag
     """Any Pillow mode to RGB: 16-bit and float are scaled, transparency lies over the background."""
     if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
         return _from_deep(image)
+    if "transparency" in image.info:
+        image = image.convert("RGBA")
+    elif image.mode == "P":
+        image = image.convert("RGB")
+    # After the palette: a profile speaks of colours, not of their indices.
     image = _from_profile(image)
     if image.mode == "LAB":
         return _from_lab(image)
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
         return _over(image.convert("RGBA"), background)
     return image.convert("RGB")
 
 
-def fit(image: Image.Image, size_px: int, mode: str, background: Background = (0, 0, 0)) -> np.ndarray:
+def fit(
+    image: Image.Image, size_px: int, mode: str, background: Background = (0, 0, 0)
+) -> np.ndarray:
     """Make an image square.
 
     Args:
