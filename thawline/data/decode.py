@@ -8,12 +8,14 @@ decoder crashes; `load()` is needed, `verify()` passes truncated JPEGs.
 import io
 import struct
 import warnings
+import zlib
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "MPO")
-"""Pillow's other decoders stay out: some start programs (EPS) or are rarely exercised."""
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
+"""JPEG includes MPO. Pillow's other decoders stay out: some start programs (EPS) or are rarely
+exercised."""
 MAX_PIXELS = 178_956_970
 """Pillow's own limit for a decompression bomb: about half a gigabyte of RGB."""
 
@@ -41,13 +43,15 @@ def decode(data: bytes, background: Background = (0, 0, 0)) -> Image.Image:
             warnings.simplefilter("ignore")  # a bomb is refused by size below, metadata may be odd
             image = Image.open(io.BytesIO(data), formats=FORMATS)
             _check_size(image)
+            if image.format == "PNG":
+                _check_pixel_data(data)
             image.load()
             return to_rgb(ImageOps.exif_transpose(image), background)
     except DecodeError:
         raise
     except Image.DecompressionBombError:
         raise DecodeError(f"more than {MAX_PIXELS} pixels") from None
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise DecodeError("not an image of a known format") from None
     # Pillow's decoders meet damaged headers with any of these.
     except (
@@ -65,7 +69,7 @@ def decode(data: bytes, background: Background = (0, 0, 0)) -> Image.Image:
 
 
 def to_rgb(image: Image.Image, background: Background = (0, 0, 0)) -> Image.Image:
-    """Any Pillow mode to RGB: 16-bit and float are scaled, transparency lies over the background."""
+    """Any Pillow mode to RGB: 16-bit and float scaled, transparency over the background."""
     if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
         return _from_deep(image)
     if "transparency" in image.info:
@@ -127,6 +131,19 @@ def _check_size(image: Image.Image) -> None:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise DecodeError(f"{width} x {height} px is more than {MAX_PIXELS} pixels")
+
+
+def _check_pixel_data(png: bytes) -> None:
+    """Pillow skips the checksum of a PNG's pixels: a tenth of single flipped bits passed it."""
+    at = 8
+    while at + 8 <= len(png):
+        (length,) = struct.unpack_from(">I", png, at)
+        content, after = slice(at + 4, at + 8 + length), at + 8 + length
+        if png[at + 4 : at + 8] == b"IDAT":
+            expected = zlib.crc32(png[content]).to_bytes(4, "big")
+            if png[after : after + 4] != expected:
+                raise DecodeError("damaged: wrong checksum of the pixels")
+        at = after + 4
 
 
 def _from_deep(image: Image.Image) -> Image.Image:
