@@ -7,7 +7,8 @@ the threshold is taken.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -48,10 +49,13 @@ def assign(
         UserError: a class has fewer keys than there are splits.
     """
     place = positions(keys, seed)
-    splits = np.where(place < test_ratio, "test", np.where(place < test_ratio + val_ratio, "val", "train"))
-    for label, name in enumerate(classes):
-        _fill_missing(splits, place, np.flatnonzero(labels == label), name, keys)
-    return splits
+    splits = np.where(
+        place < test_ratio, "test", np.where(place < test_ratio + val_ratio, "val", "train")
+    )
+    split_of = dict(zip(keys, splits.tolist(), strict=True))
+    keys_of = [_ordered_keys(keys, place, np.flatnonzero(labels == k)) for k in range(len(classes))]
+    _fill_missing(split_of, keys_of, classes)
+    return np.array([split_of[key] for key in keys])
 
 
 def thin_out(
@@ -74,34 +78,53 @@ def thin_out(
     return thinned
 
 
+def _ordered_keys(keys: Sequence[str], place: np.ndarray, rows: np.ndarray) -> list[str]:
+    ordered = rows[np.argsort(place[rows], kind="stable")]
+    return list(dict.fromkeys(keys[row] for row in ordered.tolist()))
+
+
 def _fill_missing(
-    splits: np.ndarray, place: np.ndarray, rows: np.ndarray, name: str, keys: Sequence[str]
+    split_of: dict[str, str], keys_of: Sequence[Sequence[str]], classes: Sequence[str]
 ) -> None:
-    ordered = _one_row_per_key(rows[np.argsort(place[rows], kind="stable")], keys)
-    if len(ordered) < len(SPLITS):
+    """Move whole keys until every class is in every split; none loses its last one."""
+    classes_of: dict[str, list[int]] = {}
+    for label, keys in enumerate(keys_of):
+        for key in keys:
+            classes_of.setdefault(key, []).append(label)
+    held = [Counter(split_of[key] for key in keys) for keys in keys_of]
+    for label, keys in enumerate(keys_of):
+        _check_number(classes[label], len(keys))
+        for split in ("test", "val", "train"):
+            if held[label][split]:
+                continue
+            nearest = keys[::-1] if split == "train" else keys
+            spare = _spare(nearest, split_of, classes_of, held)
+            if spare is None:
+                raise UserError(
+                    f"ingest: the groups of class {shown(classes[label])!r} cannot be divided "
+                    f"among {', '.join(SPLITS)}: other classes need them where they are"
+                )
+            for other in classes_of[spare]:
+                held[other] += Counter({split: 1})
+                held[other] -= Counter({split_of[spare]: 1})
+            split_of[spare] = split
+
+
+def _check_number(name: str, num_keys: int) -> None:
+    if num_keys < len(SPLITS):
         raise UserError(
-            f"ingest: class {shown(name)!r} has {len(ordered)} different image(s) or group(s); at least "
-            f"{len(SPLITS)} are needed, one each for {', '.join(SPLITS)}"
+            f"ingest: class {shown(name)!r} has {num_keys} different image(s) or group(s); "
+            f"at least {len(SPLITS)} are needed, one each for {', '.join(SPLITS)}"
         )
-    if "test" not in splits[rows]:
-        _move(splits, rows, ordered[0], "test", keys)
-    if "val" not in splits[rows]:
-        later = [row for row in ordered if splits[row] != "test"] or [ordered[1]]
-        _move(splits, rows, later[0], "val", keys)
-    if "train" not in splits[rows]:
-        _move(splits, rows, ordered[-1], "train", keys)
-        if "val" not in splits[rows]:
-            _move(splits, rows, ordered[-2], "val", keys)
 
 
-def _one_row_per_key(ordered: np.ndarray, keys: Sequence[str]) -> list[int]:
-    first: dict[str, int] = {}
-    for row in ordered.tolist():
-        first.setdefault(keys[row], row)
-    return list(first.values())
-
-
-def _move(splits: np.ndarray, rows: np.ndarray, row: int, split: str, keys: Sequence[str]) -> None:
-    for other in rows.tolist():
-        if keys[other] == keys[row]:
-            splits[other] = split
+def _spare(
+    keys: Iterable[str],
+    split_of: Mapping[str, str],
+    classes_of: Mapping[str, Sequence[int]],
+    held: Sequence[Counter[str]],
+) -> str | None:
+    """The first key that is nowhere the last one of its class in its split."""
+    return next(
+        (key for key in keys if all(held[k][split_of[key]] > 1 for k in classes_of[key])), None
+    )
