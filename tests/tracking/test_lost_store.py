@@ -1,6 +1,8 @@
 """A store that cannot be reached, at the start and in the middle."""
 
+import shutil
 import subprocess
+import sys
 import time
 
 import pytest
@@ -36,6 +38,26 @@ def test_a_broken_store_is_one_message(project: Project, content: bytes) -> None
     (line,) = done.stderr.strip().splitlines()
     assert "mlflow.db" in line
     assert (project.folder / "mlflow.db").read_bytes() == content
+
+
+def test_eight_writers_on_one_fresh_store(project: Project) -> None:
+    processes = []
+    for number in range(8):
+        folder = project.folder.parent / str(number)
+        shutil.copytree(project.folder, folder)
+        writer = Project(folder)
+        env = {"MLFLOW_TRACKING_URI": project.uri}
+        processes.append(writer.popen(sys.executable, "-m", "small.ingest", **env))
+    for process in processes:
+        _, errors = process.communicate(timeout=200)
+        assert process.returncode == 0, errors
+    client = MlflowClient(project.uri)
+    found = client.get_experiment_by_name("thawline")
+    assert found is not None
+    runs = client.search_runs([found.experiment_id], "tags.`thawline.role` = 'stage'")
+    assert [run.info.status for run in runs] == ["FINISHED"] * 8
+    for run in runs:
+        assert len(client.get_metric_history(run.info.run_id, "loss")) == 3
 
 
 def test_lost_in_the_middle_keeps_the_result_and_the_record(

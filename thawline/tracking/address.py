@@ -45,6 +45,13 @@ def is_sqlite(address: str) -> bool:
     return _SQLITE.match(address) is not None
 
 
+def database(address: str) -> Path:
+    """The file of a SQLite store."""
+    match = _SQLITE.match(address)
+    assert match is not None
+    return Path(match[2])
+
+
 def shown(address: str) -> str:
     """The address without user, password and query, fit for a message."""
     if is_sqlite(address):

@@ -141,6 +141,10 @@ def _close(
     message: str,
     exit_code: int,
 ) -> None:
+    if status == "KILLED" and threading.current_thread() is threading.main_thread():
+        # The second signal often follows at once: to the group, then because the parent died.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     execution.note(current, stage, status=status.lower(), message=message, exit_code=exit_code)
     if link is not None:
         event = {"event": "end", "t": _now_ms(), "status": status, "message": message}
@@ -152,6 +156,8 @@ def _outcome(error: BaseException) -> tuple[str, str, int]:
     """Status, message and exit code of a block that was left by an exception."""
     if isinstance(error, KeyboardInterrupt):
         return "KILLED", "interrupted", 128 + signal.SIGINT
+    if isinstance(error, GeneratorExit):  # a signal's exception outside of the block's own code
+        return "KILLED", "ended by a signal", 128 + signal.SIGTERM
     if isinstance(error, SystemExit):
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
         if code == 0:

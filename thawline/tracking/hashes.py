@@ -31,6 +31,12 @@ def present(paths: list[str] | tuple[str, ...]) -> dict[str, str]:
     return {path: md5(Path(path)) for path in paths if Path(path).exists()}
 
 
+def promised(options: Mapping[str, Any]) -> bool:
+    """Whether equal inputs give this output of dvc.yaml an equal hash."""
+    measured = (options.get("meta") or {}).get("measured", False)
+    return bool(options.get("cache", True) and not measured)
+
+
 def digest(outs: dict[str, str]) -> str:
     """One hash over several outputs, 32 characters."""
     text = json.dumps(sorted((path.rstrip("/"), value) for path, value in outs.items()))
@@ -57,11 +63,14 @@ class Graph:
         return tuple(done)
 
     def cached(self, stage: str) -> tuple[str, ...]:
-        """Outputs that DVC caches; metrics, plots and `cache: false` may hold measurements."""
+        """Outputs whose hashes are promised: DVC caches them, and `meta: {measured: true}` is not set.
+
+        Metrics and plots are left out: they may hold measurements.
+        """
         found = []
         for out in self._stages.get(stage, {}).get("outs", []):
             ((path, options),) = out.items() if isinstance(out, dict) else ((out, {}),)
-            if (options or {}).get("cache", True):
+            if promised(options or {}):
                 found.append(str(path))
         return tuple(found)
 

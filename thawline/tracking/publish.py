@@ -6,9 +6,8 @@ import io
 import json
 import sys
 import tempfile
-import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,7 +72,6 @@ def publish() -> Published | None:
         raise UserError(f"{MODEL}/model.onnx: not there; `thawline run` makes it")
     store = connect(checked.tracking.experiment)
     patient()
-    warnings.simplefilter("ignore", UserWarning)  # mlflow's advice on type hints
     name, digest = checked.tracking.model_name, hashes.md5(MODEL)
     known = _registered(store, name, digest)
     version = known or _register(store, checked, digest)
@@ -114,7 +112,8 @@ def _register(store: Store, checked: Params, digest: str) -> ModelVersion:
     mlflow.set_tracking_uri(store.uri)  # log_model knows no client of its own
     mlflow.set_registry_uri(store.uri)
     example = pd.DataFrame({_INPUT: [_example()]})
-    with _decoder() as decoder, _run(store, parent):
+    # mlflow advises on type hints that would change what predict gets, once for each time it loads.
+    with _decoder() as decoder, _run(store, parent), redirect_stderr(io.StringIO()):
         info = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(Path(__file__).with_name("served_model.py")),
@@ -150,7 +149,8 @@ def _check(store: Store, version: ModelVersion) -> None:
     """Load the version from the store and predict: MLflow itself only warns when that fails."""
     name, classes = f"models:/{version.name}/{version.version}", _card()["classes"]
     try:
-        answer = mlflow.pyfunc.load_model(name).predict(pd.DataFrame({_INPUT: [_example()]}))
+        with redirect_stderr(io.StringIO()):
+            answer = mlflow.pyfunc.load_model(name).predict(pd.DataFrame({_INPUT: [_example()]}))
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{name}: cannot predict ({reason}); no alias was moved") from None

@@ -59,18 +59,20 @@ def ship(connection: socket.socket) -> int:
 
 
 def close_left_open(current: execution.Execution) -> None:
-    """Close the parent of an ended execution whose last stage was skipped, or not asked for.
+    """Close the parent of an ended execution that nobody closed.
 
-    What fails here is left to `reconcile`: a temporary workspace is gone by now.
+    Under bare `dvc repro` the last stage was skipped or not asked for; `thawline run` was killed,
+    or had no time left. What fails here is left to `reconcile`: a temporary workspace is gone.
     """
     state = execution.read(current.id)
-    if not state or state["closed"] or current.launched or not state["parent_run_id"]:
+    if not state or state["closed"] or not state["parent_run_id"]:
         return
     finished = all(entry["status"] == "finished" for entry in state["stages"].values())
+    if not (finished or state["launched"]) or not Path(state["workspace"]).is_dir():
+        return
     try:
-        if not finished or not Path(state["workspace"]).is_dir():
-            return
-        event = closing.event(state, "FINISHED")
+        killed = state["launched"]
+        event = closing.event(state, *(("KILLED", "killed") if killed else ("FINISHED", "")))
         header = parent.header(None, state["parent_run_id"], current, state["experiment"])
         Recorder(connect(state["experiment"]), header).apply(event)
         parent.settle(current, event)

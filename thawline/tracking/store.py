@@ -119,8 +119,11 @@ def _first_use(uri: str) -> Iterator[None]:
     if not address.is_sqlite(uri):
         yield
         return
-    project.scratch().mkdir(parents=True, exist_ok=True)
-    with FileLock(project.scratch() / "store.lock", timeout=60):
+    database = address.database(uri)
+    inside = database.parent == project.root()
+    lock = project.scratch() / "store.lock" if inside else database.with_suffix(".lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock, timeout=60):
         yield
 
 
