@@ -19,7 +19,7 @@ app = typer.Typer(
 @app.command()
 def check() -> None:
     """Validate params.yaml."""
-    parameters.load()
+    parameters.check_inputs(parameters.load())
     print("params.yaml: fine")
 
 

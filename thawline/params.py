@@ -51,6 +51,24 @@ def load(path: Path = FILE) -> Params:
     return params
 
 
+def check_inputs(params: Params) -> None:
+    """Before DVC starts: it deletes a stage's outputs, and only then misses what the stage reads.
+
+    Raises:
+        UserError: a file or folder that params name is not there.
+    """
+    named = {
+        "ingest.path": params.ingest.path,
+        "augment.file": params.augment.file,
+        "model.weights_file": params.model.weights_file,
+    }
+    for key, path in named.items():
+        if not Path(path).exists():
+            raise UserError(
+                f"{FILE}: {key}: {path!r} does not exist; `data/none` stands for nothing"
+            )
+
+
 def flatten(params: BaseModel | Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Dotted keys to scalars, lists kept as they are; for logging."""
     raw = params.model_dump() if isinstance(params, BaseModel) else params

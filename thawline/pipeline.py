@@ -40,6 +40,7 @@ def run(targets: Sequence[str] = ()) -> int:
         raise UserError(
             f"dvc.yaml: not found in {project.workspace()}; run this in the project's folder"
         )
+    params.check_inputs(checked)
     os.environ.pop(
         "DVC_ROOT", None
     )  # of another repository, if set: dvc would hand it on to the stages

@@ -19,6 +19,7 @@ NEUTRAL = frozenset(
         # Around the work: locks, where files lie, what a person or MLflow sees.
         "thawline/stage.py",
         "thawline/locks.py",
+        "thawline/outputs.py",
         "thawline/project.py",
         "thawline/progress.py",
         "thawline/cli.py",

@@ -63,7 +63,7 @@ class Graph:
         return tuple(done)
 
     def cached(self, stage: str) -> tuple[str, ...]:
-        """Outputs whose hashes are promised: DVC caches them, and `meta: {measured: true}` is not set.
+        """Outputs whose hashes are promised: cached, and without `meta: {measured: true}`.
 
         Metrics and plots are left out: they may hold measurements.
         """
