@@ -30,7 +30,8 @@ def read(path: Path) -> Source:
             f"({', '.join(sorted(SUFFIXES))}); at least 2 are needed, one sub-folder per class"
         )
     return Source(
-        classes=tuple(folder.name for folder, _ in filled),
+        # A name that is not UTF-8 can be opened, but not stored.
+        classes=tuple(f.name.encode("utf-8", "backslashreplace").decode() for f, _ in filled),
         items=_items(filled),
         num_items=sum(len(items) for _, items in filled),
         num_ignored=sum(ignored for _, _, ignored in listed),
@@ -56,7 +57,11 @@ def _candidates(root: Path, folder: Path) -> tuple[list[tuple[Path, str | None]]
     """Files with an image's suffix, sorted, each with the reason against it or None."""
     found: list[tuple[Path, str | None]] = []
     ignored = 0
-    for base, folders, files in os.walk(folder, followlinks=False):
+
+    def unreadable(error: OSError) -> None:
+        found.append((Path(error.filename), f"folder cannot be read: {error.strerror}"))
+
+    for base, folders, files in os.walk(folder, onerror=unreadable, followlinks=False):
         folders[:] = sorted(name for name in folders if not _is_hidden(name))
         for name in sorted(files):
             file = Path(base, name)

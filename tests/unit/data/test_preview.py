@@ -1,0 +1,63 @@
+"""The picture shows an image of each class and its views."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from thawline.data.manifest import Manifest
+from thawline.data.preview import preview
+from thawline.data.store import ImageStore, StoreWriter
+
+POLICY = [{"name": "HorizontalFlip", "p": 0.5}]
+SIZE = 32
+
+
+def packed(folder: Path, num_classes: int) -> tuple[Manifest, ImageStore]:
+    count = 3 * num_classes
+    with StoreWriter(folder, SIZE) as writer:
+        for index in range(count):
+            image = np.full((SIZE, SIZE, 3), index % 256, np.uint8)
+            image[:, : SIZE // 2] = (200, 100, 0)
+            writer.append(image)
+    manifest = Manifest(
+        classes=tuple(f"class {k}" for k in range(num_classes)),
+        labels=np.arange(count) % num_classes,
+        splits=np.repeat(["train", "val", "test"], num_classes),
+        sha256=("",) * count,
+        names=("",) * count,
+        groups=(None,) * count,
+        widths=np.full(count, SIZE),
+        heights=np.full(count, SIZE),
+    )
+    return manifest, ImageStore(folder)
+
+
+@pytest.mark.parametrize(("num_classes", "lines"), [(2, 2), (40, 16)])
+def test_one_line_for_each_class_up_to_a_limit(
+    tmp_path: Path, num_classes: int, lines: int
+) -> None:
+    path = tmp_path / "new folder 🙂" / "preview.png"
+    change = preview(path, *packed(tmp_path, num_classes), POLICY, seed=0)
+    picture = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    assert picture.shape == (lines * 100 - 4, 9 * 96 + 3 * 4 + 7 * 4, 3)
+    assert 0 < change < 1
+
+
+def test_the_original_stands_left_in_its_colours(tmp_path: Path) -> None:
+    preview(tmp_path / "a.png", *packed(tmp_path, 2), POLICY, seed=0)
+    rgb = cv2.imread(str(tmp_path / "a.png"))[..., ::-1]
+    assert rgb[10, 10].tolist() == [200, 100, 0]
+    assert rgb[10, 80].tolist() == [0, 0, 0]
+
+
+def test_it_is_the_same_each_time(tmp_path: Path) -> None:
+    manifest, store = packed(tmp_path, 2)
+    changes = [preview(tmp_path / n, manifest, store, POLICY, seed=0) for n in ("a.png", "b.png")]
+    assert changes[0] == changes[1]
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_no_policy_changes_nothing(tmp_path: Path) -> None:
+    assert preview(tmp_path / "a.png", *packed(tmp_path, 2), [], seed=0) == 0
