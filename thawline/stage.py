@@ -8,13 +8,15 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from thawline import locks, outputs, params
+from thawline import locks, outputs, params, project
 from thawline.errors import UserError
 from thawline.sections import Params
 from thawline.tracking.client import StageRun, open_stage_run
+from thawline.tracking.hashes import Graph
 
 Main = Callable[[Params, StageRun], None]
 
@@ -34,7 +36,7 @@ def run(name: str, main: Main) -> NoReturn:
         checked = params.load()
         with (
             locks.workspace(name),
-            open_stage_run(name, checked, outputs.hashed(name)) as stage_run,
+            open_stage_run(name, checked, _outs(name)) as stage_run,
         ):
             main(checked, stage_run)
     except UserError as error:
@@ -44,6 +46,10 @@ def run(name: str, main: Main) -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(0)
+
+
+def _outs(name: str) -> list[Path]:
+    return [Path(path) for path in Graph(project.workspace()).outputs(name)]
 
 
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001

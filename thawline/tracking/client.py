@@ -95,7 +95,7 @@ def open_stage_run(stage: str, params: Params, outs: Sequence[Path]) -> Iterator
     Args:
         stage: its name in dvc.yaml.
         params: the whole file; the stage's section is logged on its run, everything on the parent.
-        outs: outputs that are the same for the same inputs; their hashes are logged.
+        outs: what the stage makes; the hashes are logged.
 
     Raises:
         UserError: the store cannot be used (from `require`, at the latest at the end of the block).

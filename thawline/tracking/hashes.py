@@ -31,12 +31,6 @@ def present(paths: list[str] | tuple[str, ...]) -> dict[str, str]:
     return {path: md5(Path(path)) for path in paths if Path(path).exists()}
 
 
-def promised(options: Mapping[str, Any]) -> bool:
-    """Whether equal inputs give this output of dvc.yaml an equal hash."""
-    measured = (options.get("meta") or {}).get("measured", False)
-    return bool(options.get("cache", True) and not measured)
-
-
 def digest(outs: dict[str, str]) -> str:
     """One hash over several outputs, 32 characters."""
     text = json.dumps(sorted((path.rstrip("/"), value) for path, value in outs.items()))
@@ -44,7 +38,7 @@ def digest(outs: dict[str, str]) -> str:
 
 
 class Graph:
-    """The stages of dvc.yaml with their cached outputs, and the hashes recorded in dvc.lock.
+    """The stages of dvc.yaml with their outputs, and the hashes recorded in dvc.lock.
 
     Args:
         folder: the workspace; files that are missing or unreadable count as empty.
@@ -62,21 +56,19 @@ class Graph:
             self._visit(name, done, ())
         return tuple(done)
 
-    def cached(self, stage: str) -> tuple[str, ...]:
-        """Outputs whose hashes are promised: cached, and without `meta: {measured: true}`.
+    def outputs(self, stage: str) -> tuple[str, ...]:
+        """Everything the stage makes, metrics and plots too.
 
-        Metrics and plots are left out: they may hold measurements.
+        Only with the measured ones is it certain which run made what DVC restored: two runs whose
+        params differ can give equal models.
         """
-        found = []
-        for out in self._stages.get(stage, {}).get("outs", []):
-            ((path, options),) = out.items() if isinstance(out, dict) else ((out, {}),)
-            if promised(options or {}):
-                found.append(str(path))
-        return tuple(found)
+        spec = self._stages.get(stage, {})
+        entries = [entry for kind in ("outs", "metrics", "plots") for entry in spec.get(kind, [])]
+        return tuple(str(next(iter(e)) if isinstance(e, dict) else e) for e in entries)
 
     def recorded(self, stage: str) -> dict[str, str]:
-        """path -> hash in dvc.lock of the cached outputs; empty where the stage never ran."""
-        wanted = {path.rstrip("/"): path for path in self.cached(stage)}
+        """path -> hash of the outputs in dvc.lock; empty where the stage never ran."""
+        wanted = {path.rstrip("/"): path for path in self.outputs(stage)}
         outs = self._lock.get(stage, {}).get("outs", [])
         found = {wanted.get(str(out["path"]).rstrip("/")): out.get("md5") for out in outs}
         return {path: value for path, value in found.items() if path and value}

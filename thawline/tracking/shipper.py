@@ -169,9 +169,9 @@ class _Shipment:
             parent.settle(self._current, close)
 
     def _hash_outs(self) -> dict[str, str]:
-        """What DVC will cache; where dvc.yaml does not know the stage, what the stage named."""
-        cached = hashes.Graph(project.workspace()).cached(self._start["stage"])
-        return hashes.present(cached or tuple(self._start["outs"]))
+        """What dvc.yaml names; where dvc.yaml does not know the stage, what the stage named."""
+        named = hashes.Graph(project.workspace()).outputs(self._start["stage"])
+        return hashes.present(named or tuple(self._start["outs"]))
 
     def _send(self, event: Event) -> None:
         if self._spool is None:
