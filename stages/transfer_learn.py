@@ -1,6 +1,7 @@
 """transfer_learn: pretrained network with a frozen trunk -> checkpoint with a trained head."""
 
 from pathlib import Path
+from typing import Any
 
 from thawline import stage
 from thawline.files import INGEST
@@ -18,7 +19,11 @@ def main(params: Params, run: StageRun) -> None:
     manifest = Manifest.read(INGEST)
     m = params.model
     described = networks.describe(m.family, m.name)
-    common = {"num_classes": len(manifest.classes), "dropout": m.dropout, "seed": params.seed}
+    common: dict[str, Any] = {
+        "num_classes": len(manifest.classes),
+        "dropout": m.dropout,
+        "seed": params.seed,
+    }
     if m.weights == "none":
         network = networks.build(m.family, m.name, **common)
     else:

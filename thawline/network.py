@@ -83,7 +83,8 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     """
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
+            loaded: dict[str, torch.Tensor] = load_file(path)
+            return loaded
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise UserError(f"weights file {shown(str(path))!r} does not exist") from None

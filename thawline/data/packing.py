@@ -70,7 +70,7 @@ def prepare(item: Item | Reject, geometry: Geometry) -> Packed | Reject:
         return Reject(name=item.name, reason=f"cannot be read: {error.strerror or 'damaged'}")
     full = np.asarray(image)
     digest = hashlib.sha256(repr(full.shape).encode())
-    digest.update(np.ascontiguousarray(full))
+    digest.update(np.ascontiguousarray(full).data)
     return Packed(
         item_name=item.name,
         label=item.label,

@@ -53,4 +53,5 @@ def _line(original: np.ndarray, views: Sequence[np.ndarray]) -> np.ndarray:
 
 def _tile(image: np.ndarray) -> np.ndarray:
     method = cv2.INTER_AREA if image.shape[0] > _SIDE_PX else cv2.INTER_NEAREST
-    return cv2.resize(image, (_SIDE_PX, _SIDE_PX), interpolation=method)
+    tile: np.ndarray = cv2.resize(image, (_SIDE_PX, _SIDE_PX), interpolation=method)
+    return tile

@@ -64,7 +64,8 @@ class Views:
         if self._identity:
             return image
         self._compose.set_random_seed(zlib.crc32(f"{self._seed}/{epoch}/{row}/{repeat}".encode()))
-        return self._compose(image=image)["image"]
+        view: np.ndarray = self._compose(image=image)["image"]
+        return view
 
 
 def repeats(indices: np.ndarray) -> np.ndarray:

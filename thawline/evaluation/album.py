@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from thawline.data.items import shown
 from thawline.data.manifest import Manifest
@@ -34,24 +35,25 @@ class Evidence:
 
     @property
     def labels(self) -> np.ndarray:
-        return self.manifest.labels[self.test]
+        labels: np.ndarray = self.manifest.labels[self.test]
+        return labels
 
 
 def draw(folder: Path, evidence: Evidence) -> list[Picture]:
     """Write every figure into the folder; the pictures' paths are relative to its parent."""
     classes, scores = evidence.manifest.classes, evidence.final.scores
     drawn = {
-        "curves": ("Training", figures.curves(_curves(evidence))),
-        "confusion": ("Confusion", figures.confusion(scores.confusion, classes)),
+        "curves": ("Training curves", figures.curves(_curves(evidence))),
+        "confusion": ("Confusion matrix", figures.confusion(scores.confusion, classes)),
         "per_class_f1": (
-            "Classes",
+            "F1 per class",
             figures.per_class_f1(
                 classes, f1=scores.f1, support=scores.support, macro_f1=scores.macro_f1
             ),
         ),
         "reliability": ("Calibration", figures.reliability_diagram(evidence.final.reliability)),
-        "class_distribution": ("Data", _distribution(evidence)),
-        "mistakes": ("Mistakes", _mistakes(evidence)),
+        "class_distribution": ("Images per class", _distribution(evidence)),
+        "mistakes": ("Most confident mistakes", _mistakes(evidence)),
     }
     pictures = []
     for name, (title, figure) in drawn.items():
@@ -87,7 +89,7 @@ def _curves(evidence: Evidence) -> dict[str, Mapping[str, np.ndarray]]:
     return {stage: figures.read_curves(path) for stage, path in evidence.curves.items()}
 
 
-def _distribution(evidence: Evidence) -> figures.Figure:
+def _distribution(evidence: Evidence) -> Figure:
     manifest = evidence.manifest
     after = np.bincount(manifest.labels[evidence.rows.indices], minlength=len(manifest.classes))
     counts = {split: manifest.counts(split) for split in ("val", "test")}
@@ -96,7 +98,7 @@ def _distribution(evidence: Evidence) -> figures.Figure:
     )
 
 
-def _mistakes(evidence: Evidence) -> figures.Figure:
+def _mistakes(evidence: Evidence) -> Figure:
     predicted, classes = evidence.final.probabilities, evidence.manifest.classes
     at = gallery.confident_mistakes(predicted, evidence.labels)
     return gallery.mistakes(

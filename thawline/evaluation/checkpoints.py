@@ -103,7 +103,7 @@ def cost(
     """Time a checkpoint and measure the memory of a process that only runs it."""
     card = checkpoint.read_card(folder)
     common = {"image_size_px": card.image_size_px, "threads": threads, "batch_size": batch_size}
-    timing = {"repeats": repeats, "rng": np.random.default_rng(seed), **common}
+    timing: dict[str, Any] = {"repeats": repeats, "rng": np.random.default_rng(seed), **common}
     if is_onnx(folder):
         device = "cpu"
         timed = speed.measure_session(folder / ONNX, **timing)

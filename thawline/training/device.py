@@ -20,7 +20,7 @@ def setup(*, threads: int, seed: int) -> None:
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     # Subnormal numbers in trained weights slow a CPU down many times over.
     torch.set_flush_denormal(True)
 

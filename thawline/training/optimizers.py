@@ -9,7 +9,9 @@ from torch.optim.lr_scheduler import LambdaLR
 from thawline.network import Network
 
 
-def parameter_groups(network: Network, learning_rate: float, layer_decay: float) -> list[dict[str, object]]:
+def parameter_groups(
+    network: Network, learning_rate: float, layer_decay: float
+) -> list[dict[str, object]]:
     """Parameters that train, per block; rates fall by layer_decay per block away from the head.
 
     Layer-wise decay after Howard and Ruder, 2018, "Universal language model fine-tuning".
@@ -50,12 +52,13 @@ def schedule(
 
     def factor(step: int) -> float:
         rise = min(1.0, (step + 1) / warmup) if warmup >= 1 else 1.0
-        return rise * (0.5 + 0.5 * math.cos(math.pi * step / num_steps) if name == "cosine" else 1.0)
+        fall = 0.5 + 0.5 * math.cos(math.pi * step / num_steps) if name == "cosine" else 1.0
+        return rise * fall
 
     return LambdaLR(optimizer, factor)
 
 
 def averaged(network: nn.Module, decay: float) -> torch.optim.swa_utils.AveragedModel:
     """Exponential moving average of parameters and buffers, updated once a step."""
-    average = torch.optim.swa_utils.get_ema_multi_avg_fn(decay)
+    average = torch.optim.swa_utils.get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
     return torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=average, use_buffers=True)

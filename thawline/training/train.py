@@ -42,7 +42,8 @@ class TrainingData:
 
     @property
     def labels(self) -> np.ndarray:
-        return self.manifest.labels[self.rows.indices]
+        labels: np.ndarray = self.manifest.labels[self.rows.indices]
+        return labels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +121,9 @@ class _Parts:
             device=machine.device,
         )
         images = data.store.batches(self._val_rows, _VALIDATION_BATCH)
-        val = outputs(self._trunk, images, self._card, precision=machine.precision, device=machine.device)
+        val = outputs(
+            self._trunk, images, self._card, precision=machine.precision, device=machine.device
+        )
         examples = FeatureExamples(
             views=views,
             labels=torch.from_numpy(data.labels),
