@@ -79,7 +79,10 @@ def fit(
             steps.step(to_input(inputs), labels.to(device))
             for inputs, labels in track(examples.epoch(number), f"epoch {number + 1}")
         ]
-        judged = {"train_loss": _mean(losses, recipe), **_judge(steps.evaluated(), validation)}
+        judged = {
+            "train_loss": _mean(losses, recipe),
+            **_judge(steps.evaluated(), validation, recipe),
+        }
         judged["learning_rate"] = steps.learning_rate()
         history.epochs.append(judged)
         on_epoch(number, judged)
@@ -123,9 +126,7 @@ class _Steps:
             num_steps=recipe.epochs * math.ceil(num_examples / recipe.batch_size),
             warmup_ratio=recipe.warmup_ratio,
         )
-        self._average = (
-            optimizers.averaged(network, recipe.ema_decay) if recipe.ema_decay else None
-        )
+        self._average = optimizers.averaged(network, recipe.ema_decay) if recipe.ema_decay else None
 
     def step(self, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         self._frozen.train_mode(self._network)
@@ -138,7 +139,7 @@ class _Steps:
             label_smoothing=self._recipe.label_smoothing,
         )
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         self._schedule.step()
         if self._average is not None:
@@ -155,9 +156,12 @@ class _Steps:
         return float(self._optimizer.param_groups[0]["lr"])
 
 
-def _judge(network: Network, validation: Validation) -> dict[str, float]:
+def _judge(network: Network, validation: Validation, recipe: Recipe) -> dict[str, float]:
     with torch.inference_mode():
-        probabilities = torch.softmax(validation.logits(network).double(), dim=1)
+        logits = validation.logits(network).double()
+    # The last step of an epoch can spoil the weights after a loss that was still finite.
+    _check_finite(float(logits.abs().max()), "a validation output", recipe)
+    probabilities = torch.softmax(logits, dim=1)
     scores = score(probabilities.numpy(), validation.labels.numpy())
     return {
         "val_loss": scores.nll,
@@ -168,12 +172,16 @@ def _judge(network: Network, validation: Validation) -> dict[str, float]:
 
 def _mean(losses: list[torch.Tensor], recipe: Recipe) -> float:
     mean = float(torch.stack(losses).double().mean())
-    if not math.isfinite(mean):
+    _check_finite(mean, "the loss", recipe)
+    return mean
+
+
+def _check_finite(value: float, what: str, recipe: Recipe) -> None:
+    if not math.isfinite(value):
         raise UserError(
-            f"{recipe.stage}.learning_rate: {recipe.learning_rate:g} made the loss {mean}; "
+            f"{recipe.stage}.learning_rate: {recipe.learning_rate:g} made {what} {value}; "
             "try a tenth of it"
         )
-    return mean
 
 
 def _line(number: int, epochs: int, judged: Epoch) -> str:
