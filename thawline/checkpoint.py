@@ -1,9 +1,9 @@
 """A trained network on disk: safetensors, and a JSON that rebuilds it. No pickle."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -14,14 +14,15 @@ from thawline.network import Network, build
 
 WEIGHTS = "model.safetensors"
 CARD = "model.json"
-_Channel = tuple[float, float, float]
+_Byte = Annotated[int, Field(ge=0, le=255)]
+_Positive = Annotated[float, Field(gt=0)]
 
 
 class ModelCard(BaseModel):
     """Everything but the weights that a network needs to predict from an image file."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=()
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=()
     )
 
     format: Annotated[int, Field(ge=1, le=1)] = 1
@@ -30,17 +31,26 @@ class ModelCard(BaseModel):
     dropout: Annotated[float, Field(ge=0, lt=1)]
     classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=1_000_000)]
     image_size_px: Annotated[int, Field(ge=1, le=4096)]
-    fit: str
-    background: tuple[int, int, int]
-    mean: _Channel
+    fit: Literal["letterbox", "crop", "stretch"]
+    background: tuple[_Byte, _Byte, _Byte]
+    mean: tuple[float, float, float]
     """Per channel, of values in [0, 1]."""
-    std: _Channel
+    std: tuple[_Positive, _Positive, _Positive]
+
+    @field_validator("classes")
+    @classmethod
+    def _no_twins(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(classes)) < len(classes):
+            raise ValueError("two classes of one name")
+        return classes
 
 
 def save(directory: Path, network: Network, card: ModelCard) -> None:
     """Write both files; equal networks give equal bytes."""
     directory.mkdir(parents=True, exist_ok=True)
-    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    state = {
+        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
+    }
     save_file(state, directory / WEIGHTS)
     write_card(directory, card)
 
@@ -52,7 +62,9 @@ def load(directory: Path) -> tuple[Network, ModelCard]:
         UserError: a missing or damaged file, an unknown architecture, weights of another one.
     """
     card = read_card(directory)
-    network = build(card.family, card.name, num_classes=len(card.classes), dropout=card.dropout, seed=0)
+    network = build(
+        card.family, card.name, num_classes=len(card.classes), dropout=card.dropout, seed=0
+    )
     path = directory / WEIGHTS
     try:
         network.load_state_dict(load_file(path))
@@ -80,5 +92,7 @@ def read_card(directory: Path) -> ModelCard:
         raise UserError(f"{shown(str(path))}: family: {shown(card.family)!r} is unknown")
     known = plugins.constant(plugins.FAMILY, card.family, "NAMES")
     if known is not None and card.name not in known:
-        raise UserError(f"{shown(str(path))}: name: {shown(card.name)!r} is not one of {', '.join(known)}")
+        raise UserError(
+            f"{shown(str(path))}: name: {shown(card.name)!r} is not one of {', '.join(known)}"
+        )
     return card

