@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -15,6 +16,7 @@ from typing import NoReturn
 from thawline import locks, outputs, params, project
 from thawline.errors import UserError
 from thawline.sections import Params
+from thawline.tracking import execution
 from thawline.tracking.client import StageRun, open_stage_run
 from thawline.tracking.hashes import Graph
 
@@ -41,6 +43,8 @@ def run(name: str, main: Main) -> NoReturn:
             main(checked, stage_run)
     except UserError as error:
         outputs.put_back(name)
+        with suppress(OSError):  # the scratch folder itself may be what cannot be written
+            execution.note_failure(name, error)
         print(f"{name}: {error}", file=sys.stderr, flush=True)
         sys.exit(UserError.exit_code)
     except KeyboardInterrupt:
