@@ -2,6 +2,7 @@
 
 from thawline import plugins, stage
 from thawline.files import INGEST, REPORTS, ROWS, write_csv, write_metrics
+from thawline.progress import log
 from thawline.sections import Params
 from thawline.tracking.client import StageRun
 
@@ -22,6 +23,12 @@ def main(params: Params, run: StageRun) -> None:
         rng=np.random.default_rng(params.seed),
         **p.options,
     )
+    if plan.reason:
+        log(f"rebalance: {p.strategy} chose {plan.reason}")
+        run.tags({"rebalance.reason": plan.reason})
+        run.params({"rebalance.reason": plan.reason})
+    if plan.corrects_twice():
+        log(f"warning: {p.strategy} repeats rows and weights classes: that corrects twice")
     rows = Rows(indices=train[plan.indices], class_weights=plan.class_weights)
     rows.write(ROWS)
     before = manifest.counts("train")

@@ -3,10 +3,10 @@
 from typing import Annotated
 
 import numpy as np
-from imblearn.over_sampling import RandomOverSampler
 from pydantic import Field
 
 from thawline.data.plan import Plan
+from thawline.data.resampling import resample
 
 
 def plan(
@@ -30,10 +30,5 @@ def plan(
     """
     counts = np.bincount(labels, minlength=num_classes)
     wanted = int(np.ceil(target_ratio * counts.max()))
-    sampler = RandomOverSampler(
-        sampling_strategy={k: max(wanted, int(n)) for k, n in enumerate(counts) if n},
-        random_state=int(rng.integers(2**31)),
-    )
-    # imbalanced-learn refuses images: it resamples their positions instead.
-    sampler.fit_resample(np.arange(len(labels))[:, None], labels)
-    return Plan.unweighted(sampler.sample_indices_, num_classes)
+    indices = resample(labels, np.maximum(counts, wanted), rng=rng)
+    return Plan.unweighted(indices, num_classes)

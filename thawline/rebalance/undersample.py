@@ -3,10 +3,10 @@
 from typing import Annotated
 
 import numpy as np
-from imblearn.under_sampling import RandomUnderSampler
 from pydantic import Field
 
 from thawline.data.plan import Plan
+from thawline.data.resampling import resample
 
 
 def plan(
@@ -28,9 +28,5 @@ def plan(
     """
     counts = np.bincount(labels, minlength=num_classes)
     most = int(max_ratio * counts[counts > 0].min())
-    sampler = RandomUnderSampler(
-        sampling_strategy={k: min(most, int(n)) for k, n in enumerate(counts) if n},
-        random_state=int(rng.integers(2**31)),
-    )
-    sampler.fit_resample(np.arange(len(labels))[:, None], labels)
-    return Plan.unweighted(sampler.sample_indices_, num_classes)
+    indices = resample(labels, np.minimum(counts, most), rng=rng)
+    return Plan.unweighted(indices, num_classes)
