@@ -12,7 +12,7 @@ def main(params: Params, run: StageRun) -> None:
     from thawline.data import collect as walk
     from thawline.data.packing import Geometry, pack
     from thawline.data.store import StoreWriter
-    from thawline.progress import track
+    from thawline.progress import log, track
 
     p = params.ingest
     run.require()
@@ -33,6 +33,8 @@ def main(params: Params, run: StageRun) -> None:
         )
         manifest.write(folder)
         write_csv(folder / "quarantine.csv", ("name", "reason"), walk.quarantine_rows(found))
+    for gap in walk.gaps(manifest):
+        log(f"ingest: {gap}")
     counts = walk.summary(found, manifest, source.num_ignored)
     write_metrics("ingest", counts)
     write_csv(REPORTS / "ingest" / "classes.csv", ("class", "split", "images"), walk.distribution(manifest))

@@ -1,16 +1,19 @@
 """Walk a source: pack what can be used, set aside what cannot, drop what is there already."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from thawline.data.given import Given, stronger
 from thawline.data.items import Reject, shown
 from thawline.data.manifest import Manifest
 from thawline.data.packing import Packed
 from thawline.data.splits import SPLITS, assign, positions, thin_out
 from thawline.data.store import StoreWriter
 from thawline.errors import UserError
+
+_NO_PIXELS = np.empty((0,), dtype=np.uint8)
 
 
 @dataclass
@@ -21,30 +24,47 @@ class Collected:
     """Without pixels."""
     rejects: list[Reject] = field(default_factory=list)
     num_duplicates: int = 0
-    first_with: dict[str, Packed] = field(default_factory=dict)
+    num_across_splits: int = 0
+    """Duplicates of which the set gives one copy in one split and the other in another."""
+    row_of: dict[str, int] = field(default_factory=dict)
+    """Position in `packed` by the hash of the pixels."""
 
     @property
     def num_seen(self) -> int:
         return len(self.packed) + len(self.rejects)
 
 
-def collect(results: Iterable[Packed | Reject], writer: StoreWriter, classes: tuple[str, ...]) -> Collected:
-    """Store each different image once; a repeated one is listed with the rejects."""
+def collect(
+    results: Iterable[Packed | Reject], writer: StoreWriter, classes: tuple[str, ...]
+) -> Collected:
+    """Store each different image once; a repeated one is listed with the rejects.
+
+    Of copies in two given splits the one in test, else in val, is kept.
+    """
     found = Collected()
     for result in results:
         if isinstance(result, Reject):
             found.rejects.append(result)
             continue
-        twin = found.first_with.get(result.sha256)
-        if twin is not None:
-            found.rejects.append(_duplicate(result, twin, classes))
-            found.num_duplicates += 1
+        if result.sha256 in found.row_of:
+            _settle_duplicate(found, result, classes)
             continue
         writer.append(result.pixels)
-        kept = _without_pixels(result)
-        found.first_with[result.sha256] = kept
-        found.packed.append(kept)
+        found.row_of[result.sha256] = len(found.packed)
+        found.packed.append(_without_pixels(result))
     return found
+
+
+def _settle_duplicate(found: Collected, result: Packed, classes: tuple[str, ...]) -> None:
+    """Keep the copy in the stronger split; the pixels are the same and stored already."""
+    row = found.row_of[result.sha256]
+    twin = found.packed[row]
+    found.num_duplicates += 1
+    if twin.split and result.split and twin.split != result.split:
+        found.num_across_splits += 1
+    if stronger(result.split, twin.split):
+        found.packed[row], result, twin = _without_pixels(result), twin, result
+    found.rejects.append(_duplicate(result, twin, classes))
 
 
 def check_rejects(found: Collected, max_bad_ratio: float) -> None:
@@ -79,12 +99,14 @@ def to_manifest(
     """Split the rows and, where a source wants it, thin out the training rows.
 
     Raises:
-        UserError: a class with fewer different images than there are splits.
+        UserError: a class with fewer different images than there are splits, or without a
+            training image; a group in two given splits.
     """
     labels = np.array([p.label for p in found.packed], dtype=np.int64)
     keys = [p.group if p.group is not None else p.sha256 for p in found.packed]
     ratios = {"val_ratio": val_ratio, "test_ratio": test_ratio}
-    splits = assign(keys, labels, classes, seed=seed, **ratios)
+    given = Given.of(keys, [p.split for p in found.packed])
+    splits = assign(keys, labels, classes, seed=seed, given=given, **ratios)
     if imbalance_ratio:
         place = positions([p.sha256 for p in found.packed], seed)
         splits = thin_out(labels, splits, place, num_classes=len(classes), ratio=imbalance_ratio)
@@ -103,7 +125,7 @@ def to_manifest(
 def summary(found: Collected, manifest: Manifest, num_ignored: int) -> dict[str, float]:
     """Counts for the metrics file."""
     train = manifest.counts("train")
-    return {
+    counts: dict[str, float] = {
         "images": len(manifest),
         "classes": len(manifest.classes),
         "train": int(train.sum()),
@@ -115,16 +137,31 @@ def summary(found: Collected, manifest: Manifest, num_ignored: int) -> dict[str,
         "duplicates": found.num_duplicates,
         "ignored_files": num_ignored,
     }
+    if any(p.split for p in found.packed):
+        counts["duplicates_across_splits"] = found.num_across_splits
+    return counts
+
+
+def gaps(manifest: Manifest) -> list[str]:
+    """One line for each held-out split in which a class has no image, as some given ones do."""
+    lines = []
+    for split in ("val", "test"):
+        absent = np.flatnonzero(manifest.counts(split) == 0)
+        if len(absent):
+            named = ", ".join(repr(shown(manifest.classes[k], 40)) for k in absent[:5])
+            more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
+            lines.append(f"no {split} image of class {named}{more}: its scores there say nothing")
+    return lines
 
 
 def _duplicate(result: Packed, twin: Packed, classes: tuple[str, ...]) -> Reject:
     conflict = f" (there labelled {classes[twin.label]!r})" if twin.label != result.label else ""
-    return Reject(name=result.item_name, reason=f"duplicate of {twin.item_name}{conflict}")
+    across = f" (there in {twin.split})" if twin.split and twin.split != result.split else ""
+    return Reject(name=result.item_name, reason=f"duplicate of {twin.item_name}{conflict}{across}")
 
 
 def _without_pixels(result: Packed) -> Packed:
-    values = {**result.__dict__, "pixels": np.empty((0,), dtype=np.uint8)}
-    return Packed(**values)
+    return replace(result, pixels=_NO_PIXELS)
 
 
 def quarantine_rows(found: Collected) -> list[tuple[str, str]]:

@@ -19,6 +19,8 @@ class Item:
     """A file, an encoded image, or pixels: uint8 (H, W) or (H, W, 3)."""
     group: str | None = None
     """Rows of one group stay in one split."""
+    split: str | None = None
+    """train, val or test where the set has splits already; None: a hash decides."""
 
 
 @dataclass(frozen=True, kw_only=True)

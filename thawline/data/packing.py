@@ -3,10 +3,10 @@
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -15,6 +15,9 @@ from thawline.data.decode import Background, DecodeError, decode, fit, to_rgb
 from thawline.data.items import Item, Reject
 
 _BATCH = 32
+_BATCH_BYTES = 8 * 2**20
+_WINDOW_BYTES = 128 * 2**20
+"""Upper bounds of the encoded images in one batch and in all that wait, give or take one image."""
 _POOL_FROM = 2000
 """Below this, starting processes costs more than they save."""
 
@@ -40,6 +43,7 @@ class Packed:
     item_name: str
     label: int
     group: str | None
+    split: str | None
     pixels: np.ndarray
     sha256: str
     width: int
@@ -75,6 +79,7 @@ def prepare(item: Item | Reject, geometry: Geometry) -> Packed | Reject:
         item_name=item.name,
         label=item.label,
         group=item.group,
+        split=item.split,
         pixels=fit(image, geometry.image_size_px, geometry.fit, geometry.background),
         sha256=digest.hexdigest(),
         width=image.width,
@@ -89,28 +94,53 @@ def _open(item: Item, background: Background) -> Image.Image:
     return decode(data, background)
 
 
+Waiting = tuple[Future[list[Packed | Reject]], int]
+"""A batch at work, and its bytes."""
+
+
 def _pooled(items: Iterable[Item | Reject], geometry: Geometry) -> Iterator[Packed | Reject]:
     """Ordered, with a bounded window: Executor.map would read the whole source ahead."""
     processes = os.cpu_count() or 1
-    waiting: deque[Future[list[Packed | Reject]]] = deque()
-    batches = _batched(iter(items))
+    waiting: deque[Waiting] = deque()
     with ProcessPoolExecutor(processes) as pool:
-        submit: Callable[[list[Item | Reject]], None] = lambda batch: waiting.append(  # noqa: E731
-            pool.submit(_prepare_batch, batch, geometry)
+        submitted = (
+            (pool.submit(_prepare_batch, batch, geometry), sum(map(_num_bytes, batch)))
+            for batch in _batched(items)
         )
-        for batch in islice(batches, 4 * processes):
-            submit(batch)
+        _top_up(waiting, submitted, 4 * processes)
         while waiting:
-            done = waiting.popleft().result()
-            for batch in islice(batches, 1):
-                submit(batch)
+            done = waiting.popleft()[0].result()
+            _top_up(waiting, submitted, 4 * processes)
             yield from done
+
+
+def _top_up(waiting: deque[Waiting], submitted: Iterator[Waiting], most: int) -> None:
+    while len(waiting) < most and sum(size for _, size in waiting) < _WINDOW_BYTES:
+        batch = next(submitted, None)
+        if batch is None:
+            return
+        waiting.append(batch)
 
 
 def _prepare_batch(batch: list[Item | Reject], geometry: Geometry) -> list[Packed | Reject]:
     return [prepare(item, geometry) for item in batch]
 
 
-def _batched(items: Iterator[Item | Reject]) -> Iterator[list[Item | Reject]]:
-    while batch := list(islice(items, _BATCH)):
+def _batched(items: Iterable[Item | Reject]) -> Iterator[list[Item | Reject]]:
+    batch: list[Item | Reject] = []
+    size = 0
+    for item in items:
+        batch.append(item)
+        size += _num_bytes(item)
+        if len(batch) == _BATCH or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
         yield batch
+
+
+def _num_bytes(item: Item | Reject) -> int:
+    """What an item holds in memory while it waits; a path holds nothing."""
+    if isinstance(item, Reject) or isinstance(item.payload, Path):
+        return 0
+    return item.payload.nbytes if isinstance(item.payload, np.ndarray) else len(item.payload)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from thawline.data.given import NONE, Given
 from thawline.data.items import shown
 from thawline.errors import UserError
 
@@ -33,6 +34,7 @@ def assign(
     seed: int,
     val_ratio: float,
     test_ratio: float,
+    given: Given = NONE,
 ) -> np.ndarray:
     """Split every row into train, val and test.
 
@@ -41,20 +43,22 @@ def assign(
         labels: int64 (N,), index into classes.
         val_ratio: share of validation rows, in (0, 1).
         test_ratio: share of test rows, in (0, 1).
+        given: splits that stand, whatever the hash says.
 
     Returns:
-        Array of str (N,), each of SPLITS. Every class has a row in every split.
+        Array of str (N,), each of SPLITS. Every class has a row in every split, save in a given
+        val or test split that lacks it.
 
     Raises:
-        UserError: a class has fewer keys than there are splits.
+        UserError: a class has fewer keys than there are splits, or no row that may train.
     """
     place = positions(keys, seed)
     splits = np.where(
         place < test_ratio, "test", np.where(place < test_ratio + val_ratio, "val", "train")
     )
-    split_of = dict(zip(keys, splits.tolist(), strict=True))
+    split_of = given.settle(dict(zip(keys, splits.tolist(), strict=True)))
     keys_of = [_ordered_keys(keys, place, np.flatnonzero(labels == k)) for k in range(len(classes))]
-    _fill_missing(split_of, keys_of, classes)
+    _fill_missing(split_of, keys_of, classes, given)
     return np.array([split_of[key] for key in keys])
 
 
@@ -84,7 +88,10 @@ def _ordered_keys(keys: Sequence[str], place: np.ndarray, rows: np.ndarray) -> l
 
 
 def _fill_missing(
-    split_of: dict[str, str], keys_of: Sequence[Sequence[str]], classes: Sequence[str]
+    split_of: dict[str, str],
+    keys_of: Sequence[Sequence[str]],
+    classes: Sequence[str],
+    given: Given,
 ) -> None:
     """Move whole keys until every class is in every split; none loses its last one."""
     classes_of: dict[str, list[int]] = {}
@@ -93,21 +100,36 @@ def _fill_missing(
             classes_of.setdefault(key, []).append(label)
     held = [Counter(split_of[key] for key in keys) for keys in keys_of]
     for label, keys in enumerate(keys_of):
-        _check_number(classes[label], len(keys))
+        if not given.splits:
+            _check_number(classes[label], len(keys))
         for split in ("test", "val", "train"):
             if held[label][split]:
                 continue
-            nearest = keys[::-1] if split == "train" else keys
+            nearest = [key for key in keys if given.may_move(key, split)]
+            if split == "train":
+                nearest.reverse()
             spare = _spare(nearest, split_of, classes_of, held)
+            if spare is None and split != "train" and split in given.splits:
+                continue
             if spare is None:
-                raise UserError(
-                    f"ingest: the groups of class {shown(classes[label])!r} cannot be divided "
-                    f"among {', '.join(SPLITS)}: other classes need them where they are"
-                )
+                raise UserError(_cannot_fill(classes[label], split, held[label], given))
             for other in classes_of[spare]:
                 held[other] += Counter({split: 1})
                 held[other] -= Counter({split_of[spare]: 1})
             split_of[spare] = split
+
+
+def _cannot_fill(name: str, split: str, held: Counter[str], given: Given) -> str:
+    if not given.splits:
+        return (
+            f"ingest: the groups of class {shown(name)!r} cannot be divided "
+            f"among {', '.join(SPLITS)}: other classes need them where they are"
+        )
+    there = ", ".join(f"{count} in {place}" for place, count in held.items() if count) or "none"
+    return (
+        f"ingest: class {shown(name)!r} has no image for {split}: of its different images or "
+        f"groups are {there}, as the set gives them; at least 1 is needed"
+    )
 
 
 def _check_number(name: str, num_keys: int) -> None:

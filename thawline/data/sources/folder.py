@@ -1,15 +1,26 @@
-"""A folder with one sub-folder per class, files nested at any depth below it."""
+"""A folder with one sub-folder per class, files nested at any depth below it.
+
+Where train, val and test folders stand above the classes, they are the splits.
+"""
 
 import os
-import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from thawline.data.candidates import SUFFIXES, is_hidden, objection
+from thawline.data.given import split_folders
 from thawline.data.items import Item, Reject, Source, shown
 from thawline.errors import UserError
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
-_IGNORED_FOLDERS = frozenset({"__macosx"})
+
+@dataclass(frozen=True, kw_only=True)
+class _ClassFolder:
+    folder: Path
+    split: str | None
+    files: list[tuple[Path, str | None]]
+    """Files with an image's suffix, sorted, each with the reason against it or None."""
+    num_ignored: int
 
 
 def read(path: Path) -> Source:
@@ -21,24 +32,35 @@ def read(path: Path) -> Source:
     Raises:
         UserError: not a folder, not readable, or fewer than two class folders with images.
     """
-    folders = _class_folders(path)
-    listed = [(folder, *_candidates(path, folder)) for folder in folders]
-    filled = [(folder, items) for folder, items, _ in listed if items]
-    if len(filled) < 2:
+    listed = list(_class_folders(path))
+    filled = [found for found in listed if found.files]
+    names = sorted({found.folder.name for found in filled})
+    if len(names) < 2:
         raise UserError(
-            f"ingest.path: {shown(str(path))!r} has {len(filled)} class folder(s) with images "
+            f"ingest.path: {shown(str(path))!r} has {len(names)} class folder(s) with images "
             f"({', '.join(sorted(SUFFIXES))}); at least 2 are needed, one sub-folder per class"
         )
     return Source(
         # A name that is not UTF-8 can be opened, but not stored.
-        classes=tuple(f.name.encode("utf-8", "backslashreplace").decode() for f, _ in filled),
-        items=_items(filled),
-        num_items=sum(len(items) for _, items in filled),
-        num_ignored=sum(ignored for _, _, ignored in listed),
+        classes=tuple(name.encode("utf-8", "backslashreplace").decode() for name in names),
+        items=_items(path, filled, {name: label for label, name in enumerate(names)}),
+        num_items=sum(len(found.files) for found in filled),
+        num_ignored=sum(found.num_ignored for found in listed),
     )
 
 
-def _class_folders(path: Path) -> list[Path]:
+def _class_folders(path: Path) -> Iterator[_ClassFolder]:
+    tops = _sub_folders(path)
+    split_of = split_folders(top.name for top in tops)
+    for top in tops:
+        for folder in _sub_folders(top) if split_of else [top]:
+            files, num_ignored = _candidates(path, folder)
+            yield _ClassFolder(
+                folder=folder, split=split_of.get(top.name), files=files, num_ignored=num_ignored
+            )
+
+
+def _sub_folders(path: Path) -> list[Path]:
     try:
         entries = sorted(os.scandir(path), key=lambda entry: entry.name)
     except OSError as error:
@@ -49,7 +71,7 @@ def _class_folders(path: Path) -> list[Path]:
     return [
         Path(entry.path)
         for entry in entries
-        if entry.is_dir(follow_symlinks=False) and not _is_hidden(entry.name)
+        if entry.is_dir(follow_symlinks=False) and not is_hidden(entry.name)
     ]
 
 
@@ -62,36 +84,24 @@ def _candidates(root: Path, folder: Path) -> tuple[list[tuple[Path, str | None]]
         found.append((Path(error.filename), f"folder cannot be read: {error.strerror}"))
 
     for base, folders, files in os.walk(folder, onerror=unreadable, followlinks=False):
-        folders[:] = sorted(name for name in folders if not _is_hidden(name))
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
         for name in sorted(files):
             file = Path(base, name)
-            if _is_hidden(name) or file.suffix.lower() not in SUFFIXES:
+            if is_hidden(name) or file.suffix.lower() not in SUFFIXES:
                 ignored += 1
             else:
-                found.append((file, _objection(root, file)))
+                found.append((file, objection(root, file)))
     return found, ignored
 
 
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _IGNORED_FOLDERS
-
-
-def _objection(root: Path, file: Path) -> str | None:
-    """Why a path is not opened: a FIFO would hang the run, a link could lead anywhere."""
-    try:
-        if file.is_symlink() and not file.resolve(strict=True).is_relative_to(root.resolve()):
-            return "link to outside of the source"
-        mode = file.stat().st_mode
-    except (OSError, RuntimeError) as error:
-        return f"cannot be read: {getattr(error, 'strerror', None) or 'link loop'}"
-    return None if stat.S_ISREG(mode) else "not a regular file"
-
-
-def _items(filled: list[tuple[Path, list[tuple[Path, str | None]]]]) -> Iterator[Item | Reject]:
-    for label, (folder, files) in enumerate(filled):
-        for file, objection in files:
-            name = str(file.relative_to(folder.parent))
-            if objection:
-                yield Reject(name=name, reason=objection)
+def _items(
+    root: Path, filled: list[_ClassFolder], label_of: Mapping[str, int]
+) -> Iterator[Item | Reject]:
+    for found in filled:
+        label = label_of[found.folder.name]
+        for file, reason in found.files:
+            name = str(file.relative_to(root))
+            if reason:
+                yield Reject(name=name, reason=reason)
             else:
-                yield Item(name=name, label=label, payload=file)
+                yield Item(name=name, label=label, payload=file, split=found.split)
