@@ -18,17 +18,23 @@ import cv2
 import numpy as np
 
 Step = dict[str, Any]
-"""{"name": class of albumentations, "p": probability, ... its arguments}; OneOf has "steps"."""
+"""{"name": class of albumentations, "p": probability, ... its arguments}.
+
+A group has "steps": OneOf runs one of them, SomeOf "n" of them in their order, RandomOrder "n" of
+them in any; with "replace" a step can be drawn twice.
+"""
+
+_GROUPS = {"OneOf": A.OneOf, "SomeOf": A.SomeOf, "RandomOrder": A.RandomOrder}
 
 ALLOWED = frozenset(
     {
-        "Affine", "CLAHE", "CoarseDropout", "ColorJitter", "D4", "Downscale", "ElasticTransform",
-        "Erasing", "GaussNoise", "GaussianBlur", "GridDistortion", "HorizontalFlip", "HueSaturationValue",
-        "ISONoise", "ImageCompression", "MotionBlur", "Morphological", "OneOf", "OpticalDistortion",
-        "Perspective", "PlanckianJitter", "Posterize", "RGBShift", "RandomBrightnessContrast",
-        "RandomFog", "RandomGamma", "RandomRain", "RandomResizedCrop", "RandomRotate90",
-        "RandomShadow", "RandomSunFlare", "RandomToneCurve", "Rotate", "SafeRotate", "Sharpen",
-        "Solarize", "ToGray", "VerticalFlip",
+        "Affine", "AutoContrast", "CLAHE", "CoarseDropout", "ColorJitter", "D4", "Downscale",
+        "ElasticTransform", "Equalize", "Erasing", "GaussNoise", "GaussianBlur", "GridDistortion",
+        "HorizontalFlip", "HueSaturationValue", "ISONoise", "ImageCompression", "MotionBlur",
+        "Morphological", "NoOp", "OpticalDistortion", "Perspective", "PlanckianJitter", "Posterize",
+        "RGBShift", "RandomBrightnessContrast", "RandomFog", "RandomGamma", "RandomRain",
+        "RandomResizedCrop", "RandomRotate90", "RandomShadow", "RandomSunFlare", "RandomToneCurve",
+        "Rotate", "SafeRotate", "Sharpen", "Solarize", "ToGray", "VerticalFlip", *_GROUPS,
     }
 )  # fmt: skip
 """Classes that only change pixels; others can load files or code."""
@@ -85,8 +91,9 @@ def _transform(step: Step) -> A.BasicTransform | A.BaseCompose:
     name = arguments.pop("name")
     if name not in ALLOWED:
         raise ValueError(f"augment: {name!r} is not allowed; allowed: {', '.join(sorted(ALLOWED))}")
-    if name == "OneOf":
-        return A.OneOf([_transform(inner) for inner in arguments["steps"]], p=arguments.get("p", 0.5))
+    if name in _GROUPS:
+        steps = [_transform(inner) for inner in arguments.pop("steps")]
+        return _GROUPS[name](steps, **arguments)
     return getattr(A, name)(**{key: _tuples(value) for key, value in arguments.items()})
 
 
