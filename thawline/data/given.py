@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from thawline.data.items import shown
 from thawline.errors import UserError
@@ -72,11 +73,11 @@ class Given:
                 )
         return cls(split_of)
 
-    @property
+    @cached_property
     def splits(self) -> frozenset[str]:
         return frozenset(self.split_of.values())
 
-    @property
+    @cached_property
     def drawn(self) -> frozenset[str]:
         """Held-out splits that nobody gave: drawn from the rows given as train."""
         return frozenset({"val", "test"}) - self.splits if self.split_of else frozenset()

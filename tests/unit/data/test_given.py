@@ -60,6 +60,13 @@ def test_rows_without_a_split_are_hashed() -> None:
     assert np.array_equal(splits[free], hashed[free])
 
 
+def test_a_hundred_thousand_rows_take_no_time_to_speak_of() -> None:
+    keys = [f"image {index}" for index in range(100_000)]
+    brought = Given.of(keys, ["train"] * len(keys))
+    assert len(brought.settle(dict.fromkeys(keys, "val"))) == len(keys)
+    assert all(brought.may_move(key, "test") for key in keys)
+
+
 def test_drawn_rows_stay_when_others_are_added() -> None:
     before = split(["train"] * 200 + ["test"] * 20)
     after = split(["train"] * 200 + ["test"] * 20 + ["train"] * 300)

@@ -1,0 +1,158 @@
+"""One NumPy archive in the layout of MedMNIST: train_images, train_labels, val_..., test_...
+
+Source of the layout: J. Yang et al., "MedMNIST v2", Scientific Data, 2023. Arrays are read in
+pieces from the archive: a set of 224 px images does not fit into memory. Nothing is unpickled.
+"""
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from thawline.data.candidates import signature
+from thawline.data.items import Item, Source, shown
+from thawline.data.labels import numbered
+from thawline.errors import UserError
+
+_PARTS = ("train", "val", "test")
+_MAX_ITEMS = 10**8
+_MAX_HEADER = 10_000
+_CHUNK_BYTES = 2**20
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Python unpacks the others without a bound: four kilobytes can become gigabytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    name: str
+    labels: np.ndarray
+    shape: tuple[int, ...]
+    """Of one image: (H, W) or (H, W, 3)."""
+
+
+def read(path: Path, *, classes: list[str] | None = None) -> Source:
+    """Images are uint8 (N, H, W) or (N, H, W, 3), labels whole numbers (N,) or (N, 1).
+
+    Args:
+        classes: class names in the order of the labels; the numbers by default.
+
+    Raises:
+        UserError: not such an archive, an array is missing or of another shape or type.
+    """
+    signature(path)
+    with _archive(path) as archive:
+        held = {Path(name).stem for name in archive.namelist()}
+        parts = [_part(path, archive, n) for n in _PARTS if n == "train" or f"{n}_images" in held]
+    largest = max(int(part.labels.max()) for part in parts)
+    return Source(
+        classes=numbered(classes, largest),
+        items=_items(path, parts),
+        num_items=sum(len(part.labels) for part in parts),
+    )
+
+
+def _part(path: Path, archive: zipfile.ZipFile, name: str) -> _Part:
+    images, labels = f"{name}_images", f"{name}_labels"
+    with _array(path, archive, labels) as (file, shape, dtype):
+        if dtype.kind not in "iu" or shape not in ((shape[0],), (shape[0], 1)):
+            raise _refusal(
+                path, f"{labels} is {dtype} {shape}; expected whole numbers (N,) or (N, 1)"
+            )
+        data = _exactly(path, labels, file, shape[0] * dtype.itemsize)
+        values = np.frombuffer(data, dtype=dtype)
+    with _array(path, archive, images) as (_, shape, dtype):
+        fits = len(shape) == 3 or (len(shape) == 4 and shape[3] == 3)
+        if dtype != np.uint8 or not fits or min(shape) < 1:
+            raise _refusal(
+                path, f"{images} is {dtype} {shape}; expected uint8 (N, H, W) or (N, H, W, 3)"
+            )
+    if shape[0] != len(values):
+        raise _refusal(path, f"{shape[0]} rows in {images}, but {len(values)} in {labels}")
+    if values.min() < 0:
+        raise _refusal(path, f"{labels} has {values.min()}; labels start at 0")
+    return _Part(name=name, labels=values, shape=shape[1:])
+
+
+def _items(path: Path, parts: list[_Part]) -> Iterator[Item]:
+    with _archive(path) as archive:
+        for part in parts:
+            yield from _part_items(path, archive, part)
+
+
+def _part_items(path: Path, archive: zipfile.ZipFile, part: _Part) -> Iterator[Item]:
+    array, image_bytes = f"{part.name}_images", int(np.prod(part.shape))
+    step = max(1, _CHUNK_BYTES // image_bytes)
+    with _array(path, archive, array) as (file, _, _):
+        for start in range(0, len(part.labels), step):
+            labels = part.labels[start : start + step].tolist()
+            data = _exactly(path, array, file, len(labels) * image_bytes)
+            pixels = np.frombuffer(data, dtype=np.uint8).reshape(len(labels), *part.shape)
+            for index, label in enumerate(labels):
+                yield Item(
+                    name=f"{part.name}/{start + index:06d}",
+                    label=label,
+                    payload=pixels[index],
+                    split=part.name,
+                )
+
+
+@contextmanager
+def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise _refusal(path, f"damaged, or no npz archive: {error}") from None
+    except OSError as error:
+        raise _refusal(path, error.strerror or "cannot be read") from None
+
+
+@contextmanager
+def _array(
+    path: Path, archive: zipfile.ZipFile, name: str
+) -> Iterator[tuple[IO[bytes], tuple[int, ...], np.dtype[np.generic]]]:
+    """An array's bytes from its first value on, its shape and its type."""
+    try:
+        member = archive.getinfo(f"{name}.npy")
+    except KeyError:
+        raise _refusal(path, f"has no array {name!r}") from None
+    if member.compress_type not in _METHODS or member.flag_bits & 1:
+        raise _refusal(path, f"{name}: only stored and deflated arrays are read")
+    with archive.open(member) as file:
+        shape, dtype = _header(path, name, file)
+        yield file, shape, dtype
+
+
+def _header(path: Path, name: str, file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
+    formats = np.lib.format
+    try:
+        version = formats.read_magic(file)
+        reader = (
+            formats.read_array_header_1_0 if version == (1, 0) else formats.read_array_header_2_0
+        )
+        shape, fortran, dtype = reader(file, max_header_size=_MAX_HEADER)
+    except ValueError as error:
+        raise _refusal(path, f"{name}: {shown(str(error))}") from None
+    if dtype.hasobject or fortran or not shape or not 1 <= shape[0] <= _MAX_ITEMS:
+        order = " in Fortran order" if fortran else ""
+        raise _refusal(
+            path,
+            f"{name} is {dtype} {shape}{order}; expected 1 to {_MAX_ITEMS} rows in C order",
+        )
+    return shape, dtype
+
+
+def _exactly(path: Path, name: str, file: IO[bytes], size: int) -> bytes:
+    data = file.read(size)
+    if len(data) < size:
+        raise _refusal(path, f"{name} is shorter than its header says")
+    return data
+
+
+def _refusal(path: Path, problem: str) -> UserError:
+    return UserError(f"ingest.path: {shown(path.name)!r}: {problem}")
