@@ -16,7 +16,9 @@ def main(params: Params, run: StageRun) -> None:
 
     p = params.augment
     module = plugins.load(plugins.POLICY, p.policy)
-    policy = module.policy(params.ingest.image_size_px, **p.options)
+    reads_file = "file" in plugins.input_names(plugins.POLICY, p.policy)
+    inputs = {"file": Path(p.file)} if reads_file else {}
+    policy = module.policy(params.ingest.image_size_px, **inputs, **p.options)
     run.require()
     write_json(POLICY, policy)
     picture = REPORTS / "augment" / "preview.png"

@@ -9,18 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
 
-from thawline import plugins
+from thawline import plugins, safe_yaml
 from thawline.errors import UserError
+from thawline.safe_yaml import shown
 from thawline.sections import Params
 
 FILE = Path("params.yaml")
-_MAX_BYTES = 100_000
-_MAX_DEPTH = 50
-"""The parser is pure Python: a megabyte took it half a minute, 5,000 open brackets 20 s."""
+NOTHING = "data/none"
+"""What a path key has when nothing is to be read: DVC refuses an empty dependency."""
 _OPTION_SECTIONS = {
     plugins.SOURCE: ("ingest", "source"),
     plugins.STRATEGY: ("rebalance", "strategy"),
@@ -65,7 +62,7 @@ def check_inputs(params: Params) -> None:
     for key, path in named.items():
         if not Path(path).exists():
             raise UserError(
-                f"{FILE}: {key}: {path!r} does not exist; `data/none` stands for nothing"
+                f"{FILE}: {key}: {path!r} does not exist; `{NOTHING}` stands for nothing"
             )
 
 
@@ -82,50 +79,13 @@ def flatten(params: BaseModel | Mapping[str, Any], prefix: str = "") -> dict[str
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
-    if len(data) > _MAX_BYTES:
-        raise UserError(f"{path}: {len(data)} bytes; at most {_MAX_BYTES} are allowed")
-    raw = _parse(path, data)
+    raw = safe_yaml.load(path)
     if not isinstance(raw, dict):
-        shown = "an empty file" if raw is None else type(raw).__name__
+        found = "an empty file" if raw is None else type(raw).__name__
         raise UserError(
-            f"{path}: {shown} where sections are expected: {_listed(Params.model_fields)}"
+            f"{path}: {found} where sections are expected: {_listed(Params.model_fields)}"
         )
     return raw
-
-
-def _parse(path: Path, data: bytes) -> Any:
-    """Safe YAML 1.2 (as DVC reads it: 1e-4 is a number); no aliases: they can blow up memory."""
-    yaml = YAML(typ="safe", pure=True)
-    try:
-        text = data.decode("utf-8")
-        _check_events(path, yaml.parse(text))
-        return yaml.load(text)
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not a text file in UTF-8") from None
-    # A tag with a value that does not fit it: `!!bool x` is a KeyError, `!!int x` a ValueError.
-    except (YAMLError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise UserError(f"{path}: not valid YAML: {_yaml_problem(error)}") from None
-
-
-def _check_events(path: Path, events: Iterable[Any]) -> None:
-    depth = 0
-    for event in events:
-        if isinstance(event, AliasEvent):
-            raise UserError(f"{path}: YAML aliases (*name) are not allowed; write the value out")
-        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
-        if depth > _MAX_DEPTH:
-            raise UserError(f"{path}: nested too deeply; allowed: sections of keys")
-
-
-def _yaml_problem(error: Exception) -> str:
-    mark = getattr(error, "problem_mark", None)
-    place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-    problem = getattr(error, "problem", None) or str(error)
-    return " ".join(str(problem).split()) + place
 
 
 def _plugin_problems(params: Params) -> Iterator[str]:
@@ -136,6 +96,13 @@ def _plugin_problems(params: Params) -> Iterator[str]:
             yield _not_allowed(kind.key, name, plugins.names(kind))
         elif kind in _OPTION_SECTIONS:
             yield from _option_problems(kind, section, name, getattr(params, section).options)
+    if "file" in plugins.input_names(plugins.POLICY, params.augment.policy) and (
+        params.augment.file == NOTHING
+    ):
+        yield (
+            f"augment.file: {NOTHING!r} stands for nothing; policy {params.augment.policy!r} needs "
+            "a YAML file of steps"
+        )
     yield from _architecture_problems(params)
 
 
@@ -187,15 +154,7 @@ def _fields_at(model: type[BaseModel], loc: tuple[Any, ...]) -> tuple[str, ...]:
 
 def _reason(error: Any) -> str:
     message = error["msg"][0].lower() + error["msg"][1:]
-    return f"{_shown(error['input'])} is not allowed: {message}"
-
-
-def _shown(value: Any) -> str:
-    try:
-        text = repr(value)
-    except ValueError:  # Python writes no whole number of more than 4300 digits
-        text = "a number of more digits than can be written"
-    return text if len(text) <= 80 else text[:77] + "..."
+    return f"{shown(error['input'])} is not allowed: {message}"
 
 
 def _dotted(loc: Iterable[Any]) -> str:
@@ -206,7 +165,7 @@ def _dotted(loc: Iterable[Any]) -> str:
 
 
 def _not_allowed(key: str, value: str, allowed: tuple[str, ...]) -> str:
-    return f"{key}: {_shown(value)} is unknown; allowed: {_listed(allowed)}{_close(value, allowed)}"
+    return f"{key}: {shown(value)} is unknown; allowed: {_listed(allowed)}{_close(value, allowed)}"
 
 
 def _listed(values: Any) -> str:

@@ -82,6 +82,11 @@ def option_names(kind: Kind, name: str) -> tuple[str, ...]:
     return tuple(arg.arg for arg, _ in _keyword_options(kind, name))
 
 
+def input_names(kind: Kind, name: str) -> tuple[str, ...]:
+    """Keyword-only arguments without a default: what the pipeline has to hand on."""
+    return tuple(arg.arg for arg, default in _keywords(kind, name) if default is None)
+
+
 def constant(kind: Kind, name: str, variable: str) -> Any:
     """A literal module-level constant of a plugin, read without importing it; None when absent."""
     for node in _tree(kind, name).body:
@@ -98,10 +103,13 @@ def _tree(kind: Kind, name: str) -> ast.Module:
 
 def _keyword_options(kind: Kind, name: str) -> list[tuple[ast.arg, ast.expr]]:
     """Keyword-only arguments that have a default: those without one come from the pipeline."""
+    return [(arg, default) for arg, default in _keywords(kind, name) if default is not None]
+
+
+def _keywords(kind: Kind, name: str) -> list[tuple[ast.arg, ast.expr | None]]:
     for node in _tree(kind, name).body:
         if isinstance(node, ast.FunctionDef) and node.name == kind.function:
-            pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
-            return [(arg, default) for arg, default in pairs if default is not None]
+            return list(zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True))
     raise TypeError(f"{kind.path(name)} has no function {kind.function!r}")
 
 

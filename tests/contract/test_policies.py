@@ -2,6 +2,7 @@
 
 import functools
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,15 @@ from tests.contract.plugin import cases, function, untouched_randomness
 from thawline import plugins
 from thawline.data.views import ALLOWED, Views
 
+EXAMPLE_FILE = Path(__file__).parents[2] / "docs" / "policy.yaml"
 pytestmark = pytest.mark.parametrize(("name", "options"), cases(plugins.POLICY), ids=str)
 
 
 def policy(name: str, options: dict[str, Any], size: int = 64) -> list[dict[str, Any]]:
+    wanted = plugins.input_names(plugins.POLICY, name)
+    inputs = {"file": EXAMPLE_FILE} if "file" in wanted else {}
     with untouched_randomness():
-        steps: list[dict[str, Any]] = function(plugins.POLICY, name)(size, **options)
+        steps: list[dict[str, Any]] = function(plugins.POLICY, name)(size, **inputs, **options)
     return steps
 
 

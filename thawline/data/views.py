@@ -6,6 +6,7 @@ views between workers and epochs whatever its seed: here each view is seeded by 
 of, so it does not depend on the number of workers or on what was drawn before.
 """
 
+import inspect
 import os
 import zlib
 from collections.abc import Sequence
@@ -48,6 +49,13 @@ def build(policy: Sequence[Step]) -> A.Compose:
     """
     cv2.setNumThreads(1)  # images are small: threads cost more than they save, and steal cores
     return A.Compose([_transform(step) for step in policy])
+
+
+def argument_names(name: str) -> tuple[str, ...]:
+    """What a step of a class in ALLOWED may have besides its name."""
+    if name in _GROUPS:
+        return ("steps", "p") if name == "OneOf" else ("steps", "n", "replace", "p")
+    return tuple(inspect.signature(getattr(A, name)).parameters)
 
 
 class Views:

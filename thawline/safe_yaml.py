@@ -1,0 +1,69 @@
+"""YAML that somebody else may have written: plain values only, bounded in size and depth."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
+
+from thawline.errors import UserError
+
+_MAX_BYTES = 100_000
+_MAX_DEPTH = 50
+"""The parser is pure Python: a megabyte took it half a minute, 5,000 open brackets 20 s."""
+
+
+def load(path: Path) -> Any:
+    """Safe YAML 1.2 (as DVC reads it: 1e-4 is a number); no aliases: they can blow up memory.
+
+    Raises:
+        UserError: missing, unreadable, too large or deep, not YAML, not UTF-8, an alias, a tag.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(data) > _MAX_BYTES:
+        raise UserError(f"{path}: {len(data)} bytes; at most {_MAX_BYTES} are allowed")
+    return _parse(path, data)
+
+
+def shown(value: Any) -> str:
+    """A value for a message: one line, at most 80 characters."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of more than 4300 digits
+        text = "a number of more digits than can be written"
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _parse(path: Path, data: bytes) -> Any:
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        text = data.decode("utf-8")
+        _check_events(path, yaml.parse(text))
+        return yaml.load(text)
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: not a text file in UTF-8") from None
+    # A tag with a value that does not fit it: `!!bool x` is a KeyError, `!!int x` a ValueError.
+    except (YAMLError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise UserError(f"{path}: not valid YAML: {_problem(error)}") from None
+
+
+def _check_events(path: Path, events: Iterable[Any]) -> None:
+    depth = 0
+    for event in events:
+        if isinstance(event, AliasEvent):
+            raise UserError(f"{path}: YAML aliases (*name) are not allowed; write the value out")
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > _MAX_DEPTH:
+            raise UserError(f"{path}: nested too deeply; allowed: sections of keys")
+
+
+def _problem(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+    problem = getattr(error, "problem", None) or str(error)
+    return " ".join(str(problem).split()) + place
