@@ -1,7 +1,9 @@
 """What each source reads, made small: two classes, four images of each in every given split."""
 
 import importlib.util
+import io
 import struct
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -51,7 +53,17 @@ def npz(path: Path, options: Options) -> Path:
     return path / "set.npz"
 
 
+def archive(path: Path, options: Options) -> Path:
+    with zipfile.ZipFile(path / "set.zip", "w") as file:
+        for split, label, number, pixels in rows(("train", "test")):
+            encoded = io.BytesIO()
+            Image.fromarray(pixels).save(encoded, "PNG")
+            file.writestr(f"{split}/{CLASSES[label]}/{number}.png", encoded.getvalue())
+    return path / "set.zip"
+
+
 MAKERS: dict[str, Callable[[Path, Options], Path]] = {
+    "archive": archive,
     "digits": folder,
     "folder": folder,
     "idx": idx,

@@ -1,0 +1,201 @@
+"""The files inside a zip or tar archive, one after another, never unpacked on disk.
+
+The standard library unpacks some methods without a bound (ten kilobytes of bzip2 become
+gigabytes), so zip members must be stored or deflated, and a tar is read through a decompressor
+that is asked for a few kilobytes at a time.
+"""
+
+import bz2
+import gzip
+import lzma
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Self, cast
+
+from thawline.data.items import shown
+from thawline.errors import UserError
+
+MAX_MEMBERS = 2_000_000
+MAX_MEMBER_BYTES = 128 * 2**20
+MIN_TOTAL_BYTES = 2**30
+MAX_EXPANSION = 100
+"""Together the members may have this many times the archive's size, or MIN_TOTAL_BYTES."""
+_MAX_TAR_NAME = 2**20
+_LONG_HEADERS = (*b"xgXLK",)
+_DAMAGE = (EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, ValueError)
+_OPENERS: dict[bytes, Callable[[Path], object]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ": lzma.open,
+}
+
+
+class MemberError(ValueError):
+    """One member cannot be read; the others may be fine."""
+
+
+@dataclass(frozen=True)
+class Member:
+    name: str
+    """With / between folders, . and empty parts left out."""
+    problem: str | None
+    """Why it must not be opened."""
+    load: Callable[[], bytes]
+    """Its content; to be called before the next member is asked for. Raises MemberError."""
+
+
+def members(path: Path) -> Iterator[Member]:
+    """Every member that is no folder, in the order of the archive.
+
+    Raises:
+        UserError: no archive, damaged, too many members, or it expands too far.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(6)
+        yield from _zipped(path) if head.startswith((b"PK\3\4", b"PK\5\6")) else _tarred(path, head)
+    except _DAMAGE as error:
+        raise _refusal(path, f"damaged, or no zip or tar archive: {error}") from None
+    except (OSError, RuntimeError) as error:  # NotImplementedError too
+        raise _refusal(
+            path, getattr(error, "strerror", None) or f"cannot be read: {error}"
+        ) from None
+
+
+def _zipped(path: Path) -> Iterator[Member]:
+    with zipfile.ZipFile(path) as archive:
+        infos = archive.infolist()
+        _check_number(path, len(infos))
+        _check_total(path, sum(info.file_size for info in infos))
+        for info in infos:
+            if not info.is_dir():
+                # The standard wants /; some tools on Windows write \.
+                name, problem = _checked_name(info.filename.replace("\\", "/"))
+                problem = problem or _zip_problem(info)
+                yield Member(name, problem, lambda info=info: _unzip(archive, info))  # type: ignore[misc]
+
+
+def _zip_problem(info: zipfile.ZipInfo) -> str | None:
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if info.flag_bits & 1:
+        return "encrypted"
+    if kind == stat.S_IFLNK:
+        return "a link"
+    if kind not in (0, stat.S_IFREG):
+        return "not a regular file"
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return f"compression method {info.compress_type} is not supported"
+    return _size_problem(info.file_size)
+
+
+def _unzip(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    try:
+        with archive.open(info) as file:
+            return file.read(info.file_size)
+    except (*_DAMAGE, OSError, RuntimeError) as error:
+        raise MemberError(f"damaged: {' '.join(str(error).split())[:120]}") from None
+
+
+def _tarred(path: Path, head: bytes) -> Iterator[Member]:
+    opener = next((o for magic, o in _OPENERS.items() if head.startswith(magic)), open)
+    with cast(IO[bytes], opener(path) if opener is not open else path.open("rb")) as file:
+        stream = cast(IO[bytes], _Bounded(file, path))
+        with tarfile.open(fileobj=stream, mode="r|", tarinfo=_StrictInfo) as archive:
+            number = 0
+            while (info := archive.next()) is not None:
+                # It would remember each one, half a kilobyte.
+                archive.members.clear()  # type: ignore[attr-defined]
+                number += 1
+                _check_number(path, number)
+                if not info.isdir():
+                    name, problem = _checked_name(info.name)
+                    problem = problem or _tar_problem(info)
+                    yield Member(name, problem, lambda i=info: _untar(archive, i))  # type: ignore[misc]
+            _check_rest(archive)
+
+
+def _tar_problem(info: tarfile.TarInfo) -> str | None:
+    if info.issym() or info.islnk():
+        return "a link"
+    if not info.isreg() or info.issparse():
+        return "a file with holes" if info.isreg() else "not a regular file"
+    return _size_problem(info.size)
+
+
+def _untar(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
+    file = archive.extractfile(info)
+    assert file is not None, "asked for a member that is no regular file"
+    return file.read()
+
+
+def _check_rest(archive: tarfile.TarFile) -> None:
+    """To the end of the stream, where gzip and xz compare their checksums."""
+    rest = cast(IO[bytes], archive.fileobj)
+    while data := rest.read(2**20):
+        if data.count(0) != len(data):
+            raise tarfile.ReadError("something follows the end of the archive")
+
+
+class _StrictInfo(tarfile.TarInfo):
+    """A damaged header in the middle is an error; tarfile takes it for the end of the archive."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        if not buf:
+            raise tarfile.ReadError("it ends before its end mark")
+        try:
+            info = super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if buf.count(0) == len(buf) == tarfile.BLOCKSIZE:
+                raise
+            raise tarfile.ReadError(str(error)) from None
+        if info.type[0] in _LONG_HEADERS and info.size > _MAX_TAR_NAME:
+            raise tarfile.ReadError(f"a header of {info.size} bytes")
+        return info
+
+
+class _Bounded:
+    """Counts what comes out of a decompressor."""
+
+    def __init__(self, file: IO[bytes], path: Path) -> None:
+        self._file = file
+        self._path = path
+        self._total = 0
+
+    def read(self, size: int) -> bytes:
+        data = self._file.read(size)
+        self._total += len(data)
+        _check_total(self._path, self._total)
+        return data
+
+
+def _checked_name(name: str) -> tuple[str, str | None]:
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    outside = name.startswith("/") or ".." in parts or (parts and parts[0][1:2] == ":")
+    return "/".join(parts), "name leads outside of the archive" if outside else None
+
+
+def _size_problem(size: int) -> str | None:
+    return f"{size} bytes; at most {MAX_MEMBER_BYTES}" if size > MAX_MEMBER_BYTES else None
+
+
+def _check_number(path: Path, number: int) -> None:
+    if number > MAX_MEMBERS:
+        raise _refusal(path, f"more than {MAX_MEMBERS} members")
+
+
+def _check_total(path: Path, total: int) -> None:
+    allowed = max(MIN_TOTAL_BYTES, MAX_EXPANSION * path.stat().st_size)
+    if total > allowed:
+        raise _refusal(
+            path, f"expands to more than {allowed} bytes, {MAX_EXPANSION} times its size"
+        )
+
+
+def _refusal(path: Path, problem: str) -> UserError:
+    return UserError(f"ingest.path: {shown(path.name)!r}: {shown(problem, 300)}")
