@@ -105,6 +105,11 @@ class Recipe(Section):
     schedule: Literal["cosine", "constant"]
     warmup_ratio: Annotated[float, Field(ge=0, lt=1)]
     """Share of the steps in which the learning rate rises linearly."""
+    loss: Literal["cross_entropy", "focal"]
+    focal_gamma: Annotated[float, Field(ge=0, le=10)]
+    """How much less the focal loss counts what is easy; 0 is cross-entropy, which ignores it."""
+    logit_adjustment: Annotated[float, Field(ge=0, le=10)]
+    """Tau, the share of the classes' log frequencies in the training logits; 0 switches it off."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     layer_decay: Annotated[float, Field(gt=0, le=1)]
     """Learning rate of a block over that of the next one towards the head."""

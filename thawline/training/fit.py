@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from thawline.errors import UserError
 from thawline.evaluation.accuracy import score
@@ -17,6 +16,7 @@ from thawline.training import optimizers
 from thawline.training.device import numerics
 from thawline.training.examples import Examples
 from thawline.training.freezing import Frozen
+from thawline.training.losses import Loss
 from thawline.training.recipe import Recipe
 
 Epoch = Mapping[str, float]
@@ -53,7 +53,7 @@ def fit(
     validation: Validation,
     recipe: Recipe,
     *,
-    class_weights: torch.Tensor,
+    loss: Loss,
     device: torch.device,
     precision: str,
     on_epoch: Callable[[int, Epoch], None],
@@ -65,13 +65,13 @@ def fit(
 
     Args:
         to_input: turns a batch of the examples into what `network` takes.
-        class_weights: factors of the loss, float32 (num_classes,).
+        loss: of float32 logits and labels, both on the device.
         on_epoch: called with the number and the measurements of each epoch.
 
     Raises:
         UserError: the loss is no longer finite.
     """
-    steps = _Steps(network, frozen, recipe, len(examples), class_weights, device, precision)
+    steps = _Steps(network, frozen, recipe, len(examples), loss, device, precision)
     history = History()
     best, waited = (-1.0, -math.inf), 0
     for number in range(recipe.epochs):
@@ -109,12 +109,12 @@ class _Steps:
         frozen: Frozen,
         recipe: Recipe,
         num_examples: int,
-        class_weights: torch.Tensor,
+        loss: Loss,
         device: torch.device,
         precision: str,
     ) -> None:
         self._network, self._frozen, self._recipe = network, frozen, recipe
-        self._weights = class_weights.to(device)
+        self._loss = loss
         self._device, self._precision = device, precision
         groups = optimizers.parameter_groups(network, recipe.learning_rate, recipe.layer_decay)
         self._optimizer = optimizers.optimizer(
@@ -132,12 +132,7 @@ class _Steps:
         self._frozen.train_mode(self._network)
         with numerics(self._precision, self._device):
             logits = self._network(inputs)
-        loss = functional.cross_entropy(
-            logits.float(),
-            labels,
-            weight=self._weights,
-            label_smoothing=self._recipe.label_smoothing,
-        )
+        loss = self._loss(logits.float(), labels)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()

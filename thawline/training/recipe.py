@@ -19,6 +19,9 @@ class Recipe:
     weight_decay: float
     schedule: str
     warmup_ratio: float
+    loss: str
+    focal_gamma: float
+    logit_adjustment: float
     label_smoothing: float
     layer_decay: float
     ema_decay: float

@@ -2,6 +2,8 @@
 
 import json
 
+import numpy as np
+
 from thawline import checkpoint, sections
 from thawline.checkpoint import ModelCard
 from thawline.data.manifest import Manifest
@@ -9,9 +11,10 @@ from thawline.data.rows import Rows
 from thawline.data.store import ImageStore
 from thawline.files import INGEST, MODELS, POLICY, REPORTS, ROWS, write_csv, write_metrics
 from thawline.network import Network
+from thawline.progress import log
 from thawline.sections import Params
 from thawline.tracking.client import StageRun
-from thawline.training import device
+from thawline.training import device, losses
 from thawline.training.fit import Epoch, History
 from thawline.training.recipe import Recipe
 from thawline.training.train import Machine, TrainingData, train
@@ -41,6 +44,15 @@ def train_stage(
     machine = Machine(
         device=device.select(t.device), precision=t.precision, workers=t.workers, seed=params.seed
     )
+    twice = losses.corrected_twice(
+        recipe,
+        before=data.manifest.counts("train"),
+        after=np.bincount(data.labels, minlength=len(card.classes)),
+        class_weights=data.rows.class_weights,
+    )
+    if twice:
+        log(f"warning: {twice}")
+        run.tags({f"{name}.warning": twice})
 
     def on_epoch(number: int, judged: Epoch) -> None:
         run.metrics(judged, step=number + 1)

@@ -14,7 +14,7 @@ from thawline.data.store import ImageStore
 from thawline.data.views import Step
 from thawline.inference import outputs
 from thawline.network import Network
-from thawline.training import features
+from thawline.training import features, losses
 from thawline.training.device import numerics, to_input
 from thawline.training.examples import Examples, FeatureExamples, ImageExamples
 from thawline.training.fit import Epoch, History, Validation, fit
@@ -81,13 +81,19 @@ def train(
         prepare,
         validation,
         recipe,
-        class_weights=torch.tensor(data.rows.class_weights, dtype=torch.float32),
+        loss=losses.build(recipe, **_per_class(data, machine.device)),
         device=machine.device,
         precision=machine.precision,
         on_epoch=on_epoch,
     )
     network.cpu().eval()
     return history
+
+
+def _per_class(data: TrainingData, device: torch.device) -> dict[str, torch.Tensor]:
+    weights = torch.tensor(data.rows.class_weights, dtype=torch.float32)
+    counts = torch.from_numpy(data.manifest.counts("train"))
+    return {"class_weights": weights.to(device), "class_counts": counts.to(device)}
 
 
 class _Parts:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from thawline.errors import UserError
 from thawline.network import Network
+from thawline.training import losses
 from thawline.training.examples import FeatureExamples
 from thawline.training.fit import Epoch, History, Validation, fit
 from thawline.training.freezing import freeze
@@ -53,7 +55,11 @@ def run(
         lambda batch: batch,
         Validation(logits=lambda net: net(val_inputs), labels=val_labels),
         recipe,
-        class_weights=torch.ones(3) if class_weights is None else class_weights,
+        loss=losses.build(
+            recipe,
+            class_weights=torch.ones(3) if class_weights is None else class_weights,
+            class_counts=torch.ones(3),
+        ),
         device=CPU,
         precision="float32",
         on_epoch=lambda _, epoch: seen.append(epoch),
@@ -203,7 +209,7 @@ def test_every_example_is_seen_once_an_epoch(head: Network, recipe: Change) -> N
         lambda batch: batch / 90,
         Validation(logits=lambda net: net(inputs / 90), labels=torch.arange(90) % 3),
         chosen,
-        class_weights=torch.ones(3),
+        loss=functional.cross_entropy,
         device=CPU,
         precision="float32",
         on_epoch=lambda *_: None,

@@ -1,0 +1,85 @@
+"""What training minimises, with the corrections for unequal classes that a loss can make."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from thawline.training.recipe import Recipe
+
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""Logits float32 (B, num_classes) and labels int64 (B,) to a scalar."""
+
+
+def build(recipe: Recipe, *, class_weights: torch.Tensor, class_counts: torch.Tensor) -> Loss:
+    """The loss of a recipe. Validation is judged on the plain logits, whatever it is.
+
+    Logit adjustment adds tau * log(frequency of the class) to the logits while training, so that
+    the network itself learns to do without the frequencies (Menon et al., 2021, "Long-tail learning
+    via logit adjustment", equation 10). Its probabilities are then those of equally frequent
+    classes.
+
+    Args:
+        class_weights: factors, float32 (num_classes,), on the device of the logits.
+        class_counts: training rows per class before rebalancing, (num_classes,), same device.
+    """
+    make = {"cross_entropy": _cross_entropy, "focal": _focal}[recipe.loss]
+    loss = make(recipe, class_weights)
+    if not recipe.logit_adjustment:
+        return loss
+    counts = class_counts.double().clamp_min(1)
+    shift = (recipe.logit_adjustment * torch.log(counts / counts.sum())).float()
+    return lambda logits, labels: loss(logits + shift, labels)
+
+
+def corrected_twice(
+    recipe: Recipe, *, before: np.ndarray, after: np.ndarray, class_weights: np.ndarray
+) -> str:
+    """A line for a person when imbalance is corrected more than once, else nothing.
+
+    Args:
+        before, after: training rows per class before and after rebalancing, int64 (num_classes,).
+        class_weights: float64 (num_classes,).
+    """
+    made = []
+    if np.abs(after / after.sum() - before / before.sum()).max() > 0.01:
+        made.append("rebalanced rows")
+    if np.ptp(class_weights) > 0:
+        made.append("class weights")
+    if recipe.logit_adjustment:
+        made.append(f"{recipe.stage}.logit_adjustment {recipe.logit_adjustment:g}")
+    if len(made) < 2:
+        return ""
+    return f"{' and '.join(made)} each correct the imbalance: rare classes count too much; keep one"
+
+
+def _cross_entropy(recipe: Recipe, class_weights: torch.Tensor) -> Loss:
+    def loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return functional.cross_entropy(
+            logits, labels, weight=class_weights, label_smoothing=recipe.label_smoothing
+        )
+
+    return loss
+
+
+def _focal(recipe: Recipe, class_weights: torch.Tensor) -> Loss:
+    """Cross-entropy times (1 - p) ** gamma, p the probability of the true class: what is easy
+    counts less (Lin et al., 2017, "Focal loss for dense object detection", equation 5). Averaged as
+    cross-entropy is, over the weights, so that gamma 0 is cross-entropy.
+    """
+
+    def loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        plain = functional.cross_entropy(
+            logits,
+            labels,
+            weight=class_weights,
+            label_smoothing=recipe.label_smoothing,
+            reduction="none",
+        )
+        log_p = functional.log_softmax(logits, dim=1).gather(1, labels[:, None]).squeeze(1)
+        # With gamma below 1 the slope at p = 1 is infinite, and the weights would become NaN.
+        hard = (-torch.expm1(log_p)).clamp_min(1e-6) ** recipe.focal_gamma
+        return (hard * plain).sum() / class_weights[labels].sum()
+
+    return loss
