@@ -22,7 +22,6 @@ from thawline.tracking.hashes import Graph
 
 _GRACE_S = 2.0
 """Between SIGTERM and SIGKILL, so that a cancelled run ends within five seconds."""
-_KILLED_RECORD_S = 1.5
 
 
 def run(targets: Sequence[str] = ()) -> int:
@@ -117,11 +116,11 @@ def _conclude(
         if code == 0:
             print("nothing to do: every stage is up to date")
         _finish(current)
+    elif launched.received is not None:
+        _leave(current, message, fates)
     elif address.enabled(checked.tracking.enabled) and (state["stages"] or code == 0):
         event = closing.event(state, status, message, fates)
-        _record(
-            current, event, params.flatten(checked), start_ms, killed=launched.received is not None
-        )
+        _record(current, event, params.flatten(checked), start_ms)
     if message:
         print(message, file=sys.stderr, flush=True)
     return result
@@ -153,24 +152,17 @@ def _outcome(state: execution.State, received: int | None, code: int) -> tuple[s
 
 
 def _record(
-    current: execution.Execution,
-    event: dict[str, Any],
-    flat: Mapping[str, Any],
-    start_ms: int,
-    killed: bool,
+    current: execution.Execution, event: dict[str, Any], flat: Mapping[str, Any], start_ms: int
 ) -> None:
-    """Close the parent; after a kill only while time allows: the rest is reconciled later."""
+    tracking = importlib.import_module("thawline.tracking.parent")
+    if warning := tracking.close(current, event, flat, start_ms):
+        print(f"tracking: {warning}", file=sys.stderr, flush=True)
 
-    def close() -> None:
-        warning = importlib.import_module("thawline.tracking.parent").close(
-            current, event, flat, start_ms
-        )
-        if warning:
-            print(f"tracking: {warning}", file=sys.stderr, flush=True)
 
-    worker = threading.Thread(target=close, daemon=True)
-    worker.start()
-    worker.join(_KILLED_RECORD_S if killed else None)
+def _leave(current: execution.Execution, message: str, fates: Mapping[str, str]) -> None:
+    """After a signal there is no time to load mlflow: the tracking process closes the run."""
+    with execution.changed(current) as state:
+        state.update(message=message, fates=dict(fates))
 
 
 def _finish(current: execution.Execution) -> None:

@@ -191,6 +191,8 @@ def project(tmp_path: Path) -> Project:
         text = STAGE.format(name=name, section=name, needs=needs)
         (folder / "small" / f"{name}.py").write_text(text)
     (folder / "dvc.yaml").write_text(DVC)
+    (folder / "data").mkdir()
+    (folder / "data/none").write_text("named by params.yaml\n")
     (folder / "params.yaml").write_text((REPOSITORY / "params.yaml").read_text())
     (folder / ".gitignore").write_text(".thawline\nmlflow.db\nmlartifacts\n__pycache__\n/mode-*\n")
     made = Project(folder)

@@ -11,12 +11,15 @@ import shutil
 import signal
 import socket
 import sys
+import time
 import traceback
 from pathlib import Path
 
 from thawline.tracking import address, execution, shipper
 
 _POLL_S = 0.5
+_CHILDREN_S = 2.0
+"""A stage that outlives its `thawline run` must not keep the parent open."""
 
 
 def main(identifier: str, pid: str, started: str, path: str, first_fd: str) -> int:
@@ -38,6 +41,7 @@ def main(identifier: str, pid: str, started: str, path: str, first_fd: str) -> i
         while execution.alive(executor):
             if select.select([listener], [], [], _POLL_S)[0]:
                 _serve(listener.accept()[0], listener)
+        _let_children_end()
         shipper.close_left_open(executor)
     finally:
         shutil.rmtree(Path(path).parent, ignore_errors=True)
@@ -59,6 +63,17 @@ def _serve(connection: socket.socket, listener: socket.socket) -> None:
     finally:
         sys.stderr.flush()
         os._exit(code)  # the folder of the socket is the parent's to remove
+
+
+def _let_children_end() -> None:
+    """They may be about to write to the run that is closed next."""
+    deadline = time.monotonic() + _CHILDREN_S
+    while time.monotonic() < deadline:
+        try:
+            os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:  # none left, since SIGCHLD is ignored
+            return
+        time.sleep(0.05)
 
 
 def _preload() -> None:

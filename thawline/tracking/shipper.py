@@ -61,8 +61,8 @@ def ship(connection: socket.socket) -> int:
 def close_left_open(current: execution.Execution) -> None:
     """Close the parent of an ended execution that nobody closed.
 
-    Under bare `dvc repro` the last stage was skipped or not asked for; `thawline run` was killed,
-    or had no time left. What fails here is left to `reconcile`: a temporary workspace is gone.
+    Under bare `dvc repro` the last stage was skipped or not asked for; `thawline run` was ended
+    by a signal. What fails here is left to `reconcile`: a temporary workspace is gone.
     """
     state = execution.read(current.id)
     if not state or state["closed"] or not state["parent_run_id"]:
@@ -71,8 +71,11 @@ def close_left_open(current: execution.Execution) -> None:
     if not (finished or state["launched"]) or not Path(state["workspace"]).is_dir():
         return
     try:
-        killed = state["launched"]
-        event = closing.event(state, *(("KILLED", "killed") if killed else ("FINISHED", "")))
+        if state["launched"]:
+            message = state.get("message", "killed")
+            event = closing.event(state, "KILLED", message, state.get("fates"))
+        else:
+            event = closing.event(state, "FINISHED")
         header = parent.header(None, state["parent_run_id"], current, state["experiment"])
         Recorder(connect(state["experiment"]), header).apply(event)
         parent.settle(current, event)
