@@ -1,0 +1,98 @@
+"""Killed and interrupted runs end, leave nothing open, and the next run gives the same hashes."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from tests.pipeline.project import Project, wait_for
+
+pytestmark = pytest.mark.slow
+EPOCHS = 3
+
+
+@pytest.fixture(scope="module")
+def undisturbed(built: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    project = built.copy(tmp_path_factory.mktemp("undisturbed") / "a copy")
+    project.set(fine_tune__epochs=EPOCHS)
+    project.run("dvc", "repro", "fine_tune")
+    yield project
+    project.end()
+
+
+@pytest.fixture
+def training(copy: Project) -> Project:
+    copy.set(fine_tune__epochs=EPOCHS)
+    return copy
+
+
+def _start(project: Project, *command: str) -> tuple[subprocess.Popen[str], psutil.Process]:
+    """The command, and its fine_tune stage once that has finished an epoch."""
+    process = project.start(*command)
+    wait_for(lambda: "epoch   1/" in project.output_file.read_text(), 120, "for an epoch")
+    (stage,) = [
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if child.cmdline()[-2:] == ["-m", "stages.fine_tune"] and "python" in child.name()
+    ]
+    return process, stage
+
+
+def _statuses(project: Project) -> list[str]:
+    """Of the parent and the stage of the newest execution."""
+    parent = project.runs("pipeline")[-1]
+    runs = [parent, *(r for r in project.runs("stage") if _parent(r) == parent.info.run_id)]
+    return [run.info.status for run in runs]
+
+
+def _parent(run: object) -> str:
+    return run.data.tags["mlflow.parentRunId"]  # type: ignore[attr-defined, no-any-return]
+
+
+@pytest.mark.ci
+def test_kill_9_of_dvc_ends_the_stage(training: Project, undisturbed: Project) -> None:
+    dvc, stage = _start(training, "dvc", "repro", "fine_tune")
+    dvc.kill()
+    dvc.wait()
+    psutil.wait_procs([stage], timeout=5)
+    assert not stage.is_running()
+    training.run("dvc", "repro", "fine_tune")
+    assert training.hashes()["models/fine_tune"] == undisturbed.hashes()["models/fine_tune"]
+    assert training.hashes() == undisturbed.hashes()
+    killed, whole = training.runs("pipeline")[1:]
+    assert killed.info.status == "KILLED"
+    wait_for(lambda: _statuses(training) == ["FINISHED", "FINISHED"], 20, "for the record")
+    assert whole.info.start_time > killed.info.start_time
+    assert "RUNNING" not in {run.info.status for run in training.runs("stage")}
+
+
+def test_kill_9_of_the_stage(training: Project, undisturbed: Project) -> None:
+    dvc, stage = _start(training, "dvc", "repro", "fine_tune")
+    stage.kill()
+    assert dvc.wait(timeout=30) == 255
+    wait_for(lambda: _statuses(training) == ["KILLED", "KILLED"], 20, "for the record")
+    wait_for(lambda: not training.left_over(), 20, "for the tracking process")
+    training.run("thawline", "run", "fine_tune")
+    assert training.hashes() == undisturbed.hashes()
+    assert _statuses(training) == ["FINISHED", "FINISHED"]
+
+
+@pytest.mark.ci
+def test_ctrl_c_ends_everything_within_five_seconds(training: Project) -> None:
+    run, _ = _start(training, "thawline", "run", "fine_tune")
+    began = time.monotonic()
+    os.kill(run.pid, signal.SIGINT)
+    assert run.wait(timeout=20) == 130
+    assert time.monotonic() - began < 5
+    at_work = [words for words in training.left_over() if "thawline.tracking.host" not in words]
+    assert at_work == []
+    wait_for(lambda: not training.left_over(), 15, "for the tracking process")
+    assert training.output_file.read_text().splitlines()[-1] == "ended by SIGINT"
+    assert _statuses(training) == ["KILLED", "KILLED"]
+    parent = training.runs("pipeline")[-1]
+    assert parent.data.tags["error"] == "ended by SIGINT"
+    assert parent.data.tags["stage.ingest"] == "skipped"
