@@ -1,1 +1,1 @@
-"""How training images vary: one module a policy, `policy(image_size_px, *, options) -> Compose`."""
+"""How training images vary: a module a policy, `policy(image_size_px, *, options) -> steps`."""

@@ -1,1 +1,1 @@
-"""What the training rows are: one module a strategy, `plan(labels, num_classes, *, rng, options) -> Plan`."""
+"""What the training rows are: a module a strategy, `plan(labels, num_classes, *, rng, options)`."""
