@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from PIL import Image
 
 CLASSES = ("a", "b")
@@ -56,18 +58,43 @@ def npz(path: Path, options: Options) -> Path:
 def archive(path: Path, options: Options) -> Path:
     with zipfile.ZipFile(path / "set.zip", "w") as file:
         for split, label, number, pixels in rows(("train", "test")):
-            encoded = io.BytesIO()
-            Image.fromarray(pixels).save(encoded, "PNG")
-            file.writestr(f"{split}/{CLASSES[label]}/{number}.png", encoded.getvalue())
+            file.writestr(f"{split}/{CLASSES[label]}/{number}.png", _png(pixels))
     return path / "set.zip"
+
+
+def csv(path: Path, options: Options) -> Path:
+    folder(path, options)
+    lines = [f"{CLASSES[label]}/{n}.png,{CLASSES[label]},{s}" for s, label, n, _ in rows()]
+    (path / "set.csv").write_text("\n".join(["image,label,split", *lines]))
+    return path
+
+
+def parquet(path: Path, options: Options) -> Path:
+    held = list(rows(("train", "val", "test")))
+    columns = {
+        "image": [_png(pixels) for *_, pixels in held],
+        "label": [CLASSES[label] for _, label, *_ in held],
+        "split": [split for split, *_ in held],
+        "group": [f"{split} {number // 2}" for split, _, number, _ in held],
+    }
+    pq.write_table(pa.table(columns), path / "set.parquet")
+    return path / "set.parquet"
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    encoded = io.BytesIO()
+    Image.fromarray(pixels).save(encoded, "PNG")
+    return encoded.getvalue()
 
 
 MAKERS: dict[str, Callable[[Path, Options], Path]] = {
     "archive": archive,
+    "csv": csv,
     "digits": folder,
     "folder": folder,
     "idx": idx,
     "npz": npz,
+    "parquet": parquet,
 }
 
 
