@@ -14,13 +14,16 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 CLASSES = ("a", "b")
+MNIST_FAMILY = ("MNIST", "FashionMNIST", "KMNIST")
 Options = dict[str, Any]
 
 
-def rows(parts: tuple[str, ...] = ("train",)) -> Iterator[tuple[str, int, int, np.ndarray]]:
+def rows(
+    parts: tuple[str, ...] = ("train",), num_classes: int = 2
+) -> Iterator[tuple[str, int, int, np.ndarray]]:
     """Split, label, number and pixels uint8 (9, 9, 3), all different."""
     for part, split in enumerate(parts):
-        for label in (1, 0):
+        for label in reversed(range(num_classes)):
             for number in range(4):
                 pixels = np.full((9, 9, 3), 60 * number + 20 * part + label, np.uint8)
                 yield split, label, number, pixels
@@ -34,9 +37,9 @@ def folder(path: Path, options: Options) -> Path:
     return path
 
 
-def idx(path: Path, options: Options) -> Path:
+def idx(path: Path, options: Options, num_classes: int = 2) -> Path:
     for name in ("train", "t10k"):
-        held = [(label, pixels[..., 0]) for _, label, _, pixels in rows((name,))]
+        held = [(label, pixels[..., 0]) for _, label, _, pixels in rows((name,), num_classes)]
         images = np.stack([pixels for _, pixels in held])
         header = struct.pack(">4I", 0x0803, *images.shape)
         (path / f"{name}-images-idx3-ubyte").write_bytes(header + images.tobytes())
@@ -87,19 +90,29 @@ def _png(pixels: np.ndarray) -> bytes:
     return encoded.getvalue()
 
 
+def torchvision(path: Path, options: Options) -> Path:
+    """A set of the MNIST family, which is the only kind that can be made by hand."""
+    raw = path / options.get("name", "MNIST") / "raw"
+    raw.mkdir(parents=True)
+    idx(raw, options, num_classes=10)
+    return path
+
+
 MAKERS: dict[str, Callable[[Path, Options], Path]] = {
     "archive": archive,
     "csv": csv,
     "digits": folder,
     "folder": folder,
+    "huggingface": folder,
     "idx": idx,
     "npz": npz,
     "parquet": parquet,
+    "torchvision": torchvision,
 }
 
 
 def can_make(name: str, options: Options) -> bool:
-    """Whether the source can be read here: an optional package may be missing."""
+    """Whether the source can be read here: some packages are optional, some sets need a network."""
     if name == "huggingface":
         return importlib.util.find_spec("datasets") is not None
-    return True
+    return name != "torchvision" or options.get("name", "MNIST") in MNIST_FAMILY

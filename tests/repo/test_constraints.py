@@ -65,6 +65,9 @@ def test_what_the_direct_dependencies_need_is_pinned_too() -> None:
 
 
 def _needs(name: str) -> list[str]:
-    words = [Requirement(word) for word in metadata.requires(name) or []]
+    try:
+        words = [Requirement(word) for word in metadata.requires(name) or []]
+    except metadata.PackageNotFoundError:  # of an extra that is not installed
+        return []
     wanted = [r for r in words if r.marker is None or r.marker.evaluate({"extra": ""})]
     return [canonicalize_name(r.name) for r in wanted]

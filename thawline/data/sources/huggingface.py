@@ -1,0 +1,164 @@
+"""A data set for the library `datasets`: a local folder, or a name on the Hugging Face hub.
+
+Needs the extra `huggingface`. From version 4 on the library runs no code that comes with a set.
+"""
+
+import importlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from thawline import project
+from thawline.data.candidates import objection
+from thawline.data.given import SPLIT_NAMES
+from thawline.data.items import Item, Reject, Source, shown
+from thawline.data.labels import ordered
+from thawline.errors import UserError
+
+_DOWNLOADS = Path("data")
+
+
+def read(
+    path: Path,
+    *,
+    name: str = "",
+    config: str = "",
+    revision: str = "",
+    image: str = "image",
+    label: str = "label",
+) -> Source:
+    """Splits called train, validation and test stand; what is missing is drawn from train.
+
+    Args:
+        path: the set as `save_to_disk` wrote it, or files that `load_dataset` knows; with `name`,
+            where the download is kept, below the project's `data/`.
+        name: of a set on the hub, "owner/set"; empty for a local one.
+        config: configuration of the set, where it has several.
+        revision: commit of the set on the hub; without one its newest state is taken.
+        image, label: names of the columns.
+
+    Raises:
+        UserError: the library is missing, the set cannot be loaded, or a column is missing.
+    """
+    library = _library()
+    parts = _parts(_loaded(library, path, name, config, revision))
+    for split, part in parts.items():
+        _check_columns(library, part, split, image, label)
+    classes = _classes(parts, label)
+    label_of = {text: position for position, text in enumerate(classes)}
+    roots = (path, _cache())
+    return Source(
+        classes=classes,
+        items=(
+            item
+            for split, part in parts.items()
+            for item in _items(library, part, split, (image, label), label_of, roots)
+        ),
+        num_items=sum(len(part) for part in parts.values()),
+    )
+
+
+def _library() -> Any:
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    try:
+        return importlib.import_module("datasets")
+    except ImportError as error:
+        raise UserError(
+            f"ingest.source: 'huggingface' needs the package datasets ({error}); "
+            "pip install 'thawline[huggingface]'"
+        ) from None
+
+
+def _cache() -> Path:
+    return project.scratch() / "huggingface"
+
+
+def _loaded(library: Any, path: Path, name: str, config: str, revision: str) -> Any:
+    if name and not path.resolve().is_relative_to(_DOWNLOADS.resolve()):
+        raise UserError(f"ingest.path: {shown(str(path))!r} is not below data/, where downloads go")
+    try:
+        if name:
+            more = {"revision": revision or None, "cache_dir": str(path)}
+            return library.load_dataset(name, config or None, **more)
+        if (path / "dataset_dict.json").exists() or (path / "state.json").exists():
+            return library.load_from_disk(str(path))
+        return library.load_dataset(str(path.resolve()), config or None, cache_dir=str(_cache()))
+    # The library raises dozens of classes of its own, and those of what it reads with.
+    except Exception as error:
+        what = "ingest.options.name" if name else "ingest.path"
+        problem = shown(" ".join(str(error).split()), 200) or type(error).__name__
+        raise UserError(
+            f"{what}: {shown(name or str(path))!r} cannot be loaded: {problem}"
+        ) from None
+
+
+def _parts(loaded: Any) -> dict[str | None, Any]:
+    if not isinstance(loaded, Mapping):
+        return {None: loaded}
+    if len(loaded) == 1:
+        # A set without splits is all called train.
+        return {"train": next(iter(loaded.values()))}
+    unknown = [key for key in loaded if str(key).lower() not in SPLIT_NAMES]
+    if unknown:
+        raise UserError(
+            f"ingest: split {shown(str(unknown[0]), 60)!r} of the set is not one of train, "
+            "validation, test"
+        )
+    return {SPLIT_NAMES[str(key).lower()]: part for key, part in loaded.items()}
+
+
+def _check_columns(library: Any, part: Any, split: str | None, image: str, label: str) -> None:
+    for option, column in (("image", image), ("label", label)):
+        if column not in part.features:
+            listed = ", ".join(repr(shown(str(c), 40)) for c in list(part.features)[:20])
+            raise UserError(
+                f"ingest.options.{option}: column {shown(column, 60)!r} is missing in "
+                f"{split or 'the set'}; its columns: {listed}"
+            )
+    if not isinstance(part.features[image], library.Image):
+        raise UserError(
+            f"ingest.options.image: column {shown(image, 60)!r} holds "
+            f"{shown(str(part.features[image]), 60)}; expected images"
+        )
+
+
+def _classes(parts: Mapping[str | None, Any], label: str) -> tuple[str, ...]:
+    named = getattr(next(iter(parts.values())).features[label], "names", None)
+    if named:
+        return tuple(named)
+    found = {str(value) for part in parts.values() for value in part.unique(label)} - {"None"}
+    return ordered(found)
+
+
+def _items(
+    library: Any,
+    part: Any,
+    split: str | None,
+    columns: tuple[str, str],
+    label_of: Mapping[str, int],
+    roots: tuple[Path, Path],
+) -> Iterator[Item | Reject]:
+    image, label = columns
+    named = getattr(part.features[label], "names", None)
+    encoded = part.select_columns(list(columns)).cast_column(image, library.Image(decode=False))
+    for index, row in enumerate(encoded):
+        item_name = f"{split or 'all'}/{index:07d}"
+        payload, value = _payload(row[image], roots), row[label]
+        if isinstance(payload, str) or value is None or (named and value < 0):
+            reason = payload if isinstance(payload, str) else "no label"
+            yield Reject(name=item_name, reason=reason)
+            continue
+        number = int(value) if named else label_of[str(value)]
+        yield Item(name=item_name, label=number, payload=payload, split=split)
+
+
+def _payload(cell: Mapping[str, Any] | None, roots: tuple[Path, Path]) -> bytes | Path | str:
+    """An encoded image or a file of the set, else why not."""
+    if not cell or not (cell.get("bytes") or cell.get("path")):
+        return "no image in this row"
+    if cell.get("bytes"):
+        return bytes(cell["bytes"])
+    file = Path(cell["path"])
+    reasons = [objection(root, file, foreign=True) for root in roots]
+    return file if None in reasons else str(reasons[0])

@@ -1,0 +1,149 @@
+"""A classification set of torchvision.datasets by its name.
+
+Each set of the list below has one label an image and can be made from a folder alone. Others
+(ImageNet, Places365, iNaturalist) are folders of classes: `folder` reads them.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from torchvision import datasets
+
+from thawline.data.items import Item, Reject, Source, shown
+from thawline.data.labels import numbered
+from thawline.errors import UserError
+
+_DOWNLOADS = Path("data")
+Arguments = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """How a set is made: arguments for each split; None stands for a set without splits."""
+
+    arguments: Mapping[str | None, Arguments]
+    num_classes: int | None = None
+    """For sets that do not name their classes."""
+    by_hand: bool = False
+    """torchvision does not download it."""
+
+
+def _by_word(
+    train: str = "train", val: str | None = "val", **more: Any
+) -> dict[str | None, Arguments]:
+    words = {"train": train, "val": val, "test": "test"}
+    return {split: {"split": word, **more} for split, word in words.items() if word}
+
+
+_BOOL: Mapping[str | None, Arguments] = {"train": {"train": True}, "test": {"train": False}}
+_WHOLE: Mapping[str | None, Arguments] = {None: {}}
+SETS: Mapping[str, Parts] = {
+    "CIFAR10": Parts(_BOOL),
+    "CIFAR100": Parts(_BOOL),
+    "Caltech101": Parts(_WHOLE),
+    "Caltech256": Parts(_WHOLE),
+    "Country211": Parts(_by_word(val="valid")),
+    "DTD": Parts(_by_word()),
+    "EMNIST": Parts({k: {"split": "balanced", **v} for k, v in _BOOL.items()}),
+    "EuroSAT": Parts(_WHOLE),
+    "FER2013": Parts(_by_word(val=None), 7, by_hand=True),
+    "FGVCAircraft": Parts(_by_word()),
+    "FashionMNIST": Parts(_BOOL),
+    "Flowers102": Parts(_by_word()),
+    "Food101": Parts(_by_word(val=None)),
+    "GTSRB": Parts(_by_word(val=None), 43),
+    "Imagenette": Parts({"train": {"split": "train"}, "test": {"split": "val"}}),
+    "KMNIST": Parts(_BOOL),
+    "MNIST": Parts(_BOOL),
+    "OxfordIIITPet": Parts(_by_word("trainval", None)),
+    "PCAM": Parts(_by_word(), 2),
+    "QMNIST": Parts(_BOOL),
+    "RenderedSST2": Parts(_by_word()),
+    "SEMEION": Parts(_WHOLE, 10),
+    "STL10": Parts(_by_word(val=None)),
+    "SUN397": Parts(_WHOLE),
+    "SVHN": Parts(_by_word(val=None), 10),
+    "StanfordCars": Parts(_by_word(val=None)),
+    "USPS": Parts(_BOOL, 10),
+}
+"""Imagenette's `val` is all it holds out, so it is the test split here."""
+
+
+def read(
+    path: Path,
+    *,
+    name: Literal[
+        "CIFAR10", "CIFAR100", "Caltech101", "Caltech256", "Country211", "DTD", "EMNIST", "EuroSAT",
+        "FER2013", "FGVCAircraft", "FashionMNIST", "Flowers102", "Food101", "GTSRB", "Imagenette",
+        "KMNIST", "MNIST", "OxfordIIITPet", "PCAM", "QMNIST", "RenderedSST2", "SEMEION", "STL10",
+        "SUN397", "SVHN", "StanfordCars", "USPS",
+    ] = "MNIST",
+    download: bool = False,
+) -> Source:  # fmt: skip
+    """The set's own splits stand; what it does not hold out is drawn from train.
+
+    Args:
+        path: torchvision's `root`; with `download`, a folder below the project's `data/`.
+        name: class of torchvision.datasets.
+        download: fetch what is missing, on a machine with a network.
+
+    Raises:
+        UserError: the set is not there, or cannot be downloaded.
+    """
+    if download:
+        _check_download(path, name)
+    parts = {split: _made(path, name, split, download) for split in SETS[name].arguments}
+    return Source(
+        classes=_classes(name, next(iter(parts.values()))),
+        items=(item for split, part in parts.items() for item in _items(part, split)),
+        num_items=sum(len(part) for part in parts.values()),
+    )
+
+
+def _check_download(path: Path, name: str) -> None:
+    if SETS[name].by_hand:
+        raise UserError(f"ingest.options.download: {name} must be fetched by hand; allowed: false")
+    if not path.resolve().is_relative_to(_DOWNLOADS.resolve()):
+        raise UserError(f"ingest.path: {shown(str(path))!r} is not below data/, where downloads go")
+
+
+def _made(path: Path, name: str, split: str | None, download: bool) -> Any:
+    arguments = {**SETS[name].arguments[split], **({"download": True} if download else {})}
+    try:
+        return getattr(datasets, name)(str(path), **arguments)
+    # OSError has the network's errors; torchvision's own for a missing set is RuntimeError.
+    except (OSError, RuntimeError, ValueError, ImportError) as error:
+        problem = shown(" ".join(str(error).split()), 200)
+        if download:
+            raise UserError(f"ingest.options.download: {name} cannot be had: {problem}") from None
+        raise UserError(
+            f"ingest.path: {shown(str(path))!r} does not hold {name} as torchvision stores it "
+            f"({problem}); set ingest.options.download on a machine with a network"
+        ) from None
+
+
+def _classes(name: str, part: Any) -> tuple[str, ...]:
+    number = SETS[name].num_classes
+    if number is not None:
+        return numbered(None, number - 1)
+    named = getattr(part, "classes", None) or part.categories
+    # Imagenette has several words a class.
+    return tuple(", ".join(c) if isinstance(c, tuple) else str(c) for c in named)
+
+
+def _items(part: Any, split: str | None) -> Iterator[Item | Reject]:
+    for index in range(len(part)):
+        item_name = f"{split or 'all'}/{index:06d}"
+        try:
+            image, label = part[index]
+        except (OSError, ValueError, SyntaxError) as error:
+            yield Reject(name=item_name, reason=f"damaged: {' '.join(str(error).split())[:120]}")
+            continue
+        if label is None:
+            yield Reject(name=item_name, reason="no label")
+            continue
+        pixels = np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))
+        yield Item(name=item_name, label=int(label), payload=pixels, split=split)
