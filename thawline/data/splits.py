@@ -127,8 +127,8 @@ def _cannot_fill(name: str, split: str, held: Counter[str], given: Given) -> str
         )
     there = ", ".join(f"{count} in {place}" for place, count in held.items() if count) or "none"
     return (
-        f"ingest: class {shown(name)!r} has no image for {split}: of its different images or "
-        f"groups are {there}, as the set gives them; at least 1 is needed"
+        f"ingest: class {shown(name)!r} has no image for {split}; at least 1 is needed. Its "
+        f"different images or groups, in the splits that the set gives: {there}"
     )
 
 
