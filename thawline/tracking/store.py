@@ -127,10 +127,14 @@ def _first_use(uri: str) -> Iterator[None]:
         yield
 
 
+_KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""Makes MLflow's pages show runs and models; new experiments open on pages for language models."""
+
+
 def _create(client: MlflowClient, uri: str, experiment: str) -> str:
     place = None if address.is_server(uri) else address.artifacts().as_uri()
     try:
-        return str(client.create_experiment(experiment, artifact_location=place))
+        return str(client.create_experiment(experiment, artifact_location=place, tags=_KIND))
     except MlflowException:
         found = client.get_experiment_by_name(experiment)  # made by somebody else meanwhile
         if found is None:
