@@ -24,7 +24,9 @@ def main(params: Params, run: StageRun) -> None:
     folder = MODELS / "compress"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "model.onnx"
-    export(network, file, image_size_px=card.image_size_px, mean=card.mean, std=card.std, opset=p.opset)
+    export(
+        network, file, image_size_px=card.image_size_px, mean=card.mean, std=card.std, opset=p.opset
+    )
     checkpoint.write_card(folder, card)
     rows = Manifest.read(INGEST).rows("val")[: p.check_images]
     images = ImageStore(INGEST).take(rows)

@@ -20,7 +20,9 @@ def main(params: Params, run: StageRun) -> None:
     geometry = Geometry(image_size_px=p.image_size_px, fit=p.fit, background=p.background)
     with staged(INGEST) as folder:
         with StoreWriter(folder, p.image_size_px) as writer:
-            packed = track(pack(source.items, geometry, source.num_items), "packing", source.num_items)
+            packed = track(
+                pack(source.items, geometry, source.num_items), "packing", source.num_items
+            )
             found = walk.collect(packed, writer, source.classes)
         walk.check_rejects(found, p.max_bad_ratio)
         manifest = walk.to_manifest(
@@ -37,7 +39,11 @@ def main(params: Params, run: StageRun) -> None:
         log(f"ingest: {gap}")
     counts = walk.summary(found, manifest, source.num_ignored)
     write_metrics("ingest", counts)
-    write_csv(REPORTS / "ingest" / "classes.csv", ("class", "split", "images"), walk.distribution(manifest))
+    write_csv(
+        REPORTS / "ingest" / "classes.csv",
+        ("class", "split", "images"),
+        walk.distribution(manifest),
+    )
     run.metrics(counts)
     run.dataset(p.source, manifest.digest(), f"{p.source}:{Path(p.path).name}", counts, "training")
     run.artifact(INGEST / "quarantine.csv")

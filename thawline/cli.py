@@ -24,7 +24,9 @@ def check() -> None:
 
 
 @app.command()
-def run(targets: Annotated[list[str] | None, typer.Argument(help="Stages; all by default.")] = None) -> None:
+def run(
+    targets: Annotated[list[str] | None, typer.Argument(help="Stages; all by default.")] = None,
+) -> None:
     """Reproduce the pipeline and record it as one MLflow run."""
     from thawline import pipeline
 
@@ -51,7 +53,10 @@ def publish() -> None:
         print("tracking is switched off: nothing published")
         return
     state = "registered as" if done.new else "is registered already as"
-    print(f"model {state} {done.name} version {done.version}{', the champion' if done.champion else ''}")
+    print(
+        f"model {state} {done.name} version {done.version}"
+        + (", the champion" if done.champion else "")
+    )
     for shortfall in done.shortfalls:
         print(f"  outside the budget: {shortfall}")
 
@@ -65,7 +70,9 @@ def table() -> None:
 
 
 @app.command()
-def ui(port: Annotated[int, typer.Option(help="Port on loopback.", min=1, max=65535)] = 5000) -> None:
+def ui(
+    port: Annotated[int, typer.Option(help="Port on loopback.", min=1, max=65535)] = 5000,
+) -> None:
     """Serve MLflow's pages on loopback."""
     from thawline.tracking import server
 

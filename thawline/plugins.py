@@ -1,4 +1,4 @@
-"""Plugins: a module in its package's folder, chosen by name, its function's keyword arguments are its options.
+"""Plugins: modules chosen by name; the keyword arguments of their function are their options.
 
 Names and options are read from the source text, so that checking params.yaml imports neither
 torch nor albumentations (seconds per stage). Modules whose name starts with `_` are no plugins.
@@ -31,7 +31,7 @@ _ANNOTATION_NAMES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """A place for plugins: the params key that chooses, the folder, the function that has the options."""
+    """A place for plugins: the key that chooses, the folder, the function with the options."""
 
     key: str
     folder: str
@@ -118,7 +118,7 @@ def _options_model(kind: Kind, name: str) -> Any:
     for arg, default in _keyword_options(kind, name):
         if arg.annotation is None:
             raise TypeError(f"{kind.path(name)}: option {arg.arg!r} has no type")
-        annotation = eval(  # noqa: S307 - our own source, a fixed set of names
+        annotation = eval(
             ast.unparse(arg.annotation), {"__builtins__": {}}, dict(_ANNOTATION_NAMES)
         )
         fields[arg.arg] = (annotation, ast.literal_eval(default))

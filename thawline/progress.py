@@ -56,4 +56,8 @@ def _lines(items: Iterable[T], description: str, total: int | None) -> Iterator[
 
 
 def _rate(done: int, seconds: float) -> str:
-    return f"{done / seconds:.0f}/s" if seconds > 0 and done >= seconds else f"{seconds / done:.1f} s each"
+    return (
+        f"{done / seconds:.0f}/s"
+        if seconds > 0 and done >= seconds
+        else f"{seconds / done:.1f} s each"
+    )

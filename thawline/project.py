@@ -12,7 +12,7 @@ def workspace() -> Path:
 
 
 def root() -> Path:
-    """The project itself, also from DVC's temporary copies: DVC_ROOT names the main repository there.
+    """The project itself, also from DVC's temporary copies, where DVC_ROOT names it.
 
     Without DVC_ROOT: the nearest folder upwards that holds `.dvc`, else the workspace.
     """

@@ -9,7 +9,7 @@ PACKAGES = ("thawline", "stages", "flows")
 
 
 def module_file(dotted: str) -> str | None:
-    """Path of a project module relative to the root, None for a name inside one or a foreign module."""
+    """Path of a project module from the root; None for a name inside one or a foreign module."""
     if dotted.split(".")[0] not in PACKAGES:
         return None
     base = ROOT.joinpath(*dotted.split("."))
@@ -34,7 +34,7 @@ def imports(file: str) -> frozenset[str]:
 
 
 def closure(file: str, without: frozenset[str] = frozenset()) -> frozenset[str]:
-    """A file and everything that it imports, directly or not; `without` is neither named nor followed."""
+    """A file and all that it imports, directly or not; `without` is neither named nor followed."""
     seen: set[str] = set()
     waiting = [file]
     while waiting:

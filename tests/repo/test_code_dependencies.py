@@ -1,4 +1,4 @@
-"""Every stage's `deps` name the code it is made of: DVC keeps stale results in silence otherwise."""
+"""Every stage's `deps` name the code it is made of: else DVC keeps stale results in silence."""
 
 import ast
 from functools import cache
@@ -83,10 +83,16 @@ def test_plugins_are_named_by_template(stage: str) -> None:
     """A stage whose code can load plugins of a kind depends on the chosen one."""
     code = closure(f"stages/{stage}.py", neutral_files())
     for kind in plugins.KINDS:
-        constant = {plugins.SOURCE: "SOURCE", plugins.STRATEGY: "STRATEGY", plugins.POLICY: "POLICY"}
+        constant = {
+            plugins.SOURCE: "SOURCE",
+            plugins.STRATEGY: "STRATEGY",
+            plugins.POLICY: "POLICY",
+        }
         word = f"plugins.{constant.get(kind, 'FAMILY')}"
         uses = any(
-            word in (ROOT / file).read_text(encoding="utf-8") for file in code if "load(" in (ROOT / file).read_text(encoding="utf-8")
+            word in (ROOT / file).read_text(encoding="utf-8")
+            for file in code
+            if "load(" in (ROOT / file).read_text(encoding="utf-8")
         )
         assert (template(kind) in code_deps(stage)) == uses, (stage, kind.key)
 

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite: EfficientNet without squeeze-and-excitation and with ReLU6, made for small devices.
+"""EfficientNet-Lite: EfficientNet for small devices, with ReLU6 and no squeeze-and-excitation.
 
 Source: M. Tan and Q. Le, 2019, "EfficientNet: rethinking model scaling for convolutional neural
 networks", and TensorFlow's efficientnet/lite. Networks from timm; ImageNet weights from the
@@ -17,7 +17,11 @@ from thawline.network import Description, WeightsFile
 
 NAMES = ("tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2")
 
-_SIZES_PX = {"tf_efficientnet_lite0": 224, "tf_efficientnet_lite1": 240, "tf_efficientnet_lite2": 260}
+_SIZES_PX = {
+    "tf_efficientnet_lite0": 224,
+    "tf_efficientnet_lite1": 240,
+    "tf_efficientnet_lite2": 260,
+}
 _SHA256 = {
     "tf_efficientnet_lite0": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     "tf_efficientnet_lite1": "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
@@ -72,5 +76,7 @@ def convert(state: dict[str, torch.Tensor], network: nn.Module) -> dict[str, tor
     for (theirs, value), (ours, expected) in zip(state.items(), own.items(), strict=True):
         same_kind = theirs.rsplit(".", 1)[-1] == ours.rsplit(".", 1)[-1]
         if not same_kind or (value.shape != expected.shape and not ours.startswith("classifier")):
-            raise ValueError(f"{theirs} {tuple(value.shape)} does not fit {ours} {tuple(expected.shape)}")
+            raise ValueError(
+                f"{theirs} {tuple(value.shape)} does not fit {ours} {tuple(expected.shape)}"
+            )
     return dict(zip(own, state.values(), strict=True))

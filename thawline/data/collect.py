@@ -82,7 +82,8 @@ def check_rejects(found: Collected, max_bad_ratio: float) -> None:
         commonest = sorted(reasons.items(), key=lambda pair: -pair[1])[:3]
         listed = "; ".join(f"{count} x {reason}" for reason, count in commonest)
         raise UserError(
-            f"ingest.max_bad_ratio: {len(bad)} of {found.num_seen} files ({ratio:.3f}) cannot be used, "
+            f"ingest.max_bad_ratio: {len(bad)} of {found.num_seen} files ({ratio:.3f}) cannot be "
+            "used, "
             f"allowed: {max_bad_ratio:g}. {listed}. First: {shown(bad[0].name)!r}"
         )
 

@@ -47,4 +47,6 @@ def shown(name: str, limit: int = 120) -> str:
     """A stranger's name, safe to print: one line, control and direction marks escaped, cut."""
     text = name.encode("utf-8", "backslashreplace").decode()
     escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return escaped if len(escaped) <= limit else f"{escaped[: limit // 2]}...{escaped[-limit // 3 :]}"
+    return (
+        escaped if len(escaped) <= limit else f"{escaped[: limit // 2]}...{escaped[-limit // 3 :]}"
+    )

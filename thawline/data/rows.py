@@ -26,7 +26,9 @@ class Rows:
     def write(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         metadata = {_WEIGHTS: json.dumps(self.class_weights.tolist())}
-        table = pa.table({"row": pa.array(self.indices, pa.int64())}).replace_schema_metadata(metadata)
+        table = pa.table({"row": pa.array(self.indices, pa.int64())}).replace_schema_metadata(
+            metadata
+        )
         pq.write_table(table, path, compression="zstd")
 
     @classmethod

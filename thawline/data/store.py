@@ -30,7 +30,8 @@ class StoreWriter:
 
     def append(self, image: np.ndarray) -> None:
         """Add one image, uint8 (S, S, 3)."""
-        assert image.shape == (self._size, self._size, 3) and image.dtype == np.uint8
+        assert image.shape == (self._size, self._size, 3), image.shape
+        assert image.dtype == np.uint8, image.dtype
         self._shard.append(image)
         if len(self._shard) == rows_per_shard(self._size):
             self._flush()

@@ -136,8 +136,9 @@ def _create_version(
             raise
     tags = {HASH_TAG: digest, "thawline.parent_run_id": parent or ""}
     graph = hashes.Graph(project.workspace())
-    for stage in graph.stages:
-        tags |= {f"out.{path.rstrip('/')}": value for path, value in graph.recorded(stage).items()}
+    outs = [graph.recorded(stage) for stage in graph.stages]
+    # One tag: the registry's page shows every tag of a version in one column.
+    tags["thawline.outs"] = json.dumps({path: md5 for found in outs for path, md5 in found.items()})
     if parent and (commit := store.client.get_run(parent).data.tags.get("git.commit")):
         tags["git.commit"] = commit
     return store.client.create_model_version(

@@ -24,6 +24,8 @@ def ui(port: int = 5000) -> int:
         return 0
     _check_free(port)
     print(f"MLflow: http://{_HOST}:{port} (Ctrl-C ends it)", flush=True)
+    # Its own process group, ended by _stop: a plain SIGTERM would leave the server running.
+    signal.signal(signal.SIGTERM, lambda signum, _: sys.exit(128 + signum))
     process = subprocess.Popen(command(uri, port), env=environment(), start_new_session=True)
     try:
         return process.wait()

@@ -33,7 +33,9 @@ def select(device: str) -> torch.device:
     """
     available = torch.cuda.is_available()
     if device == "cuda" and not available:
-        raise UserError("params.yaml: training.device: 'cuda' is not available here; allowed: auto, cpu")
+        raise UserError(
+            "params.yaml: training.device: 'cuda' is not available here; allowed: auto, cpu"
+        )
     return torch.device("cuda" if available and device != "cpu" else "cpu")
 
 
@@ -53,7 +55,9 @@ def to_input(
     Returns:
         float32 (B, 3, S, S), channels-last in memory.
     """
-    pixels = torch.from_numpy(images).to(device).permute(0, 3, 1, 2)  # NHWC is channels-last already
+    pixels = (
+        torch.from_numpy(images).to(device).permute(0, 3, 1, 2)
+    )  # NHWC is channels-last already
     scale = torch.tensor([1 / (255 * s) for s in std], device=device).view(1, 3, 1, 1)
     shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=device)
     return pixels.float().mul_(scale).add_(shift.view(1, 3, 1, 1))

@@ -9,8 +9,9 @@ from torch import nn
 from thawline.checkpoint import ModelCard
 from thawline.data.store import ImageStore
 from thawline.data.views import Step, Views, repeats
-from thawline.progress import track
 from thawline.inference import BATCH, outputs
+from thawline.progress import track
+
 
 def compute_views(
     trunk: nn.Module,

@@ -78,7 +78,9 @@ def _chosen(network: Network, trainable: str, num_blocks: int) -> tuple[set[int]
 def _selected(block: nn.Module, trainable: str) -> Iterable[nn.Parameter]:
     if trainable == "bias":
         return [p for name, p in block.named_parameters() if name.rsplit(".", 1)[-1] == "bias"]
-    return [p for m in block.modules() if isinstance(m, _NORMS) for p in m.parameters(recurse=False)]
+    return [
+        p for m in block.modules() if isinstance(m, _NORMS) for p in m.parameters(recurse=False)
+    ]
 
 
 def _trains(block: nn.Module) -> bool:
