@@ -6,7 +6,7 @@ import pytest
 
 from tests.pipeline.project import STAGES, Project, ran
 
-pytestmark = [pytest.mark.slow, pytest.mark.ci]
+pytestmark = pytest.mark.slow
 
 
 def _edit(project: Project, file: str) -> None:
@@ -18,6 +18,7 @@ def _changed(project: Project) -> set[str]:
     return set(json.loads(project.run("dvc", "status", "--json").stdout))
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("file", ["thawline/rebalance/none.py", "thawline/tracking/client.py"])
 def test_code_that_makes_no_output_reruns_nothing(copied: Project, file: str) -> None:
     """A strategy that is not selected, and tracking, which leaves outputs alone."""
