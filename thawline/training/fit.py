@@ -12,7 +12,7 @@ from thawline.errors import UserError
 from thawline.evaluation.accuracy import score
 from thawline.network import Network
 from thawline.progress import log, track
-from thawline.training import optimizers
+from thawline.training import depthwise, optimizers
 from thawline.training.device import numerics
 from thawline.training.examples import Examples
 from thawline.training.freezing import Frozen
@@ -116,6 +116,7 @@ class _Steps:
         self._network, self._frozen, self._recipe = network, frozen, recipe
         self._loss = loss
         self._device, self._precision = device, precision
+        self._quick = depthwise.quick(device, precision)
         groups = optimizers.parameter_groups(network, recipe.learning_rate, recipe.layer_decay)
         self._optimizer = optimizers.optimizer(
             recipe.optimizer, groups, momentum=recipe.momentum, weight_decay=recipe.weight_decay
@@ -130,7 +131,7 @@ class _Steps:
 
     def step(self, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         self._frozen.train_mode(self._network)
-        with numerics(self._precision, self._device):
+        with numerics(self._precision, self._device), self._quick:
             logits = self._network(inputs)
         loss = self._loss(logits.float(), labels)
         self._optimizer.zero_grad(set_to_none=True)

@@ -1,0 +1,155 @@
+"""A quick weight gradient for depthwise convolutions on small feature maps, on the CPU.
+
+oneDNN 3 (in PyTorch 2.14) has no fast form of this gradient where the map is smaller than the
+kernel, as in the late stages of mobile networks on small images: there it takes 10 to 100 times as
+long as the rest of the layer. See benchmarks/depthwise.py.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+import torch
+from torch.autograd.function import once_differentiable
+from torch.overrides import TorchFunctionMode
+
+Pair = tuple[int, int]
+_Tap = tuple[int, slice, slice]
+
+
+def quick(device: torch.device, precision: str) -> AbstractContextManager[Any]:
+    """Within it, conv2d takes the quick gradient where that is the faster one."""
+    applies = device.type == "cpu" and precision == "float32"
+    return _QuickDepthwise() if applies else nullcontext()
+
+
+def weight_gradient(
+    output_gradient: torch.Tensor,
+    inputs: torch.Tensor,
+    kernel: Pair,
+    *,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+) -> torch.Tensor:
+    """Gradient of a depthwise kernel: per tap of the kernel one product, summed over positions.
+
+    Taps that meet nothing but padding cost nothing: of a 5 x 5 kernel on a 2 x 2 map 9 remain.
+
+    Args:
+        output_gradient: (B, C, H', W'); inputs: (B, C, H, W); quickest in channels-last memory.
+
+    Returns:
+        (C, 1, *kernel), within rounding equal to PyTorch's own; a function of the arguments alone.
+    """
+    gradient, image = output_gradient.permute(0, 2, 3, 1), inputs.permute(0, 2, 3, 1)
+    taps = [
+        list(_taps(kernel[i], stride[i], padding[i], dilation[i], image.shape[i + 1], size))
+        for i, size in enumerate(gradient.shape[1:3])
+    ]
+    result = inputs.new_zeros(*kernel, inputs.shape[1])
+    for row, out_rows, in_rows in taps[0]:
+        for column, out_columns, in_columns in taps[1]:
+            product = gradient[:, out_rows, out_columns] * image[:, in_rows, in_columns]
+            result[row, column] = product.sum((0, 1, 2))
+    return result.permute(2, 0, 1).unsqueeze(1)
+
+
+def _taps(
+    kernel: int, stride: int, padding: int, dilation: int, size: int, out_size: int
+) -> Iterator[_Tap]:
+    """Taps of one axis that touch the map, with the outputs and the inputs that meet there."""
+    for tap in range(kernel):
+        shift = tap * dilation - padding
+        first = max(0, -(shift // stride))
+        stop = min(out_size, (size - 1 - shift) // stride + 1)
+        if first < stop:
+            start = first * stride + shift
+            last = (stop - 1) * stride + shift
+            yield tap, slice(first, stop), slice(start, last + 1, stride)
+
+
+class _QuickDepthwise(TorchFunctionMode):
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        named = kwargs or {}
+        if func is torch.conv2d:
+            call = _Conv2d(*args, **named)
+            if call.is_slow():
+                return call.quick()
+        return func(*args, **named)
+
+
+class _Conv2d(NamedTuple):
+    """The arguments of torch.conv2d, under its names."""
+
+    input: torch.Tensor
+    weight: torch.Tensor
+    bias: torch.Tensor | None = None
+    stride: int | Pair = 1
+    padding: int | Pair | str = 0
+    dilation: int | Pair = 1
+    groups: int = 1
+
+    def is_slow(self) -> bool:
+        """Whether it will need the gradient that oneDNN is slow at."""
+        needed = self.weight.requires_grad and torch.is_grad_enabled()
+        depthwise = 1 < self.groups == self.weight.shape[0] == self.input.shape[1]
+        sides = zip(self.input.shape[2:], self.weight.shape[2:], strict=True)
+        small = any(size < kernel for size, kernel in sides)
+        return needed and depthwise and small and not isinstance(self.padding, str)
+
+    def quick(self) -> torch.Tensor:
+        sides = (_pair(self.stride), _pair(self.padding), _pair(self.dilation))
+        output: torch.Tensor = _Depthwise.apply(self.input, self.weight, *sides)
+        return output if self.bias is None else output + self.bias.view(1, -1, 1, 1)
+
+
+def _pair(value: int | str | Pair) -> Pair:
+    assert not isinstance(value, str)
+    return (value, value) if isinstance(value, int) else (value[0], value[-1])
+
+
+class _Depthwise(torch.autograd.Function):
+    """conv2d with groups = channels, no bias, and the quick gradient of its kernel."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        inputs: torch.Tensor,
+        weight: torch.Tensor,
+        stride: Pair,
+        padding: Pair,
+        dilation: Pair,
+    ) -> torch.Tensor:
+        ctx.save_for_backward(inputs, weight)
+        ctx.sides = (stride, padding, dilation)
+        return torch.conv2d(inputs, weight, None, stride, padding, dilation, len(weight))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        (gradient,) = gradients
+        inputs, weight = ctx.saved_tensors
+        stride, padding, dilation = ctx.sides
+        wanted = [ctx.needs_input_grad[0], False, False]
+        sides = (list(stride), list(padding), list(dilation), False, [0, 0], len(weight), wanted)
+        to_inputs = (
+            torch.ops.aten.convolution_backward(gradient, inputs, weight, None, *sides)[0]
+            if wanted[0]
+            else None
+        )
+        to_weight = weight_gradient(
+            gradient,
+            inputs,
+            (weight.shape[2], weight.shape[3]),
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+        )
+        return to_inputs, to_weight, None, None, None
