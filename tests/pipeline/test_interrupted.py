@@ -12,13 +12,14 @@ import pytest
 from tests.pipeline.project import Project, wait_for
 
 pytestmark = pytest.mark.slow
-EPOCHS = 3
+EPOCHS = {"fine_tune__epochs": 15, "fine_tune__patience": 15}
+"""Seconds of training: it has to be under way still when the signal comes."""
 
 
 @pytest.fixture(scope="module")
 def undisturbed(built: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     project = built.copy(tmp_path_factory.mktemp("undisturbed") / "a copy")
-    project.set(fine_tune__epochs=EPOCHS)
+    project.set(**EPOCHS)
     project.run("dvc", "repro", "fine_tune")
     yield project
     project.end()
@@ -26,7 +27,7 @@ def undisturbed(built: Project, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture
 def training(copy: Project) -> Project:
-    copy.set(fine_tune__epochs=EPOCHS)
+    copy.set(**EPOCHS)
     return copy
 
 
