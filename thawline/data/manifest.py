@@ -21,7 +21,7 @@ class Manifest:
         classes: class names; a label is an index into them.
         labels: int64 (N,), in [0, num_classes).
         splits: str (N,), train | val | test | unused (left out to make a long tail).
-        sha256: hash of the upright full-size pixels, per row.
+        sha256: hash of the upright pixels before they were packed, per row.
         names: where the image came from, relative to the source.
         groups: what must stay in one split, or None, per row.
         widths, heights: original size in px, int64 (N,).

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from thawline.data.decode import Background, DecodeError, decode, fit, to_rgb
+from thawline.data.decode import Background, DecodeError, Picture, fit, picture, to_rgb
 from thawline.data.items import Item, Reject
 
 _BATCH = 32
@@ -37,7 +37,8 @@ class Packed:
 
     Attributes:
         pixels: uint8 (S, S, 3).
-        sha256: of the upright, full-size RGB pixels and their shape.
+        sha256: of the upright RGB pixels and their shape; of a large JPEG at a fixed fraction of
+            its size, see decode.KNOWN_BY_PX.
     """
 
     item_name: str
@@ -67,31 +68,32 @@ def prepare(item: Item | Reject, geometry: Geometry) -> Packed | Reject:
     if isinstance(item, Reject):
         return item
     try:
-        image = _open(item, geometry.background)
+        opened = _open(item, geometry)
     except DecodeError as error:
         return Reject(name=item.name, reason=str(error))
     except OSError as error:
         return Reject(name=item.name, reason=f"cannot be read: {error.strerror or 'damaged'}")
-    full = np.asarray(image)
-    digest = hashlib.sha256(repr(full.shape).encode())
-    digest.update(np.ascontiguousarray(full).data)
+    known_by = np.asarray(opened.known_by)
+    digest = hashlib.sha256(repr(known_by.shape).encode())
+    digest.update(np.ascontiguousarray(known_by).data)
     return Packed(
         item_name=item.name,
         label=item.label,
         group=item.group,
         split=item.split,
-        pixels=fit(image, geometry.image_size_px, geometry.fit, geometry.background),
+        pixels=fit(opened.image, geometry.image_size_px, geometry.fit, geometry.background),
         sha256=digest.hexdigest(),
-        width=image.width,
-        height=image.height,
+        width=opened.width,
+        height=opened.height,
     )
 
 
-def _open(item: Item, background: Background) -> Image.Image:
+def _open(item: Item, geometry: Geometry) -> Picture:
     if isinstance(item.payload, np.ndarray):
-        return to_rgb(Image.fromarray(item.payload), background)
+        image = to_rgb(Image.fromarray(item.payload), geometry.background)
+        return Picture(known_by=image, image=image, width=image.width, height=image.height)
     data = item.payload if isinstance(item.payload, bytes) else item.payload.read_bytes()
-    return decode(data, background)
+    return picture(data, geometry.image_size_px, geometry.fit, geometry.background)
 
 
 Waiting = tuple[Future[list[Packed | Reject]], int]

@@ -15,7 +15,7 @@ import numpy as np
 import onnxruntime
 import pandas as pd
 from mlflow.exceptions import MlflowException
-from thawline_decode import decode, fit  # type: ignore[import-not-found]
+from thawline_decode import fit, picture  # type: ignore[import-not-found]
 
 _INPUT = "image"
 _MAX_IMAGES = 1000
@@ -57,8 +57,8 @@ class ImageClassifier(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
     def _pixels(self, image: Any, row: int) -> np.ndarray:
         """uint8 (S, S, 3)."""
         try:
-            upright = decode(_encoded(image), self._background)
-            return np.asarray(fit(upright, self._size_px, self._fit, self._background))
+            opened = picture(_encoded(image), self._size_px, self._fit, self._background)
+            return np.asarray(fit(opened.image, self._size_px, self._fit, self._background))
         except ValueError as error:
             raise _refusal(f"image {row}: {error}") from None
 
