@@ -84,8 +84,8 @@ MISSING: dict[str, tuple[Callable[[Project], None], str, str]] = {
     ),
     "no source": (
         lambda p: p.set(ingest__source="kaggle"),
-        "params.yaml: ingest.source: 'kaggle' is unknown; allowed: digits, folder",
-        "params.yaml: ingest.source: 'kaggle' is unknown; allowed: digits, folder",
+        "params.yaml: ingest.source: 'kaggle' is unknown; allowed: archive, csv",
+        "params.yaml: ingest.source: 'kaggle' is unknown; allowed: archive, csv",
     ),
 }
 """What DVC itself misses: `thawline run` and the stage say what is wrong."""
