@@ -1,10 +1,15 @@
 """rebalance: manifest -> training rows and class weights; validation and test stay as they are."""
 
+from typing import TYPE_CHECKING
+
 from thawline import plugins, stage
 from thawline.files import INGEST, REPORTS, ROWS, write_csv, write_metrics
 from thawline.progress import log
 from thawline.sections import Params
 from thawline.tracking.client import StageRun
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def main(params: Params, run: StageRun) -> None:
@@ -12,27 +17,33 @@ def main(params: Params, run: StageRun) -> None:
 
     from thawline.data.manifest import Manifest
     from thawline.data.rows import Rows
+    from thawline.evaluation import class_sizes, style
 
     p = params.rebalance
     manifest = Manifest.read(INGEST)
     train = manifest.rows("train")
     run.require()
+    takes_features = "features" in plugins.input_names(plugins.STRATEGY, p.strategy)
+    inputs = {"features": _features(params, train)} if takes_features else {}
     plan = plugins.load(plugins.STRATEGY, p.strategy).plan(
         manifest.labels[train],
         len(manifest.classes),
         rng=np.random.default_rng(params.seed),
+        **inputs,
         **p.options,
     )
     if plan.reason:
-        log(f"rebalance: {p.strategy} chose {plan.reason}")
+        log(f"rebalance: {p.strategy}: {plan.reason}")
         run.tags({"rebalance.reason": plan.reason})
         run.params({"rebalance.reason": plan.reason})
     if plan.corrects_twice():
         log(f"warning: {p.strategy} repeats rows and weights classes: that corrects twice")
-    rows = Rows(indices=train[plan.indices], class_weights=plan.class_weights)
+    rows = Rows(indices=train[plan.indices], class_weights=plan.class_weights, targets=plan.targets)
     rows.write(ROWS)
     before = manifest.counts("train")
     after = np.bincount(manifest.labels[rows.indices], minlength=len(manifest.classes))
+    if plan.targets is not None:
+        after = plan.targets
     metrics = {
         "rows_before": int(before.sum()),
         "rows_after": int(after.sum()),
@@ -44,7 +55,25 @@ def main(params: Params, run: StageRun) -> None:
     counts = [(c, "before", int(n)) for c, n in zip(manifest.classes, before, strict=True)]
     counts += [(c, "after", int(n)) for c, n in zip(manifest.classes, after, strict=True)]
     write_csv(REPORTS / "rebalance" / "classes.csv", ("class", "when", "rows"), counts)
+    picture = REPORTS / "rebalance" / "classes.png"
+    style.save(class_sizes.rebalancing(manifest.classes, before=before, after=after), picture)
     run.metrics(metrics)
+    run.artifact(picture)
+
+
+def _features(params: Params, rows: "np.ndarray") -> "np.ndarray":
+    """Of the training rows, float32 (N, D); torch is loaded only for strategies that ask."""
+    from thawline import trunk
+    from thawline.data.store import ImageStore
+    from thawline.training import device
+
+    device.setup(threads=params.training.threads, seed=params.seed)
+    return trunk.features(
+        ImageStore(INGEST),
+        rows,
+        name=params.rebalance.feature_model,
+        device=device.select(params.training.device),
+    )
 
 
 if __name__ == "__main__":

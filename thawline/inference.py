@@ -1,6 +1,7 @@
 """What a network says of packed images, without training it."""
 
 from collections.abc import Iterable
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -13,10 +14,19 @@ from thawline.training.device import numerics, to_input
 BATCH = 64
 
 
+class Normalisation(Protocol):
+    """What a network expects of pixels in [0, 1]; a ModelCard or a Description."""
+
+    @property
+    def mean(self) -> tuple[float, float, float]: ...
+    @property
+    def std(self) -> tuple[float, float, float]: ...
+
+
 def outputs(
     trunk: nn.Module,
     images: Iterable[np.ndarray],
-    card: ModelCard,
+    card: Normalisation,
     *,
     precision: str,
     device: torch.device,

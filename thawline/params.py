@@ -104,6 +104,7 @@ def _plugin_problems(params: Params) -> Iterator[str]:
             "a YAML file of steps"
         )
     yield from _architecture_problems(params)
+    yield from _smote_problems(params)
 
 
 def _option_problems(
@@ -127,6 +128,18 @@ def _architecture_problems(params: Params) -> Iterator[str]:
     known = plugins.constant(plugins.FAMILY, params.model.family, "NAMES")
     if known is not None and params.model.name not in known:
         yield _not_allowed("model.name", params.model.name, known)
+    known = plugins.constant(plugins.FAMILY, "efficientnet", "NAMES")
+    if params.rebalance.feature_model not in known:
+        yield _not_allowed("rebalance.feature_model", params.rebalance.feature_model, known)
+
+
+def _smote_problems(params: Params) -> Iterator[str]:
+    trainable = params.transfer_learn.trainable
+    if params.rebalance.strategy == "smote" and trainable != "head":
+        yield (
+            f"transfer_learn.trainable: {trainable!r} trains on images, and rebalance.strategy "
+            "'smote' makes features of a frozen trunk; allowed with it: head"
+        )
 
 
 def _describe(error: ValidationError, model: type[BaseModel]) -> str:

@@ -54,6 +54,10 @@ class Rebalance(Section):
     """Module of thawline/rebalance/."""
     options: dict[str, Any]
     """Keyword arguments of the strategy."""
+    apply_to: Literal["head", "all"]
+    """head: only transfer_learn trains on the rebalanced rows."""
+    feature_model: Name
+    """An EfficientNet-Lite for the strategies that take features; `model` may be another."""
 
 
 class Augment(Section):

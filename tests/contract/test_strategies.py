@@ -20,10 +20,18 @@ pytestmark = pytest.mark.parametrize(("name", "options"), cases(plugins.STRATEGY
 
 def planned(name: str, options: dict[str, Any], labels: np.ndarray, seed: int = 0) -> Plan:
     plan = function(plugins.STRATEGY, name)
+    takes_features = "features" in plugins.input_names(plugins.STRATEGY, name)
+    inputs = {"features": features(labels)} if takes_features else {}
     with untouched_randomness():
-        result = plan(labels, 4, rng=np.random.default_rng(seed), **options)
+        result = plan(labels, 4, rng=np.random.default_rng(seed), **inputs, **options)
     assert isinstance(result, Plan)
     return result
+
+
+def features(labels: np.ndarray) -> np.ndarray:
+    """Clouds around a corner for each class, float32 (N, 8), that overlap a little."""
+    noise = np.random.default_rng(1).normal(size=(len(labels), 8))
+    return (np.eye(8)[labels] * 2.5 + noise).astype(np.float32)
 
 
 @pytest.mark.parametrize("kind", LABELS)
@@ -61,8 +69,17 @@ def test_equal_generators_give_equal_plans(name: str, options: dict[str, Any]) -
 def test_it_does_not_make_the_imbalance_worse(name: str, options: dict[str, Any]) -> None:
     plan = planned(name, options, LONG_TAIL)
     before = np.bincount(LONG_TAIL)
-    after = np.bincount(LONG_TAIL[plan.indices]) * plan.class_weights
+    rows = np.bincount(LONG_TAIL[plan.indices]) if plan.targets is None else plan.targets
+    after = rows * plan.class_weights
     assert after.max() / after.min() <= before.max() / before.min() * 1.001
+
+
+def test_targets_are_no_fewer_than_the_rows(name: str, options: dict[str, Any]) -> None:
+    plan = planned(name, options, LONG_TAIL)
+    if plan.targets is not None:
+        assert plan.targets.shape == (4,)
+        assert plan.targets.dtype == np.int64
+        assert (plan.targets >= np.bincount(LONG_TAIL[plan.indices])).all()
 
 
 def test_labels_stay_as_they_were(name: str, options: dict[str, Any]) -> None:

@@ -12,11 +12,14 @@ class Plan:
     Attributes:
         indices: int64 (M,), in [0, len(labels)), ascending, with repeats where rows count more.
         class_weights: float64 (num_classes,).
+        targets: rows per class, int64 (num_classes,), to which synthetic features of the trunk
+            fill up; None for none.
         reason: for a strategy that chooses: what it chose and why, one line; recorded, not stored.
     """
 
     indices: np.ndarray
     class_weights: np.ndarray
+    targets: np.ndarray | None = None
     reason: str = ""
 
     @classmethod

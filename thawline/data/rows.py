@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 _WEIGHTS = b"class_weights"
+_TARGETS = b"targets"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,14 +19,24 @@ class Rows:
     Attributes:
         indices: int64 (M,), rows of the manifest, ascending; a repeated row is seen more often.
         class_weights: float64 (num_classes,), factors of the loss, 1.0 where nothing is weighted.
+        targets: rows per class, int64 (num_classes,), that a head trains on, made up by synthetic
+            features; None where a head trains on the rows alone.
     """
 
     indices: np.ndarray
     class_weights: np.ndarray
+    targets: np.ndarray | None = None
+
+    @classmethod
+    def untouched(cls, indices: np.ndarray, num_classes: int) -> "Rows":
+        """Each row once, each class as it is."""
+        return cls(indices=indices, class_weights=np.ones(num_classes))
 
     def write(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         metadata = {_WEIGHTS: json.dumps(self.class_weights.tolist())}
+        if self.targets is not None:
+            metadata[_TARGETS] = json.dumps(self.targets.tolist())
         table = pa.table({"row": pa.array(self.indices, pa.int64())}).replace_schema_metadata(
             metadata
         )
@@ -35,7 +46,9 @@ class Rows:
     def read(cls, path: Path) -> "Rows":
         table = pq.read_table(path)
         weights = json.loads(table.schema.metadata[_WEIGHTS])
+        targets = table.schema.metadata.get(_TARGETS)
         return cls(
             indices=table.column("row").to_numpy().astype(np.int64),
             class_weights=np.array(weights, dtype=np.float64),
+            targets=None if targets is None else np.array(json.loads(targets), dtype=np.int64),
         )

@@ -11,7 +11,7 @@ from thawline.data.items import shown
 from thawline.data.manifest import Manifest
 from thawline.data.rows import Rows
 from thawline.data.store import ImageStore
-from thawline.evaluation import figures, gallery, style
+from thawline.evaluation import class_sizes, figures, gallery, style
 from thawline.evaluation.checkpoints import Judged
 from thawline.evaluation.report import ClassScore, Mistake, Picture
 
@@ -93,7 +93,7 @@ def _distribution(evidence: Evidence) -> Figure:
     manifest = evidence.manifest
     after = np.bincount(manifest.labels[evidence.rows.indices], minlength=len(manifest.classes))
     counts = {split: manifest.counts(split) for split in ("val", "test")}
-    return figures.class_distribution(
+    return class_sizes.class_distribution(
         manifest.classes, before=manifest.counts("train"), after=after, **counts
     )
 

@@ -5,11 +5,9 @@ Each function draws and returns a figure; `style.save` writes it. Class names ar
 """
 
 import csv
-import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
@@ -18,6 +16,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from thawline.evaluation.accuracy import Floats, Ints
 from thawline.evaluation.calibration import Reliability
+from thawline.evaluation.class_sizes import bars_height
 from thawline.evaluation.style import (
     BLUE,
     FAINT,
@@ -29,25 +28,12 @@ from thawline.evaluation.style import (
     ORANGE,
     class_ticks,
     figure,
-    rc,
+    styled,
 )
 
 _BLUES = LinearSegmentedColormap.from_list("blues", ["#ffffff", "#cfe1f2", "#5b9bd0", "#123f6d"])
 _MAX_COUNTED = 40
 _MAX_BARS = 60
-
-Drawing = Callable[..., Figure]
-
-
-def styled(draw: Drawing) -> Drawing:
-    """Draw with our settings only, and leave those of the process as they were."""
-
-    @functools.wraps(draw)
-    def drawn(*args: object, **options: object) -> Figure:
-        with matplotlib.rc_context(rc()):
-            return draw(*args, **options)
-
-    return drawn
 
 
 def read_curves(path: Path) -> dict[str, Floats]:
@@ -148,40 +134,6 @@ def _counts(axis: Axes, matrix: Ints, share: Floats, size: float) -> None:
 
 
 @styled
-def class_distribution(
-    classes: Sequence[str], *, before: Ints, after: Ints, val: Ints, test: Ints
-) -> Figure:
-    """Images per class, int64 (K,) each: training before and after; validation; test."""
-    drawn = figure(10, _bars_height(len(classes)), "Images per class")
-    left, right = drawn.subplots(1, 2, sharey=True, width_ratios=(3, 2))
-    _paired_bars(left, (before, "training", LIGHT_BLUE), (after, "rebalanced", BLUE))
-    _paired_bars(right, (val, "validation", "#b9dcc5"), (test, "test", GREEN))
-    class_ticks(left, tuple(classes))
-    if len(classes) > MAX_NAMED:
-        left.set_ylabel("class number")
-    left.invert_yaxis()
-    return drawn
-
-
-def _paired_bars(axis: Axes, *series: tuple[Ints, str, str]) -> None:
-    for i, (count, name, colour) in enumerate(series):
-        place = np.arange(len(count)) + (i - 0.5) * 0.4
-        bars = axis.barh(place, count, 0.4, color=colour, label=f"{name} ({count.sum():,})")
-        if len(count) <= MAX_NAMED:
-            axis.bar_label(
-                bars, [f"{n:,}" for n in count], padding=3, fontsize=7.5, color="#56606b"
-            )
-    axis.grid(axis="y", visible=False)
-    axis.margins(x=0.12, y=0.01)
-    axis.set_xlabel("images")
-    axis.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2)
-
-
-def _bars_height(num_bars: int) -> float:
-    return float(np.clip(1.8 + 0.34 * num_bars, 3.2, 24))
-
-
-@styled
 def reliability_diagram(table: Reliability, title: str = "Reliability") -> Figure:
     """Accuracy against confidence per bin, with the number of images in each bin below."""
     drawn = figure(5.6, 6.2, f"{title}: calibration error {table.error:.1%}")
@@ -215,7 +167,7 @@ def per_class_f1(classes: Sequence[str], *, f1: Floats, support: Ints, macro_f1:
     """F1 per class, worst first; with many classes the worst 60 only, and the title says so."""
     order = np.lexsort((np.arange(len(classes)), f1))[:_MAX_BARS]
     more = f", the {_MAX_BARS} worst of {len(classes)}" if len(classes) > _MAX_BARS else ""
-    drawn = figure(7.2, _bars_height(len(order)), f"F1 per class{more}")
+    drawn = figure(7.2, bars_height(len(order)), f"F1 per class{more}")
     axis = drawn.subplots()
     colours = [ORANGE if value < macro_f1 - 0.1 else BLUE for value in f1[order]]
     axis.barh(np.arange(len(order)), f1[order], 0.68, color=colours)

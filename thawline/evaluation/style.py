@@ -1,6 +1,8 @@
 """The look of every figure, and how it becomes a PNG whose bytes depend on its content only."""
 
+import functools
 import io
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -54,6 +56,20 @@ RC = {
 def rc() -> dict[str, Any]:
     """Settings for `matplotlib.rc_context`: defaults and ours, none of a user's matplotlibrc."""
     return {**matplotlib.rcParamsDefault, **RC, "backend": "agg"}
+
+
+Drawing = Callable[..., Figure]
+
+
+def styled(draw: Drawing) -> Drawing:
+    """Draw with our settings only, and leave those of the process as they were."""
+
+    @functools.wraps(draw)
+    def drawn(*args: object, **options: object) -> Figure:
+        with matplotlib.rc_context(rc()):
+            return draw(*args, **options)
+
+    return drawn
 
 
 def figure(

@@ -33,10 +33,11 @@ def train_stage(
     """Train the network as a section says and write the stage's outputs."""
     t = params.training
     device.setup(threads=t.threads, seed=params.seed)
+    manifest = Manifest.read(INGEST)
     data = TrainingData(
-        manifest=Manifest.read(INGEST),
+        manifest=manifest,
         store=ImageStore(INGEST),
-        rows=Rows.read(ROWS),
+        rows=_rows(manifest, head=name == "transfer_learn", apply_to=params.rebalance.apply_to),
         policy=json.loads(POLICY.read_text(encoding="utf-8")),
         num_views=params.augment.views,
     )
@@ -63,6 +64,15 @@ def train_stage(
     best = history.epochs[history.best_epoch]
     run.metrics({"best_epoch": history.best_epoch + 1, "best_val_macro_f1": best["val_macro_f1"]})
     run.artifact(REPORTS / name / "curves.csv")
+
+
+def _rows(manifest: Manifest, *, head: bool, apply_to: str) -> Rows:
+    """Rebalanced for the head alone after Kang et al., 2020, "Decoupling representation and
+    classifier for long-tailed recognition": a trunk learns best from the rows as they are.
+    """
+    if head or apply_to == "all":
+        return Rows.read(ROWS)
+    return Rows.untouched(manifest.rows("train"), len(manifest.classes))
 
 
 def _write_reports(name: str, history: History, network: Network) -> None:

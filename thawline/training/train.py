@@ -14,7 +14,7 @@ from thawline.data.store import ImageStore
 from thawline.data.views import Step
 from thawline.inference import outputs
 from thawline.network import Network
-from thawline.training import features, losses
+from thawline.training import features, losses, synthetic
 from thawline.training.device import numerics, to_input
 from thawline.training.examples import Examples, FeatureExamples, ImageExamples
 from thawline.training.fit import Epoch, History, Validation, fit
@@ -126,13 +126,16 @@ class _Parts:
             precision=machine.precision,
             device=machine.device,
         )
+        labels = data.labels
+        if data.rows.targets is not None:
+            views, labels = synthetic.fill_up(views, labels, data.rows.targets, seed=machine.seed)
         images = data.store.batches(self._val_rows, _VALIDATION_BATCH)
         val = outputs(
             self._trunk, images, self._card, precision=machine.precision, device=machine.device
         )
         examples = FeatureExamples(
             views=views,
-            labels=torch.from_numpy(data.labels),
+            labels=torch.from_numpy(labels),
             batch_size=self._recipe.batch_size,
             seed=machine.seed,
         )

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from thawline.evaluation import figures, gallery, style
+from thawline.evaluation import class_sizes, figures, gallery, style
 from thawline.evaluation.accuracy import score
 from thawline.evaluation.calibration import reliability
 
@@ -51,7 +51,7 @@ def every_figure(classes: tuple[str, ...]) -> dict[str, Figure]:
     return {
         "curves": figures.curves({"transfer_learn": curve(5), "fine_tune": curve(1)}),
         "confusion": figures.confusion(scores.confusion, classes),
-        "classes": figures.class_distribution(
+        "classes": class_sizes.class_distribution(
             classes,
             before=scores.support,
             after=scores.support,

@@ -1,0 +1,37 @@
+"""Features of a pretrained trunk, for what looks at the rows before any network is chosen."""
+
+import numpy as np
+import torch
+
+from thawline import network as networks
+from thawline.architectures import efficientnet
+from thawline.data.store import ImageStore
+from thawline.inference import BATCH, outputs
+from thawline.progress import track
+
+_FAMILY = efficientnet.__name__.rpartition(".")[2]
+"""Imported above, so that its file is a dependency of the stage like any other."""
+
+
+def features(store: ImageStore, rows: np.ndarray, *, name: str, device: torch.device) -> np.ndarray:
+    """What the last block before the head says of the images, as they are, without augmentation.
+
+    Args:
+        rows: of the store, int64 (N,).
+        name: one of efficientnet.NAMES, the family whose ImageNet weights need no network.
+
+    Returns:
+        float32 (N, D), D = 1280 for EfficientNet-Lite0.
+
+    Raises:
+        UserError: there are no weights on this machine.
+    """
+    if name not in efficientnet.NAMES:
+        raise ValueError(f"{name!r} is not one of {', '.join(efficientnet.NAMES)}")
+    whole = networks.build_pretrained(_FAMILY, name, num_classes=2, dropout=0.0, seed=0)
+    trunk = whole[:-1].eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    total = -(-len(rows) // BATCH)
+    batches = track(store.batches(rows, BATCH), "features of the rows", total=total)
+    described = networks.describe(_FAMILY, name)
+    found = outputs(trunk, batches, described, precision="float32", device=device)
+    return found.flatten(1).numpy()
