@@ -1,8 +1,8 @@
 """Shrink the common classes by the rows that a simple classifier is least sure of.
 
 M. Smith, T. Martinez and C. Giraud-Carrier, 2014, "An instance level analysis of data complexity".
-The classifier is a linear discriminant with shrinkage (Ledoit and Wolf) on features of a pretrained
-trunk, cross-validated: closed form, so quick and without a random state.
+The classifier is a logistic regression on standardised features of a pretrained trunk,
+cross-validated and strongly regularised: a surer one says 1.0 of so many rows that ties decide.
 """
 
 from typing import Annotated
@@ -10,7 +10,9 @@ from typing import Annotated
 import numpy as np
 from imblearn.under_sampling import InstanceHardnessThreshold
 from pydantic import Field
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from thawline.data.cleaning import kept, shrunk
 from thawline.data.plan import Plan
@@ -47,7 +49,7 @@ def plan(
     # imbalanced-learn takes a label as the column of its probability: no gaps allowed.
     present, dense = np.unique(labels[part], return_inverse=True)
     sampler = InstanceHardnessThreshold(
-        estimator=LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"),
+        estimator=make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000)),
         sampling_strategy={i: sizes[k] for i, k in enumerate(present.tolist()) if k in sizes},
         random_state=int(rng.integers(2**31)),
         cv=min(num_folds, int(counts[present].min())),
