@@ -5,11 +5,9 @@ Each function draws and returns a figure; `style.save` writes it. Class names ar
 """
 
 import csv
-import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
@@ -29,25 +27,12 @@ from thawline.evaluation.style import (
     ORANGE,
     class_ticks,
     figure,
-    rc,
+    styled,
 )
 
 _BLUES = LinearSegmentedColormap.from_list("blues", ["#ffffff", "#cfe1f2", "#5b9bd0", "#123f6d"])
 _MAX_COUNTED = 40
 _MAX_BARS = 60
-
-Drawing = Callable[..., Figure]
-
-
-def styled(draw: Drawing) -> Drawing:
-    """Draw with our settings only, and leave those of the process as they were."""
-
-    @functools.wraps(draw)
-    def drawn(*args: object, **options: object) -> Figure:
-        with matplotlib.rc_context(rc()):
-            return draw(*args, **options)
-
-    return drawn
 
 
 def read_curves(path: Path) -> dict[str, Floats]:

@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from thawline.evaluation.accuracy import Floats, Ints
-from thawline.evaluation.figures import styled
-from thawline.evaluation.style import GREEN, GREY, ORANGE, figure, label
+from thawline.evaluation.style import GREEN, GREY, ORANGE, figure, label, styled
 
 _COLUMNS = 6
 

@@ -1,6 +1,8 @@
 """The look of every figure, and how it becomes a PNG whose bytes depend on its content only."""
 
+import functools
 import io
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +20,7 @@ INK, FAINT = "#22272e", "#e3e7eb"
 DPI = 110
 MAX_NAMED = 100
 """Beyond this many classes their names cannot be read any more and are left out."""
+Drawing = Callable[..., Figure]
 
 RC = {
     # The font that matplotlib brings along: a system font would change the bytes between machines.
@@ -54,6 +57,17 @@ RC = {
 def rc() -> dict[str, Any]:
     """Settings for `matplotlib.rc_context`: defaults and ours, none of a user's matplotlibrc."""
     return {**matplotlib.rcParamsDefault, **RC, "backend": "agg"}
+
+
+def styled(draw: Drawing) -> Drawing:
+    """Draw with our settings only, and leave those of the process as they were."""
+
+    @functools.wraps(draw)
+    def drawn(*args: object, **options: object) -> Figure:
+        with matplotlib.rc_context(rc()):
+            return draw(*args, **options)
+
+    return drawn
 
 
 def figure(
