@@ -13,6 +13,7 @@ from PIL import Image
 
 from thawline.data.decode import Background, DecodeError, decode, fit, to_rgb
 from thawline.data.items import Item, Reject
+from thawline.data.looks import Looks, measure
 
 _BATCH = 32
 _BATCH_BYTES = 8 * 2**20
@@ -38,6 +39,7 @@ class Packed:
     Attributes:
         pixels: uint8 (S, S, 3).
         sha256: of the upright, full-size RGB pixels and their shape.
+        source_label: as the source has it; `label` may be corrected later.
     """
 
     item_name: str
@@ -48,6 +50,8 @@ class Packed:
     sha256: str
     width: int
     height: int
+    looks: Looks
+    source_label: int
 
 
 def pack(
@@ -84,6 +88,8 @@ def prepare(item: Item | Reject, geometry: Geometry) -> Packed | Reject:
         sha256=digest.hexdigest(),
         width=image.width,
         height=image.height,
+        looks=measure(image),
+        source_label=item.label,
     )
 
 
