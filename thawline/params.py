@@ -16,6 +16,7 @@ from thawline.safe_yaml import shown
 from thawline.sections import Params
 
 FILE = Path("params.yaml")
+LABEL_FIXES = Path("data/label_fixes.csv")
 NOTHING = "data/none"
 """What a path key has when nothing is to be read: DVC refuses an empty dependency."""
 _OPTION_SECTIONS = {
@@ -64,6 +65,11 @@ def check_inputs(params: Params) -> None:
             raise UserError(
                 f"{FILE}: {key}: {path!r} does not exist; `{NOTHING}` stands for nothing"
             )
+    if not LABEL_FIXES.exists():
+        raise UserError(
+            f"{LABEL_FIXES}: does not exist; with no label to correct it holds the line "
+            "image,label,was"
+        )
 
 
 def flatten(params: BaseModel | Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
