@@ -55,6 +55,11 @@ def main(params: Params, run: StageRun) -> None:
         write_csv(folder / "quarantine.csv", ("name", "reason"), quarantine)
     for gap in walk.gaps(manifest, source.empty_classes):
         log(f"ingest: {gap}")
+    if resolved.left_out:
+        log(
+            f"ingest: {len(resolved.left_out)} images are left out, being copies under two labels "
+            "or in two splits; see data/ingest/quarantine.csv"
+        )
     counts = walk.summary(found, manifest, source.num_ignored, resolved)
     write_metrics("ingest", counts)
     write_csv(

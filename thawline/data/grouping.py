@@ -27,7 +27,7 @@ class Grouping:
             number = re.compile(pattern).groups
             pc.match_substring_regex(pa.array([""]), pattern)
             pc.match_substring_regex(pa.array([""]), self._whole)
-        except (re.error, RecursionError, pa.ArrowInvalid) as error:
+        except (re.error, RecursionError, OverflowError, pa.ArrowInvalid) as error:
             raise self._refusal(f"no regular expression: {shown(str(error), 100)}") from None
         if number != 1:
             raise self._refusal(f"has {number} groups in parentheses; exactly 1 is needed")

@@ -151,8 +151,8 @@ def _near(pictures: Path, contents: Contents) -> list[str]:
         return ["## Near copies", "Not looked for (`ingest.near_duplicate_distance: null`)."]
     parts = [
         "## Near copies",
-        f"{len(links):,} images have a near copy further up in the source, with which they share a "
-        "split; all in `near_duplicates.csv`.",
+        f"Images with a near copy further up in the source: {len(links):,}, all in "
+        "`near_duplicates.csv`. They share a split with it.",
     ]
     listed = sorted(links, key=lambda link: (-link.bits, link.row))[:_MAX_SHOWN]
     if listed:
@@ -181,10 +181,12 @@ def _conflicts(pictures: Path, contents: Contents) -> list[str]:
         for c in found[:_MAX_SHOWN]
     ]
     file = pictures / "conflicts.png"
-    tiles.grid(file, contents.store, [c.row for c in found[:_MAX_SHOWN]], _COLUMNS)
+    rows = [(c.row, c.row if c.other_row is None else c.other_row) for c in found[:_MAX_SHOWN]]
+    tiles.grid(file, contents.store, [row for pair in rows for row in pair], _COLUMNS // 2)
     return [
         "## Label conflicts",
-        f"{len(found):,}, all in `conflicts.csv`; `data/label_fixes.csv` corrects them.",
+        f"{len(found):,}, all in `conflicts.csv`; `data/label_fixes.csv` corrects them. Each with "
+        "its copy side by side:",
         _picture("Pictures under two labels", file),
         _table(("image", "label", "copy", "its label", "outcome"), lines),
     ]
@@ -193,7 +195,8 @@ def _conflicts(pictures: Path, contents: Contents) -> list[str]:
 def _pairs(
     file: Path, contents: Contents, pairs: Sequence[tuple[int, int, str]], last: str
 ) -> list[str]:
-    tiles.grid(file, contents.store, [row for one, two, _ in pairs for row in (one, two)], 6)
+    rows = [row for one, two, _ in pairs for row in (one, two)]
+    tiles.grid(file, contents.store, rows, _COLUMNS // 2)
     lines = [
         (*_named(contents.manifest, one), *_named(contents.manifest, two), value)
         for one, two, value in pairs

@@ -85,7 +85,7 @@ def test_it_says_what_was_found(made: Path) -> None:
     assert "### Dark: 1" in text
     assert "### Blurred: little detail: 1" in text
     assert "narrower than 1 to 10: 1" in text
-    assert "2 images have a near copy" in text
+    assert "further up in the source: 2," in text
     assert "| empty file | 2 | a, b |" in text
     assert "| duplicate | 2 | c, d |" in text
     assert "| link to outside of the source | 2 | e, f |" in text
