@@ -77,6 +77,7 @@ def main(params: Params, run: StageRun) -> None:
             conflicts=resolved.conflicts,
             left_out=frozenset(resolved.left_out),
             quarantine=quarantine,
+            notes=[image.note for image in found.packed],
         ),
     )
     run.metrics(counts)

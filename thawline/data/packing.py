@@ -14,6 +14,7 @@ from PIL import Image
 from thawline.data.decode import Background, DecodeError, decode, fit, to_rgb
 from thawline.data.items import Item, Reject
 from thawline.data.looks import Looks, measure
+from thawline.data.notes import note
 
 _BATCH = 32
 _BATCH_BYTES = 8 * 2**20
@@ -40,6 +41,7 @@ class Packed:
         pixels: uint8 (S, S, 3).
         sha256: of the upright, full-size RGB pixels and their shape.
         source_label: as the source has it; `label` may be corrected later.
+        note: what is odd about the file.
     """
 
     item_name: str
@@ -52,6 +54,7 @@ class Packed:
     height: int
     looks: Looks
     source_label: int
+    note: str | None
 
 
 def pack(
@@ -70,8 +73,12 @@ def prepare(item: Item | Reject, geometry: Geometry) -> Packed | Reject:
     """Decode one item; never raises for bad content."""
     if isinstance(item, Reject):
         return item
+    remark = None
     try:
-        image = _open(item, geometry.background)
+        data = item.payload.read_bytes() if isinstance(item.payload, Path) else item.payload
+        image = _open(data, geometry.background)
+        if isinstance(data, bytes):
+            remark = note(item.name, data)
     except DecodeError as error:
         return Reject(name=item.name, reason=str(error))
     except OSError as error:
@@ -90,13 +97,13 @@ def prepare(item: Item | Reject, geometry: Geometry) -> Packed | Reject:
         height=image.height,
         looks=measure(image),
         source_label=item.label,
+        note=remark,
     )
 
 
-def _open(item: Item, background: Background) -> Image.Image:
-    if isinstance(item.payload, np.ndarray):
-        return to_rgb(Image.fromarray(item.payload), background)
-    data = item.payload if isinstance(item.payload, bytes) else item.payload.read_bytes()
+def _open(data: bytes | np.ndarray, background: Background) -> Image.Image:
+    if isinstance(data, np.ndarray):
+        return to_rgb(Image.fromarray(data), background)
     return decode(data, background)
 
 

@@ -43,6 +43,7 @@ class Contents:
         links: near copies; None where none were looked for.
         conflicts: with what became of each row in `left_out`.
         quarantine: names and reasons, printable.
+        notes: per row, what is odd about its file.
     """
 
     manifest: Manifest
@@ -52,6 +53,7 @@ class Contents:
     conflicts: Sequence[Conflict]
     left_out: frozenset[int]
     quarantine: Sequence[tuple[str, str]]
+    notes: Sequence[str | None]
 
 
 def write(folder: Path, contents: Contents) -> None:
@@ -82,7 +84,8 @@ def write(folder: Path, contents: Contents) -> None:
         *_outliers(pictures, contents),
         *_near(pictures, contents),
         *_conflicts(pictures, contents),
-        *_quarantine(contents.quarantine),
+        *_grouped("Set aside", "data/ingest/quarantine.csv", contents.quarantine),
+        *_grouped("Taken, but noted", None, _notes(contents)),
         *_sheets(pictures, contents),
     ]
     (folder / "report.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
@@ -204,11 +207,17 @@ def _pairs(
     return [_picture("Pairs", file), _table(("image", "class", "copy", "its class", last), lines)]
 
 
-def _quarantine(quarantine: Sequence[tuple[str, str]]) -> list[str]:
-    if not quarantine:
-        return ["## Set aside", "Nothing."]
+def _notes(contents: Contents) -> list[tuple[str, str]]:
+    names = contents.manifest.names
+    return [(name, n) for name, n in zip(names, contents.notes, strict=True) if n is not None]
+
+
+def _grouped(title: str, table: str | None, files: Sequence[tuple[str, str]]) -> list[str]:
+    """Files by reason, the commonest first."""
+    if not files:
+        return [f"## {title}", "Nothing."]
     by_reason: dict[str, list[str]] = {}
-    for name, reason in quarantine:
+    for name, reason in files:
         by_reason.setdefault(_kind(reason), []).append(name)
     ordered = sorted(by_reason.items(), key=lambda pair: (-len(pair[1]), pair[0]))
     lines = [
@@ -216,8 +225,8 @@ def _quarantine(quarantine: Sequence[tuple[str, str]]) -> list[str]:
         for reason, names in ordered[:_MAX_REASONS]
     ]
     return [
-        "## Set aside",
-        f"{len(quarantine):,} files, all in `data/ingest/quarantine.csv`.",
+        f"## {title}",
+        f"{len(files):,} files{f', all in `{table}`' if table else ''}.",
         _table(("reason", "files", "for example"), lines),
     ]
 

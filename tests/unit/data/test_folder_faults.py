@@ -12,6 +12,7 @@ from PIL import Image
 
 from thawline.data import collect as walk
 from thawline.data.items import Item, Reject
+from thawline.data.notes import note
 from thawline.data.packing import Geometry, Packed, pack
 from thawline.data.sources import folder
 from thawline.data.store import ImageStore, StoreWriter
@@ -81,6 +82,38 @@ def test_an_image_with_a_wrong_extension_is_taken(
     found = packed(root)[f"cat/wrong.{suffix}"]
     assert isinstance(found, Packed)
     assert np.abs(found.pixels.astype(int) - 77).max() <= 2
+    assert found.note == f"a {kind} file named .{suffix}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "suffix"), [("GIF", "gif"), ("PNG", "png"), ("WEBP", "webp"), ("TIFF", "tiff")]
+)
+def test_of_several_frames_the_first_is_taken_and_noted(
+    root: Path, encode: Encode, kind: str, suffix: str
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (3, 20, 20, 3), dtype=np.uint8)
+    frames = [Image.fromarray(pixels) for pixels in noise]
+    several = encode(frames[0], kind, save_all=True, append_images=frames[1:])
+    (root / "cat" / f"several.{suffix}").write_bytes(several)
+    (root / "cat" / f"single.{suffix}").write_bytes(encode(frames[0], kind))
+    found = packed(root)
+    several_found, single = found[f"cat/several.{suffix}"], found[f"cat/single.{suffix}"]
+    assert isinstance(several_found, Packed)
+    assert isinstance(single, Packed)
+    assert several_found.note == f"the first of several frames of a {kind} file"
+    assert single.note is None
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
+def test_a_remark_on_a_damaged_file_does_no_harm(encode: Encode, kind: str) -> None:
+    rng = np.random.default_rng(0)
+    frames = [Image.fromarray(p) for p in rng.integers(0, 256, (3, 9, 9, 3), dtype=np.uint8)]
+    whole = encode(frames[0], kind, save_all=True, append_images=frames[1:])
+    for at in rng.integers(0, 8 * len(whole), 300).tolist():
+        damaged = bytearray(whole)
+        damaged[at // 8] ^= 1 << at % 8
+        note("a.png", bytes(damaged))
+        note("a.png", bytes(damaged[: at // 8]))
 
 
 @pytest.mark.parametrize("length", [251, 240])
@@ -126,6 +159,7 @@ def test_two_thousand_classes(tmp_path: Path) -> None:
         conflicts=(),
         left_out=frozenset(),
         quarantine=(),
+        notes=[None] * len(manifest),
     )
     page.write(tmp_path / "report", contents)
     peak = tracemalloc.get_traced_memory()[1]

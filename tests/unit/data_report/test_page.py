@@ -54,6 +54,7 @@ def contents(folder: Path, number: int = 60, num_classes: int = 3) -> Contents:
             ("e", "row 12: link to outside of the source"),
             ("f", "row 13: link to outside of the source"),
         ],
+        notes=["a PNG file named .jpg" if k < 3 else None for k in range(number)],
     )
 
 
@@ -87,6 +88,7 @@ def test_it_says_what_was_found(made: Path) -> None:
     assert "narrower than 1 to 10: 1" in text
     assert "further up in the source: 2," in text
     assert "| empty file | 2 | a, b |" in text
+    assert "| a PNG file named &#46;jpg | 3 |" in text
     assert "| duplicate | 2 | c, d |" in text
     assert "| link to outside of the source | 2 | e, f |" in text
 
@@ -128,7 +130,7 @@ def test_two_thousand_classes_are_bounded(tmp_path: Path) -> None:
 def test_a_clean_set(tmp_path: Path) -> None:
     clean = replace(
         contents(tmp_path / "store", 6, 2), links=None, conflicts=[], quarantine=[],
-        looks=[Looks(None, 10.0, 0.0, 0.0)] * 6,
+        looks=[Looks(None, 10.0, 0.0, 0.0)] * 6, notes=[None] * 6,
     )  # fmt: skip
     page.write(tmp_path / "out", clean)
     text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
