@@ -4,6 +4,7 @@ A mistake is one line that names the file, the key, the value and what is allowe
 """
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from thawline.safe_yaml import shown
 from thawline.sections import Params
 
 FILE = Path("params.yaml")
+LABEL_FIXES = Path("data/label_fixes.csv")
 NOTHING = "data/none"
 """What a path key has when nothing is to be read: DVC refuses an empty dependency."""
 _OPTION_SECTIONS = {
@@ -45,6 +47,7 @@ def load(path: Path = FILE) -> Params:
             f"{path}: ingest.val_ratio + ingest.test_ratio: {total:g} leaves too little to train "
             "on; allowed: at most 0.8 together"
         )
+    _check_pattern(path, params.ingest.group_by)
     return params
 
 
@@ -64,6 +67,11 @@ def check_inputs(params: Params) -> None:
             raise UserError(
                 f"{FILE}: {key}: {path!r} does not exist; `{NOTHING}` stands for nothing"
             )
+    if not LABEL_FIXES.exists():
+        raise UserError(
+            f"{LABEL_FIXES}: does not exist; with no label to correct it holds the line "
+            "image,label,was"
+        )
 
 
 def flatten(params: BaseModel | Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -86,6 +94,20 @@ def _read(path: Path) -> dict[str, Any]:
             f"{path}: {found} where sections are expected: {_listed(Params.model_fields)}"
         )
     return raw
+
+
+def _check_pattern(path: Path, pattern: str | None) -> None:
+    """What can be said without loading RE2; ingest checks the rest before it reads an image."""
+    try:
+        number = 1 if pattern is None else re.compile(pattern).groups
+        problem = f"has {number} groups in parentheses" if number != 1 else ""
+    except (re.error, RecursionError, OverflowError) as error:
+        problem = f"is no regular expression: {error}"
+    if problem:
+        raise UserError(
+            f"{path}: ingest.group_by: {shown(pattern)} {problem}; expected one with exactly one "
+            r"group, e.g. (patient\d+)"
+        )
 
 
 def _plugin_problems(params: Params) -> Iterator[str]:

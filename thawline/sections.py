@@ -47,6 +47,12 @@ class Ingest(Section):
     """Share of the images in each split; approximate, a minimum per class is kept."""
     max_bad_ratio: Ratio
     """More unusable files than this share stop the run."""
+    near_duplicate_distance: Annotated[int, Field(ge=0, le=8)] | None
+    """Bits of 64 in which the hashes of near copies differ at most; null looks for none."""
+    conflicts: Literal["drop", "keep_first", "error"]
+    """What becomes of a picture under two labels."""
+    group_by: Annotated[str, Field(min_length=1, max_length=500)] | None
+    """Regular expression with one group, searched for in an image's path; null: no groups."""
 
 
 class Rebalance(Section):

@@ -124,6 +124,17 @@ def test_flatten_gives_dotted_keys(repository: Path) -> None:
         ("ingest.val_ratio", 1.7, ["1.7", "less than 0.5"]),
         ("ingest.max_bad_ratio", 1.7, ["1.7", "less than or equal to 1"]),
         ("ingest.fit", "squash", ["'squash'", "letterbox", "crop", "stretch"]),
+        ("ingest.near_duplicate_distance", 9, ["9", "less than or equal to 8"]),
+        ("ingest.near_duplicate_distance", "4", ["'4'", "integer"]),
+        ("ingest.conflicts", "merge", ["'merge'", "drop", "keep_first", "error"]),
+        ("ingest.conflicts", None, ["None"]),
+        ("ingest.group_by", "", ["''"]),
+        ("ingest.group_by", 3, ["3", "string"]),
+        ("ingest.group_by", "(a", ["'(a'", "no regular expression", "patient"]),
+        ("ingest.group_by", "a+", ["'a+'", "0 groups"]),
+        ("ingest.group_by", "(a)(b)", ["2 groups", "exactly one"]),
+        ("ingest.group_by", "(a{99999999999999999999})", ["no regular expression"]),
+        ("ingest.group_by", "x" * 501, ["500"]),
         ("ingest.path", "", ["''"]),
         ("ingest.path", "a\0b", ["x00"]),
         ("seed", -1, ["-1", "greater than or equal to 0"]),
@@ -163,6 +174,19 @@ def test_a_misspelt_key_is_named_as_it_stands_in_the_file(real: str, write: Writ
     text = message(write(real.replace("  epochs: 30", "  epoch: 30")))
     assert "transfer_learn.epoch: unknown key" in text
     assert "Did you mean 'epochs'?" in text
+
+
+def test_a_table_of_corrections_must_be_there(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = params.load(repository / "params.yaml")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "none").touch()
+    with pytest.raises(UserError, match=r"label_fixes\.csv: does not exist"):
+        params.check_inputs(loaded)
+    (tmp_path / "data" / "label_fixes.csv").write_text("image,label,was\n")
+    params.check_inputs(loaded)
 
 
 def test_ratios_that_leave_nothing_to_train_on(real: str, write: Write) -> None:

@@ -21,9 +21,14 @@ SPLIT_NAMES: Mapping[str, str] = {
 _STRENGTH = (None, "train", "val", "test")
 
 
+def strength(split: str | None) -> int:
+    """Rank of a given split: a copy in a higher one stands."""
+    return _STRENGTH.index(split)
+
+
 def stronger(split: str | None, than: str | None) -> bool:
     """Whether the copy of a picture in `split` is kept: never the training copy of a test image."""
-    return _STRENGTH.index(split) > _STRENGTH.index(than)
+    return strength(split) > strength(than)
 
 
 def split_folders(names: Iterable[str], key: str = "ingest.path") -> dict[str, str]:

@@ -39,6 +39,8 @@ class Source:
     num_items: int | None = None
     num_ignored: int = 0
     """Files that are no candidates: hidden ones, thumbnails, sidecars."""
+    empty_classes: tuple[str, ...] = ()
+    """Folders of classes without an image: no classes, but perhaps a mistake."""
     imbalance_ratio: float | None = None
     """Thin out the training rows to this ratio of the commonest to the rarest class."""
 

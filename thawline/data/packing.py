@@ -13,6 +13,8 @@ from PIL import Image
 
 from thawline.data.decode import Background, DecodeError, Picture, fit, picture, to_rgb
 from thawline.data.items import Item, Reject
+from thawline.data.looks import Looks, measure
+from thawline.data.notes import note
 
 _BATCH = 32
 _BATCH_BYTES = 8 * 2**20
@@ -39,6 +41,8 @@ class Packed:
         pixels: uint8 (S, S, 3).
         sha256: of the upright RGB pixels and their shape; of a large JPEG at a fixed fraction of
             its size, see decode.KNOWN_BY_PX.
+        source_label: as the source has it; `label` may be corrected later.
+        note: what is odd about the file.
     """
 
     item_name: str
@@ -49,6 +53,9 @@ class Packed:
     sha256: str
     width: int
     height: int
+    looks: Looks
+    source_label: int
+    note: str | None
 
 
 def pack(
@@ -67,8 +74,12 @@ def prepare(item: Item | Reject, geometry: Geometry) -> Packed | Reject:
     """Decode one item; never raises for bad content."""
     if isinstance(item, Reject):
         return item
+    remark = None
     try:
-        opened = _open(item, geometry)
+        data = item.payload.read_bytes() if isinstance(item.payload, Path) else item.payload
+        opened = _open(data, geometry)
+        if isinstance(data, bytes):
+            remark = note(item.name, data)
     except DecodeError as error:
         return Reject(name=item.name, reason=str(error))
     except OSError as error:
@@ -85,14 +96,16 @@ def prepare(item: Item | Reject, geometry: Geometry) -> Packed | Reject:
         sha256=digest.hexdigest(),
         width=opened.width,
         height=opened.height,
+        looks=measure(opened.known_by),
+        source_label=item.label,
+        note=remark,
     )
 
 
-def _open(item: Item, geometry: Geometry) -> Picture:
-    if isinstance(item.payload, np.ndarray):
-        image = to_rgb(Image.fromarray(item.payload), geometry.background)
+def _open(data: bytes | np.ndarray, geometry: Geometry) -> Picture:
+    if isinstance(data, np.ndarray):
+        image = to_rgb(Image.fromarray(data), geometry.background)
         return Picture(known_by=image, image=image, width=image.width, height=image.height)
-    data = item.payload if isinstance(item.payload, bytes) else item.payload.read_bytes()
     return picture(data, geometry.image_size_px, geometry.fit, geometry.background)
 
 

@@ -53,13 +53,20 @@ def assign(
         UserError: a class has fewer keys than there are splits, or no row that may train.
     """
     place = positions(keys, seed)
-    splits = np.where(
-        place < test_ratio, "test", np.where(place < test_ratio + val_ratio, "val", "train")
-    )
-    split_of = given.settle(dict(zip(keys, splits.tolist(), strict=True)))
+    split_of = natural(keys, place, val_ratio=val_ratio, test_ratio=test_ratio, given=given)
     keys_of = [_ordered_keys(keys, place, np.flatnonzero(labels == k)) for k in range(len(classes))]
     _fill_missing(split_of, keys_of, classes, given)
     return np.array([split_of[key] for key in keys])
+
+
+def natural(
+    keys: Sequence[str], place: np.ndarray, *, val_ratio: float, test_ratio: float, given: Given
+) -> dict[str, str]:
+    """Split of each key by its own hash or as given, before any class is filled up."""
+    splits = np.where(
+        place < test_ratio, "test", np.where(place < test_ratio + val_ratio, "val", "train")
+    )
+    return given.settle(dict(zip(keys, splits.tolist(), strict=True)))
 
 
 def thin_out(

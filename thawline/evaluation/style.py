@@ -20,6 +20,7 @@ INK, FAINT = "#22272e", "#e3e7eb"
 DPI = 110
 MAX_NAMED = 100
 """Beyond this many classes their names cannot be read any more and are left out."""
+Drawing = Callable[..., Figure]
 
 RC = {
     # The font that matplotlib brings along: a system font would change the bytes between machines.
@@ -56,9 +57,6 @@ RC = {
 def rc() -> dict[str, Any]:
     """Settings for `matplotlib.rc_context`: defaults and ours, none of a user's matplotlibrc."""
     return {**matplotlib.rcParamsDefault, **RC, "backend": "agg"}
-
-
-Drawing = Callable[..., Figure]
 
 
 def styled(draw: Drawing) -> Drawing:

@@ -46,6 +46,7 @@ def read(path: Path) -> Source:
         items=_items(path, filled, {name: label for label, name in enumerate(names)}),
         num_items=sum(len(found.files) for found in filled),
         num_ignored=sum(found.num_ignored for found in listed),
+        empty_classes=tuple(sorted({found.folder.name for found in listed} - set(names))),
     )
 
 
