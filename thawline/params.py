@@ -104,6 +104,7 @@ def _plugin_problems(params: Params) -> Iterator[str]:
             "a YAML file of steps"
         )
     yield from _architecture_problems(params)
+    yield from _mixing_problems(params)
 
 
 def _option_problems(
@@ -127,6 +128,28 @@ def _architecture_problems(params: Params) -> Iterator[str]:
     known = plugins.constant(plugins.FAMILY, params.model.family, "NAMES")
     if known is not None and params.model.name not in known:
         yield _not_allowed("model.name", params.model.name, known)
+
+
+def _mixing_problems(params: Params) -> Iterator[str]:
+    for stage in ("transfer_learn", "fine_tune"):
+        section = getattr(params, stage)
+        for key in ("mixup_alpha", "cutmix_alpha"):
+            value = getattr(section, key)
+            if 0 < value < 0.001:
+                yield f"{stage}.{key}: {value:g} mixes nothing; allowed: 0 or at least 0.001"
+        none_thawed = (
+            section.trainable in ("last_blocks", "first_blocks") and not section.num_blocks
+        )
+        if section.trainable != "head" and not none_thawed:
+            continue
+        for key in ("mixup_alpha", "cutmix_alpha", "random_erasing"):
+            value = getattr(section, key)
+            if value:
+                yield (
+                    f"{stage}.{key}: {value:g} changes pixels, but {stage}.trainable: "
+                    f"{section.trainable} trains on features computed once; allowed: 0, or thaw "
+                    "some blocks"
+                )
 
 
 def _describe(error: ValidationError, model: type[BaseModel]) -> str:

@@ -111,6 +111,12 @@ class Recipe(Section):
     logit_adjustment: Annotated[float, Field(ge=0, le=10)]
     """Tau, the share of the classes' log frequencies in the training logits; 0 switches it off."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    mixup_alpha: Annotated[float, Field(ge=0, le=100)]
+    """Of the beta distribution of the shares in which two images are mixed; 0 switches it off."""
+    cutmix_alpha: Annotated[float, Field(ge=0, le=100)]
+    """Of the beta distribution of the area that comes from another image; 0 switches it off."""
+    random_erasing: Ratio
+    """Probability that a rectangle of an image is erased."""
     layer_decay: Annotated[float, Field(gt=0, le=1)]
     """Learning rate of a block over that of the next one towards the head."""
     ema_decay: Annotated[float, Field(ge=0, lt=1)]

@@ -12,9 +12,10 @@ from thawline.data.manifest import Manifest
 from thawline.data.rows import Rows
 from thawline.data.store import ImageStore
 from thawline.data.views import Step
+from thawline.errors import UserError
 from thawline.inference import outputs
 from thawline.network import Network
-from thawline.training import features, losses
+from thawline.training import features, losses, mixing
 from thawline.training.device import numerics, to_input
 from thawline.training.examples import Examples, FeatureExamples, ImageExamples
 from thawline.training.fit import Epoch, History, Validation, fit
@@ -68,11 +69,19 @@ def train(
 
     With everything but the head frozen, the trunk's features of each image and view are computed
     once and the head trains on those; otherwise the frozen first blocks run without gradients.
+
+    Raises:
+        UserError: mixup, cutmix or random erasing of images whose features are computed once.
     """
     network.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     frozen = freeze(network, recipe.trainable, recipe.num_blocks)
     parts = _Parts(network, frozen, card, data, recipe, machine)
     cached = frozen.cut == len(network) - 1
+    if cached and mixing.wanted(recipe):
+        raise UserError(
+            f"{recipe.stage}.trainable: {recipe.trainable!r} trains on features computed once, and "
+            "mixup_alpha, cutmix_alpha and random_erasing change pixels; allowed: 0"
+        )
     examples, prepare, validation = parts.cached() if cached else parts.from_images()
     history = fit(
         network[frozen.cut :],
@@ -153,7 +162,21 @@ class _Parts:
             workers=machine.workers,
         )
         validation = Validation(logits=self._validation_logits, labels=self._val_labels)
-        return examples, self._behind_trunk, validation
+        return self._mixed(examples), self._behind_trunk, validation
+
+    def _mixed(self, examples: Examples) -> Examples:
+        recipe = self._recipe
+        if not mixing.wanted(recipe):
+            return examples
+        return mixing.MixedExamples(
+            examples=examples,
+            mixup_alpha=recipe.mixup_alpha,
+            cutmix_alpha=recipe.cutmix_alpha,
+            random_erasing=recipe.random_erasing,
+            num_classes=len(self._card.classes),
+            mean=self._card.mean,
+            seed=self._machine.seed,
+        )
 
     def _behind_trunk(self, images: torch.Tensor) -> torch.Tensor:
         with torch.no_grad(), numerics(self._machine.precision, self._machine.device):
