@@ -14,6 +14,7 @@ from thawline import project
 INGEST = Path("data/ingest")
 ROWS = Path("data/rebalance/rows.parquet")
 POLICY = Path("data/augment/policy.json")
+MINORITY = Path("data/augment/minority")
 MODELS = Path("models")
 REPORTS = Path("reports")
 

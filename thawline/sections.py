@@ -63,6 +63,8 @@ class Augment(Section):
     """A policy file for policies that read one, else `data/none`."""
     options: dict[str, Any]
     """Keyword arguments of the policy."""
+    minority: Ratio
+    """Class size over the largest, after rebalancing, up to which augmented images are added."""
     views: Annotated[int, Field(ge=1, le=64)]
     """Augmented views per image that are computed once for a frozen trunk."""
 

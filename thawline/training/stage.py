@@ -7,9 +7,10 @@ import numpy as np
 from thawline import checkpoint, sections
 from thawline.checkpoint import ModelCard
 from thawline.data.manifest import Manifest
+from thawline.data.minority import Extras
 from thawline.data.rows import Rows
 from thawline.data.store import ImageStore
-from thawline.files import INGEST, MODELS, POLICY, REPORTS, ROWS, write_csv, write_metrics
+from thawline.files import INGEST, MINORITY, MODELS, POLICY, REPORTS, ROWS, write_csv, write_metrics
 from thawline.network import Network
 from thawline.progress import log
 from thawline.sections import Params
@@ -33,12 +34,14 @@ def train_stage(
     """Train the network as a section says and write the stage's outputs."""
     t = params.training
     device.setup(threads=t.threads, seed=params.seed)
+    manifest = Manifest.read(INGEST)
     data = TrainingData(
-        manifest=Manifest.read(INGEST),
-        store=ImageStore(INGEST),
+        manifest=manifest,
+        store=ImageStore(INGEST, MINORITY),
         rows=Rows.read(ROWS),
         policy=json.loads(POLICY.read_text(encoding="utf-8")),
         num_views=params.augment.views,
+        extra_labels=manifest.labels[Extras.read(MINORITY).rows],
     )
     recipe = Recipe(stage=name, batch_size=t.batch_size, **section.model_dump())
     machine = Machine(

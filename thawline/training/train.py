@@ -33,6 +33,7 @@ class TrainingData:
         rows: training rows and class weights.
         policy: augmentation steps, applied to training images only.
         num_views: views per image that are computed once when the trunk is frozen.
+        extra_labels: of the images that follow the manifest's rows in the store, int64 (E,).
     """
 
     manifest: Manifest
@@ -40,11 +41,18 @@ class TrainingData:
     rows: Rows
     policy: Sequence[Step]
     num_views: int
+    extra_labels: np.ndarray
+
+    @property
+    def indices(self) -> np.ndarray:
+        """Rows of the store to train on: the rebalanced ones, then the extra images."""
+        extras = len(self.manifest) + np.arange(len(self.extra_labels))
+        return np.concatenate([self.rows.indices, extras])
 
     @property
     def labels(self) -> np.ndarray:
-        labels: np.ndarray = self.manifest.labels[self.rows.indices]
-        return labels
+        """Of the indices, int64."""
+        return np.concatenate([self.manifest.labels[self.rows.indices], self.extra_labels])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +135,7 @@ class _Parts:
         views = features.compute_views(
             self._trunk,
             data.store,
-            data.rows.indices,
+            data.indices,
             self._card,
             data.policy,
             num_views=data.num_views,
@@ -154,7 +162,7 @@ class _Parts:
         machine, data = self._machine, self._data
         examples = ImageExamples(
             data.store,
-            data.rows.indices,
+            data.indices,
             data.labels,
             data.policy,
             batch_size=self._recipe.batch_size,

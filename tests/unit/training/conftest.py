@@ -68,6 +68,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> TrainingData:
         rows=Rows(indices=indices, class_weights=np.ones(3)),
         policy=POLICY,
         num_views=2,
+        extra_labels=np.empty(0, np.int64),
     )
 
 
