@@ -150,6 +150,7 @@ def test_flatten_gives_dotted_keys(repository: Path) -> None:
         ("augment.options", {"mirror": True}, ["mirror: ", "'characters'", "rotate_deg"]),
         ("augment.options", {"elastic": float("nan")}, ["elastic: ", "nan", "finite"]),
         ("augment.options", [], ["[]", "dictionary"]),
+        ("augment.minority", 1.5, ["1.5", "less than or equal to 1"]),
         # Batch-level augmentation.
         ("fine_tune.mixup_alpha", -0.1, ["-0.1", "greater than or equal to 0"]),
         ("fine_tune.mixup_alpha", 1e-9, ["1e-09", "allowed: 0 or at least 0.001"]),
