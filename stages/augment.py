@@ -1,31 +1,52 @@
-"""augment: images -> the policy for training images, and a picture of what it does."""
+"""augment: rows and images -> the policy for training images, a picture of it, extra images."""
 
 import json
 from pathlib import Path
 
 from thawline import plugins, stage
-from thawline.files import INGEST, POLICY, REPORTS, write_json, write_metrics
+from thawline.files import (
+    INGEST,
+    MINORITY,
+    POLICY,
+    REPORTS,
+    ROWS,
+    staged,
+    write_json,
+    write_metrics,
+)
 from thawline.sections import Params
 from thawline.tracking.client import StageRun
 
 
 def main(params: Params, run: StageRun) -> None:
+    from thawline.data import minority
     from thawline.data.manifest import Manifest
     from thawline.data.preview import preview
+    from thawline.data.rows import Rows
     from thawline.data.store import ImageStore
+    from thawline.errors import UserError
 
     p = params.augment
     module = plugins.load(plugins.POLICY, p.policy)
     reads_file = "file" in plugins.input_names(plugins.POLICY, p.policy)
     inputs = {"file": Path(p.file)} if reads_file else {}
     policy = module.policy(params.ingest.image_size_px, **inputs, **p.options)
+    if p.minority and not policy:
+        raise UserError(
+            f"params.yaml: augment.minority: {p.minority:g} adds augmented images, but augment."
+            f"policy: {p.policy} changes nothing; allowed: 0, or another policy"
+        )
     run.require()
     write_json(POLICY, policy)
     picture = REPORTS / "augment" / "preview.png"
     # Through JSON, as training reads it: lists where the policy may have had pairs.
     stored = json.loads(POLICY.read_text(encoding="utf-8"))
-    change = preview(picture, Manifest.read(INGEST), ImageStore(INGEST), stored, seed=params.seed)
-    metrics = {"steps": len(policy), "mean_pixel_change": change}
+    manifest, store = Manifest.read(INGEST), ImageStore(INGEST)
+    change = preview(picture, manifest, store, stored, seed=params.seed)
+    extras = minority.plan(Rows.read(ROWS).indices, manifest.labels, target_ratio=p.minority)
+    with staged(MINORITY) as folder:
+        extras.write(folder, store, stored, seed=params.seed)
+    metrics = {"steps": len(policy), "mean_pixel_change": change, "extra_images": len(extras)}
     write_metrics("augment", metrics)
     run.metrics(metrics)
     run.artifact(POLICY)

@@ -15,6 +15,7 @@ INGEST = Path("data/ingest")
 LABEL_FIXES = Path("data/label_fixes.csv")
 ROWS = Path("data/rebalance/rows.parquet")
 POLICY = Path("data/augment/policy.json")
+MINORITY = Path("data/augment/minority")
 MODELS = Path("models")
 REPORTS = Path("reports")
 

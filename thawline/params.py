@@ -127,6 +127,7 @@ def _plugin_problems(params: Params) -> Iterator[str]:
         )
     yield from _architecture_problems(params)
     yield from _smote_problems(params)
+    yield from _mixing_problems(params)
 
 
 def _option_problems(
@@ -162,6 +163,28 @@ def _smote_problems(params: Params) -> Iterator[str]:
             f"transfer_learn.trainable: {trainable!r} trains on images, and rebalance.strategy "
             "'smote' makes features of a frozen trunk; allowed with it: head"
         )
+
+
+def _mixing_problems(params: Params) -> Iterator[str]:
+    for stage in ("transfer_learn", "fine_tune"):
+        section = getattr(params, stage)
+        for key in ("mixup_alpha", "cutmix_alpha"):
+            value = getattr(section, key)
+            if 0 < value < 0.001:
+                yield f"{stage}.{key}: {value:g} mixes nothing; allowed: 0 or at least 0.001"
+        none_thawed = (
+            section.trainable in ("last_blocks", "first_blocks") and not section.num_blocks
+        )
+        if section.trainable != "head" and not none_thawed:
+            continue
+        for key in ("mixup_alpha", "cutmix_alpha", "random_erasing"):
+            value = getattr(section, key)
+            if value:
+                yield (
+                    f"{stage}.{key}: {value:g} changes pixels, but {stage}.trainable: "
+                    f"{section.trainable} trains on features computed once; allowed: 0, or thaw "
+                    "some blocks"
+                )
 
 
 def _describe(error: ValidationError, model: type[BaseModel]) -> str:

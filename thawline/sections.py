@@ -73,6 +73,8 @@ class Augment(Section):
     """A policy file for policies that read one, else `data/none`."""
     options: dict[str, Any]
     """Keyword arguments of the policy."""
+    minority: Ratio
+    """Class size over the largest, after rebalancing, up to which augmented images are added."""
     views: Annotated[int, Field(ge=1, le=64)]
     """Augmented views per image that are computed once for a frozen trunk."""
 
@@ -121,6 +123,12 @@ class Recipe(Section):
     logit_adjustment: Annotated[float, Field(ge=0, le=10)]
     """Tau, the share of the classes' log frequencies in the training logits; 0 switches it off."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    mixup_alpha: Annotated[float, Field(ge=0, le=100)]
+    """Of the beta distribution of the shares in which two images are mixed; 0 switches it off."""
+    cutmix_alpha: Annotated[float, Field(ge=0, le=100)]
+    """Of the beta distribution of the area that comes from another image; 0 switches it off."""
+    random_erasing: Ratio
+    """Probability that a rectangle of an image is erased."""
     layer_decay: Annotated[float, Field(gt=0, le=1)]
     """Learning rate of a block over that of the next one towards the head."""
     ema_decay: Annotated[float, Field(ge=0, lt=1)]

@@ -161,6 +161,14 @@ def test_flatten_gives_dotted_keys(repository: Path) -> None:
         ("augment.options", {"mirror": True}, ["mirror: ", "'characters'", "rotate_deg"]),
         ("augment.options", {"elastic": float("nan")}, ["elastic: ", "nan", "finite"]),
         ("augment.options", [], ["[]", "dictionary"]),
+        ("augment.minority", 1.5, ["1.5", "less than or equal to 1"]),
+        # Batch-level augmentation.
+        ("fine_tune.mixup_alpha", -0.1, ["-0.1", "greater than or equal to 0"]),
+        ("fine_tune.mixup_alpha", 1e-9, ["1e-09", "allowed: 0 or at least 0.001"]),
+        ("fine_tune.random_erasing", 1.5, ["1.5", "less than or equal to 1"]),
+        ("transfer_learn.mixup_alpha", 0.2, ["transfer_learn.trainable: head", "features", "0.2"]),
+        ("transfer_learn.cutmix_alpha", 1.0, ["transfer_learn.trainable: head", "features"]),
+        ("transfer_learn.random_erasing", 0.5, ["transfer_learn.trainable: head", "features"]),
     ],
 )  # fmt: skip
 def test_a_mistake_names_key_value_and_what_is_allowed(
@@ -168,6 +176,15 @@ def test_a_mistake_names_key_value_and_what_is_allowed(
 ) -> None:
     text = message(write(changed(real, key, value)))
     assert [part for part in (key, *expected) if part not in text] == []
+
+
+@pytest.mark.parametrize("key", ["mixup_alpha", "cutmix_alpha", "random_erasing"])
+def test_pixels_are_mixed_where_blocks_train(real: str, write: Write, key: str) -> None:
+    raw = changed(real, f"fine_tune.{key}", 0.5)
+    assert getattr(params.load(write(raw)).fine_tune, key) == 0.5
+    assert "fine_tune.trainable: last_blocks" in message(
+        write(changed(raw, "fine_tune.num_blocks", 0))
+    )
 
 
 def test_a_misspelt_key_is_named_as_it_stands_in_the_file(real: str, write: Write) -> None:

@@ -52,10 +52,14 @@ class StoreWriter:
 class ImageStore:
     """Reads what StoreWriter wrote, by row, without loading the rest."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *more: Path) -> None:
+        """Args:
+        more: further folders, which may be empty; their rows follow those of the first.
+        """
         files = sorted(directory.glob("images-*.npy"))
         if not files:
             raise FileNotFoundError(f"{directory} holds no packed images; run `dvc repro ingest`")
+        files += [file for folder in more for file in sorted(folder.glob("images-*.npy"))]
         self._shards = [np.load(file, mmap_mode="r") for file in files]
         self._starts = np.cumsum([0] + [len(shard) for shard in self._shards])
 

@@ -9,7 +9,11 @@ from torch.nn import functional
 from thawline.training.recipe import Recipe
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""Logits float32 (B, num_classes) and labels int64 (B,) to a scalar."""
+"""Logits float32 (B, num_classes) and labels to a scalar.
+
+Labels are int64 (B,), or float32 (B, num_classes) that sum to 1, as mixed images have: the loss is
+then the mean of the classes' losses in those shares, and that of the class alone where one is 1.
+"""
 
 
 def build(recipe: Recipe, *, class_weights: torch.Tensor, class_counts: torch.Tensor) -> Loss:
@@ -56,9 +60,16 @@ def corrected_twice(
 
 def _cross_entropy(recipe: Recipe, class_weights: torch.Tensor) -> Loss:
     def loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        return functional.cross_entropy(
-            logits, labels, weight=class_weights, label_smoothing=recipe.label_smoothing
+        smoothing = recipe.label_smoothing
+        if labels.ndim == 1:
+            return functional.cross_entropy(
+                logits, labels, weight=class_weights, label_smoothing=smoothing
+            )
+        # With shares PyTorch's own mean divides by the images, not by their weights.
+        each = functional.cross_entropy(
+            logits, labels, weight=class_weights, label_smoothing=smoothing, reduction="none"
         )
+        return each.sum() / (labels @ class_weights).sum()
 
     return loss
 
@@ -70,6 +81,8 @@ def _focal(recipe: Recipe, class_weights: torch.Tensor) -> Loss:
     """
 
     def loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        if labels.ndim == 2:
+            return _focal_of_shares(recipe, class_weights, logits, labels)
         plain = functional.cross_entropy(
             logits,
             labels,
@@ -83,3 +96,15 @@ def _focal(recipe: Recipe, class_weights: torch.Tensor) -> Loss:
         return (hard * plain).sum() / class_weights[labels].sum()
 
     return loss
+
+
+def _focal_of_shares(
+    recipe: Recipe, class_weights: torch.Tensor, logits: torch.Tensor, shares: torch.Tensor
+) -> torch.Tensor:
+    """The focal loss of each class, float32 (B, num_classes), averaged in the given shares."""
+    log_p = functional.log_softmax(logits, dim=1)
+    weighted = -class_weights * log_p
+    smoothing = recipe.label_smoothing
+    plain = (1 - smoothing) * weighted + smoothing * weighted.mean(dim=1, keepdim=True)
+    hard = (-torch.expm1(log_p)).clamp_min(1e-6) ** recipe.focal_gamma
+    return (shares * hard * plain).sum() / (shares @ class_weights).sum()

@@ -23,6 +23,9 @@ class Recipe:
     focal_gamma: float
     logit_adjustment: float
     label_smoothing: float
+    mixup_alpha: float
+    cutmix_alpha: float
+    random_erasing: float
     layer_decay: float
     ema_decay: float
     patience: int

@@ -7,9 +7,10 @@ import numpy as np
 from thawline import checkpoint, sections
 from thawline.checkpoint import ModelCard
 from thawline.data.manifest import Manifest
+from thawline.data.minority import Extras
 from thawline.data.rows import Rows
 from thawline.data.store import ImageStore
-from thawline.files import INGEST, MODELS, POLICY, REPORTS, ROWS, write_csv, write_metrics
+from thawline.files import INGEST, MINORITY, MODELS, POLICY, REPORTS, ROWS, write_csv, write_metrics
 from thawline.network import Network
 from thawline.progress import log
 from thawline.sections import Params
@@ -36,19 +37,23 @@ def train_stage(
     manifest = Manifest.read(INGEST)
     data = TrainingData(
         manifest=manifest,
-        store=ImageStore(INGEST),
+        store=ImageStore(INGEST, MINORITY),
         rows=_rows(manifest, head=name == "transfer_learn", apply_to=params.rebalance.apply_to),
         policy=json.loads(POLICY.read_text(encoding="utf-8")),
         num_views=params.augment.views,
+        extra_labels=manifest.labels[Extras.read(MINORITY).rows],
     )
     recipe = Recipe(stage=name, batch_size=t.batch_size, **section.model_dump())
     machine = Machine(
         device=device.select(t.device), precision=t.precision, workers=t.workers, seed=params.seed
     )
+    after = np.bincount(data.labels, minlength=len(card.classes))
+    if data.rows.targets is not None and recipe.trainable == "head":
+        after = np.maximum(after, data.rows.targets)
     twice = losses.corrected_twice(
         recipe,
         before=data.manifest.counts("train"),
-        after=np.bincount(data.labels, minlength=len(card.classes)),
+        after=after,
         class_weights=data.rows.class_weights,
     )
     if twice:

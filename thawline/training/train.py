@@ -12,9 +12,10 @@ from thawline.data.manifest import Manifest
 from thawline.data.rows import Rows
 from thawline.data.store import ImageStore
 from thawline.data.views import Step
+from thawline.errors import UserError
 from thawline.inference import outputs
 from thawline.network import Network
-from thawline.training import features, losses, synthetic
+from thawline.training import features, losses, mixing, synthetic
 from thawline.training.device import numerics, to_input
 from thawline.training.examples import Examples, FeatureExamples, ImageExamples
 from thawline.training.fit import Epoch, History, Validation, fit
@@ -32,6 +33,7 @@ class TrainingData:
         rows: training rows and class weights.
         policy: augmentation steps, applied to training images only.
         num_views: views per image that are computed once when the trunk is frozen.
+        extra_labels: of the images that follow the manifest's rows in the store, int64 (E,).
     """
 
     manifest: Manifest
@@ -39,11 +41,18 @@ class TrainingData:
     rows: Rows
     policy: Sequence[Step]
     num_views: int
+    extra_labels: np.ndarray
+
+    @property
+    def indices(self) -> np.ndarray:
+        """Rows of the store to train on: the rebalanced ones, then the extra images."""
+        extras = len(self.manifest) + np.arange(len(self.extra_labels))
+        return np.concatenate([self.rows.indices, extras])
 
     @property
     def labels(self) -> np.ndarray:
-        labels: np.ndarray = self.manifest.labels[self.rows.indices]
-        return labels
+        """Of the indices, int64."""
+        return np.concatenate([self.manifest.labels[self.rows.indices], self.extra_labels])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +77,19 @@ def train(
 
     With everything but the head frozen, the trunk's features of each image and view are computed
     once and the head trains on those; otherwise the frozen first blocks run without gradients.
+
+    Raises:
+        UserError: mixup, cutmix or random erasing of images whose features are computed once.
     """
     network.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     frozen = freeze(network, recipe.trainable, recipe.num_blocks)
     parts = _Parts(network, frozen, card, data, recipe, machine)
     cached = frozen.cut == len(network) - 1
+    if cached and mixing.wanted(recipe):
+        raise UserError(
+            f"{recipe.stage}.trainable: {recipe.trainable!r} trains on features computed once, and "
+            "mixup_alpha, cutmix_alpha and random_erasing change pixels; allowed: 0"
+        )
     examples, prepare, validation = parts.cached() if cached else parts.from_images()
     history = fit(
         network[frozen.cut :],
@@ -118,7 +135,7 @@ class _Parts:
         views = features.compute_views(
             self._trunk,
             data.store,
-            data.rows.indices,
+            data.indices,
             self._card,
             data.policy,
             num_views=data.num_views,
@@ -148,7 +165,7 @@ class _Parts:
         machine, data = self._machine, self._data
         examples = ImageExamples(
             data.store,
-            data.rows.indices,
+            data.indices,
             data.labels,
             data.policy,
             batch_size=self._recipe.batch_size,
@@ -156,7 +173,21 @@ class _Parts:
             workers=machine.workers,
         )
         validation = Validation(logits=self._validation_logits, labels=self._val_labels)
-        return examples, self._behind_trunk, validation
+        return self._mixed(examples), self._behind_trunk, validation
+
+    def _mixed(self, examples: Examples) -> Examples:
+        recipe = self._recipe
+        if not mixing.wanted(recipe):
+            return examples
+        return mixing.MixedExamples(
+            examples=examples,
+            mixup_alpha=recipe.mixup_alpha,
+            cutmix_alpha=recipe.cutmix_alpha,
+            random_erasing=recipe.random_erasing,
+            num_classes=len(self._card.classes),
+            mean=self._card.mean,
+            seed=self._machine.seed,
+        )
 
     def _behind_trunk(self, images: torch.Tensor) -> torch.Tensor:
         with torch.no_grad(), numerics(self._machine.precision, self._machine.device):

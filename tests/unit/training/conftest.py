@@ -68,6 +68,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> TrainingData:
         rows=Rows(indices=indices, class_weights=np.ones(3)),
         policy=POLICY,
         num_views=2,
+        extra_labels=np.empty(0, np.int64),
     )
 
 
@@ -113,6 +114,9 @@ def recipe() -> Callable[..., Recipe]:
             "focal_gamma": 2.0,
             "logit_adjustment": 0.0,
             "label_smoothing": 0.0,
+            "mixup_alpha": 0.0,
+            "cutmix_alpha": 0.0,
+            "random_erasing": 0.0,
             "layer_decay": 1.0,
             "ema_decay": 0.0,
             "patience": 100,

@@ -1,6 +1,7 @@
 """Batches are a function of the seed and the epoch, whoever makes them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -145,3 +146,10 @@ def test_training_is_the_same_with_workers(
         states.append(({k: v.clone() for k, v in lite0.state_dict().items()}, history.epochs))
     assert states[0][1] == states[1][1]
     assert all(torch.equal(value, states[1][0][key]) for key, value in states[0][0].items())
+
+
+def test_extra_images_follow_the_rows(data: TrainingData) -> None:
+    more = replace(data, extra_labels=np.array([2, 1]))
+    assert more.indices[-3:].tolist() == [data.rows.indices[-1], 90, 91]
+    assert more.labels[-2:].tolist() == [2, 1]
+    assert more.labels[:-2].tolist() == data.labels.tolist()

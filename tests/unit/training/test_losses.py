@@ -105,3 +105,39 @@ def test_two_corrections_are_named(
     found = losses.corrected_twice(chosen, before=TAIL, after=after, class_weights=weights)
     assert bool(found) == bool(named)
     assert all(part in found for part in named)
+
+
+EVERY_LOSS = pytest.mark.parametrize(
+    "changes",
+    [
+        {"loss": loss, "focal_gamma": gamma, "label_smoothing": smoothing, "logit_adjustment": tau}
+        for loss, gamma in (("cross_entropy", 0.0), ("focal", 0.0), ("focal", 2.0))
+        for smoothing in (0.0, 0.1)
+        for tau in (0.0, 1.0)
+    ],
+    ids=str,
+)
+
+
+@EVERY_LOSS
+def test_shares_of_one_class_are_that_class(recipe: Change, changes: dict[str, object]) -> None:
+    loss = built(recipe(**changes))
+    shares = functional.one_hot(LABELS, 3).float()
+    assert float(loss(LOGITS, shares)) == pytest.approx(float(loss(LOGITS, LABELS)), rel=1e-5)
+
+
+@EVERY_LOSS
+def test_shares_mix_the_losses_of_the_classes(recipe: Change, changes: dict[str, object]) -> None:
+    loss, others = built(recipe(**changes), torch.ones(3)), LABELS.roll(1)
+    one, other = (functional.one_hot(labels, 3).float() for labels in (LABELS, others))
+    expected = 0.3 * loss(LOGITS, LABELS) + 0.7 * loss(LOGITS, others)
+    found = loss(LOGITS, 0.3 * one + 0.7 * other)
+    assert float(found) == pytest.approx(float(expected), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "focal"])
+def test_gradients_of_shares_are_finite_for_sure_networks(recipe: Change, name: str) -> None:
+    logits = (1e4 * functional.one_hot(LABELS, 3).float()).requires_grad_()
+    loss = built(recipe(loss=name, focal_gamma=0.5, label_smoothing=0.1))
+    loss(logits, torch.full((50, 3), 1 / 3)).backward()
+    assert torch.isfinite(logits.grad).all()

@@ -1,0 +1,75 @@
+"""Augmented images of rare classes, made once and packed beside the others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from thawline.data.store import ImageStore, StoreWriter
+from thawline.data.views import Step, Views
+
+FILE = "sources.parquet"
+_EPOCH = -1
+"""No epoch of training: an extra image is none of the views that training makes of its source."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extras:
+    """What each extra image is made of.
+
+    Attributes:
+        rows: the row of the manifest that it is a view of, int64 (E,); its label is that row's.
+        repeats: which view of that row, int64 (E,).
+    """
+
+    rows: np.ndarray
+    repeats: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def write(
+        self, directory: Path, store: ImageStore, policy: Sequence[Step], *, seed: int
+    ) -> None:
+        """The images, in the format of thawline/data/store.py, and a table of their sources; equal
+        arguments give equal bytes.
+        """
+        views = Views(policy, seed)
+        with StoreWriter(directory, store.image_size_px) as writer:
+            for row, repeat in zip(self.rows.tolist(), self.repeats.tolist(), strict=True):
+                writer.append(views(store[row], epoch=_EPOCH, row=row, repeat=repeat))
+        columns = {"row": pa.array(self.rows, pa.int64()), "view": pa.array(self.repeats)}
+        pq.write_table(pa.table(columns), directory / FILE, compression="zstd")
+
+    @classmethod
+    def read(cls, directory: Path) -> "Extras":
+        table = pq.read_table(directory / FILE)
+        return cls(
+            rows=table.column("row").to_numpy().astype(np.int64),
+            repeats=table.column("view").to_numpy().astype(np.int64),
+        )
+
+
+def plan(indices: np.ndarray, labels: np.ndarray, *, target_ratio: float) -> Extras:
+    """Extra images for each class below target_ratio of the largest.
+
+    Counts what an epoch shows, repeats included: a class that rebalancing has filled up gets none.
+    The rows of a class take turns, so that no image has two more extras than another.
+
+    Args:
+        indices: training rows after rebalancing, with repeats, int64 (M,).
+        labels: class of every row of the manifest, int64 (N,).
+        target_ratio: class size / largest class size, in [0, 1]; 0 adds nothing.
+    """
+    counts = np.bincount(labels[indices])
+    goal = np.ceil(target_ratio * counts.max() - 1e-9).astype(np.int64)
+    rows, repeats = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for k in np.flatnonzero((counts > 0) & (counts < goal)):
+        sources = np.unique(indices[labels[indices] == k])
+        turn = np.arange(goal - counts[k])
+        rows.append(sources[turn % len(sources)])
+        repeats.append(turn // len(sources))
+    return Extras(rows=np.concatenate(rows), repeats=np.concatenate(repeats))

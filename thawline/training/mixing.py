@@ -1,0 +1,73 @@
+"""Batch-level augmentation: mixup, cutmix and random erasing, through torchvision.
+
+The batches come out of the workers unmixed and are mixed in the training process, so the result
+does not depend on the number of workers.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torchvision.transforms import v2
+
+from thawline.training.examples import Batch, Examples
+from thawline.training.recipe import Recipe
+
+
+def wanted(recipe: Recipe) -> bool:
+    """Whether the recipe changes pixels of a whole batch."""
+    return bool(recipe.mixup_alpha or recipe.cutmix_alpha or recipe.random_erasing)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixedExamples:
+    """Batches of other examples, erased and mixed.
+
+    A rectangle of an image is erased to the mean colour (Zhong et al., 2017, "Random erasing data
+    augmentation"). Then each image is mixed with its neighbour in the shuffled batch: all of it
+    (Zhang et al., 2018, "mixup: beyond empirical risk minimization") or a rectangle (Yun et al.,
+    2019, "CutMix"). With both switched on, each batch takes one of them, as often as the other.
+
+    Attributes:
+        examples: give uint8 images (B, S, S, 3) and labels int64 (B,).
+        mean: RGB in [0, 1], what an erased pixel becomes: zero after normalisation.
+    """
+
+    examples: Examples
+    mixup_alpha: float
+    cutmix_alpha: float
+    random_erasing: float
+    num_classes: int
+    mean: Sequence[float]
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        """Images float32 (B, S, S, 3) in [0, 255] and labels float32 (B, num_classes) that sum to
+        1, or int64 (B,) when nothing is mixed; a function of the seed, the epoch and the step.
+        """
+        erasing = v2.RandomErasing(self.random_erasing, value=[255 * m for m in self.mean])
+        mixes = self._mixes()
+        for step, (images, labels) in enumerate(self.examples.epoch(epoch)):
+            pixels = images.permute(0, 3, 1, 2).float()
+            # torchvision draws from the global generator, whose state belongs to dropout.
+            with torch.random.fork_rng(devices=[]):
+                torch.default_generator.manual_seed(_seed(self.seed, epoch, step))
+                if self.random_erasing:
+                    pixels = torch.stack([erasing(image) for image in pixels])
+                if mixes:
+                    chosen = int(torch.randint(len(mixes), (1,)))
+                    pixels, labels = mixes[chosen](pixels, labels)
+            yield pixels.permute(0, 2, 3, 1), labels
+
+    def _mixes(self) -> list[v2.Transform]:
+        kinds = ((v2.MixUp, self.mixup_alpha), (v2.CutMix, self.cutmix_alpha))
+        return [kind(alpha=alpha, num_classes=self.num_classes) for kind, alpha in kinds if alpha]
+
+
+def _seed(*parts: int) -> int:
+    """A seed of its own for each batch; neighbours have nothing in common."""
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> np.uint64(1))
