@@ -38,7 +38,7 @@ def train_stage(
     data = TrainingData(
         manifest=manifest,
         store=ImageStore(INGEST, MINORITY),
-        rows=_rows(manifest, head=name == "transfer_learn", apply_to=params.rebalance.apply_to),
+        rows=rows_for(manifest, head=name == "transfer_learn", apply_to=params.rebalance.apply_to),
         policy=json.loads(POLICY.read_text(encoding="utf-8")),
         num_views=params.augment.views,
         extra_labels=manifest.labels[Extras.read(MINORITY).rows],
@@ -71,7 +71,7 @@ def train_stage(
     run.artifact(REPORTS / name / "curves.csv")
 
 
-def _rows(manifest: Manifest, *, head: bool, apply_to: str) -> Rows:
+def rows_for(manifest: Manifest, *, head: bool, apply_to: str) -> Rows:
     """Rebalanced for the head alone after Kang et al., 2020, "Decoupling representation and
     classifier for long-tailed recognition": a trunk learns best from the rows as they are.
     """
