@@ -82,6 +82,8 @@ def test_any_batch_size(file: Path, num_images: int) -> None:
     np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_equal_networks_give_equal_bytes_in_two_processes(file: Path, tmp_path: Path) -> None:
     other = tmp_path / "elsewhere.onnx"
     code = (

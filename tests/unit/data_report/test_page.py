@@ -119,6 +119,8 @@ def test_equal_sets_give_equal_bytes(made: Path, tmp_path: Path) -> None:
     assert files(tmp_path / "out") == files(made)
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_two_thousand_classes_are_bounded(tmp_path: Path) -> None:
     page.write(tmp_path / "out", contents(tmp_path / "store", 4000, 2000))
     written = files(tmp_path / "out")

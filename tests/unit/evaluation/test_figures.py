@@ -88,7 +88,7 @@ def test_equal_content_gives_equal_bytes(tmp_path: Path) -> None:
         matplotlib.rcdefaults()
 
 
-@pytest.mark.parametrize("num_classes", [2, 300])
+@pytest.mark.parametrize("num_classes", [2, pytest.param(300, marks=pytest.mark.slow)])
 def test_any_number_of_classes_fits_on_a_picture_of_bounded_size(
     num_classes: int, tmp_path: Path
 ) -> None:

@@ -18,6 +18,8 @@ def exported(folder: Path, num_hidden: int) -> Path:
     return file
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_large_network_needs_at_least_its_weights_more(tmp_path: Path) -> None:
     small, large = exported(tmp_path, 8), exported(tmp_path, 20_000)
     more = size_mb(large) - size_mb(small)

@@ -70,6 +70,8 @@ def test_few_repeats_are_refused() -> None:
         measure(network(2), repeats=49)
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_one_measurement_at_a_time_on_the_machine(capfd: pytest.CaptureFixture[str]) -> None:
     holder = (
         "import time; from thawline.evaluation.speed import exclusive\n"
