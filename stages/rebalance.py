@@ -41,9 +41,7 @@ def main(params: Params, run: StageRun) -> None:
     rows = Rows(indices=train[plan.indices], class_weights=plan.class_weights, targets=plan.targets)
     rows.write(ROWS)
     before = manifest.counts("train")
-    after = np.bincount(manifest.labels[rows.indices], minlength=len(manifest.classes))
-    if plan.targets is not None:
-        after = plan.targets
+    after = rows.counts(manifest.labels, len(manifest.classes))
     metrics = {
         "rows_before": int(before.sum()),
         "rows_after": int(after.sum()),

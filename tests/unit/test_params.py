@@ -161,6 +161,8 @@ def test_flatten_gives_dotted_keys(repository: Path) -> None:
         ("augment.options", {"mirror": True}, ["mirror: ", "'characters'", "rotate_deg"]),
         ("augment.options", {"elastic": float("nan")}, ["elastic: ", "nan", "finite"]),
         ("augment.options", [], ["[]", "dictionary"]),
+        ("rebalance.apply_to", "trunk", ["'trunk'", "head", "all"]),
+        ("rebalance.feature_model", "resnet18", ["'resnet18'", "tf_efficientnet_lite0"]),
         ("augment.minority", 1.5, ["1.5", "less than or equal to 1"]),
         # Batch-level augmentation.
         ("fine_tune.mixup_alpha", -0.1, ["-0.1", "greater than or equal to 0"]),
@@ -191,6 +193,15 @@ def test_a_misspelt_key_is_named_as_it_stands_in_the_file(real: str, write: Writ
     text = message(write(real.replace("  epochs: 30", "  epoch: 30")))
     assert "transfer_learn.epoch: unknown key" in text
     assert "Did you mean 'epochs'?" in text
+
+
+def test_made_up_features_need_a_frozen_trunk(real: str, write: Write) -> None:
+    raw = changed(real, "rebalance.strategy", "smote")
+    assert params.load(write(raw)).rebalance.strategy == "smote"
+    refused = message(write(changed(raw, "transfer_learn.trainable", "all")))
+    assert "transfer_learn.trainable: 'all'" in refused
+    assert "'smote'" in refused
+    assert refused.endswith("allowed with it: head")
 
 
 def test_a_table_of_corrections_must_be_there(

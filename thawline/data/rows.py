@@ -32,6 +32,15 @@ class Rows:
         """Each row once, each class as it is."""
         return cls(indices=indices, class_weights=np.ones(num_classes))
 
+    def counts(self, labels: np.ndarray, num_classes: int) -> np.ndarray:
+        """What a head trains on per class, synthetic features included, int64 (num_classes,).
+
+        Args:
+            labels: class of every row of the manifest, int64 (N,).
+        """
+        rows = np.bincount(labels[self.indices], minlength=num_classes)
+        return rows if self.targets is None else np.maximum(rows, self.targets)
+
     def write(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         metadata = {_WEIGHTS: json.dumps(self.class_weights.tolist())}

@@ -91,7 +91,7 @@ def _curves(evidence: Evidence) -> dict[str, Mapping[str, np.ndarray]]:
 
 def _distribution(evidence: Evidence) -> Figure:
     manifest = evidence.manifest
-    after = np.bincount(manifest.labels[evidence.rows.indices], minlength=len(manifest.classes))
+    after = evidence.rows.counts(manifest.labels, len(manifest.classes))
     counts = {split: manifest.counts(split) for split in ("val", "test")}
     return class_sizes.class_distribution(
         manifest.classes, before=manifest.counts("train"), after=after, **counts
