@@ -59,7 +59,7 @@ def test_kill_9_of_dvc_ends_the_stage(training: Project, undisturbed: Project) -
     dvc, stage = _start(training, "dvc", "repro", "fine_tune")
     dvc.kill()
     dvc.wait()
-    psutil.wait_procs([stage], timeout=5)
+    psutil.wait_procs([stage], timeout=10)
     assert not stage.is_running()
     training.run("dvc", "repro", "fine_tune")
     assert training.hashes()["models/fine_tune"] == undisturbed.hashes()["models/fine_tune"]
