@@ -34,6 +34,7 @@ def main(params: Params, run: StageRun) -> None:
             store,
             test,
             manifest.labels[test],
+            train_counts=manifest.counts("train"),
             threads=threads,
             calibration_bins=p.calibration_bins,
             bootstrap_samples=p.bootstrap_samples,

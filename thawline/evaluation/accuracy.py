@@ -73,6 +73,22 @@ def score(probabilities: Floats, labels: Ints) -> Scores:
     )
 
 
+def rare_recall(recall: Floats, support: Ints, train_counts: Ints) -> float:
+    """Mean recall of the rarest third of the classes that are scored, at least one.
+
+    The long tail's measure, after the few-shot classes of Liu et al., 2019, "Large-scale
+    long-tailed recognition in an open world"; theirs are those of under 20 training images, which
+    a small set may not have at all. Of equal counts the lower class id is the rarer one.
+
+    Args:
+        recall, support: per class on the scored rows, (K,).
+        train_counts: training rows per class before rebalancing, int64 (K,).
+    """
+    by_count = np.argsort(train_counts, kind="stable")
+    scored = by_count[support[by_count] > 0]
+    return float(recall[scored[: max(1, len(scored) // 3)]].mean())
+
+
 def confusion_matrix(labels: Ints, predicted: Ints, num_classes: int) -> Ints:
     """Counts of true class (row) against predicted class (column), int64 (K, K)."""
     pairs = np.asarray(labels, np.int64) * num_classes + predicted

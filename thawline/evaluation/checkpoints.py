@@ -12,7 +12,7 @@ from thawline import checkpoint
 from thawline.compress import session as onnx
 from thawline.data.store import ImageStore
 from thawline.evaluation import memory, speed
-from thawline.evaluation.accuracy import Scores, bootstrap_interval, score
+from thawline.evaluation.accuracy import Scores, bootstrap_interval, rare_recall, score
 from thawline.evaluation.calibration import Reliability, reliability
 from thawline.evaluation.complexity import num_macs, num_parameters
 from thawline.inference import probabilities
@@ -43,6 +43,7 @@ def judge(
     rows: np.ndarray,
     labels: np.ndarray,
     *,
+    train_counts: np.ndarray,
     threads: int,
     calibration_bins: int,
     bootstrap_samples: int,
@@ -53,6 +54,7 @@ def judge(
     Args:
         folder: a checkpoint of the training stages, or a folder with model.onnx.
         rows: of the store, int64 (N,); labels: int64 (N,).
+        train_counts: training rows per class before rebalancing, int64 (num_classes,).
         seed: of the bootstrap.
     """
     network = None if is_onnx(folder) else checkpoint.load(folder)
@@ -70,6 +72,7 @@ def judge(
     metrics = {
         "num_images": len(rows),
         **scores.headline(),
+        "rare_recall": rare_recall(scores.recall, scores.support, train_counts),
         "accuracy_low": low,
         "accuracy_high": high,
         "ece": table.error,

@@ -23,8 +23,8 @@ from thawline.evaluation.results import Results
 
 MAX_CLASSES = 100
 _CHECKPOINT_COLUMNS = (
-    "checkpoint", "accuracy", "95 % interval", "macro-F1", "NLL", "ECE", "latency", "p95",
-    "throughput", "parameters", "MACs", "size", "memory",
+    "checkpoint", "accuracy", "95 % interval", "macro-F1", "rare recall", "NLL", "ECE", "latency",
+    "p95", "throughput", "parameters", "MACs", "size", "memory",
 )  # fmt: skip
 
 
@@ -129,7 +129,7 @@ def _checkpoints(results: Results) -> str:
         row = results.of(name)
         rows.append((
             name, percent(row["accuracy"]), interval(row["accuracy_low"], row["accuracy_high"]),
-            ratio(row["macro_f1"]), ratio(row["nll"]), ratio(row["ece"]),
+            ratio(row["macro_f1"]), ratio(row["rare_recall"]), ratio(row["nll"]), ratio(row["ece"]),
             milliseconds(row.get("latency_ms")), milliseconds(row.get("latency_p95_ms")),
             rate(row.get("throughput_per_s")), count(row["parameters"]), count(row["macs"]),
             megabytes(row["size_mb"]), megabytes(row.get("peak_memory_mb")),
@@ -200,6 +200,7 @@ def _method(results: Results, bootstrap_samples: int, calibration_bins: int) -> 
 - Every score is computed on the test images, which no training, selection or tuning has used.
 - The interval is a percentile bootstrap over test images, {bootstrap_samples:,} resamples. It
   covers the choice of test images, not the chance in training.
+- Rare recall is the mean recall of the third of the classes with the fewest training images.
 - NLL is the mean negative log-likelihood of the true class, in nats. ECE is the expected
   calibration error with {calibration_bins} bins of equal width (Guo et al., 2017).
 - Time runs from pixels in memory to probabilities in memory, on random images, after warm-up,

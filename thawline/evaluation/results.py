@@ -1,7 +1,7 @@
 """The two files that hold what evaluation found: what is reproducible, and what was measured.
 
 metrics.json, per checkpoint: num_images, accuracy, accuracy_low, accuracy_high (95 %),
-balanced_accuracy, macro_f1, nll, ece, parameters, macs, size_mb.
+balanced_accuracy, macro_f1, rare_recall, nll, ece, parameters, macs, size_mb.
 speed.json, per checkpoint: latency_ms, latency_p95_ms, throughput_per_s, batch_size, repeats,
 peak_memory_mb, runtime_memory_mb; and `device`: name, instructions, threads, torch, onnxruntime,
 fingerprint.

@@ -33,10 +33,10 @@ def show(directory: Path = DIRECTORY, file: TextIO | None = None) -> None:
 
 
 def table(results: Results, *, plain: bool = False) -> Table:
-    """Accuracy with interval, macro-F1, latency and size of each checkpoint; the last one ships."""
+    """Quality, latency and size of each checkpoint; the last one ships."""
     drawn = Table(box=None if plain else box.SIMPLE_HEAD, pad_edge=not plain)
     drawn.add_column("checkpoint")
-    for name in ("accuracy", "95 % interval", "macro-F1", "latency", "size"):
+    for name in ("accuracy", "95 % interval", "macro-F1", "rare recall", "latency", "size"):
         drawn.add_column(name, justify="right", no_wrap=True)
     for name in results.metrics:
         row = results.of(name)
@@ -45,6 +45,7 @@ def table(results: Results, *, plain: bool = False) -> Table:
             percent(row.get("accuracy")),
             interval(row.get("accuracy_low"), row.get("accuracy_high")),
             ratio(row.get("macro_f1")),
+            ratio(row.get("rare_recall")),
             milliseconds(row.get("latency_ms")),
             megabytes(row.get("size_mb")),
         )

@@ -6,7 +6,7 @@ import sklearn.metrics as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thawline.evaluation.accuracy import bootstrap_interval, score
+from thawline.evaluation.accuracy import bootstrap_interval, rare_recall, score
 
 
 def predictions(seed: int, num_rows: int, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -41,6 +41,14 @@ def test_agrees_with_scikit_learn(seed: int, num_rows: int, num_classes: int) ->
     assert scores.balanced_accuracy == pytest.approx(balanced)
     assert scores.macro_f1 == pytest.approx(macro_f1)
     assert scores.nll == pytest.approx(nll, rel=1e-5)
+
+
+def test_rare_recall_is_that_of_the_classes_with_the_fewest_training_rows() -> None:
+    recall = np.array([0.9, 0.1, 0.5, 0.3, 0.0, 0.7, 0.8])
+    support = np.array([5, 5, 5, 5, 0, 5, 5])  # class 4 is the rarest, but nothing shows its recall
+    counts = np.array([50, 3, 50, 3, 1, 90, 70])
+    assert rare_recall(recall, support, counts) == pytest.approx((0.1 + 0.3) / 2)
+    assert rare_recall(recall[:2], support[:2], np.array([9, 9])) == 0.9
 
 
 @pytest.mark.parametrize(
