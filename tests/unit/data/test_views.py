@@ -53,6 +53,28 @@ def test_views_differ_by_epoch_row_repeat_and_seed(image: np.ndarray) -> None:
     assert len(set(both)) == len(both)
 
 
+def test_steps_draw_independently(image: np.ndarray) -> None:
+    """With a generator of the same seed in each, both come or neither does."""
+    steps = [{"name": "HorizontalFlip", "p": 0.5}, {"name": "Solarize", "p": 0.5}]
+    views = Views(steps, 0)
+    both = [views(image, epoch=0, row=row, repeat=0) for row in range(400)]
+    always = {"name": "HorizontalFlip", "p": 1.0}, {"name": "Solarize", "p": 1.0}
+    made = {
+        (flipped, solarized): build(
+            [step for step, on in zip(always, (flipped, solarized), strict=True) if on]
+        )
+        for flipped in (False, True)
+        for solarized in (False, True)
+    }
+    counts = {
+        key: sum(np.array_equal(view, compose(image=image)["image"]) for view in both)
+        for key, compose in made.items()
+    }
+    assert sum(counts.values()) == len(both)
+    # Each has a chance of 1/4: 100 expected, standard deviation 8.7.
+    assert all(60 < count < 140 for count in counts.values()), counts
+
+
 def test_the_original_stays(image: np.ndarray) -> None:
     before = image.copy()
     bytes_of(image, KEYS)
