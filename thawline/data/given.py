@@ -73,7 +73,7 @@ class Given:
         for key, split in zip(keys, splits, strict=True):
             if split is not None and split_of.setdefault(key, split) != split:
                 raise UserError(
-                    f"ingest: group {shown(key)!r} is given in {split_of[key]} and in {split}; "
+                    f"group {shown(key)!r} is given in {split_of[key]} and in {split}; "
                     "a group must be in one split"
                 )
         return cls(split_of)

@@ -18,6 +18,7 @@ from thawline.errors import UserError
 
 SPLITS = ("train", "val", "test")
 UNUSED = "unused"
+_MAX_NAMED = 20
 
 
 def positions(keys: Sequence[str], seed: int) -> np.ndarray:
@@ -106,9 +107,9 @@ def _fill_missing(
         for key in keys:
             classes_of.setdefault(key, []).append(label)
     held = [Counter(split_of[key] for key in keys) for keys in keys_of]
+    if not given.splits:
+        _check_numbers(classes, [len(keys) for keys in keys_of])
     for label, keys in enumerate(keys_of):
-        if not given.splits:
-            _check_number(classes[label], len(keys))
         for split in ("test", "val", "train"):
             if held[label][split]:
                 continue
@@ -129,21 +130,28 @@ def _fill_missing(
 def _cannot_fill(name: str, split: str, held: Counter[str], given: Given) -> str:
     if not given.splits:
         return (
-            f"ingest: the groups of class {shown(name)!r} cannot be divided "
+            f"the groups of class {shown(name)!r} cannot be divided "
             f"among {', '.join(SPLITS)}: other classes need them where they are"
         )
     there = ", ".join(f"{count} in {place}" for place, count in held.items() if count) or "none"
     return (
-        f"ingest: class {shown(name)!r} has no image for {split}; at least 1 is needed. Its "
+        f"class {shown(name)!r} has no image for {split}; at least 1 is needed. Its "
         f"different images or groups, in the splits that the set gives: {there}"
     )
 
 
-def _check_number(name: str, num_keys: int) -> None:
-    if num_keys < len(SPLITS):
+def _check_numbers(classes: Sequence[str], num_keys: Sequence[int]) -> None:
+    """Name every class that is too small: packing a large set takes minutes each time."""
+    small = [
+        f"{shown(name, 60)!r} has {count}"
+        for name, count in zip(classes, num_keys, strict=True)
+        if count < len(SPLITS)
+    ]
+    if small:
         raise UserError(
-            f"ingest: class {shown(name)!r} has {num_keys} different image(s) or group(s); "
+            f"class {', '.join(small[:_MAX_NAMED])} different image(s) or group(s); "
             f"at least {len(SPLITS)} are needed, one each for {', '.join(SPLITS)}"
+            + (f"; so have {len(small) - _MAX_NAMED} more" if len(small) > _MAX_NAMED else "")
         )
 
 

@@ -92,6 +92,13 @@ def test_a_class_with_too_few_images_is_named(size: int) -> None:
         split(keys, labels, num_classes=2)
 
 
+def test_every_class_with_too_few_images_is_named_at_once() -> None:
+    labels = np.array([0] * 30 + [1] + [2] * 30 + [3] * 2)
+    keys = [f"{index}" for index in range(len(labels))]
+    with pytest.raises(UserError, match=r"^class 'class 1' has 1, 'class 3' has 2 different"):
+        split(keys, labels, num_classes=4)
+
+
 def test_images_of_one_group_count_once() -> None:
     keys = ["a"] * 50 + ["b"] * 50 + [f"{index}" for index in range(30)]
     with pytest.raises(UserError, match=r"'class 0' has 2 different"):

@@ -102,8 +102,7 @@ def _parts(loaded: Any) -> dict[str | None, Any]:
     unknown = [key for key in loaded if str(key).lower() not in SPLIT_NAMES]
     if unknown:
         raise UserError(
-            f"ingest: split {shown(str(unknown[0]), 60)!r} of the set is not one of train, "
-            "validation, test"
+            f"split {shown(str(unknown[0]), 60)!r} of the set is not one of train, validation, test"
         )
     return {SPLIT_NAMES[str(key).lower()]: part for key, part in loaded.items()}
 
