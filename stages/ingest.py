@@ -23,7 +23,9 @@ def main(params: Params, run: StageRun) -> None:
     grouping = Grouping(p.group_by) if p.group_by else None
     source = plugins.load(plugins.SOURCE, p.source).read(Path(p.path), **p.options)
     fixes = label_fixes.read(LABEL_FIXES, source.classes)
-    geometry = Geometry(image_size_px=p.image_size_px, fit=p.fit, background=p.background)
+    geometry = Geometry(
+        image_size_px=p.image_size_px, fit=p.fit, background=p.background, encoding=p.encoding
+    )
     ratios = {"val_ratio": p.val_ratio, "test_ratio": p.test_ratio}
     with staged(INGEST) as folder:
         with StoreWriter(folder, p.image_size_px) as writer:

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from thawline.data.decode import Background, DecodeError, Picture, fit, picture, to_rgb
+from thawline.data.encoding import encode
 from thawline.data.items import Item, Reject
 from thawline.data.looks import Looks, measure
 from thawline.data.notes import note
@@ -31,6 +32,8 @@ class Geometry:
     image_size_px: int
     fit: str
     background: Background
+    encoding: str = "raw"
+    """See `encoding.encode`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +41,7 @@ class Packed:
     """One image, decoded.
 
     Attributes:
-        pixels: uint8 (S, S, 3).
+        pixels: uint8 (S, S, 3), or with encoding jpeg its bytes, uint8 (L,).
         sha256: of the upright RGB pixels and their shape; of a large JPEG at a fixed fraction of
             its size, see decode.KNOWN_BY_PX.
         source_label: as the source has it; `label` may be corrected later.
@@ -87,12 +90,13 @@ def prepare(item: Item | Reject, geometry: Geometry) -> Packed | Reject:
     known_by = np.asarray(opened.known_by)
     digest = hashlib.sha256(repr(known_by.shape).encode())
     digest.update(np.ascontiguousarray(known_by).data)
+    square = fit(opened.image, geometry.image_size_px, geometry.fit, geometry.background)
     return Packed(
         item_name=item.name,
         label=item.label,
         group=item.group,
         split=item.split,
-        pixels=fit(opened.image, geometry.image_size_px, geometry.fit, geometry.background),
+        pixels=encode(square, geometry.encoding),
         sha256=digest.hexdigest(),
         width=opened.width,
         height=opened.height,
