@@ -11,8 +11,10 @@ from thawline.tracking.client import StageRun
 def main(params: Params, run: StageRun) -> None:
     from thawline.data import collect as walk
     from thawline.data import label_fixes
+    from thawline.data.content import Geometry
     from thawline.data.grouping import Grouping
-    from thawline.data.packing import Geometry, pack
+    from thawline.data.pack_cache import PackCache
+    from thawline.data.packing import pack
     from thawline.data.resolve import resolve
     from thawline.data.store import ImageStore, StoreWriter
     from thawline.data_report import page as report
@@ -28,9 +30,9 @@ def main(params: Params, run: StageRun) -> None:
     )
     ratios = {"val_ratio": p.val_ratio, "test_ratio": p.test_ratio}
     with staged(INGEST) as folder:
-        with StoreWriter(folder, p.image_size_px) as writer:
+        with StoreWriter(folder, p.image_size_px) as writer, PackCache(geometry) as cache:
             packed = track(
-                pack(source.items, geometry, source.num_items), "packing", source.num_items
+                pack(source.items, geometry, source.num_items, cache), "packing", source.num_items
             )
             found = walk.collect(packed, writer, source.classes, fixes)
         walk.check_rejects(found, p.max_bad_ratio)

@@ -115,6 +115,4 @@ def _name(kind: str, number: int) -> str:
 
 
 def _refuse(file: Path, problem: str) -> NoReturn:
-    raise UserError(
-        f"{file}: {problem}; `dvc repro --force` makes the images again"
-    )
+    raise UserError(f"{file}: {problem}; `dvc repro --force` makes the images again")
