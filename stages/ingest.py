@@ -34,7 +34,14 @@ def main(params: Params, run: StageRun) -> None:
             packed = track(
                 pack(source.items, geometry, source.num_items, cache), "packing", source.num_items
             )
-            found = walk.collect(packed, writer, source.classes, fixes)
+            found = walk.collect(
+                packed,
+                writer,
+                source.classes,
+                fixes,
+                max_bad_ratio=p.max_bad_ratio,
+                num_items=source.num_items,
+            )
         walk.check_rejects(found, p.max_bad_ratio)
         if grouping and (alone := walk.regroup(found, grouping)):
             log(f"ingest: ingest.group_by does not match {alone} images: each is its own group")

@@ -1,5 +1,7 @@
 """Walk a source: pack what can be used, set aside what cannot, drop what is there already."""
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -39,24 +41,36 @@ class Collected:
     def num_seen(self) -> int:
         return len(self.packed) + len(self.rejects)
 
+    @property
+    def num_bad(self) -> int:
+        """Rejects that are no duplicates."""
+        return len(self.rejects) - self.num_duplicates
+
 
 def collect(
     results: Iterable[Packed | Reject],
     writer: StoreWriter,
     classes: tuple[str, ...],
     fixes: LabelFixes | None = None,
+    *,
+    max_bad_ratio: float = 1.0,
+    num_items: int | None = None,
 ) -> Collected:
     """Store each different image once; a repeated one is listed with the rejects.
 
     Of copies in two given splits the one in test, else in val, is kept.
 
     Raises:
-        UserError: a correction of a label that was another one, or of an image that is not there.
+        UserError: a correction of a label that was another one, or of an image that is not there;
+            more unusable files than max_bad_ratio allows of num_items, at once: of a million it
+            would list hundreds of thousands before it says so.
     """
     found = Collected()
     for result in results:
         if isinstance(result, Reject):
             found.rejects.append(result)
+            if num_items and found.num_bad > max_bad_ratio * num_items:
+                check_rejects(found, max_bad_ratio, num_items)
             continue
         if fixes:
             result = _corrected(result, fixes)
@@ -113,25 +127,26 @@ def _settle_duplicate(found: Collected, result: Packed, classes: tuple[str, ...]
         )
 
 
-def check_rejects(found: Collected, max_bad_ratio: float) -> None:
+def check_rejects(found: Collected, max_bad_ratio: float, num_items: int | None = None) -> None:
     """Stop when too much of the source is unusable; duplicates do not count.
+
+    Args:
+        num_items: of the whole source, where there is more to come.
 
     Raises:
         UserError: with the three commonest reasons.
     """
+    total = num_items or found.num_seen
+    if found.num_bad <= max_bad_ratio * total:
+        return
     bad = [r for r in found.rejects if not r.reason.startswith("duplicate of")]
-    ratio = len(bad) / max(1, found.num_seen)
-    if ratio > max_bad_ratio:
-        reasons: dict[str, int] = {}
-        for reject in bad:
-            reasons[reject.reason] = reasons.get(reject.reason, 0) + 1
-        commonest = sorted(reasons.items(), key=lambda pair: -pair[1])[:3]
-        listed = "; ".join(f"{count} x {reason}" for reason, count in commonest)
-        raise UserError(
-            f"ingest.max_bad_ratio: {len(bad)} of {found.num_seen} files ({ratio:.3f}) cannot be "
-            "used, "
-            f"allowed: {max_bad_ratio:g}. {listed}. First: {shown(bad[0].name)!r}"
-        )
+    reasons = Counter(re.sub(r"^row \d+: ", "", reject.reason) for reject in bad)
+    listed = "; ".join(f"{count} x {shown(reason)}" for reason, count in reasons.most_common(3))
+    raise UserError(
+        f"ingest.max_bad_ratio: {len(bad)} of {total} files ({len(bad) / total:.3f}) cannot be "
+        f"used, {'and that may not be all; ' if num_items else ''}allowed: {max_bad_ratio:g}. "
+        f"{listed}. First: {shown(bad[0].name)!r}: {shown(bad[0].reason)}"
+    )
 
 
 def to_manifest(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from thawline.data.candidates import read_regular
 from thawline.data.content import Content, Geometry, content
 from thawline.data.decode import DecodeError
 from thawline.data.items import Item, Reject
@@ -74,7 +75,7 @@ def _prepared(item: Item | Reject, geometry: Geometry, known: Known | None) -> R
     if isinstance(item, Reject):
         return item, None
     try:
-        data = item.payload.read_bytes() if isinstance(item.payload, Path) else item.payload
+        data = read_regular(item.payload) if isinstance(item.payload, Path) else item.payload
         wanted = key(item.name, data) if known and isinstance(data, bytes) else None
         found = known.find(wanted) if known and wanted else None
         image = found or content(item.name, data, geometry)

@@ -1,5 +1,6 @@
 """A walk keeps each different image once and stops when too much is unusable."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,30 @@ def test_too_many_bad_files_name_the_reasons(collect) -> None:  # type: ignore[n
     assert text.isprintable()
     for part in ("ingest.max_bad_ratio", "3 of 10", "0.1", "2 x empty file", "1 x damaged: cut"):
         assert part in text
+
+
+def test_it_stops_as_soon_as_too_many_files_are_bad(tmp_path: Path) -> None:
+    """And names the first with its row, the others without."""
+    drawn = 0
+
+    def rows() -> Iterator[Reject]:
+        nonlocal drawn
+        for drawn in range(1, 101):
+            yield Reject(name=f"{drawn}.png", reason=f"row {drawn + 1}: cannot be read: gone")
+
+    with pytest.raises(UserError) as caught, StoreWriter(tmp_path, 16) as writer:
+        walk.collect(rows(), writer, CLASSES, max_bad_ratio=0.1, num_items=100)
+    assert drawn == 11
+    assert str(caught.value) == (
+        "ingest.max_bad_ratio: 11 of 100 files (0.110) cannot be used, and that may not be all; "
+        "allowed: 0.1. 11 x cannot be read: gone. First: '1.png': row 2: cannot be read: gone"
+    )
+
+
+def test_as_many_bad_files_as_allowed_do_not_stop_it(tmp_path: Path) -> None:
+    with StoreWriter(tmp_path, 16) as writer:
+        found = walk.collect(iter(bad(10)), writer, CLASSES, max_bad_ratio=0.1, num_items=100)  # type: ignore[arg-type]
+    assert found.num_bad == 10
 
 
 def test_duplicates_are_not_bad_files(collect) -> None:  # type: ignore[no-untyped-def]
