@@ -13,12 +13,15 @@ import pytest
 from PIL import Image
 
 from thawline.data import collect as walk
+from thawline.data import tally
+from thawline.data.divide import divide
 from thawline.data.items import Item, Reject
 from thawline.data.notes import note
 from thawline.data.packing import Geometry, Packed, pack
 from thawline.data.sources import folder
 from thawline.data.store import ImageStore, StoreWriter
 from thawline.data_report import page
+from thawline.data_report.contents import Contents
 
 Encode = Callable[..., bytes]
 GEOMETRY = Geometry(image_size_px=16, fit="letterbox", background=(0, 0, 0))
@@ -165,8 +168,8 @@ def test_an_empty_class_folder_is_named(root: Path, tmp_path: Path) -> None:
     assert source.empty_classes == ("bi\nrd", "notes")
     with StoreWriter(tmp_path / "store", 16) as writer:
         found = walk.collect(pack(source.items, GEOMETRY, 24), writer, source.classes)
-    manifest = walk.to_manifest(found, source.classes, seed=0, **RATIOS)  # type: ignore[arg-type]
-    assert walk.gaps(manifest, source.empty_classes) == [
+    manifest = divide(found, source.classes, seed=0, **RATIOS)  # type: ignore[arg-type]
+    assert tally.gaps(manifest, source.empty_classes) == [
         "no image in 'bi\\\\nrd', 'notes': not a class"
     ]
 
@@ -184,8 +187,8 @@ def test_two_thousand_classes(tmp_path: Path) -> None:
     tracemalloc.start()
     with StoreWriter(tmp_path / "store", 16) as writer:
         found = walk.collect(pack(items, GEOMETRY, 1), writer, classes)
-    manifest = walk.to_manifest(found, classes, seed=0, **RATIOS)  # type: ignore[arg-type]
-    contents = page.Contents(
+    manifest = divide(found, classes, seed=0, **RATIOS)  # type: ignore[arg-type]
+    contents = Contents(
         manifest=manifest,
         store=ImageStore(tmp_path / "store"),
         looks=[p.looks for p in found.packed],
