@@ -23,7 +23,7 @@ class Geometry:
     """See `encoding.encode`."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Content:
     """One image, decoded.
 

@@ -23,7 +23,7 @@ _POOL_FROM = 2000
 """Below this, starting processes costs more than they save."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Packed(Content):
     """One image, decoded, and what its source says of it.
 

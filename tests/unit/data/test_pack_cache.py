@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,11 +63,10 @@ def same(one: Results, other: Results) -> bool:
 
 
 def _told(result: Packed | Reject) -> object:
-    values = dict(vars(result))
-    if isinstance(result, Packed):
-        pixels = values.pop("pixels")
-        values |= {"shape": pixels.shape, "dtype": pixels.dtype, "bytes": pixels.tobytes()}
-    return values
+    if isinstance(result, Reject):
+        return result
+    pixels = (result.pixels.shape, result.pixels.dtype, result.pixels.tobytes())
+    return replace(result, pixels=pixels)  # type: ignore[arg-type]
 
 
 @pytest.fixture
