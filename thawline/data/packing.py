@@ -108,16 +108,19 @@ def _pooled(
     """Ordered, with a bounded window: Executor.map would read the whole source ahead."""
     processes = os.cpu_count() or 1
     waiting: deque[Waiting] = deque()
-    with ProcessPoolExecutor(processes, initializer=_Worker.start, initargs=(known,)) as pool:
-        submitted = (
-            (pool.submit(_prepare_batch, batch, geometry), sum(map(_num_bytes, batch)))
-            for batch in _batched(items)
-        )
+    pool = ProcessPoolExecutor(processes, initializer=_Worker.start, initargs=(known,))
+    submitted = (
+        (pool.submit(_prepare_batch, batch, geometry), sum(map(_num_bytes, batch)))
+        for batch in _batched(items)
+    )
+    try:
         _top_up(waiting, submitted, 4 * processes)
         while waiting:
             done = waiting.popleft()[0].result()
             _top_up(waiting, submitted, 4 * processes)
             yield from done
+    finally:
+        pool.shutdown(cancel_futures=True)  # a run that is stopped need not decode what waits
 
 
 def _top_up(waiting: deque[Waiting], submitted: Iterator[Waiting], most: int) -> None:
