@@ -32,7 +32,7 @@ class Collected:
     conflicts: list[Conflict] = field(default_factory=list)
     """Duplicates under two labels."""
     row_of: dict[str, int] = field(default_factory=dict)
-    """Position in `packed` by the hash of the pixels."""
+    """Position in `packed` by the hash of the pixels, while the walk lasts."""
 
     @property
     def num_seen(self) -> int:
@@ -79,6 +79,7 @@ def collect(
         found.packed.append(_without_pixels(result))
     if fixes:
         fixes.check_all_met()
+    found.row_of.clear()  # 100 bytes an image, of no more use
     return found
 
 

@@ -56,4 +56,6 @@ def shown(name: str, limit: int = 120) -> str:
 
 def stored(name: str) -> str:
     """A name that is not UTF-8 can be opened, but not stored."""
+    if name.isascii():
+        return name  # not a copy for each image
     return name.encode("utf-8", "backslashreplace").decode()
