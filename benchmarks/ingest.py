@@ -17,6 +17,7 @@ import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -30,18 +31,18 @@ _PROJECT = Path(__file__).resolve().parents[1]
 
 def main(kind: str, argument: str = "10000") -> None:
     with tempfile.TemporaryDirectory() as scratch:
-        project = _project(Path(scratch) / "project")
+        project = make_project(Path(scratch) / "project")
         if kind == "idx":
             _report(project, {"source": "idx", "path": str(Path(argument).resolve())})
             return
         photographs = Path(scratch) / "photographs"
-        _make_photographs(photographs, int(argument))
+        make_photographs(photographs, int(argument))
         bare = statistics.median(_decode_all(photographs) for _ in range(_ROUNDS))
         seconds = _report(project, {"source": "folder", "path": str(photographs)})
         print(f"OpenCV's decoder: {bare:.1f} s; ingest reaches {bare / seconds:.2f} of its rate")
 
 
-def _project(folder: Path) -> Path:
+def make_project(folder: Path) -> Path:
     """The repository's files in a folder of their own, so that no output of it is replaced."""
     ignored = shutil.ignore_patterns(".*", "mlartifacts", "models", "reports", "__pycache__")
     shutil.copytree(_PROJECT, folder, ignore=ignored)
@@ -50,12 +51,8 @@ def _project(folder: Path) -> Path:
 
 
 def _report(project: Path, ingest: dict[str, str]) -> float:
-    yaml, path = YAML(), project / "params.yaml"
-    params = yaml.load(path.read_text(encoding="utf-8"))
-    params["ingest"].update(ingest)
-    with path.open("w", encoding="utf-8") as file:
-        yaml.dump(params, file)
-    taken = [_run(project) for _ in range(_ROUNDS)]
+    set_params(project, ingest)
+    taken = [run_stage(project) for _ in range(_ROUNDS)]
     seconds = statistics.median(seconds for seconds, _ in taken)
     peak = max(peak for _, peak in taken) / 2**20
     print(
@@ -65,8 +62,22 @@ def _report(project: Path, ingest: dict[str, str]) -> float:
     return seconds
 
 
-def _run(project: Path) -> tuple[float, int]:
-    """Seconds, and peak of the resident memory summed over the stage and its workers, bytes."""
+def set_params(project: Path, ingest: dict[str, Any]) -> None:
+    yaml, path = YAML(), project / "params.yaml"
+    params = yaml.load(path.read_text(encoding="utf-8"))
+    params["ingest"].update(ingest)
+    with path.open("w", encoding="utf-8") as file:
+        yaml.dump(params, file)
+
+
+def run_stage(project: Path, *, cold: bool = True) -> tuple[float, int]:
+    """Seconds, and peak of the resident memory summed over the stage and its workers, bytes.
+
+    Args:
+        cold: without the images that an earlier run decoded.
+    """
+    if cold:
+        shutil.rmtree(project / ".thawline" / "packed", ignore_errors=True)
     shutil.rmtree(project / "data" / "ingest", ignore_errors=True)
     environment = os.environ | {"THAWLINE_TRACKING": "off", "PYTHONPATH": str(project)}
     began, peak = time.perf_counter(), 0
@@ -92,20 +103,20 @@ def _num_images(project: Path) -> int:
     return int(metrics["images"])
 
 
-def _make_photographs(folder: Path, count: int) -> None:
+def make_photographs(folder: Path, count: int, height: int = 380, width: int = 500) -> list[Path]:
     """Crops with noise, JPEG at quality 88, half of them in each of two classes."""
     rng = np.random.default_rng(0)
     pictures = [cv2.cvtColor(image, cv2.COLOR_RGB2BGR) for image in load_sample_images().images]
-    for number in range(count):
+    files = [folder / f"class{number % 2}" / f"{number}.jpg" for number in range(count)]
+    for number, path in enumerate(files):
         picture = pictures[number % 2]
-        height, width = 380, 500
         top = int(rng.integers(picture.shape[0] - height + 1))
         left = int(rng.integers(picture.shape[1] - width + 1))
         crop = picture[top : top + height, left : left + width].astype(np.int16)
         noisy = np.clip(crop + rng.integers(-6, 7, crop.shape), 0, 255).astype(np.uint8)
-        path = folder / f"class{number % 2}" / f"{number}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(path), noisy, [cv2.IMWRITE_JPEG_QUALITY, 88])
+    return files
 
 
 def _decode_all(folder: Path) -> float:

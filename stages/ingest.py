@@ -1,37 +1,38 @@
 """ingest: a source of labelled images -> packed images and a manifest."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from thawline import plugins, stage
 from thawline.files import INGEST, LABEL_FIXES, REPORTS, staged, write_csv, write_metrics
-from thawline.sections import Params
+from thawline.sections import Ingest, Params
 from thawline.tracking.client import StageRun
+
+if TYPE_CHECKING:
+    from thawline.data.collect import Collected
+    from thawline.data.items import Source
+
+_REPORT = REPORTS / "ingest"
 
 
 def main(params: Params, run: StageRun) -> None:
     from thawline.data import collect as walk
-    from thawline.data import label_fixes
+    from thawline.data import tally
+    from thawline.data.divide import divide
     from thawline.data.grouping import Grouping
-    from thawline.data.packing import Geometry, pack
     from thawline.data.resolve import resolve
-    from thawline.data.store import ImageStore, StoreWriter
+    from thawline.data.store import ImageStore
     from thawline.data_report import page as report
-    from thawline.progress import log, track
+    from thawline.data_report.contents import Contents
+    from thawline.progress import log
 
     p = params.ingest
     run.require()
     grouping = Grouping(p.group_by) if p.group_by else None
     source = plugins.load(plugins.SOURCE, p.source).read(Path(p.path), **p.options)
-    fixes = label_fixes.read(LABEL_FIXES, source.classes)
-    geometry = Geometry(image_size_px=p.image_size_px, fit=p.fit, background=p.background)
     ratios = {"val_ratio": p.val_ratio, "test_ratio": p.test_ratio}
     with staged(INGEST) as folder:
-        with StoreWriter(folder, p.image_size_px) as writer:
-            packed = track(
-                pack(source.items, geometry, source.num_items), "packing", source.num_items
-            )
-            found = walk.collect(packed, writer, source.classes, fixes)
-        walk.check_rejects(found, p.max_bad_ratio)
+        found = _collect(p, source, folder)
         if grouping and (alone := walk.regroup(found, grouping)):
             log(f"ingest: ingest.group_by does not match {alone} images: each is its own group")
         resolved = resolve(
@@ -42,49 +43,67 @@ def main(params: Params, run: StageRun) -> None:
             seed=params.seed,
             **ratios,
         )
-        manifest = walk.to_manifest(
+        manifest = divide(
             found,
             source.classes,
-            seed=params.seed,
             imbalance_ratio=source.imbalance_ratio,
             resolved=resolved,
+            seed=params.seed,
             **ratios,
         )
         manifest.write(folder)
-        quarantine = walk.quarantine_rows(found, resolved)
+        quarantine = tally.quarantine_rows(found, resolved)
         write_csv(folder / "quarantine.csv", ("name", "reason"), quarantine)
-    for gap in walk.gaps(manifest, source.empty_classes):
+    for gap in tally.gaps(manifest, source.empty_classes, resolved):
         log(f"ingest: {gap}")
-    if resolved.left_out:
-        log(
-            f"ingest: {len(resolved.left_out)} images are left out, being copies under two labels "
-            "or in two splits; see data/ingest/quarantine.csv"
-        )
-    counts = walk.summary(found, manifest, source.num_ignored, resolved)
+    counts = tally.summary(found, manifest, source.num_ignored, resolved)
     write_metrics("ingest", counts)
-    write_csv(
-        REPORTS / "ingest" / "classes.csv",
-        ("class", "split", "images"),
-        walk.distribution(manifest),
+    write_csv(_REPORT / "classes.csv", ("class", "split", "images"), tally.distribution(manifest))
+    contents = Contents(
+        manifest=manifest,
+        store=ImageStore(INGEST),
+        looks=[image.looks for image in found.packed],
+        links=resolved.links if p.near_duplicate_distance is not None else None,
+        conflicts=resolved.conflicts,
+        left_out=frozenset(resolved.left_out),
+        quarantine=quarantine,
+        notes=[image.note for image in found.packed],
     )
-    report.write(
-        REPORTS / "ingest",
-        report.Contents(
-            manifest=manifest,
-            store=ImageStore(INGEST),
-            looks=[image.looks for image in found.packed],
-            links=resolved.links if p.near_duplicate_distance is not None else None,
-            conflicts=resolved.conflicts,
-            left_out=frozenset(resolved.left_out),
-            quarantine=quarantine,
-            notes=[image.note for image in found.packed],
-        ),
-    )
+    report.write(_REPORT, contents)
     run.metrics(counts)
     run.dataset(p.source, manifest.digest(), f"{p.source}:{Path(p.path).name}", counts, "training")
     run.artifact(INGEST / "quarantine.csv")
     for name in ("report.md", "pictures", "conflicts.csv", "near_duplicates.csv"):
-        run.artifact(REPORTS / "ingest" / name, "data")
+        run.artifact(_REPORT / name, "data")
+
+
+def _collect(p: Ingest, source: "Source", folder: Path) -> "Collected":
+    """Every image of the source decoded and stored, or set aside."""
+    from thawline.data import collect as walk
+    from thawline.data import label_fixes
+    from thawline.data.content import Geometry
+    from thawline.data.pack_cache import PackCache
+    from thawline.data.packing import pack
+    from thawline.data.store import StoreWriter
+    from thawline.progress import track
+
+    fixes = label_fixes.read(LABEL_FIXES, source.classes)
+    geometry = Geometry(
+        image_size_px=p.image_size_px, fit=p.fit, background=p.background, encoding=p.encoding
+    )
+    with StoreWriter(folder, p.image_size_px) as writer, PackCache(geometry) as cache:
+        found = walk.collect(
+            track(
+                pack(source.items, geometry, source.num_items, cache), "packing", source.num_items
+            ),
+            writer,
+            source.classes,
+            fixes,
+            max_bad_ratio=p.max_bad_ratio,
+            num_items=source.num_items,
+        )
+    walk.check_rejects(found, p.max_bad_ratio)
+    return found
 
 
 if __name__ == "__main__":

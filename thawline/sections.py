@@ -42,6 +42,8 @@ class Ingest(Section):
     """How an image that is not square becomes square."""
     background: Annotated[tuple[Byte, Byte, Byte], Field(strict=False)]
     """RGB under transparent pixels and beside letterboxed images."""
+    encoding: Literal["raw", "jpeg"]
+    """How packed images are kept."""
     val_ratio: Annotated[float, Field(gt=0, lt=0.5)]
     test_ratio: Annotated[float, Field(gt=0, lt=0.5)]
     """Share of the images in each split; approximate, a minimum per class is kept."""

@@ -8,6 +8,7 @@ from ruamel.yaml import YAML
 
 from tests.repo.code_graph import PACKAGES, ROOT, closure, imports
 from thawline import plugins
+from thawline.data import pack_cache
 
 NEUTRAL = frozenset(
     {
@@ -120,3 +121,9 @@ def test_arrows_point_one_way() -> None:
         file = path.relative_to(ROOT).as_posix()
         outward = {dep for dep in imports(file) if not dep.startswith("thawline/")}
         assert not outward, f"{file} imports {outward}"
+
+
+def test_the_cache_of_decoded_images_names_what_decodes() -> None:
+    """Else an edit of it would leave old pixels in use."""
+    code = {f"thawline/data/{name}.py" for name in pack_cache.CODE}
+    assert code == closure("thawline/data/content.py", neutral_files())

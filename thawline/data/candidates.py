@@ -1,6 +1,8 @@
 """Which names in a source may be images, which files may be opened, and which names repeat."""
 
+import errno
 import hashlib
+import os
 import stat
 from array import array
 from collections.abc import Iterable
@@ -35,6 +37,24 @@ def objection(root: Path, file: Path, *, foreign: bool = False) -> str | None:
     except (OSError, RuntimeError, ValueError) as error:
         return f"cannot be read: {getattr(error, 'strerror', None) or 'link loop'}"
     return None if stat.S_ISREG(mode) else "not a regular file"
+
+
+def read_regular(file: Path) -> bytes:
+    """Content of a file that was one when it was listed, and may be anything by now.
+
+    Opening a FIFO the usual way would wait for a writer for ever.
+
+    Raises:
+        OSError: it is not there, not regular, or cannot be read.
+    """
+    number = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file any more")
+        with os.fdopen(number, "rb", closefd=False) as opened:
+            return opened.read()
+    finally:
+        os.close(number)
 
 
 def signature(file: Path) -> Signature:

@@ -52,3 +52,10 @@ def shown(name: str, limit: int = 120) -> str:
     return (
         escaped if len(escaped) <= limit else f"{escaped[: limit // 2]}...{escaped[-limit // 3 :]}"
     )
+
+
+def stored(name: str) -> str:
+    """A name that is not UTF-8 can be opened, but not stored."""
+    if name.isascii():
+        return name  # not a copy for each image
+    return name.encode("utf-8", "backslashreplace").decode()

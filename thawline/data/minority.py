@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from thawline.data.encoding import encode
 from thawline.data.store import ImageStore, StoreWriter
 from thawline.data.views import Step, Views
 
@@ -40,7 +41,8 @@ class Extras:
         views = Views(policy, seed)
         with StoreWriter(directory, store.image_size_px) as writer:
             for row, repeat in zip(self.rows.tolist(), self.repeats.tolist(), strict=True):
-                writer.append(views(store[row], epoch=_EPOCH, row=row, repeat=repeat))
+                view = views(store[row], epoch=_EPOCH, row=row, repeat=repeat)
+                writer.append(encode(view, store.encoding))
         columns = {"row": pa.array(self.rows, pa.int64()), "view": pa.array(self.repeats)}
         pq.write_table(pa.table(columns), directory / FILE, compression="zstd")
 

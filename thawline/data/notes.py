@@ -18,7 +18,10 @@ _SUFFIXES = {
     "WEBP": {".webp"},
 }
 _ALL = frozenset().union(*_SUFFIXES.values())
-_HAVE_FRAMES = ("GIF", "PNG", "TIFF", "WEBP")
+_MARKS = {"GIF": b"", "JPEG": b"MPF\0", "PNG": b"acTL", "TIFF": b"", "WEBP": b""}
+"""What a file with several frames has near its beginning; a JPEG with several is an MPO."""
+_HEAD_BYTES = 2**17
+"""EXIF data, up to 64 KiB, may stand before the mark."""
 
 
 def note(name: str, data: bytes) -> str | None:
@@ -43,8 +46,8 @@ def _kind(data: bytes) -> str | None:
 
 
 def _has_more(data: bytes, kind: str) -> bool:
-    """Without decoding a frame; most PNG files are done with after a search for a word."""
-    if kind not in _HAVE_FRAMES or (kind == "PNG" and b"acTL" not in data[:4096]):
+    """Without decoding a frame; most PNG and JPEG files are done with after a search for a word."""
+    if kind not in _MARKS or data.find(_MARKS[kind], 0, _HEAD_BYTES) < 0:
         return False
     try:
         with warnings.catch_warnings():

@@ -1,7 +1,7 @@
 """Packed images: every image decoded and resized once, then read by memory map.
 
-Files `images-00000.npy`, ... of uint8 (rows, S, S, 3), RGB. They open in any notebook with
-`numpy.load(file, mmap_mode="r")`; reading one costs no decoding.
+As pixels reading one costs no decoding; as JPEG a set takes a fifth of the room. How they lie in
+files is the matter of thawline/data/shards.py; a reader does not see the difference.
 """
 
 from collections.abc import Iterator
@@ -10,12 +10,10 @@ from typing import Self
 
 import numpy as np
 
+from thawline.data import shards
+
 SHARD_BYTES = 64 * 2**20
 """Upper bound of what the writer holds; also few enough files for DVC at a million images."""
-
-
-def rows_per_shard(image_size_px: int) -> int:
-    return max(1, SHARD_BYTES // (image_size_px * image_size_px * 3))
 
 
 class StoreWriter:
@@ -23,18 +21,20 @@ class StoreWriter:
 
     def __init__(self, directory: Path, image_size_px: int) -> None:
         self._directory = directory
-        self._size = image_size_px
+        self._shape = (image_size_px, image_size_px, 3)
         self._shard: list[np.ndarray] = []
+        self._bytes = 0
         self._written = 0
         directory.mkdir(parents=True, exist_ok=True)
 
     def append(self, image: np.ndarray) -> None:
-        """Add one image, uint8 (S, S, 3)."""
-        assert image.shape == (self._size, self._size, 3), image.shape
+        """Add one image as `encoding.encode` made it, every one with the same encoding."""
+        assert image.ndim == 1 or image.shape == self._shape, image.shape
         assert image.dtype == np.uint8, image.dtype
-        self._shard.append(image)
-        if len(self._shard) == rows_per_shard(self._size):
+        if self._shard and self._bytes + image.nbytes > SHARD_BYTES:
             self._flush()
+        self._shard.append(image)
+        self._bytes += image.nbytes
 
     def __enter__(self) -> Self:
         return self
@@ -44,9 +44,10 @@ class StoreWriter:
             self._flush()
 
     def _flush(self) -> None:
-        np.save(self._directory / f"images-{self._written:05d}.npy", np.stack(self._shard))
+        shards.write(self._directory, self._written, self._shard)
         self._written += 1
         self._shard.clear()
+        self._bytes = 0
 
 
 class ImageStore:
@@ -54,35 +55,47 @@ class ImageStore:
 
     def __init__(self, directory: Path, *more: Path) -> None:
         """Args:
-        more: further folders, which may be empty; their rows follow those of the first.
+            more: further folders, which may be empty; their rows follow those of the first.
+
+        Raises:
+            UserError: a file is missing or damaged; here, or when an image of it is read.
         """
-        files = sorted(directory.glob("images-*.npy"))
-        if not files:
+        self._shards = shards.read(directory)
+        if not self._shards:
             raise FileNotFoundError(f"{directory} holds no packed images; run `dvc repro ingest`")
-        files += [file for folder in more for file in sorted(folder.glob("images-*.npy"))]
-        self._shards = [np.load(file, mmap_mode="r") for file in files]
+        self._shards += [shard for folder in more for shard in shards.read(folder)]
         self._starts = np.cumsum([0] + [len(shard) for shard in self._shards])
+        self._shape = self._shards[0].take(np.zeros(1, dtype=np.int64)).shape[1:]
 
     def __len__(self) -> int:
         return int(self._starts[-1])
 
     @property
     def image_size_px(self) -> int:
-        return int(self._shards[0].shape[1])
+        return int(self._shape[0])
+
+    @property
+    def encoding(self) -> str:
+        return self._shards[0].encoding
 
     def __getitem__(self, row: int) -> np.ndarray:
         """One image, uint8 (S, S, 3), a copy that may be written to."""
+        if not 0 <= row < len(self):
+            raise IndexError(f"row {row} of {len(self)}")
         shard = int(np.searchsorted(self._starts, row, side="right")) - 1
-        return np.array(self._shards[shard][row - self._starts[shard]])
+        image: np.ndarray = self._shards[shard].take(np.array([row - self._starts[shard]]))[0]
+        return image
 
     def take(self, rows: np.ndarray) -> np.ndarray:
         """Images of the given rows in that order, uint8 (B, S, S, 3)."""
         rows = np.asarray(rows, dtype=np.int64)
-        out = np.empty((len(rows), *self._shards[0].shape[1:]), dtype=np.uint8)
+        if len(rows) and not 0 <= rows.min() <= rows.max() < len(self):
+            raise IndexError(f"rows {rows.min()} to {rows.max()} of {len(self)}")
+        out = np.empty((len(rows), *self._shape), dtype=np.uint8)
         shard_of = np.searchsorted(self._starts, rows, side="right") - 1
         for shard in np.unique(shard_of):
             at = shard_of == shard
-            out[at] = self._shards[shard][rows[at] - self._starts[shard]]
+            out[at] = self._shards[shard].take(rows[at] - self._starts[shard])
         return out
 
     def batches(self, rows: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:

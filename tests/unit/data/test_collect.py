@@ -1,11 +1,14 @@
 """A walk keeps each different image once and stops when too much is unusable."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from thawline.data import collect as walk
+from thawline.data import tally
+from thawline.data.divide import divide
 from thawline.data.items import Item, Reject
 from thawline.data.manifest import Manifest
 from thawline.data.packing import Geometry, pack
@@ -48,18 +51,18 @@ def test_the_store_has_the_rows_in_order(collect, tmp_path: Path) -> None:  # ty
 def test_a_duplicate_is_listed_and_left_out(collect, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     found = collect([item("a", 5), item("again", 5), item("c", 9)])
     assert len(ImageStore(tmp_path)) == 2
-    assert walk.quarantine_rows(found) == [("again", "duplicate of a")]
+    assert tally.quarantine_rows(found) == [("again", "duplicate of a")]
     assert found.num_duplicates == 1
 
 
 def test_a_duplicate_of_another_class_says_so(collect) -> None:  # type: ignore[no-untyped-def]
     found = collect([item("a", 5, 0), item("again", 5, 1)])
-    assert walk.quarantine_rows(found) == [("again", "duplicate of a (there labelled 'cat')")]
+    assert tally.quarantine_rows(found) == [("again", "duplicate of a (there labelled 'cat')")]
 
 
 def test_quarantine_lines_are_printable(collect) -> None:  # type: ignore[no-untyped-def]
     found = collect([Reject(name="a\n\u202eb\x1b[31m\udce9", reason="x\ny")])
-    assert all(part.isprintable() for line in walk.quarantine_rows(found) for part in line)
+    assert all(part.isprintable() for line in tally.quarantine_rows(found) for part in line)
 
 
 def bad(count: int) -> list[Item | Reject]:
@@ -82,6 +85,30 @@ def test_too_many_bad_files_name_the_reasons(collect) -> None:  # type: ignore[n
         assert part in text
 
 
+def test_it_stops_as_soon_as_too_many_files_are_bad(tmp_path: Path) -> None:
+    """And names the first with its row, the others without."""
+    drawn = 0
+
+    def rows() -> Iterator[Reject]:
+        nonlocal drawn
+        for drawn in range(1, 101):
+            yield Reject(name=f"{drawn}.png", reason=f"row {drawn + 1}: cannot be read: gone")
+
+    with pytest.raises(UserError) as caught, StoreWriter(tmp_path, 16) as writer:
+        walk.collect(rows(), writer, CLASSES, max_bad_ratio=0.1, num_items=100)
+    assert drawn == 11
+    assert str(caught.value) == (
+        "ingest.max_bad_ratio: 11 of 100 files (0.110) cannot be used, and that may not be all; "
+        "allowed: 0.1. 11 x cannot be read: gone. First: '1.png': row 2: cannot be read: gone"
+    )
+
+
+def test_as_many_bad_files_as_allowed_do_not_stop_it(tmp_path: Path) -> None:
+    with StoreWriter(tmp_path, 16) as writer:
+        found = walk.collect(iter(bad(10)), writer, CLASSES, max_bad_ratio=0.1, num_items=100)  # type: ignore[arg-type]
+    assert found.num_bad == 10
+
+
 def test_duplicates_are_not_bad_files(collect) -> None:  # type: ignore[no-untyped-def]
     walk.check_rejects(collect([item(f"{i}", 5) for i in range(10)]), 0.0)
 
@@ -92,7 +119,7 @@ def test_an_empty_source_is_not_too_bad(collect) -> None:  # type: ignore[no-unt
 
 def full(collect, **options: object) -> Manifest:  # type: ignore[no-untyped-def]
     found = collect([item(f"n{v}", v, v % 2, f"g{v // 4}") for v in range(200)])
-    return walk.to_manifest(found, CLASSES, **{"seed": 0, **RATIOS, **options})
+    return divide(found, CLASSES, **{"seed": 0, **RATIOS, **options})
 
 
 def test_the_manifest_follows_the_walk(collect) -> None:  # type: ignore[no-untyped-def]
@@ -110,18 +137,18 @@ def test_groups_share_a_split(collect) -> None:  # type: ignore[no-untyped-def]
 
 def test_names_that_are_not_unicode_are_stored_escaped(collect, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     found = collect([item(f"caf\udce9 {v}", v, v % 2) for v in range(20)])
-    manifest = walk.to_manifest(found, CLASSES, seed=0, **RATIOS)
+    manifest = divide(found, CLASSES, seed=0, **RATIOS)
     manifest.write(tmp_path)
     assert Manifest.read(tmp_path).names[0] == "caf\\udce9 0"
 
 
 def test_summary_and_distribution_add_up(collect) -> None:  # type: ignore[no-untyped-def]
     found = collect([*bad(2), *(item(f"n{v}", v % 200, v % 2) for v in range(210))])
-    manifest = walk.to_manifest(found, CLASSES, seed=0, **RATIOS)
-    counts = walk.summary(found, manifest, num_ignored=4)
+    manifest = divide(found, CLASSES, seed=0, **RATIOS)
+    counts = tally.summary(found, manifest, num_ignored=4)
     assert counts["train"] + counts["val"] + counts["test"] == counts["images"] == 200
     assert (counts["quarantined"], counts["duplicates"], counts["ignored_files"]) == (2, 10, 4)
-    table = walk.distribution(manifest)
+    table = tally.distribution(manifest)
     assert len(table) == 6
     assert sum(number for _, _, number in table) == 200
 

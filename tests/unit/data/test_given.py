@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from thawline.data import collect as walk
+from thawline.data import tally
+from thawline.data.divide import divide
 from thawline.data.given import Given, split_folders, stronger
 from thawline.data.items import Item
 from thawline.data.manifest import Manifest
@@ -115,7 +117,7 @@ def gathered(
     with StoreWriter(tmp_path, 16) as writer:
         found = walk.collect(pack(items, geometry, len(items)), writer, CLASSES)
     options = {"seed": 0, "imbalance_ratio": None, **RATIOS}
-    return found, walk.to_manifest(found, CLASSES, **options)
+    return found, divide(found, CLASSES, **options)
 
 
 BASE: list[tuple[int, int, str | None]] = [
@@ -137,10 +139,10 @@ def test_a_picture_in_two_splits_is_kept_once(
     assert len(manifest) == 61
     assert manifest.splits[60] == kept
     assert manifest.names[60] == ("60" if first == kept else "61")
-    ((name, reason),) = walk.quarantine_rows(found)
+    ((name, reason),) = tally.quarantine_rows(found)
     assert {name, manifest.names[60]} == {"60", "61"}
     assert f"(there in {kept})" in reason
-    counts = walk.summary(found, manifest, 0)
+    counts = tally.summary(found, manifest, 0)
     assert counts["duplicates"] == 1
     assert counts["duplicates_across_splits"] == int(None not in (first, second))
 
@@ -149,7 +151,7 @@ def test_the_label_follows_the_copy_that_is_kept(tmp_path: Path) -> None:
     found, manifest = gathered(tmp_path, [*BASE, (200, 0, "train"), (200, 1, "test")])
     assert manifest.labels[60] == 1
     assert (
-        walk.quarantine_rows(found)[0][1]
+        tally.quarantine_rows(found)[0][1]
         == "duplicate of 61 (there labelled 'dog') (there in test)"
     )
 
@@ -157,8 +159,8 @@ def test_the_label_follows_the_copy_that_is_kept(tmp_path: Path) -> None:
 def test_a_gap_in_a_given_split_is_told(tmp_path: Path) -> None:
     rows = [row for row in BASE if row[1:] != (1, "test")]
     _, manifest = gathered(tmp_path, rows)
-    assert walk.gaps(manifest) == ["no test image of class 'dog': its scores there say nothing"]
-    assert walk.gaps(gathered(tmp_path, BASE)[1]) == []
+    assert tally.gaps(manifest) == ["no test image of class 'dog': its scores there say nothing"]
+    assert tally.gaps(gathered(tmp_path, BASE)[1]) == []
 
 
 def test_split_folders_are_recognised() -> None:

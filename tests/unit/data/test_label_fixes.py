@@ -7,6 +7,7 @@ import pytest
 
 from thawline.data import collect as walk
 from thawline.data import label_fixes
+from thawline.data.divide import divide
 from thawline.data.items import Item
 from thawline.data.manifest import Manifest
 from thawline.data.packing import Geometry, pack
@@ -31,7 +32,7 @@ def ingest(tmp_path: Path, file: Path, number: int = 60, **options: float) -> Ma
         packed = pack(items, Geometry(image_size_px=16, fit="crop", background=(0, 0, 0)), number)
         found = walk.collect(packed, writer, CLASSES, fixes)
     ratios = {"val_ratio": 0.2, "test_ratio": 0.2, "imbalance_ratio": None, **options}
-    return walk.to_manifest(found, CLASSES, seed=0, **ratios)  # type: ignore[arg-type]
+    return divide(found, CLASSES, seed=0, **ratios)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("text", [None, "", "image,label,was\n", "image,label\n\n\n"])

@@ -1,5 +1,7 @@
 """The tables survive a round trip, and equal tables are equal files."""
 
+import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -81,3 +83,11 @@ def test_rows_survive_a_round_trip_to_the_bit(
     assert (read.indices.dtype, read.class_weights.dtype) == (np.int64, np.float64)
     read.write(folder / "b.parquet")
     assert (folder / "new" / "a.parquet").read_bytes() == (folder / "b.parquet").read_bytes()
+
+
+def test_the_digest_is_of_pixels_labels_and_splits() -> None:
+    first = manifest()
+    rows = list(zip(first.sha256, first.labels.tolist(), first.splits.tolist(), strict=True))
+    whole = json.dumps([CLASSES, rows]).encode()
+    assert first.digest() == hashlib.sha256(whole).hexdigest()[:32]
+    assert manifest(("val", *["train"] * 4)).digest() != first.digest()

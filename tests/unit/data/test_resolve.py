@@ -8,6 +8,8 @@ from PIL import Image
 
 from thawline.data import collect as walk
 from thawline.data import conflicts as disputed
+from thawline.data import tally
+from thawline.data.divide import divide
 from thawline.data.grouping import Grouping
 from thawline.data.items import Item
 from thawline.data.manifest import Manifest
@@ -48,9 +50,7 @@ def run(
     resolved = resolve(
         found.packed, found.conflicts, conflicts=how, near_distance=distance, seed=0, **RATIOS
     )
-    manifest = walk.to_manifest(
-        found, CLASSES, seed=0, imbalance_ratio=None, resolved=resolved, **RATIOS
-    )
+    manifest = divide(found, CLASSES, seed=0, imbalance_ratio=None, resolved=resolved, **RATIOS)
     return found, resolved, manifest
 
 
@@ -66,12 +66,12 @@ def test_equal_pixels_under_two_labels_are_dropped(tmp_path: Path) -> None:
     assert disputed.table(resolved.conflicts, CLASSES, set(resolved.left_out)) == [
         ("base/4", "cat", "again", "dog", 0, "left out")
     ]
-    assert walk.quarantine_rows(found, resolved) == [
+    assert tally.quarantine_rows(found, resolved) == [
         ("again", "duplicate of base/4 (there labelled 'cat')"),
         ("same", "duplicate of base/6"),
         ("base/4", "conflict: another label than its copy again"),
     ]
-    counts = walk.summary(found, manifest, 0, resolved)
+    counts = tally.summary(found, manifest, 0, resolved)
     assert (counts["conflicts"], counts["left_out"], counts["duplicates"]) == (1, 1, 2)
 
 
@@ -125,7 +125,7 @@ def test_a_near_copy_of_a_given_test_image_leaves_training(tmp_path: Path) -> No
     found, resolved, manifest = run(tmp_path, [*given, copy], distance=4)
     assert place(manifest)["4"] == "test"
     assert place(manifest)["copy"] == "unused"
-    ((name, reason),) = walk.quarantine_rows(found, resolved)
+    ((name, reason),) = tally.quarantine_rows(found, resolved)
     assert name == "copy"
     assert "test (4)" in reason
     assert "train (its own" in reason

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thawline.data import store
-from thawline.data.store import ImageStore, StoreWriter, rows_per_shard
+from thawline.data import shards, store
+from thawline.data.store import ImageStore, StoreWriter
 
 SIZE = 8
 
@@ -30,10 +30,14 @@ def write(folder: Path, images: np.ndarray) -> None:
             writer.append(image)
 
 
-def test_a_file_holds_at_most_its_share() -> None:
-    for size in (16, 64, 224, 1024):
-        assert rows_per_shard(size) * size * size * 3 <= store.SHARD_BYTES
-    assert rows_per_shard(1_000_000) == 1
+def test_a_file_holds_at_most_its_share(
+    images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = SIZE * SIZE * 3
+    for share, rows in ((23 * one, [23]), (23 * one - 1, [22, 1]), (one, [1] * 23), (1, [1] * 23)):
+        monkeypatch.setattr(store, "SHARD_BYTES", share)
+        write(tmp_path / str(share), images)
+        assert [len(shard) for shard in shards.read(tmp_path / str(share))] == rows
 
 
 def test_files_open_in_a_notebook(packed: ImageStore, images: np.ndarray, tmp_path: Path) -> None:
@@ -77,8 +81,9 @@ def test_changing_an_image_leaves_the_store(packed: ImageStore, images: np.ndarr
     assert np.array_equal(packed[3], images[3])
 
 
-def test_files_are_mapped_not_loaded(packed: ImageStore) -> None:
-    assert all(isinstance(shard, np.memmap) for shard in packed._shards)
+def test_files_are_mapped_not_loaded(packed: ImageStore, tmp_path: Path) -> None:
+    opened = shards.read(tmp_path)
+    assert all(isinstance(shard.pixels, np.memmap) for shard in opened)  # type: ignore[attr-defined]
 
 
 def test_equal_images_give_equal_bytes(images: np.ndarray, tmp_path: Path) -> None:

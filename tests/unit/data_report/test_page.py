@@ -15,7 +15,7 @@ from thawline.data.manifest import Manifest
 from thawline.data.store import ImageStore, StoreWriter
 from thawline.data.twins import Link
 from thawline.data_report import outliers, page
-from thawline.data_report.page import Contents
+from thawline.data_report.contents import Contents
 
 HOSTILE = "a|b\n<img src=x>\u202e[x](http://y) `#`\x1b[31m"
 

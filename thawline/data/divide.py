@@ -1,0 +1,68 @@
+"""Divide what a walk collected into splits: the manifest."""
+
+import numpy as np
+
+from thawline.data.collect import Collected
+from thawline.data.given import Given
+from thawline.data.items import shown, stored
+from thawline.data.manifest import Manifest
+from thawline.data.resolve import Resolved, own_keys
+from thawline.data.splits import UNUSED, assign, positions, thin_out
+from thawline.errors import UserError
+
+
+def divide(
+    found: Collected,
+    classes: tuple[str, ...],
+    *,
+    seed: int,
+    val_ratio: float,
+    test_ratio: float,
+    imbalance_ratio: float | None,
+    resolved: Resolved | None = None,
+) -> Manifest:
+    """Split the rows and, where a source wants it, thin out the training rows.
+
+    The splits are those of the source's labels: correcting one moves no row.
+
+    Raises:
+        UserError: a class with fewer different images than there are splits, or without a
+            training image; a group in two given splits.
+    """
+    resolved = resolved or Resolved(keys=own_keys(found.packed))
+    before = np.array([p.source_label for p in found.packed], dtype=np.int64)
+    kept = np.array([r for r in range(len(before)) if r not in resolved.left_out], dtype=np.int64)
+    keys = [resolved.keys[row] for row in kept.tolist()]
+    ratios = {"val_ratio": val_ratio, "test_ratio": test_ratio}
+    given = Given.of(keys, [found.packed[row].split for row in kept.tolist()])
+    splits = np.full(len(before), UNUSED)
+    splits[kept] = assign(keys, before[kept], classes, seed=seed, given=given, **ratios)
+    if imbalance_ratio:
+        place = positions([p.sha256 for p in found.packed], seed)
+        splits = thin_out(before, splits, place, num_classes=len(classes), ratio=imbalance_ratio)
+    manifest = _manifest(found, classes, splits)
+    _check_trainable(manifest)
+    return manifest
+
+
+def _manifest(found: Collected, classes: tuple[str, ...], splits: np.ndarray) -> Manifest:
+    return Manifest(
+        classes=classes,
+        labels=np.array([p.label for p in found.packed], dtype=np.int64),
+        splits=splits,
+        sha256=tuple(p.sha256 for p in found.packed),
+        names=tuple(stored(p.item_name) for p in found.packed),
+        groups=tuple(p.group for p in found.packed),
+        widths=np.array([p.width for p in found.packed]),
+        heights=np.array([p.height for p in found.packed]),
+    )
+
+
+def _check_trainable(manifest: Manifest) -> None:
+    """Corrected labels may have taken a class its last training image."""
+    absent = np.flatnonzero(manifest.counts("train") == 0)
+    if len(absent):
+        raise UserError(
+            f"data/label_fixes.csv: class {shown(manifest.classes[absent[0]])!r} has no training "
+            "image left; at least 1 is needed"
+        )

@@ -1,0 +1,118 @@
+"""Files of packed images: pixels, or JPEG with an index; both open in any notebook.
+
+`images-00000.npy` is uint8 (rows, S, S, 3). `jpeg-00000.npy` is one JPEG file after another, uint8
+(bytes,), and `index-00000.npy` says where each ends, and its CRC-32.
+"""
+
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn, Protocol
+
+import numpy as np
+
+from thawline.data.encoding import decode
+from thawline.errors import UserError
+
+_RAW, _JPEG, _INDEX = "images", "jpeg", "index"
+_ENTRY = np.dtype([("end", "<i8"), ("crc32", "<u4")])
+
+
+class Shard(Protocol):
+    """Images of one file, by their position in it."""
+
+    encoding: str
+
+    def __len__(self) -> int: ...
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """RGB, uint8 (B, S, S, 3), a copy."""
+        ...
+
+
+def write(directory: Path, number: int, images: Sequence[np.ndarray]) -> None:
+    """Write images as `encoding.encode` made them, all of one kind."""
+    if images[0].ndim == 3:
+        np.save(directory / _name(_RAW, number), np.stack(images))
+        return
+    index = np.empty(len(images), dtype=_ENTRY)
+    index["end"] = np.cumsum([len(image) for image in images])
+    index["crc32"] = [zlib.crc32(image.data) for image in images]
+    np.save(directory / _name(_JPEG, number), np.concatenate(images))
+    np.save(directory / _name(_INDEX, number), index)
+
+
+def read(directory: Path) -> list[Shard]:
+    """The files of a folder in order; none in a folder without.
+
+    Raises:
+        UserError: a file is missing, cut or of another format.
+    """
+    raw, jpeg = (sorted(directory.glob(f"{kind}-*.npy")) for kind in (_RAW, _JPEG))
+    for number, file in enumerate(raw or jpeg):
+        expected = file.with_name(_name(_RAW if raw else _JPEG, number))
+        if file != expected:
+            _refuse(expected, "is missing")
+    return [_Raw(file) for file in raw] or [_Jpeg(file) for file in jpeg]
+
+
+class _Raw:
+    encoding = "raw"
+
+    def __init__(self, file: Path) -> None:
+        self.pixels = _mapped(file, np.dtype(np.uint8), 4)
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        return np.asarray(self.pixels[rows])
+
+
+class _Jpeg:
+    encoding = "jpeg"
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._bytes = _mapped(file, np.dtype(np.uint8), 1)
+        index = file.with_name(file.name.replace(_JPEG, _INDEX))
+        self._index = _mapped(index, _ENTRY, 1)
+        ends = self._index["end"]
+        if not len(ends) or ends[-1] != len(self._bytes) or np.diff(ends, prepend=0).min() <= 0:
+            _refuse(index, f"does not fit {file.name}")
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        images = [self._one(int(row)) for row in rows]
+        if len({image.shape for image in images}) > 1:
+            _refuse(self._file, "holds images of several sizes")
+        return np.stack(images)
+
+    def _one(self, row: int) -> np.ndarray:
+        start = int(self._index["end"][row - 1]) if row else 0
+        encoded = self._bytes[start : int(self._index["end"][row])]
+        whole = zlib.crc32(encoded.data) == self._index["crc32"][row]
+        image = decode(encoded) if whole else None
+        if image is None:
+            _refuse(self._file, f"image {row} in it is damaged")
+        return image
+
+
+def _mapped(file: Path, dtype: np.dtype, dimensions: int) -> np.ndarray:
+    try:
+        array: np.ndarray = np.load(file, mmap_mode="r")
+    except (OSError, ValueError, EOFError, SyntaxError) as error:
+        _refuse(file, f"cannot be read: {getattr(error, 'strerror', None) or 'damaged'}")
+    if array.dtype != dtype or array.ndim != dimensions:
+        _refuse(file, f"holds {array.dtype} {array.shape}: other than what ingest writes")
+    return array
+
+
+def _name(kind: str, number: int) -> str:
+    return f"{kind}-{number:05d}.npy"
+
+
+def _refuse(file: Path, problem: str) -> NoReturn:
+    raise UserError(f"{file}: {problem}; `dvc repro --force` makes the images again")

@@ -1,0 +1,86 @@
+"""What ingest tells of a walk: counts, remarks, what was set aside."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from thawline.data.collect import Collected
+from thawline.data.items import shown
+from thawline.data.manifest import Manifest
+from thawline.data.resolve import Resolved
+from thawline.data.splits import SPLITS
+
+
+def summary(
+    found: Collected, manifest: Manifest, num_ignored: int, resolved: Resolved | None = None
+) -> dict[str, float]:
+    """Counts for the metrics file; those of rare events only where there are any."""
+    train = manifest.counts("train")
+    counts: dict[str, float] = {
+        "images": len(manifest),
+        "classes": len(manifest.classes),
+        "train": int(train.sum()),
+        "val": int(manifest.counts("val").sum()),
+        "test": int(manifest.counts("test").sum()),
+        "unused": len(manifest.rows("unused")),
+        "imbalance_ratio": float(train.max() / max(1, train.min())),
+        "quarantined": len(found.rejects) - found.num_duplicates,
+        "duplicates": found.num_duplicates,
+        "ignored_files": num_ignored,
+    }
+    if any(p.split for p in found.packed):
+        counts["duplicates_across_splits"] = found.num_across_splits
+    corrected = sum(p.label != p.source_label for p in found.packed)
+    rare = {
+        "corrected_labels": corrected,
+        "conflicts": len(resolved.conflicts) if resolved else 0,
+        "left_out": len(resolved.left_out) if resolved else 0,
+        "near_duplicates": len(resolved.links) if resolved else 0,
+    }
+    return counts | {name: count for name, count in rare.items() if count}
+
+
+def gaps(
+    manifest: Manifest, empty_classes: Sequence[str] = (), resolved: Resolved | None = None
+) -> list[str]:
+    """One line for each held-out split in which a class has no image, as some given ones do.
+
+    One more for folders that would be classes if there were an image in them, and for images that
+    no split gets.
+    """
+    lines = []
+    if resolved and resolved.left_out:
+        lines.append(
+            f"{len(resolved.left_out)} images are left out, being copies under two labels or in "
+            "two splits; see data/ingest/quarantine.csv"
+        )
+    if empty_classes:
+        lines.append(f"no image in {_some(empty_classes)}: not a class")
+    for split in ("val", "test"):
+        absent = np.flatnonzero(manifest.counts(split) == 0)
+        if len(absent):
+            named = _some([manifest.classes[k] for k in absent])
+            lines.append(f"no {split} image of class {named}: its scores there say nothing")
+    return lines
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(repr(shown(name, 40)) for name in names[:5]) + more
+
+
+def quarantine_rows(found: Collected, resolved: Resolved | None = None) -> list[tuple[str, str]]:
+    """Names and reasons, each one printable line."""
+    left_out = resolved.left_out if resolved else {}
+    rows = [(r.name, r.reason) for r in found.rejects]
+    rows += [(found.packed[row].item_name, reason) for row, reason in left_out.items()]
+    return [(shown(name, 400), shown(reason, 400)) for name, reason in rows]
+
+
+def distribution(manifest: Manifest) -> list[tuple[str, str, int]]:
+    """Class, split and number of images, for the plot."""
+    return [
+        (name, split, int(count))
+        for split in SPLITS
+        for name, count in zip(manifest.classes, manifest.counts(split), strict=True)
+    ]

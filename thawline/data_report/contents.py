@@ -1,0 +1,55 @@
+"""What a data report is about, and how its parts are set."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from thawline.data.conflicts import Conflict
+from thawline.data.looks import Looks
+from thawline.data.manifest import Manifest
+from thawline.data.store import ImageStore
+from thawline.data.twins import Link
+from thawline.evaluation.labels import markdown
+
+COLUMNS = 12
+"""Of thumbnails."""
+MAX_SHOWN = 12
+"""Examples of one kind."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What the report is about.
+
+    Attributes:
+        looks: per row.
+        links: near copies; None where none were looked for.
+        conflicts: with what became of each row in `left_out`.
+        quarantine: names and reasons, printable.
+        notes: per row, what is odd about its file.
+    """
+
+    manifest: Manifest
+    store: ImageStore
+    looks: Sequence[Looks]
+    links: Sequence[Link] | None
+    conflicts: Sequence[Conflict]
+    left_out: frozenset[int]
+    quarantine: Sequence[tuple[str, str]]
+    notes: Sequence[str | None]
+
+
+def named(manifest: Manifest, row: int) -> tuple[str, str]:
+    """A row's name and class, escaped."""
+    return markdown(manifest.names[row], 80), markdown(manifest.classes[manifest.labels[row]], 60)
+
+
+def picture(title: str, file: Path) -> str:
+    """A link to a file of the folder beside the page."""
+    return f"![{title}](<{file.parent.name}/{file.name}>)"
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Cells are Markdown already."""
+    head = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
+    return "\n".join([*head, *("| " + " | ".join(row) + " |" for row in rows)])
