@@ -109,6 +109,8 @@ class Recipe(Section):
     what follows the block whose features a linear probe finds the best."""
     num_blocks: Annotated[int, Field(ge=0, le=1000)]
     """How many blocks `last_blocks` and `first_blocks` mean; the head always trains."""
+    unfreeze_every: Annotated[int, Field(ge=0, le=10_000)]
+    """Epochs from one block to the next, from the head towards the input; 0 trains all at once."""
     epochs: Epochs
     optimizer: Optimizer
     learning_rate: Annotated[float, Field(gt=0, le=100)]
