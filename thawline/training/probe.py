@@ -1,16 +1,15 @@
 """A linear probe: what a linear classifier makes of features that were computed once.
 
 Source: G. Alain and Y. Bengio, 2016, "Understanding intermediate layers using linear classifier
-probes". Ridge regression on the classes, since it is solved in closed form: the strength of the
-penalty is found by leave-one-out at no cost, so 32 and 1280 features are judged alike, and nothing
-depends on where an iteration stopped. At 1,500 rows it took 0.1 to 2 s a block here and agreed
-with logistic regression, which took 1 to 30 s.
+probes". Ridge regression on the classes, since it is solved in closed form: nothing depends on
+where an iteration stopped. On digits and Fashion-MNIST it found the same best block as logistic
+regression, which took 1 to 30 s a block at 1,500 rows.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.linear_model import RidgeClassifierCV
+from sklearn.linear_model import RidgeClassifier
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -20,7 +19,9 @@ MAX_ROWS = 2000
 """One forward pass and the probes of nine blocks take half a minute on 2 cores; a score of 0.9 is
 then known to 0.7 points."""
 _ROWS_PER_CLASS = 10
-_PENALTIES = np.logspace(-1, 4, 6)
+_PENALTIES = (0.001, 0.01, 0.1, 1.0)
+"""Per row, so over the variance of a feature. A few widely different ones: 32 features need less
+than 1280, and the best for each block makes blocks comparable."""
 
 Fold = tuple[np.ndarray, np.ndarray]
 
@@ -60,12 +61,23 @@ def folds(labels: np.ndarray, groups: np.ndarray, seed: int) -> list[Fold]:
 def correct(features: np.ndarray, labels: np.ndarray, parts: Sequence[Fold]) -> np.ndarray:
     """Whether a probe that was fitted without the row predicts its class, bool (N,).
 
+    Of the probe with the best penalty, the stronger one among equals.
+
     Args:
         features: float64 (N, D); standardised on the rows that the probe is fitted on.
     """
+    tried = [_correct(features, labels, parts, penalty) for penalty in reversed(_PENALTIES)]
+    return max(tried, key=lambda right: balanced_accuracy(right, labels)[0])
+
+
+def _correct(
+    features: np.ndarray, labels: np.ndarray, parts: Sequence[Fold], penalty: float
+) -> np.ndarray:
     right = np.zeros(len(labels), dtype=bool)
     for fitted, held_out in parts:
-        ridge = RidgeClassifierCV(_PENALTIES, class_weight="balanced")
+        ridge = RidgeClassifier(
+            alpha=penalty * len(fitted), class_weight="balanced", solver="cholesky"
+        )
         probe = make_pipeline(StandardScaler(), ridge).fit(features[fitted], labels[fitted])
         right[held_out] = probe.predict(features[held_out]) == labels[held_out]
     return right
