@@ -18,7 +18,7 @@ def test_the_interval_is_around_the_mean_and_covers_seeds() -> None:
     auto[0, :300] = False  # one bad seed of five
     mean, low, high = difference(auto, fixed)
     assert low < mean < high
-    assert mean == pytest.approx((auto.mean() - fixed.mean()))
+    assert mean == pytest.approx(auto.mean() - fixed.mean())
     # With rows alone the interval would be a tenth as wide.
     assert high == pytest.approx(0, abs=0.005)
     assert low < 2 * mean
