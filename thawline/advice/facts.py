@@ -75,7 +75,7 @@ class Facts:
 
 
 def gather(params: Params) -> Facts:
-    """Measure and read; half a minute, mostly for the probes.
+    """Measure and read; the probes take most of the time.
 
     Raises:
         UserError: ingest has not run, or ran with another image size.

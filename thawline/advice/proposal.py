@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from thawline.advice.facts import Facts
-from thawline.params import flatten
 from thawline.sections import Params
 
 
@@ -54,11 +53,6 @@ def current(params: Params, key: str) -> Any:
     """The value of a dotted key."""
     name, inner = key.split(".", 1)
     return getattr(getattr(params, name), inner)
-
-
-def changed(params: Params, proposals: Iterable[Proposal]) -> dict[str, Any]:
-    """Dotted keys and values of params with the proposals in them."""
-    return flatten(params) | {proposal.key: proposal.value for proposal in proposals}
 
 
 def _news(proposals: Iterable[Proposal], params: Params) -> list[Proposal]:

@@ -16,8 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 FOLDS = 5
 MAX_ROWS = 2000
-"""One forward pass and the probes of nine blocks take half a minute on 2 cores; a score of 0.9 is
-then known to 0.7 points."""
+"""A score of 0.9 is then known to 0.7 points."""
 _ROWS_PER_CLASS = 10
 _PENALTIES = (0.001, 0.01, 0.1, 1.0)
 """Per row, so over the variance of a feature. A few widely different ones: 32 features need less
