@@ -59,6 +59,7 @@ def record(decided: Decision, run: StageRun) -> None:
     pictures = folder / decision.PICTURES
     pictures.mkdir(parents=True, exist_ok=True)
     run.params({f"{decided.stage}.decision": decided.reason})
+    (pictures / decision.PICTURE).unlink(missing_ok=True)
     if decided.profile.scores:
         log(f"{decided.stage}: {decided.reason}")
         _draw(decided, pictures / decision.PICTURE)
