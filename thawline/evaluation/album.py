@@ -62,7 +62,7 @@ def draw(folder: Path, evidence: Evidence) -> list[Picture]:
     for name, (title, figure) in drawn.items():
         style.save(figure, folder / f"{name}.png")
         pictures.append(Picture(title=title, path=PurePosixPath(folder.name, f"{name}.png")))
-    return [*_depths(folder, evidence), *pictures]
+    return [*depths(folder, evidence.training), *pictures]
 
 
 def decisions(evidence: Evidence) -> dict[str, str]:
@@ -70,10 +70,14 @@ def decisions(evidence: Evidence) -> dict[str, str]:
     return {stage: Decision.read(path).reason for stage, path in evidence.training.items()}
 
 
-def _depths(folder: Path, evidence: Evidence) -> list[Picture]:
-    """What `trainable: auto` measured, drawn by the stages that did."""
+def depths(folder: Path, training: Mapping[str, Path]) -> list[Picture]:
+    """Copy what `trainable: auto` measured, as the stages that did have drawn it.
+
+    Args:
+        training: the reports of each training stage, by its name.
+    """
     found = []
-    for stage, path in evidence.training.items():
+    for stage, path in training.items():
         drawn = path / decision.PICTURES / decision.PICTURE
         if drawn.exists():
             name = f"{stage}_depth.png"
