@@ -65,13 +65,14 @@ def main(params: Params, run: StageRun) -> None:
         rows=Rows.read(ROWS),
         test=test,
         final=judged[CHECKPOINTS[-1]],
-        curves={name: REPORTS / name / "curves.csv" for name in CHECKPOINTS[:2]},
+        training={name: REPORTS / name for name in CHECKPOINTS[:2]},
     )
     predictions.write_plots(FOLDER, manifest, test, evidence.final)
     text = report.render(
         Results.read(FOLDER),
         classes=album.class_scores(evidence),
         pictures=album.draw(FOLDER / "figures", evidence),
+        decisions=album.decisions(evidence),
         mistakes=album.mistake_list(evidence),
         budget=params.budget.model_dump(),
         bootstrap_samples=p.bootstrap_samples,

@@ -1,18 +1,29 @@
 """fine_tune: transferred checkpoint -> checkpoint with the last blocks trained too."""
 
 from thawline import stage
-from thawline.files import MODELS
+from thawline.files import MODELS, REPORTS
 from thawline.sections import Params
 from thawline.tracking.client import StageRun
 
 
 def main(params: Params, run: StageRun) -> None:
     from thawline import checkpoint
+    from thawline.training.decision import Decision
     from thawline.training.stage import train_stage
 
     run.require()
     network, card = checkpoint.load(MODELS / "transfer_learn")
-    train_stage("fine_tune", network, card, params, params.fine_tune, run)
+    before = Decision.read(REPORTS / "transfer_learn")
+    train_stage(
+        "fine_tune",
+        network,
+        card,
+        params,
+        params.fine_tune,
+        run,
+        from_scratch=before.from_scratch,
+        before=before,
+    )
 
 
 if __name__ == "__main__":

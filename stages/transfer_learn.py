@@ -40,7 +40,15 @@ def main(params: Params, run: StageRun) -> None:
         mean=described.mean,
         std=described.std,
     )
-    train_stage("transfer_learn", network, card, params, params.transfer_learn, run)
+    train_stage(
+        "transfer_learn",
+        network,
+        card,
+        params,
+        params.transfer_learn,
+        run,
+        from_scratch=m.weights == "none",
+    )
 
 
 if __name__ == "__main__":

@@ -62,6 +62,21 @@ def publish() -> None:
 
 
 @app.command()
+def advise(
+    write: Annotated[bool, typer.Option(help="Put the proposals into params.yaml.")] = False,
+) -> None:
+    """Look at the data set and the budget, and propose values for params.yaml."""
+    from thawline.advice import facts, proposal, show, writing
+
+    found = facts.gather(parameters.load())
+    proposals = proposal.propose(found)
+    show.show(found, proposals)
+    if write and proposals:
+        writing.write(proposals)
+        print(f"params.yaml: {len(proposals)} values set; `git diff params.yaml` shows them")
+
+
+@app.command()
 def table() -> None:
     """Show accuracy, macro-F1, latency and size of every checkpoint of the last run."""
     from thawline.evaluation.summary import show

@@ -172,10 +172,7 @@ def _mixing_problems(params: Params) -> Iterator[str]:
             value = getattr(section, key)
             if 0 < value < 0.001:
                 yield f"{stage}.{key}: {value:g} mixes nothing; allowed: 0 or at least 0.001"
-        none_thawed = (
-            section.trainable in ("last_blocks", "first_blocks") and not section.num_blocks
-        )
-        if section.trainable != "head" and not none_thawed:
+        if not _may_be_computed_once(params, stage):
             continue
         for key in ("mixup_alpha", "cutmix_alpha", "random_erasing"):
             value = getattr(section, key)
@@ -185,6 +182,15 @@ def _mixing_problems(params: Params) -> Iterator[str]:
                     f"{section.trainable} trains on features computed once; allowed: 0, or thaw "
                     "some blocks"
                 )
+
+
+def _may_be_computed_once(params: Params, stage: str) -> bool:
+    """Whether the head alone trains, or may do: with `auto` only transfer_learn chooses so."""
+    section = getattr(params, stage)
+    if section.trainable == "auto":
+        return stage == "transfer_learn" and params.model.weights != "none"
+    by_number = section.trainable in ("last_blocks", "first_blocks")
+    return section.trainable == "head" or (by_number and not section.num_blocks)
 
 
 def _describe(error: ValidationError, model: type[BaseModel]) -> str:

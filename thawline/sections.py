@@ -17,7 +17,7 @@ Epochs = Annotated[int, Field(ge=1, le=10_000)]
 PluginName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
 PathText = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f]+$")]
-Trainable = Literal["head", "last_blocks", "first_blocks", "all", "norm", "bias"]
+Trainable = Literal["head", "last_blocks", "first_blocks", "all", "norm", "bias", "auto"]
 Optimizer = Literal["adam", "adamw", "sgd", "adagrad", "adadelta"]
 
 
@@ -107,9 +107,12 @@ class Recipe(Section):
     """What the two training stages share."""
 
     trainable: Trainable
-    """What is trained; everything else is frozen, batch-norm statistics included."""
+    """What is trained; everything else is frozen, batch-norm statistics included. `auto` trains
+    what follows the block whose features a linear probe finds the best."""
     num_blocks: Annotated[int, Field(ge=0, le=1000)]
     """How many blocks `last_blocks` and `first_blocks` mean; the head always trains."""
+    unfreeze_every: Annotated[int, Field(ge=0, le=10_000)]
+    """Epochs from one block to the next, from the head towards the input; 0 trains all at once."""
     epochs: Epochs
     optimizer: Optimizer
     learning_rate: Annotated[float, Field(gt=0, le=100)]

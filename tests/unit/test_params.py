@@ -189,6 +189,14 @@ def test_pixels_are_mixed_where_blocks_train(real: str, write: Write, key: str) 
     )
 
 
+def test_auto_may_choose_the_head_and_then_mixes_no_pixels(real: str, write: Write) -> None:
+    raw = changed(changed(real, "transfer_learn.trainable", "auto"), "fine_tune.trainable", "auto")
+    assert params.load(write(changed(raw, "fine_tune.mixup_alpha", 0.2)))
+    mixed = changed(raw, "transfer_learn.mixup_alpha", 0.2)
+    assert "transfer_learn.trainable: auto" in message(write(mixed))
+    assert params.load(write(changed(mixed, "model.weights", "none")))
+
+
 def test_a_misspelt_key_is_named_as_it_stands_in_the_file(real: str, write: Write) -> None:
     text = message(write(real.replace("  epochs: 30", "  epoch: 30")))
     assert "transfer_learn.epoch: unknown key" in text

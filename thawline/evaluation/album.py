@@ -1,5 +1,6 @@
 """The pictures and lists of the report, drawn from the final checkpoint's predictions."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -14,6 +15,8 @@ from thawline.data.store import ImageStore
 from thawline.evaluation import class_sizes, figures, gallery, style
 from thawline.evaluation.checkpoints import Judged
 from thawline.evaluation.report import ClassScore, Mistake, Picture
+from thawline.training import decision
+from thawline.training.decision import Decision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +26,7 @@ class Evidence:
     Attributes:
         test: rows of the manifest that were predicted, int64 (N,).
         final: the last checkpoint on those rows.
-        curves: curves.csv of each training stage, by its name.
+        training: the reports of each training stage, by its name.
     """
 
     manifest: Manifest
@@ -31,7 +34,7 @@ class Evidence:
     rows: Rows
     test: np.ndarray
     final: Judged
-    curves: Mapping[str, Path]
+    training: Mapping[str, Path]
 
     @property
     def labels(self) -> np.ndarray:
@@ -59,7 +62,28 @@ def draw(folder: Path, evidence: Evidence) -> list[Picture]:
     for name, (title, figure) in drawn.items():
         style.save(figure, folder / f"{name}.png")
         pictures.append(Picture(title=title, path=PurePosixPath(folder.name, f"{name}.png")))
-    return pictures
+    return [*depths(folder, evidence.training), *pictures]
+
+
+def decisions(evidence: Evidence) -> dict[str, str]:
+    """Why each training stage trained what it trained."""
+    return {stage: Decision.read(path).reason for stage, path in evidence.training.items()}
+
+
+def depths(folder: Path, training: Mapping[str, Path]) -> list[Picture]:
+    """Copy what `trainable: auto` measured, as the stages that did have drawn it.
+
+    Args:
+        training: the reports of each training stage, by its name.
+    """
+    found = []
+    for stage, path in training.items():
+        drawn = path / decision.PICTURES / decision.PICTURE
+        if drawn.exists():
+            name = f"{stage}_depth.png"
+            shutil.copyfile(drawn, folder / name)
+            found.append(Picture(title=f"Depth, {stage}", path=PurePosixPath(folder.name, name)))
+    return found
 
 
 def class_scores(evidence: Evidence) -> list[ClassScore]:
@@ -86,7 +110,8 @@ def mistake_list(evidence: Evidence) -> list[Mistake]:
 
 
 def _curves(evidence: Evidence) -> dict[str, Mapping[str, np.ndarray]]:
-    return {stage: figures.read_curves(path) for stage, path in evidence.curves.items()}
+    training = evidence.training.items()
+    return {stage: figures.read_curves(path / "curves.csv") for stage, path in training}
 
 
 def _distribution(evidence: Evidence) -> Figure:

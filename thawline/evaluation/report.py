@@ -61,6 +61,7 @@ def render(
     *,
     classes: Sequence[ClassScore],
     pictures: Sequence[Picture],
+    decisions: Mapping[str, str],
     mistakes: Sequence[Mistake],
     budget: Mapping[str, float | None],
     bootstrap_samples: int,
@@ -70,6 +71,7 @@ def render(
 
     Args:
         classes: scores of the last checkpoint.
+        decisions: why each training stage trained what it trained.
         mistakes: of the last checkpoint, the most confident first.
         budget: min_accuracy, max_latency_ms, max_size_mb; None stands for no limit.
     """
@@ -80,6 +82,8 @@ def render(
         "## Checkpoints",
         _checkpoints(results),
         _device_line(results),
+        "## Decisions",
+        _decisions(decisions),
         *(_picture(picture) for picture in pictures),
         "## Scores per class, the worst first",
         _classes(classes),
@@ -147,6 +151,10 @@ def _device_line(results: Results) -> str:
         f"{device['onnxruntime']}; device `{device['fingerprint']}`. "
         "Times compare only where that is equal."
     )
+
+
+def _decisions(decisions: Mapping[str, str]) -> str:
+    return "\n".join(f"- {stage}: {reason}." for stage, reason in decisions.items())
 
 
 def _picture(picture: Picture) -> str:

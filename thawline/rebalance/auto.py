@@ -26,7 +26,7 @@ _NEARLY_EQUAL = 1.5
 _MILD = 5.0
 _ENOUGH_ROWS = 100
 _MAX_GROWTH = 3.0
-_MAX_GROWTH_OF_A_CLASS = 50
+MAX_GROWTH_OF_A_CLASS = 50
 
 Choice = Literal["none", "class_weights", "oversample", "hybrid"]
 
@@ -41,7 +41,7 @@ def plan(labels: np.ndarray, num_classes: int, *, rng: np.random.Generator) -> P
     counts = np.bincount(labels, minlength=num_classes)
     choice, because = choose(counts)
     ratio = counts.max() / counts.min()
-    target = min(1.0, _MAX_GROWTH_OF_A_CLASS / ratio)
+    target = min(1.0, MAX_GROWTH_OF_A_CLASS / ratio)
     named = f"oversample, target_ratio {target:.3g}" if choice == "oversample" else choice
     reason = f"{named}: the commonest class has {ratio:.3g} times the rows of the rarest; {because}"
     if choice in ("none", "class_weights"):

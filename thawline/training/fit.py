@@ -18,6 +18,7 @@ from thawline.training.examples import Examples
 from thawline.training.freezing import Frozen
 from thawline.training.losses import Loss
 from thawline.training.recipe import Recipe
+from thawline.training.thawing import Thawing
 
 Epoch = Mapping[str, float]
 ToInput = Callable[[torch.Tensor], torch.Tensor]
@@ -61,9 +62,11 @@ def fit(
     """Train in place and leave the weights of the best epoch in the network.
 
     The best epoch has the highest validation macro-F1, the lower validation loss among equals.
-    Training stops after recipe.patience epochs without a better macro-F1.
+    Training stops after recipe.patience epochs without a better macro-F1; a block that begins to
+    train (recipe.unfreeze_every) starts the count anew.
 
     Args:
+        frozen: what trains in the end.
         to_input: turns a batch of the examples into what `network` takes.
         loss: of float32 logits and labels, both on the device.
         on_epoch: called with the number and the measurements of each epoch.
@@ -75,6 +78,7 @@ def fit(
     history = History()
     best, waited = (-1.0, -math.inf), 0
     for number in range(recipe.epochs):
+        waited = 0 if steps.begin(number) else waited
         losses = [
             steps.step(to_input(inputs), labels.to(device))
             for inputs, labels in track(examples.epoch(number), f"epoch {number + 1}")
@@ -114,6 +118,7 @@ class _Steps:
         precision: str,
     ) -> None:
         self._network, self._frozen, self._recipe = network, frozen, recipe
+        self._thawing = Thawing(network, frozen, recipe.unfreeze_every)
         self._loss = loss
         self._device, self._precision = device, precision
         self._quick = depthwise.quick(device, precision)
@@ -128,6 +133,11 @@ class _Steps:
             warmup_ratio=recipe.warmup_ratio,
         )
         self._average = optimizers.averaged(network, recipe.ema_decay) if recipe.ema_decay else None
+
+    def begin(self, epoch: int) -> bool:
+        """Set what trains in an epoch; whether that is more than in the one before."""
+        self._frozen = self._thawing.start(epoch)
+        return self._thawing.thaws(epoch)
 
     def step(self, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         self._frozen.train_mode(self._network)

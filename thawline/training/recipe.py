@@ -11,6 +11,7 @@ class Recipe:
     """Section of params.yaml that messages name."""
     trainable: str
     num_blocks: int
+    unfreeze_every: int
     epochs: int
     batch_size: int
     optimizer: str

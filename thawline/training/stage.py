@@ -15,7 +15,8 @@ from thawline.network import Network
 from thawline.progress import log
 from thawline.sections import Params
 from thawline.tracking.client import StageRun
-from thawline.training import device, losses
+from thawline.training import decision, device, losses, trainable
+from thawline.training.decision import Decision
 from thawline.training.fit import Epoch, History
 from thawline.training.recipe import Recipe
 from thawline.training.train import Machine, TrainingData, train
@@ -30,8 +31,16 @@ def train_stage(
     params: Params,
     section: sections.Recipe,
     run: StageRun,
+    *,
+    from_scratch: bool,
+    before: Decision | None = None,
 ) -> None:
-    """Train the network as a section says and write the stage's outputs."""
+    """Train the network as a section says and write the stage's outputs.
+
+    Args:
+        from_scratch: whether the network began with random weights.
+        before: what the training stage before this one decided, if there was one.
+    """
     t = params.training
     device.setup(threads=t.threads, seed=params.seed)
     manifest = Manifest.read(INGEST)
@@ -43,10 +52,15 @@ def train_stage(
         num_views=params.augment.views,
         extra_labels=manifest.labels[Extras.read(MINORITY).rows],
     )
-    recipe = Recipe(stage=name, batch_size=t.batch_size, **section.model_dump())
     machine = Machine(
         device=device.select(t.device), precision=t.precision, workers=t.workers, seed=params.seed
     )
+    decided = trainable.decide(
+        name, section, network, card, data, machine, from_scratch=from_scratch, before=before
+    )
+    trainable.record(decided, run)
+    chosen = {"trainable": decided.trainable, "num_blocks": decided.num_blocks}
+    recipe = Recipe(stage=name, batch_size=t.batch_size, **section.model_dump() | chosen)
     after = np.bincount(data.labels, minlength=len(card.classes))
     if data.rows.targets is not None and recipe.trainable == "head":
         after = np.maximum(after, data.rows.targets)
@@ -56,9 +70,11 @@ def train_stage(
         after=after,
         class_weights=data.rows.class_weights,
     )
-    if twice:
-        log(f"warning: {twice}")
-        run.tags({f"{name}.warning": twice})
+    warnings = [text for text in (decision.warning(decided), twice) if text]
+    for text in warnings:
+        log(f"warning: {text}")
+    if warnings:
+        run.tags({f"{name}.warning": "; ".join(warnings)})
 
     def on_epoch(number: int, judged: Epoch) -> None:
         run.metrics(judged, step=number + 1)

@@ -77,6 +77,7 @@ def train(
 
     With everything but the head frozen, the trunk's features of each image and view are computed
     once and the head trains on those; otherwise the frozen first blocks run without gradients.
+    Blocks that thaw later count as trained: their features are not kept while they wait.
 
     Raises:
         UserError: mixup, cutmix or random erasing of images whose features are computed once.

@@ -37,6 +37,7 @@ def report(results: Results, **changed: Any) -> str:
     given: dict[str, Any] = {
         "classes": [ClassScore(name="0", precision=1, recall=1, f1=1, support=36)],
         "pictures": [Picture(title="Training", path=PurePosixPath("figures/curves.png"))],
+        "decisions": {"fine_tune": "the last 3 blocks and the head, as params.yaml says"},
         "mistakes": [],
         "budget": {"min_accuracy": None, "max_latency_ms": None, "max_size_mb": None},
         "bootstrap_samples": 2000,
@@ -57,6 +58,10 @@ def test_each_checkpoint_has_a_row_and_the_device_a_name(results: Results) -> No
     assert "| compress | 97.5 % |" in text
     assert "Some CPU, 2 cores" in text
     assert "![Training](<figures/curves.png>)" in text
+
+
+def test_decisions_have_their_reasons(results: Results) -> None:
+    assert "## Decisions\n\n- fine_tune: the last 3 blocks and the head, as" in report(results)
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,7 @@ def recipe() -> Callable[..., Recipe]:
             "stage": "fine_tune",
             "trainable": "head",
             "num_blocks": 0,
+            "unfreeze_every": 0,
             "epochs": 2,
             "batch_size": 16,
             "optimizer": "sgd",

@@ -1,0 +1,280 @@
+"""Does `trainable: auto` choose a depth as good as the best fixed one, found by training them all?
+
+    python -m benchmarks.auto_depth --data digits --data idx:PATH --data folder:PATH
+        [--depths 0,1,3,6,9] [--seeds 5] [--max-train 4000] [--epochs N] [--out FILE]
+
+Recipes, image size, augmentation and network are those of params.yaml. For each data set and seed a
+head is trained once, as transfer_learn does; from there fine_tune trains each depth (blocks from
+the end, besides the head), and the one that `auto` chooses on training rows. Prints a table of
+accuracy on the test rows, with the difference of `auto` to the best fixed depth and its interval:
+95 %, paired, over seeds and rows. Five seeds of five depths take hours on 2 cores.
+"""
+
+import argparse
+import copy
+import json
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from thawline import network as networks
+from thawline import params as parameters
+from thawline import plugins
+from thawline.checkpoint import ModelCard
+from thawline.data import collect as walk
+from thawline.data.manifest import Manifest
+from thawline.data.packing import Geometry, pack
+from thawline.data.resolve import resolve
+from thawline.data.rows import Rows
+from thawline.data.store import ImageStore, StoreWriter
+from thawline.inference import BATCH, probabilities
+from thawline.network import Network
+from thawline.sections import Params
+from thawline.sections import Recipe as Section
+from thawline.training import decision, depth, device
+from thawline.training.recipe import Recipe
+from thawline.training.train import Machine, TrainingData, train
+
+_RESAMPLES = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """One data set.
+
+    Attributes:
+        fixed: depth to whether each test row was right, bool (seeds, N).
+        auto: the same at the depth that auto chose.
+        chosen: that depth, per seed.
+        reasons: why, per seed.
+    """
+
+    data: str
+    fixed: dict[int, np.ndarray]
+    auto: np.ndarray
+    chosen: list[int]
+    reasons: list[str]
+
+
+def main() -> None:
+    given = _arguments()
+    params = parameters.load()
+    outcomes = []
+    for data in given.data:
+        outcomes.append(_experiment(data, params, given))
+        print(_table(outcomes[-1]), flush=True)
+    if given.out:
+        found = [_as_json(outcome) for outcome in outcomes]
+        given.out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", action="append", required=True, help="digits, or SOURCE:PATH")
+    parser.add_argument("--depths", type=_numbers, default=[0, 1, 3, 6, 9])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--max-train", type=int, default=4000, help="training rows at most")
+    parser.add_argument("--max-test", type=int, default=10_000)
+    parser.add_argument("--epochs", type=int, help="of both stages; those of params.yaml if absent")
+    parser.add_argument("--out", type=Path)
+    return parser.parse_args()
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+def _experiment(data: str, params: Params, given: argparse.Namespace) -> Outcome:
+    fixed: dict[int, list[np.ndarray]] = {blocks: [] for blocks in given.depths}
+    auto, decided = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        whole = _packed(data, Path(folder), params)
+        for seed in range(given.seeds):
+            lab = _Lab(params, _thinned(whole, given.max_train, seed), seed, given)
+            decided.append(lab.decide())
+            known = {blocks: lab.fine_tuned(blocks) for blocks in given.depths}
+            for blocks, right in known.items():
+                fixed[blocks].append(right)
+            chosen = decided[-1].num_blocks
+            auto.append(known[chosen] if chosen in known else lab.fine_tuned(chosen))
+            print(f"{data}, seed {seed}: {decided[-1].reason}", flush=True)
+    return Outcome(
+        data=data,
+        fixed={blocks: np.stack(rights) for blocks, rights in fixed.items()},
+        auto=np.stack(auto),
+        chosen=[one.num_blocks for one in decided],
+        reasons=[one.reason for one in decided],
+    )
+
+
+class _Lab:
+    """One data set and seed: a trained head, and what becomes of it by fine-tuning."""
+
+    def __init__(
+        self, params: Params, data: TrainingData, seed: int, given: argparse.Namespace
+    ) -> None:
+        self._params, self._data, self._epochs = params, data, given.epochs
+        self._machine = Machine(
+            device=device.select(params.training.device),
+            precision=params.training.precision,
+            workers=params.training.workers,
+            seed=seed,
+        )
+        self._card = _card(params, data.manifest)
+        device.setup(threads=params.training.threads, seed=seed)
+        self._start = _network(params, len(data.manifest.classes), seed)
+        test = data.manifest.rows("test")
+        rng = np.random.default_rng(0)
+        self._test = np.sort(rng.permutation(test)[: given.max_test])
+        self._train(self._start, params.transfer_learn, "transfer_learn", "head", 0)
+
+    def decide(self) -> decision.Decision:
+        data, machine = self._data, self._machine
+        profile = depth.measure(
+            self._start.to(machine.device).eval(),
+            self._card,
+            data.store,
+            data.manifest,
+            split="train",
+            seed=machine.seed,
+            device=machine.device,
+        )
+        return decision.by_profile("fine_tune", profile)
+
+    def fine_tuned(self, blocks: int) -> np.ndarray:
+        """Whether each test row is right after fine-tuning that many blocks, bool (N,)."""
+        network = copy.deepcopy(self._start)
+        device.setup(threads=self._params.training.threads, seed=self._machine.seed)
+        self._train(network, self._params.fine_tune, "fine_tune", "last_blocks", blocks)
+        data = self._data
+        images = data.store.batches(self._test, BATCH)
+        predicted = probabilities(network, images, self._card).argmax(axis=1)
+        right: np.ndarray = predicted == data.manifest.labels[self._test]
+        return right
+
+    def _train(
+        self, network: Network, section: Section, stage: str, trainable: str, num_blocks: int
+    ) -> None:
+        values = section.model_dump() | {"trainable": trainable, "num_blocks": num_blocks}
+        if self._epochs:
+            values["epochs"] = self._epochs
+        recipe = Recipe(stage=stage, batch_size=self._params.training.batch_size, **values)
+        train(network, self._card, self._data, recipe, self._machine, lambda *_: None)
+
+
+def _packed(data: str, folder: Path, params: Params) -> TrainingData:
+    """Ingested as the stage does, with the policy of params; every row once."""
+    kind, _, path = data.partition(":")
+    p = params.ingest
+    options = {"imbalance_ratio": 1.0} if kind == "digits" else {}
+    source = plugins.load(plugins.SOURCE, kind).read(Path(path or "data/none"), **options)
+    geometry = Geometry(image_size_px=p.image_size_px, fit=p.fit, background=p.background)
+    with StoreWriter(folder, p.image_size_px) as writer:
+        found = walk.collect(pack(source.items, geometry, source.num_items), writer, source.classes)
+    shares: dict[str, Any] = {
+        "seed": params.seed, "val_ratio": p.val_ratio, "test_ratio": p.test_ratio
+    }  # fmt: skip
+    resolved = resolve(
+        found.packed, found.conflicts, conflicts=p.conflicts, near_distance=None, **shares
+    )
+    manifest = walk.to_manifest(
+        found, source.classes, imbalance_ratio=None, resolved=resolved, **shares
+    )
+    module = plugins.load(plugins.POLICY, params.augment.policy)
+    return TrainingData(
+        manifest=manifest,
+        store=ImageStore(folder),
+        rows=Rows.untouched(manifest.rows("train"), len(manifest.classes)),
+        policy=module.policy(p.image_size_px, **params.augment.options),
+        num_views=params.augment.views,
+        extra_labels=np.empty(0, np.int64),
+    )
+
+
+def _thinned(data: TrainingData, max_train: int, seed: int) -> TrainingData:
+    """At most max_train training rows, drawn by the seed, and a quarter as many to validate on."""
+    rng = np.random.default_rng(seed)
+    splits = data.manifest.splits.copy()
+    for split, most in (("train", max_train), ("val", max_train // 4)):
+        splits[rng.permutation(data.manifest.rows(split))[most:]] = "unused"
+    manifest = replace(data.manifest, splits=splits)
+    rows = Rows.untouched(manifest.rows("train"), len(manifest.classes))
+    return replace(data, manifest=manifest, rows=rows)
+
+
+def _network(params: Params, num_classes: int, seed: int) -> Network:
+    m = params.model
+    return networks.build_pretrained(
+        m.family, m.name, num_classes=num_classes, dropout=m.dropout, seed=seed,
+        weights_file=Path(m.weights_file) if m.weights == "file" else None,
+    )  # fmt: skip
+
+
+def _card(params: Params, manifest: Manifest) -> ModelCard:
+    m, p = params.model, params.ingest
+    described = networks.describe(m.family, m.name)
+    return ModelCard(
+        family=m.family, name=m.name, dropout=m.dropout, classes=manifest.classes,
+        image_size_px=p.image_size_px, fit=p.fit, background=p.background,
+        mean=described.mean, std=described.std,
+    )  # fmt: skip
+
+
+def difference(auto: np.ndarray, fixed: np.ndarray) -> tuple[float, float, float]:
+    """Mean of auto - fixed, and the 95 % interval of a bootstrap over seeds, then over rows.
+
+    Args:
+        auto, fixed: whether the same test rows were right, bool (seeds, N).
+    """
+    paired = auto.astype(np.float64) - fixed
+    rng = np.random.default_rng(0)
+    seeds, rows = paired.shape
+    drawn = [
+        paired[rng.integers(seeds, size=seeds)].mean(axis=0)[rng.integers(rows, size=rows)].mean()
+        for _ in range(_RESAMPLES)
+    ]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return float(paired.mean()), float(low), float(high)
+
+
+def _best(outcome: Outcome) -> int:
+    """The fixed depth with the highest mean accuracy on the test rows, the smaller among equals."""
+    return max(outcome.fixed, key=lambda blocks: (outcome.fixed[blocks].mean(), -blocks))
+
+
+def _as_json(outcome: Outcome) -> dict[str, Any]:
+    best = _best(outcome)
+    mean, low, high = difference(outcome.auto, outcome.fixed[best])
+    return {
+        "data": outcome.data,
+        "test_rows": outcome.auto.shape[1],
+        "fixed": {blocks: right.mean(axis=1).tolist() for blocks, right in outcome.fixed.items()},
+        "auto": outcome.auto.mean(axis=1).tolist(),
+        "chosen": outcome.chosen,
+        "reasons": outcome.reasons,
+        "best_fixed": best,
+        "difference": {"mean": mean, "low": low, "high": high},
+    }
+
+
+def _table(outcome: Outcome) -> str:
+    found = _as_json(outcome)
+    seeds = len(outcome.chosen)
+    lines = [
+        f"{outcome.data}: {found['test_rows']:,} test rows, {seeds} seeds",
+        *(
+            f"  {blocks:>3} blocks  {right.mean():7.2%}  seeds {right.mean(axis=1).std():.2%}"
+            for blocks, right in outcome.fixed.items()
+        ),
+        f"  auto        {outcome.auto.mean():7.2%}  chose {outcome.chosen}",
+        "  auto - best fixed ({best_fixed} blocks): ".format(**found)
+        + "{mean:+.2%}, 95 % interval {low:+.2%} to {high:+.2%}".format(**found["difference"]),
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

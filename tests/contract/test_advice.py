@@ -1,0 +1,99 @@
+"""Every rule of `thawline advise`, on data sets of many kinds."""
+
+import importlib
+import io
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+from tests.unit.advice.conftest import COSTS, profile, with_values
+from thawline import params
+from thawline.advice import writing
+from thawline.advice.facts import Facts
+from thawline.advice.proposal import propose, sections
+from thawline.sections import Params
+
+REAL = Path(__file__).parents[2] / "params.yaml"
+
+
+def kinds() -> Iterator[Facts]:
+    """Figures at their ends, in every combination that matters."""
+    read = params.load(REAL)
+    counts = ([50, 50], [1000, 3], [400, 100, 100], [5, 0, 5], list(range(1, 300)))
+    profiles = (None, profile(), profile(0.9), profile(0.5, 0.9, 0.7, 0.6))
+    for count, found, side in itertools.product(counts, profiles, (8, 300)):
+        values = {
+            "model.weights": "none" if found is None else "imagenet",
+            "rebalance.strategy": "smote",
+            "transfer_learn.trainable": "last_blocks",
+            "transfer_learn.num_blocks": 1,
+            "transfer_learn.mixup_alpha": 0.0 if found is None else 0.2,
+            "budget.max_latency_ms": 1.0,
+            "budget.min_accuracy": 0.99,
+        }
+        yield Facts(
+            params=with_values(read, values),
+            counts=np.array(count),
+            side_px=side,
+            colour=side > 8,
+            profile=found,
+            costs=COSTS,
+            pretrained_px=224,
+            val_accuracy=0.9,
+            latency_ms=2.0 if side > 8 else None,
+            timed_on="a CPU",
+        )
+
+
+def test_every_rule_is_of_a_section_of_params() -> None:
+    files = {p.stem for p in (Path(writing.__file__).parent / "rules").glob("[!_]*.py")}
+    assert files == set(sections())
+    assert files <= set(Params.model_fields)
+
+
+@pytest.mark.parametrize("name", sections())
+def test_it_proposes_for_its_own_section_with_rule_and_figure(name: str) -> None:
+    rule = importlib.import_module(f"thawline.advice.rules.{name}")
+    made = [p for facts in kinds() for p in rule.propose(facts)]
+    assert made, "no kind of data set makes it propose anything"
+    for proposal in made:
+        section, key = proposal.key.split(".")
+        assert section == name
+        assert key in Params.model_fields[section].annotation.model_fields  # type: ignore[union-attr]
+        for text in (proposal.rule, proposal.figure):
+            assert text
+            assert text.isprintable()
+
+
+@pytest.mark.parametrize("name", sections())
+def test_equal_figures_give_equal_proposals(name: str) -> None:
+    rule = importlib.import_module(f"thawline.advice.rules.{name}")
+    for first, second in zip(kinds(), kinds(), strict=True):
+        assert rule.propose(first) == rule.propose(second)
+
+
+def test_what_is_proposed_together_is_valid_and_settles(tmp_path: Path) -> None:
+    """Written into params, it is accepted, and nothing is left to propose."""
+    for facts in kinds():
+        file = tmp_path / "params.yaml"
+        file.write_text(_dumped(facts.params), encoding="utf-8")
+        proposals = propose(facts)
+        assert len({p.key for p in proposals}) == len(proposals)
+        writing.write(proposals, file)
+        settled = params.load(file)
+        kept = {f: getattr(facts, f) for f in Facts.__dataclass_fields__ if f != "params"}
+        left = propose(Facts(params=settled, **kept))
+        # A network is chosen anew until its own speed and accuracy are measured.
+        assert [p.key for p in left if p.key != "model.name"] == []
+
+
+def _dumped(read: Params) -> str:
+    out = io.StringIO()
+    content: Any = read.model_dump(mode="json")
+    YAML(typ="safe", pure=True).dump(content, out)
+    return out.getvalue()

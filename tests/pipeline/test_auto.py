@@ -1,0 +1,54 @@
+"""`trainable: auto` through DVC: decision, picture, report, MLflow; else an empty folder."""
+
+import json
+
+import pytest
+
+from tests.pipeline.project import Project, ran
+
+pytestmark = pytest.mark.slow
+
+
+def test_what_auto_chose_is_kept_drawn_and_told(copied: Project) -> None:
+    assert list((copied.folder / "reports/fine_tune/depth").iterdir()) == []
+    copied.set(transfer_learn__trainable="auto", fine_tune__trainable="auto")
+    copied.set(fine_tune__unfreeze_every=1)
+    copied.run("dvc", "repro")
+    report = (copied.folder / "reports/evaluate/report.md").read_text(encoding="utf-8")
+    for stage in ("transfer_learn", "fine_tune"):
+        reports = copied.folder / "reports" / stage
+        decided = json.loads((reports / "decision.json").read_text(encoding="utf-8"))
+        assert decided["trainable"] in ("head", "last_blocks")
+        assert len(decided["profile"]["scores"]) == 9
+        # A trunk that was trained on the training rows is measured on others.
+        trained = stage == "fine_tune" and _trained_body(copied)
+        assert decided["profile"]["split"] == ("val" if trained else "train")
+        assert f"- {stage}: {decided['reason']}." in report
+        assert f"figures/{stage}_depth.png" in report
+        picture = (reports / "depth" / "probe.png").read_bytes()
+        shown = copied.folder / "reports/evaluate/figures" / f"{stage}_depth.png"
+        assert shown.read_bytes() == picture
+        run = next(r for r in reversed(copied.runs("stage")) if r.info.run_name == stage)
+        assert run.data.tags[f"{stage}.decision"] == decided["reason"]
+        assert "probe.png" in {f.path for f in copied.client.list_artifacts(run.info.run_id)}
+
+
+def _trained_body(project: Project) -> bool:
+    text = (project.folder / "reports/transfer_learn/decision.json").read_text(encoding="utf-8")
+    return bool(json.loads(text)["num_blocks"])
+
+
+def test_equal_inputs_give_an_equal_choice(copied: Project) -> None:
+    before = copied.hashes()
+    copied.run("dvc", "repro", "--force", "--single-item", "fine_tune")
+    assert copied.hashes() == before
+
+
+def test_nothing_is_left_to_do(copied: Project) -> None:
+    assert ran(copied.run("dvc", "repro")) == []
+
+
+def test_dvc_shows_the_picture(copied: Project) -> None:
+    shown = json.loads(copied.run("dvc", "plots", "show", "--json").stdout)
+    assert "reports/fine_tune/depth/probe.png" in json.dumps(shown["data"])
+    assert not shown.get("errors")

@@ -1,0 +1,19 @@
+"""The recipe for training without pretrained weights is one, wherever it stands."""
+
+from ruamel.yaml import YAML
+
+from tests.repo.code_graph import ROOT
+from thawline import params
+from thawline.advice import from_scratch
+
+
+def test_the_file_for_dvc_says_what_advice_proposes() -> None:
+    lines = (ROOT / "docs/from_scratch.txt").read_text(encoding="utf-8").split()
+    pairs = [line.split("=") for line in lines]
+    written = {key: YAML(typ="safe").load(value) for key, value in pairs}
+    first, second = from_scratch.TRANSFER_LEARN, from_scratch.FINE_TUNE
+    proposed = {f"transfer_learn.{key}": value for key, value in first.items()}
+    proposed |= {f"fine_tune.{key}": value for key, value in second.items()}
+    assert written == {"model.weights": "none", **proposed}
+    known = params.flatten(params.load(ROOT / "params.yaml"))
+    assert written.keys() <= known.keys()

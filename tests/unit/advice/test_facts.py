@@ -1,0 +1,121 @@
+"""Figures of a real small data set and a real network, and what is printed of them."""
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from thawline import params
+from thawline.advice import facts, proposal, show
+from thawline.advice.facts import Facts
+from thawline.data.manifest import Manifest
+from thawline.data.store import StoreWriter
+from thawline.errors import UserError
+from thawline.files import INGEST
+
+SIZE = 32
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Digits of two classes as ingest packs them; every test row is noise that none may look at."""
+    folder = tmp_path_factory.mktemp("project")
+    digits = load_digits(n_class=2)
+    count = 80
+    images = (digits.images[:count] * 15.9).astype(np.uint8).repeat(4, 1).repeat(4, 2)
+    with StoreWriter(folder / INGEST, SIZE) as writer:
+        for image in images:
+            writer.append(image[..., None].repeat(3, axis=-1))
+    Manifest(
+        classes=("zero", "one"),
+        labels=digits.target[:count].astype(np.int64),
+        splits=np.array(["train"] * 60 + ["val"] * 10 + ["test"] * 10),
+        sha256=("",) * count,
+        names=("",) * count,
+        groups=(None,) * count,
+        widths=np.array([8] * 70 + [999] * 10),
+        heights=np.array([9] * 70 + [999] * 10),
+    ).write(folder / INGEST)
+    return folder
+
+
+@pytest.fixture
+def project(
+    packed: Path, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    shutil.copytree(packed, tmp_path, dirs_exist_ok=True)
+    text = (repository / "params.yaml").read_text(encoding="utf-8")
+    text = text.replace("image_size_px: 64 ", f"image_size_px: {SIZE} ").replace(
+        "threads: 2 ", "threads: 1 "
+    )
+    (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def printed(found: Facts) -> str:
+    out = io.StringIO()
+    show.show(found, proposal.propose(found), out)
+    return out.getvalue()
+
+
+def test_what_is_measured(project: Path) -> None:
+    found = facts.gather(params.load())
+    assert found.counts.sum() == 60
+    assert (found.side_px, found.colour, found.pretrained_px) == (8, False, 224)
+    assert found.cost.parameters == 3_373_570  # EfficientNet-Lite0 with two classes
+    assert found.cost.macs < found.costs["tf_efficientnet_lite1"].macs
+    assert found.profile is not None
+    assert (found.profile.split, found.profile.num_rows) == ("train", 60)
+    assert (found.val_accuracy, found.latency_ms) == (None, None)
+    assert facts.gather(params.load()).profile == found.profile
+    text = printed(found)
+    for part in ("60 training images, grey", "8 px", "3.37 M parameters", "(not measured yet)",
+                 "linear probe on 60 train images"):  # fmt: skip
+        assert part in text
+    assert "; so it" not in text.splitlines()[2]
+
+
+def test_recorded_measurements_are_read(project: Path) -> None:
+    (project / "reports/fine_tune").mkdir(parents=True)
+    (project / "reports/evaluate").mkdir()
+    (project / "reports/fine_tune/metrics.json").write_text('{"val_accuracy": 0.75}')
+    speed = {"compress": {"latency_ms": 1.5}, "device": {"name": "Some CPU"}}
+    (project / "reports/evaluate/speed.json").write_text(json.dumps(speed))
+    text = (project / "params.yaml").read_text(encoding="utf-8")
+    text = text.replace("weights: imagenet ", "weights: none ")
+    (project / "params.yaml").write_text(text, encoding="utf-8")
+    found = facts.gather(params.load())
+    assert (found.val_accuracy, found.latency_ms, found.profile) == (0.75, 1.5, None)
+    assert "accuracy 75.0 % (validation)" in printed(found)
+    assert "latency 1.50 ms on Some CPU" in printed(found)
+
+
+def test_images_of_another_size_are_refused(project: Path, repository: Path) -> None:
+    with pytest.raises(UserError, match=r"images of 32 px, params.yaml says 64.*dvc repro ingest"):
+        facts.gather(params.load(repository / "params.yaml"))
+
+
+def test_without_ingest_it_is_one_message_and_exit_code_2(project: Path, repository: Path) -> None:
+    shutil.rmtree(project / "data")
+    done = subprocess.run(
+        [sys.executable, "-m", "thawline.cli", "advise", "--write"],
+        capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(repository)},
+    )  # fmt: skip
+    assert done.returncode == 2
+    expected = "thawline: data/ingest: holds no data set yet; run `dvc repro ingest`\n"
+    assert done.stderr == expected
+
+
+def test_nothing_to_propose_is_said(project: Path) -> None:
+    out = io.StringIO()
+    show.show(facts.gather(params.load()), [], out)
+    assert "Nothing to propose" in out.getvalue()

@@ -1,0 +1,120 @@
+"""What each rule proposes, and on which figure."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.unit.advice.conftest import profile
+from thawline.advice import from_scratch
+from thawline.advice.facts import Facts
+from thawline.advice.proposal import propose
+
+Make = Callable[..., Facts]
+LIMIT = "budget.max_latency_ms"
+
+
+def proposed(facts: Facts) -> dict[str, Any]:
+    return {p.key: p.value for p in propose(facts)}
+
+
+def figure(facts: Facts, key: str) -> str:
+    (found,) = [p.figure for p in propose(facts) if p.key == key]
+    return found
+
+
+def test_what_params_say_already_is_not_proposed(facts: Make) -> None:
+    trained = {"fine_tune.trainable": "last_blocks", "fine_tune.num_blocks": 1}
+    assert proposed(facts(trained)) == {}
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "num_blocks"), [((0.7, 0.8, 0.9), 1), ((0.7, 0.9, 0.8), 1), ((0.9, 0.7, 0.7), 2)]
+)
+def test_thaws_what_follows_the_best_features(
+    facts: Make, accuracies: tuple[float, ...], num_blocks: int
+) -> None:
+    found = facts(profile=profile(*accuracies))
+    assert proposed(found)["fine_tune.num_blocks"] == num_blocks
+    assert "linear probe on 1,000 train images" in figure(found, "fine_tune.num_blocks")
+
+
+def test_auto_is_left_to_itself(facts: Make) -> None:
+    chosen = {"fine_tune.trainable": "auto", "transfer_learn.trainable": "auto"}
+    assert proposed(facts(chosen)) == {}
+
+
+def test_random_weights_get_the_recipe_from_scratch(facts: Make) -> None:
+    found = proposed(facts({"model.weights": "none"}, profile=None))
+    assert found["transfer_learn.trainable"] == found["fine_tune.trainable"] == "all"
+    assert found["transfer_learn.learning_rate"] == from_scratch.TRANSFER_LEARN["learning_rate"]
+    assert not [key for key in found if key.startswith("model.")]
+
+
+@pytest.mark.parametrize(
+    ("counts", "strategy"),
+    [([50, 50, 45], "none"), ([500, 200, 150], "class_weights"), ([100, 60, 5], "oversample")],
+)
+def test_the_counts_choose_the_strategy(facts: Make, counts: list[int], strategy: str) -> None:
+    found = facts({"rebalance.strategy": "undersample"}, counts=np.array(counts))
+    assert proposed(found)["rebalance.strategy"] == strategy
+    assert f"({min(counts)})" in figure(found, "rebalance.strategy")
+
+
+def test_options_of_another_strategy_go(facts: Make) -> None:
+    options = {"rebalance.strategy": "smote", "rebalance.options": {"target_ratio": 0.5}}
+    assert proposed(facts(options, counts=np.array([9, 9])))["rebalance.options"] == {}
+    tail = proposed(facts({"rebalance.strategy": "none"}, counts=np.array([1000, 900, 4])))
+    assert tail["rebalance.options"] == {"target_ratio": 0.2}
+
+
+def test_large_images_get_more_pixels_but_no_more_than_the_weights_saw(facts: Make) -> None:
+    large = facts(side_px=500)
+    assert proposed(large)["ingest.image_size_px"] == 224
+    assert "12.2 times the MACs" in figure(large, "ingest.image_size_px")
+    assert proposed(facts(side_px=150))["ingest.image_size_px"] == 128
+    assert "ingest.image_size_px" not in proposed(facts(side_px=100))
+
+
+def test_near_copies_are_looked_for_in_photographs(facts: Make) -> None:
+    assert proposed(facts(side_px=100))["ingest.near_duplicate_distance"] == 4
+    assert "ingest.near_duplicate_distance" not in proposed(facts(side_px=28))
+
+
+def test_light_changes_where_there_are_none_or_wrong_ones(facts: Make) -> None:
+    assert proposed(facts(colour=True))["augment.policy"] == "light"
+    assert proposed(facts({"augment.policy": "none"}))["augment.policy"] == "light"
+    assert "augment.policy" not in proposed(facts({"augment.policy": "medical"}, colour=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "limits", "figures", "chosen"),
+    [
+        ("lite2", {"budget.max_size_mb": 17.0}, {}, "lite1"),
+        ("lite2", {"budget.max_size_mb": 1.0}, {}, None),
+        ("lite2", {LIMIT: 1.0}, {"latency_ms": 2.0, "timed_on": "a CPU"}, "lite1"),
+        ("lite0", {LIMIT: 1.0}, {"latency_ms": 2.0, "timed_on": "a CPU"}, None),
+        ("lite2", {LIMIT: 1.0}, {}, None),  # not measured, so not guessed
+        ("lite0", {"budget.min_accuracy": 0.9}, {"val_accuracy": 0.8}, "lite1"),
+        ("lite0", {"budget.min_accuracy": 0.9}, {"val_accuracy": 0.95}, None),
+    ],
+)
+def test_the_budget_names_the_network(
+    facts: Make, name: str, limits: dict[str, float], figures: dict[str, Any], chosen: str | None
+) -> None:
+    found = facts({"model.name": f"tf_efficientnet_{name}", **limits}, **figures)
+    expected = None if chosen is None else f"tf_efficientnet_{chosen}"
+    assert proposed(found).get("model.name") == expected
+
+
+def test_a_larger_network_keeps_within_the_size(facts: Make) -> None:
+    limits = {"budget.min_accuracy": 0.9, "budget.max_size_mb": 14.0}
+    assert "model.name" not in proposed(facts(limits, val_accuracy=0.8))
+
+
+def test_a_speed_is_one_that_was_measured(facts: Make) -> None:
+    slow = facts(
+        {"model.name": "tf_efficientnet_lite2", LIMIT: 1.0}, latency_ms=2.5, timed_on="a CPU"
+    )
+    assert "measured 2.50 ms on a CPU" in figure(slow, "model.name")

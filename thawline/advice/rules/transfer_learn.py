@@ -1,0 +1,28 @@
+"""How much to train first: the more the images resemble the pretraining data, the less."""
+
+from thawline.advice import from_scratch
+from thawline.advice.facts import Facts
+from thawline.advice.proposal import Proposal, section
+from thawline.training import decision
+
+_OF_PIXELS = ("mixup_alpha", "cutmix_alpha", "random_erasing")
+"""Not with a frozen trunk, whose features are computed once."""
+
+
+def propose(facts: Facts) -> list[Proposal]:
+    if facts.profile is None:
+        return section(
+            "transfer_learn",
+            from_scratch.TRANSFER_LEARN,
+            rule=from_scratch.RULE,
+            figure=from_scratch.FIGURE,
+        )
+    if facts.params.transfer_learn.trainable == decision.AUTO:
+        return []
+    return section(
+        "transfer_learn",
+        {"trainable": "head", "num_blocks": 0, **dict.fromkeys(_OF_PIXELS, 0.0)},
+        rule="head first, then everything that is to train: what is pretrained is not torn apart "
+        "by a head that knows nothing yet",
+        figure=f"{facts.counts.sum():,} training images on pretrained weights",
+    )

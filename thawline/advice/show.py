@@ -1,0 +1,85 @@
+"""What advice prints: the figures it rests on, then one row per proposal."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from thawline.advice.facts import Facts
+from thawline.advice.proposal import Proposal, current
+from thawline.evaluation.quantities import count, megabytes, milliseconds, percent
+from thawline.training import decision
+
+_PLAIN_WIDTH = 160
+
+
+def show(facts: Facts, proposals: Sequence[Proposal], file: TextIO | None = None) -> None:
+    """Print; plain text of a fixed width where the output is no terminal."""
+    console = Console(file=file or sys.stdout, highlight=False)
+    if not console.is_terminal:
+        console = Console(
+            file=file or sys.stdout, highlight=False, width=_PLAIN_WIDTH, color_system=None
+        )
+    for line in measured(facts):
+        console.print(Text(line))
+    if not proposals:
+        console.print(Text("Nothing to propose: params.yaml says what the figures say."))
+        return
+    console.print(table(facts, proposals, plain=not console.is_terminal))
+
+
+def measured(facts: Facts) -> list[str]:
+    """The data set, the network, its likeness to the pretraining data, the budget."""
+    m, cost = facts.params.model, facts.cost
+    kind = "in colour" if facts.colour else "grey"
+    return [
+        f"Data: {facts.counts.sum():,} training images, {kind}, of {len(facts.counts)} classes; "
+        f"commonest {facts.counts.max():,}, rarest {facts.counts.min():,}; median shorter side "
+        f"{facts.side_px} px.",
+        f"Network: {m.name} at {facts.params.ingest.image_size_px} px: "
+        f"{count(cost.parameters)} parameters, {count(cost.macs)} MACs, {megabytes(cost.size_mb)}.",
+        _likeness(facts),
+        _budget(facts),
+    ]
+
+
+def table(facts: Facts, proposals: Sequence[Proposal], *, plain: bool = False) -> Table:
+    """Key, value now, value proposed, and why; a reason that holds for several keys stands once."""
+    drawn = Table(box=None if plain else box.SIMPLE_HEAD, pad_edge=not plain)
+    for name in ("key", "now", "proposed"):
+        drawn.add_column(name, no_wrap=True)
+    drawn.add_column("the rule, and the figure behind it")
+    before: tuple[str, str] | None = None
+    for p in proposals:
+        why = (p.rule, p.figure)
+        reason = "" if why == before else f"{p.rule}: {p.figure}"
+        cells = (p.key, _value(current(facts.params, p.key)), _value(p.value), reason)
+        drawn.add_row(*map(Text, cells))
+        before = why
+    return drawn
+
+
+def _likeness(facts: Facts) -> str:
+    if facts.profile is None:
+        return "Likeness to the pretraining data: none to compare, model.weights is none."
+    reason = decision.by_profile("fine_tune", facts.profile).reason
+    return f"Likeness to the pretraining data: {reason.rpartition('; so it ')[0] or reason}."
+
+
+def _budget(facts: Facts) -> str:
+    budget = facts.params.budget
+    timed = f" on {facts.timed_on}" if facts.latency_ms is not None else " (not measured yet)"
+    return (
+        f"Budget: accuracy {percent(facts.val_accuracy)} (validation) of at least "
+        f"{percent(budget.min_accuracy)}; latency {milliseconds(facts.latency_ms)}{timed} of at "
+        f"most {milliseconds(budget.max_latency_ms)}; size {megabytes(facts.cost.size_mb)} of at "
+        f"most {megabytes(budget.max_size_mb)}."
+    )
+
+
+def _value(value: Any) -> str:
+    return "null" if value is None else str(value)

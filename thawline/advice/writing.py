@@ -1,0 +1,87 @@
+"""Putting proposals into params.yaml: the values change, comments and order stay."""
+
+import io
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.representer import RoundTripRepresenter
+
+from thawline import params
+from thawline.advice.proposal import Proposal
+from thawline.errors import UserError
+
+_WIDTH = 4096
+"""Longer than any line: ruamel must not break one."""
+
+
+def write(proposals: Iterable[Proposal], path: Path = params.FILE) -> None:
+    """Set the values, all or none of them; the file is replaced at once.
+
+    Raises:
+        UserError: the file cannot be written, or would not be valid with these values.
+    """
+    yaml = _yaml()
+    content = yaml.load(path.read_text(encoding="utf-8"))
+    for proposal in proposals:
+        section, key = proposal.key.split(".", 1)
+        content[section][key] = _on_one_line(proposal.value)
+    text = io.StringIO()
+    yaml.dump(content, text)
+    try:
+        _replace(path, text.getvalue())
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+class _Representer(RoundTripRepresenter):  # type: ignore[misc]
+    """Writes null as the file does, not as nothing."""
+
+
+def _null(representer: Any, value: None) -> ScalarNode:  # noqa: ARG001
+    return representer.represent_scalar("tag:yaml.org,2002:null", "null")
+
+
+_Representer.add_representer(type(None), _null)
+
+
+def _yaml() -> YAML:
+    yaml = YAML()
+    yaml.Representer = _Representer
+    yaml.preserve_quotes = True
+    yaml.width = _WIDTH
+    return yaml
+
+
+def _on_one_line(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    flow = CommentedMap(value)
+    flow.fa.set_flow_style()
+    return flow
+
+
+def _replace(path: Path, text: str) -> None:
+    """Through a file beside it, which is checked before it takes the place."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    beside = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        _check(beside, path)
+        beside.chmod(path.stat().st_mode)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _check(beside: Path, path: Path) -> None:
+    try:
+        params.load(beside)
+    except UserError as error:
+        raise UserError(str(error).replace(str(beside), str(path))) from None

@@ -1,0 +1,128 @@
+"""What a training stage trains, and why: as params say, or as the network's features tell."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from thawline.files import rounded, write_json
+from thawline.training.profile import BlockScore, Profile
+
+FILE = "decision.json"
+PICTURES = "depth"
+PICTURE = "probe.png"
+AUTO = "auto"
+_NOTHING = Profile(scores=(), split="train", num_rows=0, num_classes=0)
+_AT_LEAST = {"transfer_learn": 0, "fine_tune": 1}
+"""Blocks that train although the last one's features are the best: "only the head (and little
+more)". transfer_learn keeps to the head, whose features are then computed once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """The result of `trainable`.
+
+    Attributes:
+        trainable, num_blocks: as thawline/training/freezing.py takes them; never `auto`.
+        from_scratch: whether the network began with random weights.
+        reason: one line, for a person.
+        profile: what `auto` measured; without scores where nothing was.
+    """
+
+    stage: str
+    trainable: str
+    num_blocks: int
+    from_scratch: bool
+    reason: str
+    profile: Profile = _NOTHING
+
+    @property
+    def trains_body(self) -> bool:
+        """Whether anything but the head trains."""
+        by_number = self.trainable in ("last_blocks", "first_blocks")
+        return self.num_blocks > 0 if by_number else self.trainable != "head"
+
+    def write(self, folder: Path) -> None:
+        write_json(folder / FILE, rounded(asdict(self)))
+
+    @classmethod
+    def read(cls, folder: Path) -> "Decision":
+        raw = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        profile = raw.pop("profile")
+        scores = tuple(BlockScore(**score) for score in profile.pop("scores"))
+        return cls(**raw, profile=Profile(scores=scores, **profile))
+
+
+def given(stage: str, trainable: str, num_blocks: int, *, from_scratch: bool) -> Decision:
+    """What params say."""
+    number = f", num_blocks: {num_blocks}" if trainable in ("last_blocks", "first_blocks") else ""
+    return Decision(
+        stage=stage,
+        trainable=trainable,
+        num_blocks=num_blocks,
+        from_scratch=from_scratch,
+        reason=f"`trainable: {trainable}`{number}, as params.yaml says",
+    )
+
+
+def whole(stage: str) -> Decision:
+    """Everything, for a network that began with random weights."""
+    reason = "`model.weights: none`: random weights hold nothing worth keeping, so all blocks train"
+    return Decision(stage=stage, trainable="all", num_blocks=0, from_scratch=True, reason=reason)
+
+
+def by_profile(stage: str, profile: Profile) -> Decision:
+    """Everything after the block whose features are the best trains, and the head always does."""
+    least = _AT_LEAST[stage]
+    after = len(profile.scores) - 1 - profile.chosen if profile.scores else 0
+    count = max(after, least)
+    return Decision(
+        stage=stage,
+        trainable="last_blocks" if count else "head",
+        num_blocks=count,
+        from_scratch=False,
+        reason=_reason(profile, count),
+        profile=profile,
+    )
+
+
+def warning(decision: Decision) -> str:
+    """What is wrong with training a part of a random network; empty where nothing is."""
+    if not decision.from_scratch or decision.trainable == "all":
+        return ""
+    return (
+        f"{decision.stage}.trainable: {decision.trainable} leaves random weights as they are "
+        "(model.weights: none); `all` or `auto` trains the whole network"
+    )
+
+
+def _reason(profile: Profile, count: int) -> str:
+    if not profile.scores:
+        return (
+            f"no two classes have {profile.split} rows enough to compare the blocks; with so few "
+            f"images it trains {_trained(count)}"
+        )
+    scores = profile.scores
+    best, chosen, last = scores[profile.best], scores[profile.chosen], scores[-1]
+    on = f"on {profile.num_rows:,} {profile.split} images of {profile.num_classes} classes"
+    said = f"a linear probe {on} is right on {_percent(chosen)} after {chosen.block}"
+    if chosen is last:
+        than = "the best" if best is last else f"within a standard error of the best ({best.block})"
+        text = f"{said}, the last block: {than}"
+    else:
+        text = f"{said} and on {_percent(last)} after {last.block}, the last block"
+    return f"{text}; {_logme(profile)}; so it trains {_trained(count)}"
+
+
+def _logme(profile: Profile) -> str:
+    highest = max(profile.scores, key=lambda score: score.logme)
+    return f"LogME is highest after {highest.block}"
+
+
+def _trained(count: int) -> str:
+    if not count:
+        return "the head alone"
+    return "the last block and the head" if count == 1 else f"the last {count} blocks and the head"
+
+
+def _percent(score: BlockScore) -> str:
+    return f"{100 * score.accuracy:.1f} % (± {100 * score.error:.1f})"

@@ -1,0 +1,112 @@
+"""How deep into a network its features are worth keeping: a score after every block.
+
+The guide's rule made measurable: the more the images resemble those that the network was trained
+on, the later its best features lie, and the less of it has to be trained.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import torch
+from sklearn.preprocessing import StandardScaler
+
+from thawline.data.manifest import Manifest
+from thawline.data.store import ImageStore
+from thawline.inference import BATCH, Normalisation
+from thawline.network import Network
+from thawline.progress import track
+from thawline.training import probe
+from thawline.training.device import to_input
+from thawline.training.freezing import trainable_blocks
+from thawline.training.logme import logme
+from thawline.training.profile import BlockScore, Profile
+
+
+def measure(
+    network: Network,
+    normalisation: Normalisation,
+    store: ImageStore,
+    manifest: Manifest,
+    *,
+    split: str,
+    seed: int,
+    device: torch.device,
+) -> Profile:
+    """One forward pass over a sample of a split, then a probe and LogME after each block.
+
+    In float32, whatever training's precision. Equal arguments give an equal profile.
+
+    Args:
+        network: in evaluation mode, on the device.
+        split: train, or val for a network whose blocks were trained on the training rows: those
+            would be told apart by every block that has seen their labels.
+    """
+    rows = manifest.rows(split)
+    labels, groups = manifest.labels[rows], _groups(manifest, rows)
+    at = probe.sample(labels, groups, np.random.default_rng(seed))
+    labels, groups = labels[at], groups[at]
+    num_classes = len(np.unique(labels))
+    if num_classes < 2:
+        return Profile(scores=(), split=split, num_rows=len(at), num_classes=num_classes)
+    batches = track(store.batches(rows[at], BATCH), "features of every block", -(-len(at) // BATCH))
+    pooled = block_features(network, batches, normalisation, device=device)
+    parts = probe.folds(labels, groups, seed)
+    scores = [
+        _score(name, features, labels, parts)
+        for name, features in track(pooled.items(), "probes", len(pooled))
+    ]
+    return Profile(scores=tuple(scores), split=split, num_rows=len(at), num_classes=num_classes)
+
+
+def block_features(
+    network: Network,
+    images: Iterable[np.ndarray],
+    normalisation: Normalisation,
+    *,
+    device: torch.device,
+) -> dict[str, np.ndarray]:
+    """Features at the end of each block with parameters, averaged over the places of an image.
+
+    Args:
+        images: uint8 (B, S, S, 3) each.
+
+    Returns:
+        Block name to float64 (N, D), in the order of the forward pass, without the head.
+    """
+    names = [name for name, _ in network.named_children()]
+    wanted = trainable_blocks(network)
+    found: dict[str, list[np.ndarray]] = {names[i]: [] for i in wanted}
+    with torch.inference_mode():
+        for batch in images:
+            values = to_input(batch, mean=normalisation.mean, std=normalisation.std, device=device)
+            for i, block in enumerate(network[: wanted[-1] + 1]):
+                values = block(values)
+                if i in wanted:
+                    found[names[i]].append(_pooled(values))
+    return {name: np.concatenate(parts).astype(np.float64) for name, parts in found.items()}
+
+
+def _pooled(values: torch.Tensor) -> np.ndarray:
+    pooled = values.flatten(2).mean(dim=2) if values.ndim > 2 else values
+    averaged: np.ndarray = pooled.cpu().numpy()
+    return averaged
+
+
+def _score(
+    name: str, features: np.ndarray, labels: np.ndarray, parts: Sequence[probe.Fold]
+) -> BlockScore:
+    right = probe.correct(features, labels, parts)
+    accuracy, error = probe.balanced_accuracy(right, labels)
+    return BlockScore(
+        block=name,
+        num_features=features.shape[1],
+        accuracy=accuracy,
+        error=error,
+        logme=logme(StandardScaler().fit_transform(features), labels),
+    )
+
+
+def _groups(manifest: Manifest, rows: np.ndarray) -> np.ndarray:
+    """A number per row, equal in a group; a row without a group is one of its own."""
+    named = [manifest.groups[row] or f"\0{row}" for row in rows]
+    return np.unique(named, return_inverse=True)[1] if named else np.empty(0, np.int64)

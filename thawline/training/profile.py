@@ -1,0 +1,51 @@
+"""What the features of a network are worth, block by block, as plain values."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockScore:
+    """What the features at the end of one block are worth.
+
+    Attributes:
+        accuracy: of a linear probe, cross-validated: mean recall over the classes, in [0, 1].
+        error: its standard error.
+        logme: log evidence per row; higher is better.
+    """
+
+    block: str
+    num_features: int
+    accuracy: float
+    error: float
+    logme: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """Scores of the blocks with parameters, from the input to the last one before the head.
+
+    Attributes:
+        scores: empty where no two classes have rows enough to be cross-validated.
+        split, num_rows, num_classes: what was measured on.
+    """
+
+    scores: tuple[BlockScore, ...]
+    split: str
+    num_rows: int
+    num_classes: int
+
+    @property
+    def best(self) -> int:
+        """Position of the highest probe accuracy, the later one among equals."""
+        return max(range(len(self.scores)), key=lambda i: (self.scores[i].accuracy, i))
+
+    @property
+    def chosen(self) -> int:
+        """Position of the last block within one standard error of the best.
+
+        The rule of the simplest model within a standard error (Breiman et al., 1984): of features
+        that are equally good, the later ones leave less to train.
+        """
+        best = self.scores[self.best]
+        near = [i for i, s in enumerate(self.scores) if s.accuracy >= best.accuracy - best.error]
+        return near[-1]

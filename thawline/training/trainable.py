@@ -1,0 +1,75 @@
+"""How `trainable` of params becomes a decision, and where that decision is kept."""
+
+from pathlib import Path
+
+from thawline import sections
+from thawline.checkpoint import ModelCard
+from thawline.files import REPORTS
+from thawline.network import Network
+from thawline.progress import log
+from thawline.tracking.client import StageRun
+from thawline.training import decision, depth
+from thawline.training.decision import Decision
+from thawline.training.train import Machine, TrainingData
+
+
+def decide(
+    stage: str,
+    section: sections.Recipe,
+    network: Network,
+    card: ModelCard,
+    data: TrainingData,
+    machine: Machine,
+    *,
+    from_scratch: bool,
+    before: Decision | None,
+) -> Decision:
+    """What params say, or with `auto` what the features of the network tell.
+
+    Args:
+        network: as it comes into the stage; measured in evaluation mode.
+        from_scratch: whether it began with random weights.
+        before: what the stage before this one decided, if there was one.
+    """
+    if section.trainable != decision.AUTO:
+        return decision.given(
+            stage, section.trainable, section.num_blocks, from_scratch=from_scratch
+        )
+    if from_scratch:
+        return decision.whole(stage)
+    profile = depth.measure(
+        network.to(machine.device).eval(),
+        card,
+        data.store,
+        data.manifest,
+        split="val" if before and before.trains_body else "train",
+        seed=machine.seed,
+        device=machine.device,
+    )
+    return decision.by_profile(stage, profile)
+
+
+def record(decided: Decision, run: StageRun) -> None:
+    """Write the decision and, where something was measured, its picture; say so in MLflow.
+
+    The folder of pictures is there in any case: DVC wants its outputs.
+    """
+    folder = REPORTS / decided.stage
+    decided.write(folder)
+    pictures = folder / decision.PICTURES
+    pictures.mkdir(parents=True, exist_ok=True)
+    run.params({f"{decided.stage}.decision": decided.reason})
+    (pictures / decision.PICTURE).unlink(missing_ok=True)
+    if decided.profile.scores:
+        log(f"{decided.stage}: {decided.reason}")
+        _draw(decided, pictures / decision.PICTURE)
+        run.tags({f"{decided.stage}.decision": decided.reason})
+        run.artifact(folder / decision.FILE)
+        run.artifact(pictures / decision.PICTURE)
+
+
+def _draw(decided: Decision, path: Path) -> None:
+    # Only here, because a run that measures nothing need not wait for matplotlib.
+    from thawline.evaluation import depth_profile, style
+
+    style.save(depth_profile.draw(decided), path)
