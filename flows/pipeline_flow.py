@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from flows import artifacts, follow
+from flows import artifacts, follow, missed
 from thawline import project
 from thawline.errors import UserError
 from thawline.locks import BUSY
@@ -42,6 +42,8 @@ def pipeline(
         Completed; Completed `Skipped` when another run is in progress; Failed with the last lines,
         `Refused` where a stage refused a user's mistake, `TimedOut`; Cancelled by Ctrl-C.
     """
+    if folder is None:
+        missed.skip()
     where = Path(folder) if folder else project.workspace()
     for attempt in range(1, busy_retries + 2):
         run = follow.Run(targets, where, f"flow run {flow_run.name}")

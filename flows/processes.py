@@ -96,3 +96,30 @@ class Lines:
             for line in stream:
                 self._lines.put(line.decode(errors="replace").rstrip("\r\n"))
         self._lines.put(None)
+
+
+def output(command: Sequence[str], folder: Path, env: Mapping[str, str] | None = None) -> list[str]:
+    """Run a command to its end and return its lines; whatever interrupts us ends it too.
+
+    Raises:
+        CommandError: it failed; the message is its last line.
+    """
+    run, lines = Lines(command, folder, env), []
+    try:
+        while (line := run.next(None)) is not None:
+            lines.append(line)
+        code = run.process.wait()
+    finally:
+        end(run.process)
+    if code:
+        said = [line for line in lines if line.strip()]
+        raise CommandError(code, said[-1] if said else f"{command[0]}: exit code {code}")
+    return lines
+
+
+class CommandError(Exception):
+    """A command failed."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code

@@ -39,28 +39,35 @@ def die_with_parent() -> None:
 
 
 @contextmanager
-def pipeline(wait_s: float = 0.0) -> Iterator[None]:
-    """Hold the workspace for one run of the pipeline.
+def pipeline(
+    wait_s: float = 0.0, kind: str = "pipeline", owner: str | None = None
+) -> Iterator[None]:
+    """Hold the workspace for one run of the pipeline, or for another kind of work.
 
     The system frees the lock of a process that dies; that it did not end in order is seen by what
     it wrote about itself, and noted.
 
+    Args:
+        wait_s: how long to wait for the one that holds it.
+        kind: of work; different kinds do not exclude each other.
+        owner: what to tell others; by default THAWLINE_OWNER, or `thawline run`.
+
     Raises:
-        Busy: another run holds it, for longer than wait_s.
+        Busy: another run holds it.
     """
-    path = _path("-pipeline")
-    lock, owner = _lock_file(path), path.with_suffix(".owner")
+    path = _path(f"-{kind}")
+    lock, note = _lock_file(path), path.with_suffix(".owner")
     try:
         lock.acquire(timeout=wait_s)
     except Timeout:
         raise Busy(f"{_owner(path)} is in progress") from None
     try:
-        if owner.exists():
+        if note.exists():
             print(f"took over the lock of {_owner(path)}, which is gone", file=sys.stderr)
-        owner.write_text(_self(), encoding="utf-8")
+        note.write_text(_self(owner), encoding="utf-8")
         yield
     finally:
-        owner.unlink(missing_ok=True)
+        note.unlink(missing_ok=True)
         lock.release()
 
 
@@ -93,8 +100,8 @@ def _path(suffix: str = "") -> Path:
     return project.scratch() / "locks" / f"{name}{suffix}.lock"
 
 
-def _self() -> str:
-    who = os.environ.get(OWNER_VARIABLE, "thawline run")
+def _self(owner: str | None) -> str:
+    who = owner or os.environ.get(OWNER_VARIABLE, "thawline run")
     since = datetime.now().isoformat(" ", "seconds")
     return f"{who} (process {os.getpid()} on {socket.gethostname()}, since {since})"
 
