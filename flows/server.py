@@ -31,7 +31,7 @@ class Server:
     """
 
     def __init__(self, port: int = 0, *, lasting: bool = False) -> None:
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self._lasting = lasting
         self.process = self._start()
 
@@ -99,7 +99,7 @@ def answers(api: str) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

@@ -4,10 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from flows import server
@@ -19,7 +21,7 @@ STAGES = ("ingest", "fine_tune", "evaluate")
 @pytest.fixture(scope="session")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a server that all tests of the folder share."""
-    port, folder = server._free_port(), tmp_path_factory.mktemp("prefect")
+    port, folder = server.free_port(), tmp_path_factory.mktemp("prefect")
     env = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
     env |= {"PREFECT_HOME": str(folder), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
     words = ["server", "start", "--host", server.HOST, "--port", str(port), "--no-ui"]
@@ -29,10 +31,12 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             start_new_session=True,
         )  # fmt: skip
     address = f"http://{server.HOST}:{port}/api"
-    wait_for(lambda: server.answers(address), 120)
-    yield address
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    try:
+        wait_for(lambda: server.answers(address), 400)
+        yield address
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 @pytest.fixture
@@ -67,8 +71,6 @@ def states(text: str) -> dict[str, str]:
 
 def left_over(folder: Path) -> list[Any]:
     """Processes that work in the folder, tracking's own aside: that ends by itself."""
-    import psutil
-
     found = []
     for process in psutil.process_iter():
         try:
@@ -81,8 +83,6 @@ def left_over(folder: Path) -> list[Any]:
 
 
 def wait_for(condition: Callable[[], object], seconds: float) -> None:
-    import time
-
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds:.0f} s in vain"

@@ -32,7 +32,7 @@ def start(project: Project, mode: str) -> Any:
     """The flow, once its fine_tune stage is at work in the given mode."""
     (project.folder / "mode-fine_tune").write_text(mode)
     process = project.popen(sys.executable, "-m", "flows.pipeline", PYTHONUNBUFFERED="1")
-    wait_for((project.folder / ".mark").exists, 60)
+    wait_for((project.folder / ".mark").exists, 200)
     return process
 
 
@@ -122,7 +122,7 @@ def test_a_second_run_is_skipped(small: Project) -> None:
 def test_it_waits_for_a_dvc_that_is_at_work(small: Project) -> None:
     (small.folder / "mode-fine_tune").write_text("pause")
     other = small.popen("dvc", "repro")
-    wait_for((small.folder / ".mark").exists, 60)
+    wait_for((small.folder / ".mark").exists, 200)
     process = small.popen(sys.executable, "-m", "flows.pipeline")
     log = iter(process.stderr or ())
     assert any("again in 10 s" in line for line in log)
