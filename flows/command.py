@@ -24,9 +24,9 @@ def run(load: Callable[[], Any], **parameters: Any) -> int:
         0; 2 for a user's mistake; 75 when another run is in progress; 1 for any other failure; 130
         after Ctrl-C, 143 after SIGTERM.
     """
-    environment.prepare()
     signal.signal(signal.SIGTERM, _terminate)  # while a flow runs, Prefect's own takes its place
     try:
+        environment.prepare()
         own = server.own_unless_named()
         flow = load()
         if own is not None:

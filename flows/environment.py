@@ -3,12 +3,21 @@
 import os
 
 from thawline import project
+from thawline.errors import UserError
 
 API = "PREFECT_API_URL"
 
 
 def prepare() -> None:
-    """Offline and quiet, with the database in the project; what is set already stays as it is."""
+    """Offline and quiet, with the database in the project; what is set already stays as it is.
+
+    Raises:
+        UserError: the project's scratch folder cannot be made.
+    """
+    try:
+        project.scratch().mkdir(parents=True, exist_ok=True)  # prefect makes the last part only
+    except OSError as error:
+        raise UserError(f"{project.scratch()}: cannot be made: {error.strerror}") from None
     defaults = {
         "PREFECT_HOME": str(project.scratch() / "prefect"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

@@ -27,10 +27,10 @@ _GRACE_S = 3.0
 def main(words: Sequence[str] | None = None) -> int:
     """Serve; returns 0 after Ctrl-C or SIGTERM, within five seconds, and 2 for a user's mistake."""
     options = _options(words)
-    environment.prepare()
     os.environ.setdefault("PREFECT_RUNNER_POLL_FREQUENCY", "5")
     signal.signal(signal.SIGTERM, _interrupt)
     try:
+        environment.prepare()
         params.load()
         job = _job(options)
         own = server.own_unless_named(lasting=True)

@@ -17,10 +17,10 @@ PORTS = {"mlflow": 5000, "prefect": 4200}
 
 def main() -> int:
     """Serve both until Ctrl-C or SIGTERM, which ends both; 1 when one of them ends by itself."""
-    environment.prepare()
     signal.signal(signal.SIGTERM, _interrupt)
     mlflow = prefect = None
     try:
+        environment.prepare()
         for port in PORTS.values():
             mlflow_server.check_free(port)
         mlflow = _mlflow()
