@@ -102,7 +102,7 @@ def publish(folder: Path) -> str:
     lines = processes.output(processes.python("thawline.cli", "publish"), folder, env)
     for line in lines:
         get_run_logger().info(line)
-    return lines[0]
+    return next((line for line in lines if line.startswith("model ")), lines[-1])
 
 
 @task(**_NETWORK)
