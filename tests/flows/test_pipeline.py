@@ -78,10 +78,11 @@ def test_a_failed_stage_says_why(
 
 
 def test_a_stage_that_takes_too_long_is_ended(small: Project) -> None:
+    small.run(sys.executable, "-m", "thawline.cli", "run", "ingest")
     (small.folder / "mode-fine_tune").write_text("sleep")
-    text = flow(small, "pipeline", "--stage-timeout-s", "25", code=1)
+    text = flow(small, "pipeline", "--stage-timeout-s", "10", code=1)
     assert states(text)["fine_tune"] == "TimedOut"
-    assert "fine_tune: took more than 25 s" in text
+    assert "fine_tune: took more than 10 s" in text
     assert left_over(small.folder) == []
 
 
