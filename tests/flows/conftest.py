@@ -42,10 +42,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def small(project: Project, api: str) -> Iterator[Project]:  # noqa: F811
     """The small project; its flows use the shared server."""
-    (project.folder / "data/label_fixes.csv").write_text("image,label,was\n")
     project.env |= {"PREFECT_API_URL": api}
-    project.run("git", "add", "-A")
-    project.run("git", "commit", "-qm", "label fixes")
     yield project
     for process in left_over(project.folder):
         process.kill()
