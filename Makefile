@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test test-all check ui clean
+.PHONY: repro test test-all check ui up clean
 
 repro: $(READY)
 	thawline run
@@ -25,6 +25,9 @@ check: $(READY)
 
 ui: $(READY)
 	thawline ui
+
+up: $(READY)
+	python -m flows.up
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -1,5 +1,6 @@
 """`thawline ...`: the commands around the pipeline."""
 
+import os
 import sys
 from typing import Annotated
 
@@ -82,6 +83,21 @@ def table() -> None:
     from thawline.evaluation.summary import show
 
     show()
+
+
+@app.command()
+def serve(
+    cron: Annotated[str | None, typer.Option(help='When, e.g. "0 3 * * *".')] = None,
+    interval: Annotated[str | None, typer.Option(help="Seconds from start to start.")] = None,
+    flow: Annotated[str, typer.Option(help="retrain or pipeline.")] = "retrain",
+    commit_to: Annotated[str | None, typer.Option(help="Branch to record trainings on.")] = None,
+    notify: Annotated[str | None, typer.Option(help="Webhook, or a block of Prefect's.")] = None,
+) -> None:
+    """Run a flow on a schedule, until Ctrl-C."""
+    given = {"cron": cron, "interval": interval, "flow": flow}
+    given |= {"commit-to": commit_to, "notify": notify}
+    words = [f"--{name}={value}" for name, value in given.items() if value is not None]
+    os.execv(sys.executable, [sys.executable, "-m", "flows.serve", *words])
 
 
 @app.command()

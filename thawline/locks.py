@@ -1,12 +1,14 @@
-"""One writer per workspace, and no stage that outlives the DVC that started it."""
+"""One run and one writer per workspace, and no stage that outlives the DVC that started it."""
 
 import ctypes
 import hashlib
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -14,12 +16,20 @@ from filelock import FileLock, Timeout
 from thawline import project
 from thawline.errors import UserError
 
+BUSY = 75
+"""Exit code of a run that another one kept from starting: EX_TEMPFAIL of sysexits.h."""
+OWNER_VARIABLE = "THAWLINE_OWNER"
+"""Says on whose behalf a process runs the pipeline; else it is named by its command."""
 _WAIT_S = 10.0
 _PR_SET_PDEATHSIG = 1
 
 
+class Busy(Exception):
+    """The workspace belongs to another run; the message says whose."""
+
+
 def die_with_parent() -> None:
-    """Ask Linux for SIGTERM when the parent ends.
+    """Ask Linux for SIGTERM when the parent, or the thread of it that started us, ends.
 
     `kill -9` of dvc leaves its stage running, and the next `dvc repro` would start a second
     writer on the same outputs. Elsewhere than on Linux the lock alone prevents that.
@@ -29,15 +39,46 @@ def die_with_parent() -> None:
 
 
 @contextmanager
+def pipeline(
+    wait_s: float = 0.0, kind: str = "pipeline", owner: str | None = None
+) -> Iterator[None]:
+    """Hold the workspace for one run of the pipeline, or for another kind of work.
+
+    The system frees the lock of a process that dies; that it did not end in order is seen by what
+    it wrote about itself, and noted.
+
+    Args:
+        wait_s: how long to wait for the one that holds it.
+        kind: of work; different kinds do not exclude each other.
+        owner: what to tell others; by default THAWLINE_OWNER, or `thawline run`.
+
+    Raises:
+        Busy: another run holds it.
+    """
+    path = _path(f"-{kind}")
+    lock, note = _lock_file(path), path.with_suffix(".owner")
+    try:
+        lock.acquire(timeout=wait_s)
+    except Timeout:
+        raise Busy(f"{_owner(path)} is in progress") from None
+    try:
+        if note.exists():
+            print(f"took over the lock of {_owner(path)}, which is gone", file=sys.stderr)
+        note.write_text(_self(owner), encoding="utf-8")
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+        lock.release()
+
+
+@contextmanager
 def workspace(stage: str) -> Iterator[None]:
     """Hold the workspace for one stage; the system frees it when the process ends, however.
 
     Raises:
         UserError: another stage still writes here.
     """
-    here = str(project.workspace().resolve())
-    name = hashlib.sha256(here.encode()).hexdigest()[:16]
-    path = project.scratch() / "locks" / f"{name}.lock"
+    path = _path()
     lock = _lock_file(path)
     try:
         lock.acquire(timeout=_WAIT_S)
@@ -51,6 +92,18 @@ def workspace(stage: str) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _path(suffix: str = "") -> Path:
+    here = str(project.workspace().resolve())
+    name = hashlib.sha256(here.encode()).hexdigest()[:16]
+    return project.scratch() / "locks" / f"{name}{suffix}.lock"
+
+
+def _self(owner: str | None) -> str:
+    who = owner or os.environ.get(OWNER_VARIABLE, "thawline run")
+    since = datetime.now().isoformat(" ", "seconds")
+    return f"{who} (process {os.getpid()} on {socket.gethostname()}, since {since})"
 
 
 def _lock_file(path: Path) -> FileLock:

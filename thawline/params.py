@@ -57,12 +57,7 @@ def check_inputs(params: Params) -> None:
     Raises:
         UserError: a file or folder that params name is not there.
     """
-    named = {
-        "ingest.path": params.ingest.path,
-        "augment.file": params.augment.file,
-        "model.weights_file": params.model.weights_file,
-    }
-    for key, path in named.items():
+    for key, path in named_inputs(params).items():
         if not Path(path).exists():
             raise UserError(
                 f"{FILE}: {key}: {path!r} does not exist; `{NOTHING}` stands for nothing"
@@ -72,6 +67,15 @@ def check_inputs(params: Params) -> None:
             f"{LABEL_FIXES}: does not exist; with no label to correct it holds the line "
             "image,label,was"
         )
+
+
+def named_inputs(params: Params) -> dict[str, str]:
+    """Keys whose value is a path that a stage reads, with that path."""
+    return {
+        "ingest.path": params.ingest.path,
+        "augment.file": params.augment.file,
+        "model.weights_file": params.model.weights_file,
+    }
 
 
 def flatten(params: BaseModel | Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from thawline import params, project
+from thawline import locks, params, project
 from thawline.errors import UserError
 from thawline.relay import Relay, Watcher
 from thawline.sections import Params
@@ -29,7 +29,8 @@ def run(targets: Sequence[str] = ()) -> int:
 
     Returns:
         0; 2 when a stage refused a user's mistake, 1 when it failed otherwise, whose message is
-        the last line; 130 after Ctrl-C, 143 after SIGTERM.
+        the last line; 75 when another run is in progress in this workspace; 130 after Ctrl-C, 143
+        after SIGTERM.
 
     Raises:
         UserError: params.yaml is wrong, or there is no dvc.yaml here.
@@ -43,10 +44,15 @@ def run(targets: Sequence[str] = ()) -> int:
     os.environ.pop(
         "DVC_ROOT", None
     )  # of another repository, if set: dvc would hand it on to the stages
-    start_ms, current = int(time.time() * 1000), execution.launch()
-    launched = Launch(current, targets)
-    code = launched.wait()
-    return _conclude(checked, current, start_ms, launched, code)
+    try:
+        with locks.pipeline():
+            start_ms, current = int(time.time() * 1000), execution.launch()
+            launched = Launch(current, targets)
+            code = launched.wait()
+            return _conclude(checked, current, start_ms, launched, code)
+    except locks.Busy as busy:
+        print(f"skipped: {busy}", file=sys.stderr, flush=True)
+        return locks.BUSY
 
 
 class Launch:
@@ -65,6 +71,7 @@ class Launch:
             stdout=self._relay.child_stdout,
             stderr=self._relay.child_stderr,
             start_new_session=True,
+            preexec_fn=locks.die_with_parent,  # no thread runs yet, so it is safe
         )
 
     def wait(self) -> int:

@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 SCRATCH = ".thawline"
+VARIABLE = "THAWLINE_PROJECT"
+"""Names the project for a run in another working tree of it: stores, locks, records stay there."""
 
 
 def workspace() -> Path:
@@ -14,9 +16,10 @@ def workspace() -> Path:
 def root() -> Path:
     """The project itself, also from DVC's temporary copies, where DVC_ROOT names it.
 
-    Without DVC_ROOT: the nearest folder upwards that holds `.dvc`, else the workspace.
+    THAWLINE_PROJECT goes before it, since DVC sets DVC_ROOT to the working tree it runs in.
+    Without either: the nearest folder upwards that holds `.dvc`, else the workspace.
     """
-    named = os.environ.get("DVC_ROOT")
+    named = os.environ.get(VARIABLE) or os.environ.get("DVC_ROOT")
     if named:
         return Path(named).resolve()
     here = workspace().resolve()

@@ -23,6 +23,14 @@ _LINES = (
 )
 
 
+def fate(line: str) -> tuple[str, str] | None:
+    """The stage that a line of DVC's is about, and running, restored or skipped."""
+    for pattern, word in _LINES:
+        if found := pattern.search(_ANSI.sub("", line)):
+            return found[1], word
+    return None
+
+
 class Watcher:
     """What DVC says of each stage: `fates` is stage -> running, restored or skipped."""
 
@@ -36,14 +44,13 @@ class Watcher:
         text = self._rest.get(source, "") + data.decode(errors="replace")
         *lines, self._rest[source] = re.split(r"[\r\n]", text)
         for line in lines:
-            self._line(_ANSI.sub("", line))
+            if found := fate(line):
+                self._note(*found)
 
-    def _line(self, line: str) -> None:
-        for pattern, fate in _LINES:
-            if found := pattern.search(line):
-                if fate == "running" and "running" not in self.fates.values():
-                    self._on_first_stage()
-                self.fates[found[1]] = fate
+    def _note(self, stage: str, word: str) -> None:
+        if word == "running" and "running" not in self.fates.values():
+            self._on_first_stage()
+        self.fates[stage] = word
 
 
 class Relay:

@@ -128,6 +128,12 @@ def everything() -> Iterator[tuple[Execution, State]]:
             yield Execution(path.stem, state["pid"], state["started"], state["launched"]), state
 
 
+def of_process(pid: int) -> State | None:
+    """The newest state that the process stands for."""
+    found = [state for current, state in everything() if current.pid == pid]
+    return found[-1] if found else None
+
+
 def alive(execution: Execution) -> bool:
     """Whether the process that stands for the execution still lives."""
     try:

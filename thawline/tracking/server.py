@@ -22,7 +22,7 @@ def ui(port: int = 5000) -> int:
     if address.is_server(uri):
         print(f"MLflow runs at {address.shown(uri)}")
         return 0
-    _check_free(port)
+    check_free(port)
     print(f"MLflow: http://{_HOST}:{port} (Ctrl-C ends it)", flush=True)
     # Its own process group, ended by _stop: a plain SIGTERM would leave the server running.
     signal.signal(signal.SIGTERM, lambda signum, _: sys.exit(128 + signum))
@@ -51,7 +51,8 @@ def environment() -> dict[str, str]:
     return kept | {"MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
-def _check_free(port: int) -> None:
+def check_free(port: int) -> None:
+    """Raises UserError where something listens on the port already."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,0 +1,87 @@
+"""What a flow leaves in Prefect to look at: progress, the result table, a picture, links."""
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from uuid import UUID
+
+from prefect.artifacts import (
+    create_image_artifact,
+    create_link_artifact,
+    create_markdown_artifact,
+    create_progress_artifact,
+    update_progress_artifact,
+)
+
+from thawline.errors import UserError
+from thawline.evaluation.quantities import interval, megabytes, milliseconds, percent, ratio
+from thawline.evaluation.results import DIRECTORY, Results
+from thawline.tracking import address
+
+_PAGES = "http://127.0.0.1:5000"
+"""Where `make ui` and `make up` show a store that has no server of its own."""
+_CONFUSION = Path("figures/confusion.png")
+
+
+class Progress:
+    """A bar over all stages; a training stage moves it with every epoch."""
+
+    def __init__(self, stages: Sequence[str]) -> None:
+        self._all = max(1, len(stages))
+        self._done = 0
+        self._shown = 0.0
+        self._id: UUID | None = None
+
+    def stage(self, share: float) -> None:
+        """Share of the current stage that is done, in [0, 1]; 1 goes on to the next."""
+        percent_done = min(100.0, 100 * (self._done + share) / self._all)
+        self._done += share >= 1
+        if self._id is None:
+            self._id = _created(create_progress_artifact(0.0, key="pipeline-progress"))
+        if percent_done - self._shown >= 1:
+            update_progress_artifact(self._id, progress=percent_done)
+            self._shown = percent_done
+
+
+def link(run_id: str) -> None:
+    """A link to a run on MLflow's pages."""
+    uri = address.uri()
+    pages = address.shown(uri) if address.is_server(uri) else _PAGES
+    create_link_artifact(f"{pages}/#/runs/{run_id}", link_text=f"MLflow run {run_id}")
+
+
+def results(folder: Path) -> None:
+    """The table of all checkpoints and the confusion matrix; nothing where there are none."""
+    try:
+        found = Results.read(folder / DIRECTORY)
+    except UserError:
+        return
+    create_markdown_artifact(_table(found), key="results")
+    picture = folder / DIRECTORY / _CONFUSION
+    if picture.is_file():
+        data = base64.b64encode(picture.read_bytes()).decode()
+        create_image_artifact(f"data:image/png;base64,{data}", key="confusion-matrix")
+
+
+def _table(found: Results) -> str:
+    lines = [
+        "| checkpoint | accuracy | 95 % interval | macro-F1 | latency | size |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for name in found.metrics:
+        row = found.of(name)
+        cells = (
+            name,
+            percent(row.get("accuracy")),
+            interval(row.get("accuracy_low"), row.get("accuracy_high")),
+            ratio(row.get("macro_f1")),
+            milliseconds(row.get("latency_ms")),
+            megabytes(row.get("size_mb")),
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _created(found: object) -> UUID:
+    assert isinstance(found, UUID)
+    return found

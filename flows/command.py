@@ -1,0 +1,52 @@
+"""What `python -m flows.<name>` does around its flow: a server, exit codes, mistakes in a line."""
+
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, NoReturn
+
+from flows import environment, server
+from thawline import locks
+from thawline.errors import UserError
+
+_CODES = {"Skipped": locks.BUSY, "Refused": UserError.exit_code, "Cancelled": 130}
+"""By the name of the flow's last state; others count as their type does."""
+
+
+def run(load: Callable[[], Any], **parameters: Any) -> int:
+    """Run a flow on the server that PREFECT_API_URL names, else on one that lives as long as it.
+
+    Args:
+        load: imports and returns the flow; called while the server starts.
+
+    Returns:
+        0; 2 for a user's mistake; 75 when another run is in progress; 1 for any other failure; 130
+        after Ctrl-C, 143 after SIGTERM.
+    """
+    signal.signal(signal.SIGTERM, _terminate)  # while a flow runs, Prefect's own takes its place
+    try:
+        environment.prepare()
+        own = server.own_unless_named()
+        flow = load()
+        if own is not None:
+            own.wait()
+        return exit_code(flow(**parameters, return_state=True))
+    except UserError as error:
+        print(f"thawline: {error}", file=sys.stderr)
+        return UserError.exit_code
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BaseException as error:
+        if type(error).__name__ == "TerminationSignal":  # prefect's; not loaded here
+            return 128 + signal.SIGTERM
+        raise
+
+
+def exit_code(state: Any) -> int:
+    """Of a Prefect state."""
+    return _CODES.get(state.name, 0 if state.is_completed() else 1)
+
+
+def _terminate(signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+    sys.exit(128 + signum)

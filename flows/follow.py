@@ -1,0 +1,114 @@
+"""One `thawline run` followed from outside: its lines, cut where DVC goes on to another stage."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from flows import processes
+from thawline import locks, project, relay
+from thawline.tracking import execution
+
+_KEPT_LINES = 12
+_BUSY = re.compile(r"Unable to acquire lock|is busy, it is being blocked|is writing in this folder")
+"""What DVC, or a stage, says while another process has what it needs: that passes."""
+_EDGE = re.compile(r'^"(?P<needed>[^"]+)"(?: -> "(?P<stage>[^"]+)")?;$')
+_EPOCH = re.compile(r"\bepoch\s+(\d+)/(\d+)\b")
+
+
+class Run:
+    """A `thawline run` in progress.
+
+    Attributes:
+        mark: (stage, running | restored | skipped) that DVC has just named; None before and after.
+        last: the newest lines of the stage.
+        code: exit code, once it has ended.
+    """
+
+    def __init__(self, targets: Sequence[str], folder: Path, owner: str) -> None:
+        env = {locks.OWNER_VARIABLE: owner, project.VARIABLE: str(project.root())}
+        self._lines = processes.Lines(
+            processes.python("thawline.cli", "run", *targets), folder, env
+        )
+        self.mark: tuple[str, str] | None = None
+        self.last: deque[str] = deque(maxlen=_KEPT_LINES)
+        self.code: int | None = None
+        self.busy = False
+
+    def lines(self, timeout_s: float | None = None) -> Iterator[str]:
+        """Up to the next stage or the end, whichever comes first.
+
+        Raises:
+            TimeoutError: this takes longer than timeout_s.
+        """
+        self.mark = None
+        self.last.clear()
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while (line := self._lines.next(deadline and deadline - time.monotonic())) is not None:
+            if mark := relay.fate(line):
+                self.mark = mark
+                return
+            if line:
+                self.last.append(line)
+                self.busy = self.busy or bool(_BUSY.search(line))
+                yield line
+        self.code = self._lines.process.wait()
+
+    def run_id(self, stage: str | None = None) -> str | None:
+        """Of the stage's run in MLflow, or of its parent; None where none was opened."""
+        state = execution.of_process(self._lines.process.pid) or {"stages": {}}
+        if stage is None:
+            return state.get("parent_run_id")
+        found: str | None = state["stages"].get(stage, {}).get("run_id")
+        return found
+
+    def end(self) -> None:
+        processes.end(self._lines.process)
+        self.code = self._lines.process.wait()
+
+
+class Dag:
+    """The graph as DVC draws it, asked for while the run itself starts."""
+
+    def __init__(self, folder: Path) -> None:
+        self._dvc = subprocess.Popen(
+            [sys.executable, "-m", "dvc", "dag", "--dot"],
+            cwd=folder,
+            env={key: value for key, value in os.environ.items() if key != "DVC_ROOT"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self._edges: list[tuple[str, str | None]] | None = None
+
+    @property
+    def stages(self) -> list[str]:
+        """Without the files that DVC merely tracks."""
+        named = {name for edge in self._read() for name in edge if name}
+        return sorted(name for name in named if not name.endswith(".dvc"))
+
+    def needs(self, stage: str) -> list[str]:
+        return [needed for needed, other in self._read() if other == stage]
+
+    def end(self) -> None:
+        processes.end(self._dvc, grace_s=0.5)
+        if self._dvc.stdout is not None:
+            self._dvc.stdout.close()
+
+    def _read(self) -> list[tuple[str, str | None]]:
+        if self._edges is None:
+            text = self._dvc.communicate()[0].decode()
+            found = [_EDGE.match(line.strip()) for line in text.splitlines()]
+            self._edges = [(edge["needed"], edge["stage"]) for edge in found if edge]
+        return self._edges
+
+
+def epochs(line: str) -> float | None:
+    """Share of a training stage that is done, in [0, 1], if the line tells."""
+    found = _EPOCH.search(line)
+    return int(found[1]) / int(found[2]) if found and int(found[2]) else None

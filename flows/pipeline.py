@@ -1,0 +1,30 @@
+"""`python -m flows.pipeline`: `thawline run` as a Prefect flow.
+
+Light, so that a server starts before Prefect is loaded; the flow itself is in pipeline_flow.py.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from flows import command
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the flow from a shell; returns the exit code, see `command.run`."""
+    parser = argparse.ArgumentParser(prog="python -m flows.pipeline")
+    parser.add_argument("targets", nargs="*", help="stages; all by default")
+    parser.add_argument("--stage-timeout-s", type=float, help="end a stage that takes longer")
+    parser.add_argument("--busy-retries", type=int, default=3, help="while another DVC is at work")
+    return command.run(_flow, **vars(parser.parse_args(words)))
+
+
+def _flow() -> Any:
+    from flows.pipeline_flow import pipeline
+
+    return pipeline
+
+
+if __name__ == "__main__":
+    sys.exit(main())

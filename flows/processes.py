@@ -1,0 +1,125 @@
+"""Child processes that end with us: in groups of their own, and told when we die."""
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+_GRACE_S = 3.5
+"""Between SIGTERM and SIGKILL: `thawline run` takes two seconds, and all must end within five."""
+_WATCHED = "import sys; from thawline import locks; locks.die_with_parent(); "
+
+
+def python(module: str, *words: str) -> list[str]:
+    """`python -m module words` that gets SIGTERM when the thread that starts it ends, `kill -9`
+    included.
+
+    Not by preexec_fn, which may hang in a process with threads, and Prefect has many.
+    """
+    run = f"import runpy; sys.argv = sys.argv[1:]; runpy.run_module({module!r}, None, '__main__')"
+    return [sys.executable, "-c", _WATCHED + run, module, *words]
+
+
+def end(process: subprocess.Popen[bytes], grace_s: float = _GRACE_S) -> None:
+    """SIGTERM to the process's group, then SIGKILL to it and to the groups it started."""
+    if process.poll() is not None:
+        return
+    groups = _groups(process.pid)
+    _signal([process.pid], signal.SIGTERM)
+    deadline = time.monotonic() + grace_s
+    while time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.05)
+    if process.poll() is None:
+        _signal(groups, signal.SIGKILL)
+        process.wait()
+
+
+def _groups(pid: int) -> list[int]:
+    """The process's own group and those of its direct children: dvc is in one of its own."""
+    found = {pid}
+    with suppress(psutil.Error, ProcessLookupError):
+        found |= {os.getpgid(child.pid) for child in psutil.Process(pid).children()}
+    return sorted(found)
+
+
+def _signal(groups: Sequence[int], signum: int) -> None:
+    for group in groups:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signum)
+
+
+class Lines:
+    """A command whose output, both streams together, is read line by line.
+
+    Args:
+        folder: where it runs.
+        env: added to our environment.
+    """
+
+    def __init__(
+        self, command: Sequence[str], folder: Path, env: Mapping[str, str] | None = None
+    ) -> None:
+        self.process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"} | dict(env or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def next(self, timeout_s: float | None) -> str | None:
+        """The next line without its end; None when there will be no more.
+
+        Raises:
+            TimeoutError: none came in time.
+        """
+        try:
+            return self._lines.get(timeout=timeout_s if timeout_s is None else max(0.0, timeout_s))
+        except queue.Empty:
+            raise TimeoutError from None
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as stream:
+            for line in stream:
+                self._lines.put(line.decode(errors="replace").rstrip("\r\n"))
+        self._lines.put(None)
+
+
+def output(command: Sequence[str], folder: Path, env: Mapping[str, str] | None = None) -> list[str]:
+    """Run a command to its end and return its lines; whatever interrupts us ends it too.
+
+    Raises:
+        CommandError: it failed; the message is its last line.
+    """
+    run, lines = Lines(command, folder, env), []
+    try:
+        while (line := run.next(None)) is not None:
+            lines.append(line)
+        code = run.process.wait()
+    finally:
+        end(run.process)
+    if code:
+        said = [line for line in lines if line.strip()]
+        raise CommandError(code, said[-1] if said else f"{command[0]}: exit code {code}")
+    return lines
+
+
+class CommandError(Exception):
+    """A command failed."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code

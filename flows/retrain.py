@@ -1,0 +1,27 @@
+"""`python -m flows.retrain`: pull, run what changed in a working tree of its own, publish, push."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from flows import command
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the flow from a shell; returns the exit code, see `command.run`."""
+    parser = argparse.ArgumentParser(prog="python -m flows.retrain")
+    parser.add_argument("--commit-to", metavar="BRANCH", help="record what was trained on a branch")
+    parser.add_argument("--notify", metavar="URL|BLOCK", help="a webhook, or a block of Prefect's")
+    parser.add_argument("--stage-timeout-s", type=float, help="end a stage that takes longer")
+    return command.run(_flow, **vars(parser.parse_args(words)))
+
+
+def _flow() -> Any:
+    from flows.retrain_flow import retrain
+
+    return retrain
+
+
+if __name__ == "__main__":
+    sys.exit(main())

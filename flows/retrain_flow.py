@@ -1,0 +1,117 @@
+"""Retraining as a Prefect flow: the project and its champion change only if all went well.
+
+Each step may be repeated, and bringing the results in is the last: a night that failed at any of
+them is made up for by the next, which finds finished stages in DVC's cache.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed
+
+from flows import missed, notify, processes, repository
+from flows.pipeline_flow import pipeline
+from flows.processes import CommandError
+from flows.worktree import WorkTree
+from thawline import locks, project
+from thawline.errors import UserError
+
+NOTHING = "nothing to do"
+_NETWORK: dict[str, Any] = {
+    "retries": 2,
+    "retry_delay_seconds": [10, 60],
+    "retry_condition_fn": lambda _task, _run, state: (
+        not isinstance(state.result(raise_on_failure=False), UserError)
+    ),
+    "cache_policy": NO_CACHE,
+    "persist_result": False,
+}
+
+
+@flow(name="retrain", persist_result=False, **notify.HOOKS)
+def retrain(
+    commit_to: str | None = None,
+    notify: str | None = None,  # noqa: ARG001
+    stage_timeout_s: float | None = None,
+) -> State[Any]:
+    """Train again on what has changed: data, code or params, here or upstream.
+
+    Args:
+        commit_to: branch on which to record what was trained; none by default.
+        notify: whom to tell about a training and a failure, see `flows.notify`.
+        stage_timeout_s: ends a stage that takes longer, and with it the run.
+
+    Returns:
+        Completed; Completed `Nothing to do` or `Skipped`; Failed, or `Refused` for what a person
+        must mend, with the project as it was.
+    """
+    missed.skip()
+    root = project.root()
+    try:
+        with locks.pipeline(kind="retrain", owner=f"flow run {flow_run.name}"):
+            return _retrain(root, commit_to, stage_timeout_s)
+    except locks.Busy as busy:
+        return Completed(name="Skipped", message=f"skipped: {busy}")
+    except UserError as error:
+        return Failed(name="Refused", message=str(error))
+    except CommandError as error:
+        return Failed(message=str(error))
+
+
+def _retrain(root: Path, commit_to: str | None, timeout_s: float | None) -> State[Any]:
+    repository.check(root)
+    commit = pull(root)
+    tree = WorkTree(root, commit)
+    if not tree.is_behind and not look(root):
+        return Completed(name="Nothing to do", message=NOTHING)
+    with tree.made() as folder:
+        if not look(folder):
+            tree.swap()
+            return Completed(message="brought in newer commits, which change no result")
+        ran = pipeline(folder=str(folder), stage_timeout_s=timeout_s, return_state=True)
+        if not ran.is_completed() or ran.name == "Skipped":
+            return ran
+        published = publish(folder)
+        push(folder, commit_to)
+        tree.swap()
+    return Completed(message=f"{published}; {ran.message}")
+
+
+@task(**_NETWORK)
+def pull(root: Path) -> str:
+    """Fetch newer commits; returns the one to train on."""
+    return repository.fetched(root)
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+def look(folder: Path) -> bool:
+    """Whether data, code or params differ from what the results were made of."""
+    changed = repository.changed(folder)
+    get_run_logger().info("DVC: %s", "something has changed" if changed else NOTHING)
+    return changed
+
+
+@task(**_NETWORK)
+def publish(folder: Path) -> str:
+    """`thawline publish`, which registers a model once; returns what it said."""
+    env = {project.VARIABLE: str(project.root())}
+    lines = processes.output(processes.python("thawline.cli", "publish"), folder, env)
+    for line in lines:
+        get_run_logger().info(line)
+    return next((line for line in lines if line.startswith("model ")), lines[-1])
+
+
+@task(**_NETWORK)
+def push(folder: Path, commit_to: str | None) -> None:
+    """The results to DVC's remote, and what was trained to a branch, where there are such."""
+    if repository.has_remote(folder):
+        repository.dvc(folder, "push", "--run-cache")
+    if commit_to:
+        made = repository.commit(folder, commit_to, "Retrain")
+        get_run_logger().info("%s is %s", commit_to, made)
+        if remote := repository.remote(folder):
+            repository.git(folder, "push", "--quiet", remote, f"{commit_to}:{commit_to}")

@@ -1,0 +1,29 @@
+"""`python -m flows.runner JOB`: Prefect's runner for one schedule, as `flows.serve` starts it."""
+
+import json
+import sys
+from typing import Any
+
+from flows import environment
+
+environment.prepare()
+
+from flows.pipeline_flow import pipeline  # noqa: E402
+from flows.retrain_flow import retrain  # noqa: E402
+
+
+def main(text: str) -> None:
+    """Serve until it is ended; one run at a time.
+
+    Args:
+        text: JSON with flow, name, parameters, and cron or interval (seconds).
+    """
+    job = json.loads(text)
+    flows: dict[str, Any] = {"pipeline": pipeline, "retrain": retrain}
+    flow = flows[job.pop("flow")]
+    # Not paused at the end: what was due meanwhile is made up for once, see missed.py.
+    flow.serve(**job, limit=1, pause_on_shutdown=False, print_starting_message=False)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

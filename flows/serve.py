@@ -1,0 +1,133 @@
+"""`python -m flows.serve`: run a flow on a schedule until Ctrl-C, if need be on an own server.
+
+This process only watches over two others, Prefect's server and its runner (runner.py), and starts
+them again: a runner gives up when its server has been away for some minutes.
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+from flows import environment, processes, server
+from thawline import params, project
+from thawline.errors import UserError
+
+FLOWS = ("retrain", "pipeline")
+_AGAIN_S = 5.0
+_GRACE_S = 3.0
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Serve; returns 0 after Ctrl-C or SIGTERM, within five seconds, and 2 for a user's mistake."""
+    options = _options(words)
+    os.environ.setdefault("PREFECT_RUNNER_POLL_FREQUENCY", "5")
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        environment.prepare()
+        params.load()
+        job = _job(options)
+        own = server.own_unless_named(lasting=True)
+        if own is not None:
+            own.wait()
+        print(f"{options.flow}: {_when(job)}; Prefect: {_pages()} (Ctrl-C ends it)", flush=True)
+        _watch(own, job)
+    except UserError as error:
+        print(f"thawline: {error}", file=sys.stderr)
+        return UserError.exit_code
+    except KeyboardInterrupt:
+        return 0
+
+
+def _options(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="thawline serve")
+    parser.add_argument("--cron", metavar="EXPR", help='when, e.g. "0 3 * * *"')
+    parser.add_argument("--interval", metavar="S", help="seconds from start to start")
+    parser.add_argument("--flow", choices=FLOWS, default=FLOWS[0])
+    parser.add_argument("--commit-to", metavar="BRANCH", help="of retrain")
+    parser.add_argument("--notify", metavar="URL|BLOCK", help="of retrain")
+    return parser.parse_args(words)
+
+
+def _job(options: argparse.Namespace) -> dict[str, object]:
+    """What `flows.runner` is told: flow, name, cron or interval, parameters.
+
+    Raises:
+        UserError: no schedule or two, one that is none, an option of another flow.
+    """
+    if (options.cron is None) == (options.interval is None):
+        raise UserError("serve: needs either --cron EXPR or --interval S")
+    extra = {"commit_to": options.commit_to, "notify": options.notify}
+    parameters = {key: value for key, value in extra.items() if value is not None}
+    if parameters and options.flow != "retrain":
+        raise UserError("serve: --commit-to and --notify belong to --flow retrain")
+    schedule = _cron(options.cron) if options.cron is not None else _interval(options.interval)
+    name = project.root().name
+    return {"flow": options.flow, "name": name, "parameters": parameters, **schedule}
+
+
+def _cron(text: str) -> dict[str, object]:
+    from prefect.client.schemas.schedules import CronSchedule
+
+    try:
+        CronSchedule(cron=text)
+    except ValueError:
+        raise UserError(
+            f'--cron: {text!r} is no cron expression; five fields are, e.g. "0 3 * * *" for three '
+            "at night"
+        ) from None
+    return {"cron": text}
+
+
+def _interval(text: str) -> dict[str, object]:
+    try:
+        seconds = int(text)
+    except ValueError:
+        seconds = 0
+    if not 1 <= seconds <= 366 * 24 * 3600:
+        raise UserError(f"--interval: {text!r} is not allowed; whole seconds, from 1 to a year")
+    return {"interval": seconds}
+
+
+def _watch(own: server.Server | None, job: dict[str, object]) -> NoReturn:
+    while True:
+        runner = subprocess.Popen(
+            processes.python("flows.runner", json.dumps(job)),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            while runner.poll() is None:
+                if own is not None and own.restart_if_ended():
+                    print("Prefect's server had ended and was started again", flush=True)
+                time.sleep(0.5)
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            processes.end(runner, _GRACE_S)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGTERM, _interrupt)
+        print(f"the runner ended; started again in {_AGAIN_S:g} s", flush=True)
+        time.sleep(_AGAIN_S)
+
+
+def _when(job: dict[str, object]) -> str:
+    return f"cron {job['cron']}" if "cron" in job else f"every {job['interval']} s"
+
+
+def _pages() -> str:
+    return os.environ[environment.API].removesuffix("/api")
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

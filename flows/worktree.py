@@ -1,0 +1,191 @@
+"""A working tree of its own for a run: the project as it is now, swapped in once the run is done.
+
+The run sees the newest commit, edits that are not committed, and images that git does not know; it
+shares DVC's cache and the MLflow store. Until `swap` the project itself stays as it is.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from flows.processes import CommandError
+from flows.repository import dvc, git, has_remote
+from thawline import locks, params, project
+from thawline.errors import UserError
+from thawline.tracking import closing
+from thawline.tracking.hashes import Graph, md5
+
+Edits = dict[str, str | None]
+"""path -> hash of the files that differ from a commit and that git does not ignore; None: gone."""
+_SWAP_WAIT_S = 1800.0
+
+
+class WorkTree:
+    """Of one project, at one commit.
+
+    Args:
+        root: the project.
+        commit: what to check out; HEAD or a descendant.
+    """
+
+    def __init__(self, root: Path, commit: str) -> None:
+        self.root, self.commit = root, commit
+        self.folder = project.scratch() / "retrain"
+        self._head = git(root, "rev-parse", "HEAD")
+        self._before = edits(root)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the project lacks commits that the tree has."""
+        return self.commit != self._head
+
+    @contextmanager
+    def made(self) -> Iterator[Path]:
+        """The working tree for the block.
+
+        Raises:
+            UserError: an edit that is not committed is to a file that newer commits change.
+        """
+        self._check_edits()
+        self._remove()
+        try:
+            git(self.root, "worktree", "add", "--quiet", "--detach", str(self.folder), self.commit)
+            self._share_cache()
+            self._copy_edits()
+            with suppress(CommandError):  # what nobody pushed is made or restored by the run
+                if has_remote(self.folder):
+                    dvc(self.folder, "fetch")
+            with suppress(CommandError):
+                dvc(self.folder, "checkout", "--force", "dvc.yaml")
+            self._link_inputs()
+            self._made = edits(self.folder)
+            yield self.folder
+        finally:
+            self._remove()
+
+    def swap(self) -> None:
+        """Bring the results into the project.
+
+        Raises:
+            UserError: its files have changed meanwhile; the results stay in DVC's cache, so that
+                the next run restores them.
+            locks.Busy: another run has been in progress there for half an hour.
+        """
+        with locks.pipeline(_SWAP_WAIT_S, owner="the end of a retraining"):
+            if (
+                git(self.root, "rev-parse", "HEAD") != self._head
+                or edits(self.root) != self._before
+            ):
+                raise UserError(
+                    "files of the project have changed during the run, so its results are not "
+                    "brought in; `thawline run` takes them from DVC's cache where they still fit"
+                )
+            git(self.root, "merge", "--quiet", "--ff-only", self.commit)
+            after = edits(self.folder)
+            for path in sorted(after.keys() | self._made.keys()):
+                if after.get(path, "") != self._made.get(path, ""):
+                    _copy(self.folder / path, self.root / path)
+            dvc(self.root, "checkout", "--force", "dvc.yaml")
+            for name in self._inputs():
+                tracked = (self.root / f"{name}.dvc").is_file()
+                missing = not (self.root / name).exists()
+                if tracked and (missing or f"{name}.dvc" in self._pulled()):
+                    dvc(self.root, "checkout", f"{name}.dvc")
+            closing.remember(Graph(self.root).digest())
+
+    def _pulled(self) -> set[str]:
+        """Files that newer commits change."""
+        listed = git(self.root, "diff", "--name-only", "-z", self._head, self.commit)
+        return set(listed.split("\0")) - {""}
+
+    def _check_edits(self) -> None:
+        both = sorted(self._pulled() & self._before.keys())
+        if both:
+            raise UserError(
+                f"{both[0]}: changed here and in the newest commits ({len(both)} such file(s)); "
+                "commit or undo the edit here"
+            )
+
+    def _share_cache(self) -> None:
+        local = Path(".dvc/config.local")
+        if (self.root / local).is_file():
+            shutil.copy(self.root / local, self.folder / local)
+        cache = self.root / dvc(self.root, "cache", "dir").strip()
+        dvc(self.folder, "cache", "dir", "--local", str(cache))
+
+    def _copy_edits(self) -> None:
+        for path in self._before:
+            _copy(self.root / path, self.folder / path)
+
+    def _link_inputs(self) -> None:
+        """Images and weights in the project that git does not have, as hard links.
+
+        Nothing writes to an input, so that is safe; one that newer commits bring is checked out.
+        """
+        for name in self._inputs():
+            source, target = self.root / name, self.folder / name
+            tracked = (self.folder / f"{name}.dvc").is_file()
+            if tracked and (f"{name}.dvc" in self._pulled() or not source.exists()):
+                dvc(self.folder, "checkout", f"{name}.dvc")
+            elif source.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _link(source, target)
+
+    def _inputs(self) -> list[str]:
+        """Paths in the project that params name and git has not; all of what one `.dvc` tracks."""
+        named = params.named_inputs(params.load(self.folder / params.FILE)).values()
+        known = set(git(self.folder, "ls-files", "-z").split("\0"))
+        found = {_tracked(self.folder, Path(n)) for n in named if not Path(n).is_absolute()}
+        return sorted(n for n in found if not {n, *_below(n, known)} & known)
+
+    def _remove(self) -> None:
+        with suppress(CommandError):
+            git(self.root, "worktree", "remove", "--force", str(self.folder))
+        shutil.rmtree(self.folder, ignore_errors=True)
+        git(self.root, "worktree", "prune")
+
+
+def edits(folder: Path) -> Edits:
+    """Uncommitted changes and new files of a working tree."""
+    listed = git(folder, "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all")
+    paths = [entry[3:] for entry in listed.split("\0") if entry and not entry.endswith("/")]
+    return {path: md5(folder / path) if (folder / path).exists() else None for path in paths}
+
+
+def _copy(source: Path, target: Path) -> None:
+    """One file, or its absence."""
+    if source.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, target)
+    else:
+        target.unlink(missing_ok=True)
+
+
+def _tracked(folder: Path, path: Path) -> str:
+    """The path, or the folder above it that a `.dvc` file stands for."""
+    for above in (path, *path.parents):
+        if (folder / f"{above}.dvc").is_file():
+            return above.as_posix()
+    return path.as_posix()
+
+
+def _below(name: str, known: set[str]) -> set[str]:
+    return {path for path in known if path.startswith(f"{name}/")}
+
+
+def _link(source: Path, target: Path) -> None:
+    if source.is_symlink():
+        target.symlink_to(source.resolve())
+    elif source.is_dir():
+        shutil.copytree(source, target, symlinks=True, copy_function=_link_file)
+    else:
+        _link_file(str(source), str(target))
+
+
+def _link_file(source: str, target: str) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:  # another file system
+        shutil.copy2(source, target, follow_symlinks=False)

@@ -1,0 +1,149 @@
+"""Parts of the flows that need no server: locks, what DVC prints, mistakes on the command line."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flows import follow, processes, serve
+from thawline import locks, relay
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    (tmp_path / ".dvc").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for name in ("DVC_ROOT", "THAWLINE_PROJECT", "PREFECT_API_URL", locks.OWNER_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+    before, handler = dict(os.environ), signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, handler)
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def owners() -> list[Path]:
+    return list(Path(".thawline/locks").glob("*.owner"))
+
+
+def test_the_second_run_is_told_whose_the_first_is() -> None:
+    with locks.pipeline(owner="flow run odd-owl"):
+        said = r"flow run odd-owl \(process \d+ .* in progress"
+        with pytest.raises(locks.Busy, match=said), locks.pipeline():
+            pass
+        with locks.pipeline(kind="retrain"):
+            assert len(owners()) == 2
+    assert owners() == []
+    with locks.pipeline():
+        pass
+
+
+def test_a_run_that_failed_leaves_no_lock(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ZeroDivisionError), locks.pipeline():
+        raise ZeroDivisionError
+    with locks.pipeline():
+        pass
+    assert capsys.readouterr().err == ""
+
+
+def test_the_lock_of_a_dead_process_is_taken_over(capsys: pytest.CaptureFixture[str]) -> None:
+    code = (
+        "import os; from thawline import locks\n"
+        "with locks.pipeline(owner='the dead one'): os._exit(9)"
+    )
+    root = Path(locks.__file__).parents[1]
+    assert subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(root)}).returncode
+    with locks.pipeline():
+        assert "took over the lock of the dead one (process " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("Running stage 'fine_tune':", ("fine_tune", "running")),
+        ("\x1b[1mStage 'a' didn't change, skipping\x1b[0m", ("a", "skipped")),
+        ("Stage 'a' is cached - skipping run, checking out outputs", ("a", "restored")),
+        ("epoch   3/30  train loss 0.1", None),
+    ],
+)
+def test_fate(line: str, found: tuple[str, str] | None) -> None:
+    assert relay.fate(line) == found
+
+
+@pytest.mark.parametrize(
+    ("line", "share"), [("epoch   3/30  train loss", 0.1), ("epoch 0/0", None), ("no", None)]
+)
+def test_epochs(line: str, share: float | None) -> None:
+    assert follow.epochs(line) == share
+
+
+def test_output_is_lines_of_both_streams() -> None:
+    code = "import sys; print('a'); sys.stdout.flush(); print('b', file=sys.stderr)"
+    assert processes.output([sys.executable, "-c", code], Path()) == ["a", "b"]
+
+
+def test_a_failed_command_says_its_last_line() -> None:
+    with pytest.raises(processes.CommandError, match=r"^no such thing$") as caught:
+        processes.output([sys.executable, "-c", "exit('first\\nno such thing\\n')"], Path())
+    assert caught.value.code == 1
+
+
+def test_end_reaches_what_ignores_sigterm_and_groups_below() -> None:
+    code = (
+        "import signal, subprocess, sys, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "child = subprocess.Popen(['sleep', '60'], start_new_session=True)\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    run = processes.Lines([sys.executable, "-c", code], Path())
+    child = int(run.next(30) or 0)
+    processes.end(run.process, grace_s=0.2)
+    assert run.process.returncode == -9
+    deadline = time.monotonic() + 10
+    while _runs(child):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _runs(pid: int) -> bool:
+    """Whether it is there, and not waiting to be collected."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_no_line_in_time() -> None:
+    run = processes.Lines(["sleep", "60"], Path())
+    with pytest.raises(TimeoutError):
+        run.next(0.1)
+    processes.end(run.process)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "needs either --cron EXPR or --interval S"),
+        (("--cron", "* * * * *", "--interval", "5"), "needs either --cron EXPR or --interval S"),
+        (("--cron", "61 * * * *"), "--cron: '61 * * * *' is no cron expression"),
+        (("--cron", "every night"), "--cron: 'every night' is no cron expression"),
+        (("--interval", "0"), "--interval: '0' is not allowed"),
+        (("--interval", "soon"), "--interval: 'soon' is not allowed"),
+        (("--interval", "5", "--flow", "pipeline", "--notify", "x"), "belong to --flow retrain"),
+    ],
+)
+def test_a_schedule_that_is_none(
+    words: tuple[str, ...], said: str, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("params.yaml").write_bytes((repository / "params.yaml").read_bytes())
+    assert serve.main(words) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("thawline: ")
+    assert said in error
+    assert error.count("\n") == 1
