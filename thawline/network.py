@@ -12,6 +12,7 @@ from torch import nn
 
 from thawline import plugins
 from thawline.data.items import shown
+from thawline.design import ORIGINAL, Design, Stem
 from thawline.errors import UserError
 
 Network = nn.Sequential
@@ -41,7 +42,16 @@ def describe(family: str, name: str) -> Description:
     return described
 
 
-def build(family: str, name: str, *, num_classes: int, dropout: float, seed: int) -> Network:
+def build(
+    family: str,
+    name: str,
+    *,
+    num_classes: int,
+    dropout: float,
+    seed: int,
+    stem: Stem = "imagenet",
+    design: Design = ORIGINAL,
+) -> Network:
     """A network with random weights: equal seeds give equal weights."""
     module = plugins.load(plugins.FAMILY, family)
     torch.manual_seed(seed)
@@ -55,6 +65,8 @@ def build_pretrained(
     num_classes: int,
     dropout: float,
     seed: int,
+    stem: Stem = "imagenet",
+    design: Design = ORIGINAL,
     weights_file: Path | None = None,
     keep_head: bool = False,
 ) -> Network:
