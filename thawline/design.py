@@ -4,8 +4,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from thawline import plugins
+
 Stem = Literal["imagenet", "small"]
 """small: the first layers keep the resolution, for images of 64 px and less."""
+
+SMALL_PX = 64
 
 
 class Design(BaseModel):
@@ -42,3 +46,17 @@ ORIGINAL = Design(
     bottleneck=None,
     dilation=(),
 )
+
+
+def resolve_stem(
+    wanted: Literal["auto", "imagenet", "small"], *, family: str, weights: str, image_size_px: int
+) -> Stem:
+    """What `auto` means: the small stem where images are small and no weights have to survive.
+
+    A family that has no small stem keeps its own.
+    """
+    if wanted != "auto":
+        return wanted
+    known = "stem" in plugins.input_names(plugins.FAMILY, family)
+    small = image_size_px <= SMALL_PX and weights == "none"
+    return "small" if small and known else "imagenet"
