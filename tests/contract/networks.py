@@ -36,12 +36,12 @@ def _param(family: str, name: str, quick: bool) -> object:
     return pytest.param(family, name, marks=() if quick else pytest.mark.slow)
 
 
-def _is_quick(family: str, name: str) -> bool:
+def is_quick(family: str, name: str) -> bool:
     return name == FIRSTS[family] and family not in LARGE
 
 
 KINDS = [(f, n) for f, n in NETWORKS if n == FIRSTS[f] or n in VARIANTS]
-each = pytest.mark.parametrize(("family", "name"), [_param(*k, _is_quick(*k)) for k in KINDS])
+each = pytest.mark.parametrize(("family", "name"), [_param(*k, is_quick(*k)) for k in KINDS])
 each_with_few_always = pytest.mark.parametrize(
     ("family", "name"),
     [_param(f, n, n in ("squeezenet1_1", "tf_efficientnet_lite0")) for f, n in KINDS],
