@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.contract.networks import KINDS, is_quick
+from tests.contract.networks import FIRSTS, KINDS, is_quick
 from thawline import checkpoint, network, plugins
 from thawline.design import ORIGINAL, Design, Stem
 from thawline.evaluation.complexity import num_parameters
@@ -100,3 +100,32 @@ def test_a_scaled_network_comes_back_from_disk(family: str, name: str, tmp_path:
     assert read == card
     with torch.inference_mode():
         assert torch.equal(net(images), loaded(images))
+
+
+LIMITS = [
+    (family, name, stem, smallest)
+    for family in plugins.names(plugins.FAMILY)
+    for name, stems in (plugins.constant(plugins.FAMILY, family, "SMALLEST_PX") or {}).items()
+    for stem, smallest in stems.items()
+    if name == FIRSTS[family] or family in ("inception", "squeezenet")
+]
+
+
+@pytest.mark.parametrize(("family", "name", "stem", "smallest"), LIMITS)
+def test_the_smallest_image_passes_and_the_next_smaller_one_does_not(
+    family: str, name: str, stem: Stem, smallest: int
+) -> None:
+    with torch.device("meta"):
+        net = build(family, name, stem)
+        net.eval()(torch.zeros(2, 3, smallest, smallest))
+        net.train()(torch.zeros(2, 3, smallest, smallest))
+        if smallest > 16:  # less is refused for all
+            with pytest.raises(RuntimeError):
+                net(torch.zeros(2, 3, smallest - 1, smallest - 1))
+
+
+@pytest.mark.parametrize("family", sorted(set(FIRSTS) - {name for name, *_ in LIMITS} - {"timm"}))
+def test_a_family_without_limits_takes_images_of_16_px(family: str) -> None:
+    with torch.device("meta"):
+        net = build(family, FIRSTS[family])
+        assert net(torch.zeros(2, 3, 16, 16)).shape == (2, 3)

@@ -15,6 +15,12 @@ from thawline.architectures import _resolution, _scaling, _torchvision
 from thawline.design import Stem
 
 NAMES = ("convnext_tiny", "convnext_small", "convnext_base", "convnext_large")
+SMALLEST_PX = {
+    "convnext_tiny": {"imagenet": 32},
+    "convnext_small": {"imagenet": 32},
+    "convnext_base": {"imagenet": 32},
+    "convnext_large": {"imagenet": 32},
+}
 
 describe = _torchvision.describe
 imagenet_weights = _torchvision.imagenet_weights

@@ -20,7 +20,7 @@ from thawline.design import Stem
 from thawline.network import Description
 
 NAMES = ("googlenet", "inception_v3")
-SMALLEST_PX = {"inception_v3": {"imagenet": 75, "small": 27}}
+SMALLEST_PX = {"inception_v3": {"imagenet": 75, "small": 19}}
 
 _GOOGLENET_WEIGHT = 0.3
 _INCEPTION_V3_WEIGHT = 0.4
