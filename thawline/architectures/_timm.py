@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import huggingface_hub
 import timm
@@ -32,9 +33,12 @@ def download(name: str) -> WeightsFile:
     """Fetch the file into Hugging Face's cache.
 
     Raises:
-        Exception: of huggingface_hub, when it is not to be had.
+        Exception: of urllib or huggingface_hub, when it is not to be had.
     """
     with weights.patience():
+        # Without a network huggingface_hub asks six times, for half a minute, before it gives up.
+        asked = Request(huggingface_hub.hf_hub_url(_repository(name), _FILE), method="HEAD")
+        urlopen(asked).close()
         path = huggingface_hub.hf_hub_download(
             _repository(name), _FILE, etag_timeout=weights.PATIENCE_S
         )

@@ -1,13 +1,18 @@
 """Auxiliary classifiers: in training alone, with their weight, and without a trace afterwards."""
 
 import copy
+from collections.abc import Callable
 
 import torch
 from torch import nn
 
 from thawline import network
 from thawline.auxiliary import WithAuxiliary, taken
+from thawline.checkpoint import ModelCard
+from thawline.network import Network
 from thawline.training.freezing import freeze
+from thawline.training.recipe import Recipe
+from thawline.training.train import Machine, TrainingData, train
 
 
 def block() -> WithAuxiliary:
@@ -47,3 +52,16 @@ def test_googlenet_has_two_and_loses_them_with_a_frozen_trunk() -> None:
     freeze(net, "last_blocks", 1).train_mode(net)
     net(images)
     assert list(taken(net)) == []
+
+
+def test_training_reaches_them(
+    card: ModelCard, data: TrainingData, recipe: Callable[..., Recipe], small: Network
+) -> None:
+    beside = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 3))
+    small.middle = WithAuxiliary(small.middle, beside, weight=0.3)
+    before = [p.detach().clone() for p in beside.parameters()]
+    machine = Machine(device=torch.device("cpu"), precision="float32", workers=0, seed=0)
+    made = recipe(trainable="all", epochs=1, learning_rate=0.001, weight_decay=0.0)
+    train(small, card, data, made, machine, lambda number, judged: None)
+    after = beside.parameters()
+    assert all(not torch.equal(old, new) for old, new in zip(before, after, strict=True))
