@@ -13,6 +13,9 @@ def main(params: Params, run: StageRun) -> None:
     from thawline import network as networks
     from thawline.checkpoint import ModelCard
     from thawline.data.manifest import Manifest
+    from thawline.design import resolve_stem
+    from thawline.pretrained import Loaded
+    from thawline.progress import log
     from thawline.training.stage import train_stage
 
     run.require()
@@ -23,16 +26,32 @@ def main(params: Params, run: StageRun) -> None:
         "num_classes": len(manifest.classes),
         "dropout": m.dropout,
         "seed": params.seed,
+        "stem": resolve_stem(
+            m.stem,
+            family=m.family,
+            weights=m.weights,
+            image_size_px=params.ingest.image_size_px,
+        ),
+        "design": m.design,
     }
+
+    def record(loaded: Loaded) -> None:
+        log(str(loaded))
+        run.tags(loaded.tags())
+
     if m.weights == "none":
         network = networks.build(m.family, m.name, **common)
     else:
         file = Path(m.weights_file) if m.weights == "file" else None
-        network = networks.build_pretrained(m.family, m.name, weights_file=file, **common)
+        network = networks.build_pretrained(
+            m.family, m.name, weights_file=file, on_loaded=record, **common
+        )
     card = ModelCard(
         family=m.family,
         name=m.name,
         dropout=m.dropout,
+        stem=common["stem"],
+        design=m.design,
         classes=manifest.classes,
         image_size_px=params.ingest.image_size_px,
         fit=params.ingest.fit,

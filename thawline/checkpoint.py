@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from thawline import plugins
 from thawline.data.items import shown
+from thawline.design import ORIGINAL, Design, Stem
 from thawline.errors import UserError
 from thawline.network import Network, build
 
@@ -29,6 +30,8 @@ class ModelCard(BaseModel):
     family: str
     name: str
     dropout: Annotated[float, Field(ge=0, lt=1)]
+    stem: Stem = "imagenet"
+    design: Design = ORIGINAL
     classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=1_000_000)]
     image_size_px: Annotated[int, Field(ge=1, le=4096)]
     fit: Literal["letterbox", "crop", "stretch"]
@@ -63,7 +66,13 @@ def load(directory: Path) -> tuple[Network, ModelCard]:
     """
     card = read_card(directory)
     network = build(
-        card.family, card.name, num_classes=len(card.classes), dropout=card.dropout, seed=0
+        card.family,
+        card.name,
+        num_classes=len(card.classes),
+        dropout=card.dropout,
+        seed=0,
+        stem=card.stem,
+        design=card.design,
     )
     path = directory / WEIGHTS
     try:

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from thawline import plugins, safe_yaml
+from thawline.design import resolve_stem
 from thawline.errors import UserError
 from thawline.safe_yaml import shown
 from thawline.sections import Params
@@ -130,6 +131,7 @@ def _plugin_problems(params: Params) -> Iterator[str]:
             "a YAML file of steps"
         )
     yield from _architecture_problems(params)
+    yield from _design_problems(params)
     yield from _smote_problems(params)
     yield from _mixing_problems(params)
 
@@ -158,6 +160,37 @@ def _architecture_problems(params: Params) -> Iterator[str]:
     known = plugins.constant(plugins.FAMILY, "efficientnet", "NAMES")
     if params.rebalance.feature_model not in known:
         yield _not_allowed("rebalance.feature_model", params.rebalance.feature_model, known)
+
+
+def _design_problems(params: Params) -> Iterator[str]:
+    model, design = params.model, params.model.design
+    known = plugins.input_names(plugins.FAMILY, model.family)
+    for key, value in (("depth", design.depth), ("width", design.width)):
+        if value != 1 and key not in known:
+            yield (
+                f"model.design.{key}: {value:g} does not fit model.family {model.family!r}, which "
+                "is not built from stages that could have another; allowed: 1.0"
+            )
+    if model.stem == "small" and "stem" not in known:
+        yield (
+            f"model.stem: 'small' does not fit model.family {model.family!r}, which has one stem "
+            "for all sizes; allowed: auto, imagenet"
+        )
+    yield from _size_problems(params)
+
+
+def _size_problems(params: Params) -> Iterator[str]:
+    model, size = params.model, params.ingest.image_size_px
+    stem = resolve_stem(model.stem, family=model.family, weights=model.weights, image_size_px=size)
+    limits = plugins.constant(plugins.FAMILY, model.family, "SMALLEST_PX") or {}
+    smallest = limits.get(model.name, {})
+    if size < smallest.get(stem, 0):
+        small = smallest.get("small", size + 1)
+        hint = ", or model.stem: small" if stem == "imagenet" and small <= size else ""
+        yield (
+            f"ingest.image_size_px: {size} leaves nothing after the poolings of {model.name!r}; "
+            f"allowed: at least {smallest[stem]}{hint}"
+        )
 
 
 def _smote_problems(params: Params) -> Iterator[str]:

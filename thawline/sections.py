@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from thawline.design import Design
+
 Ratio = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, le=1e6)]
 NonNegative = Annotated[float, Field(ge=0, le=1e6)]
@@ -91,6 +93,10 @@ class Model(Section):
     """safetensors or weights-only checkpoint, with `weights: file`; else `data/none`."""
     dropout: Annotated[float, Field(ge=0, lt=1)]
     """Share of the features dropped before the classifier."""
+    stem: Literal["auto", "imagenet", "small"]
+    """small keeps the resolution; auto: small for images of 64 px and less without weights."""
+    design: Design
+    """How the network departs from its family's own."""
 
 
 class Training(Section):

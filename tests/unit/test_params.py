@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from thawline import params
+from thawline.design import resolve_stem
 from thawline.errors import UserError
 
 Write = Callable[[str | bytes], Path]
@@ -210,6 +211,48 @@ def test_made_up_features_need_a_frozen_trunk(real: str, write: Write) -> None:
     assert "transfer_learn.trainable: 'all'" in refused
     assert "'smote'" in refused
     assert refused.endswith("allowed with it: head")
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "key", "value", "expected"),
+    [
+        ("alexnet", "alexnet", "model.design.depth", 2.0, ["'alexnet'", "stages", "allowed: 1.0"]),
+        ("inception", "googlenet", "model.design.width", 0.5, ["'inception'", "allowed: 1.0"]),
+        ("vgg", "vgg11", "model.stem", "small", ["'vgg'", "allowed: auto, imagenet"]),
+        ("timm", "resnet10t", "model.stem", "small", ["'timm'"]),
+        ("vgg", "vgg11", "ingest.image_size_px", 31, ["'vgg11'", "allowed: at least 32"]),
+        ("inception", "inception_v3", "ingest.image_size_px", 64, ["at least 75, or model.stem"]),
+        ("resnet", "resnet8", "model.name", "resnet8", ["'resnet8'", "mean 'resnet18'?"]),
+    ],
+)
+def test_what_a_family_cannot_do_is_refused(
+    real: str, write: Write, family: str, name: str, key: str, value: object, expected: list[str]
+) -> None:
+    raw = changed(changed(real, "model.family", family), "model.name", name)
+    text = message(write(changed(raw, key, value)))
+    assert [part for part in (key, *expected) if part not in text] == []
+
+
+def test_small_images_without_weights_get_the_small_stem(real: str, write: Write) -> None:
+    raw = changed(changed(real, "model.family", "inception"), "model.name", "inception_v3")
+    assert params.load(write(changed(raw, "model.weights", "none"))).ingest.image_size_px == 64
+
+
+@pytest.mark.parametrize(
+    ("wanted", "family", "weights", "size", "stem"),
+    [
+        ("auto", "resnet", "none", 64, "small"),
+        ("auto", "resnet", "none", 65, "imagenet"),
+        ("auto", "resnet", "imagenet", 32, "imagenet"),
+        ("auto", "resnet", "file", 32, "imagenet"),
+        ("auto", "vgg", "none", 32, "imagenet"),
+        ("small", "resnet", "imagenet", 224, "small"),
+        ("imagenet", "resnet", "none", 32, "imagenet"),
+    ],
+)
+def test_what_auto_means(wanted: Any, family: str, weights: str, size: int, stem: str) -> None:
+    found = resolve_stem(wanted, family=family, weights=weights, image_size_px=size)
+    assert found == stem
 
 
 def test_a_table_of_corrections_must_be_there(

