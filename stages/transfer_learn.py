@@ -13,6 +13,7 @@ def main(params: Params, run: StageRun) -> None:
     from thawline import network as networks
     from thawline.checkpoint import ModelCard
     from thawline.data.manifest import Manifest
+    from thawline.surgery.record import record_of
     from thawline.training.stage import train_stage
 
     run.require()
@@ -23,16 +24,19 @@ def main(params: Params, run: StageRun) -> None:
         "num_classes": len(manifest.classes),
         "dropout": m.dropout,
         "seed": params.seed,
+        "design": m.design,
     }
     if m.weights == "none":
         network = networks.build(m.family, m.name, **common)
     else:
         file = Path(m.weights_file) if m.weights == "file" else None
         network = networks.build_pretrained(m.family, m.name, weights_file=file, **common)
+    run.tags(record_of(network).summary())
     card = ModelCard(
         family=m.family,
         name=m.name,
         dropout=m.dropout,
+        design=m.design,
         classes=manifest.classes,
         image_size_px=params.ingest.image_size_px,
         fit=params.ingest.fit,

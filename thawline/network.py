@@ -14,6 +14,7 @@ from thawline import plugins
 from thawline.data.items import shown
 from thawline.design import ORIGINAL, Design, Stem
 from thawline.errors import UserError
+from thawline.surgery.apply import apply_design
 
 Network = nn.Sequential
 """Named blocks in the order of the forward pass, the last one called `head`.
@@ -55,7 +56,9 @@ def build(
     """A network with random weights: equal seeds give equal weights."""
     module = plugins.load(plugins.FAMILY, family)
     torch.manual_seed(seed)
-    return _as_blocks(module, module.build(name, num_classes=num_classes, dropout=dropout))
+    network = _as_blocks(module, module.build(name, num_classes=num_classes, dropout=dropout))
+    apply_design(network, design)
+    return network
 
 
 def build_pretrained(
@@ -77,14 +80,17 @@ def build_pretrained(
         keep_head: load the classifier too (num_classes must be that of the weights).
 
     Raises:
-        UserError: no weights to be had, a damaged file, or one of another network.
+        UserError: no weights to be had, a damaged file, one of another network, or a design that
+            does not fit.
     """
     module = plugins.load(plugins.FAMILY, family)
     torch.manual_seed(seed)
     network = module.build(name, num_classes=num_classes, dropout=dropout)
     path = weights_file or _imagenet_file(module, family, name)
     _load(module, network, read_state(path), path, keep_head=keep_head)
-    return _as_blocks(module, network)
+    blocks = _as_blocks(module, network)
+    apply_design(blocks, design)
+    return blocks
 
 
 def read_state(path: Path) -> dict[str, torch.Tensor]:
