@@ -29,7 +29,8 @@ def apply_design(network: nn.Module, design: Design) -> None:
     """
     if design == ORIGINAL:
         return
-    before = {id(parameter) for parameter in network.parameters()}
+    # Holds the parameters themselves: of one that is freed, a new one may get the id.
+    before = {id(parameter): parameter for parameter in network.parameters()}
     changed: _Changed = {}
     if any(factor > 1 for factor in design.dilation):
         changed["dilation"] = dilate(network, design.dilation)
@@ -74,15 +75,16 @@ def _change_convolutions(network: nn.Module, design: Design, style: Style) -> _C
             lambda conv: bottleneck.narrowed(conv, style, ratio),
             bottleneck.FITS,
         )
-    plugin = plugins.load(plugins.CONVOLUTION, design.convolution)
-    changed["convolution"] = _change(
-        network,
-        "convolution",
-        _with_options(design),
-        _inner(network),
-        lambda conv: plugin.replace(conv, style, **design.convolution_options),
-        plugin.FITS,
-    )
+    if design.convolution != ORIGINAL.convolution:
+        plugin = plugins.load(plugins.CONVOLUTION, design.convolution)
+        changed["convolution"] = _change(
+            network,
+            "convolution",
+            _with_options(design),
+            _inner(network),
+            lambda conv: plugin.replace(conv, style, **design.convolution_options),
+            plugin.FITS,
+        )
     return changed
 
 
