@@ -16,6 +16,7 @@ def main(params: Params, run: StageRun) -> None:
     from thawline.design import resolve_stem
     from thawline.pretrained import Loaded
     from thawline.progress import log
+    from thawline.surgery.record import record_of
     from thawline.training.stage import train_stage
 
     run.require()
@@ -46,6 +47,7 @@ def main(params: Params, run: StageRun) -> None:
         network = networks.build_pretrained(
             m.family, m.name, weights_file=file, on_loaded=record, **common
         )
+    run.tags(record_of(network).summary())
     card = ModelCard(
         family=m.family,
         name=m.name,

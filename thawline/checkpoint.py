@@ -12,6 +12,7 @@ from thawline.data.items import shown
 from thawline.design import ORIGINAL, Design, Stem
 from thawline.errors import UserError
 from thawline.network import Network, build
+from thawline.surgery import packed
 
 WEIGHTS = "model.safetensors"
 CARD = "model.json"
@@ -59,7 +60,7 @@ def save(directory: Path, network: Network, card: ModelCard) -> None:
 
 
 def load(directory: Path) -> tuple[Network, ModelCard]:
-    """Rebuild the network in evaluation mode.
+    """Rebuild the network in evaluation mode, with packed layers where the file holds bits.
 
     Raises:
         UserError: a missing or damaged file, an unknown architecture, weights of another one.
@@ -76,7 +77,10 @@ def load(directory: Path) -> tuple[Network, ModelCard]:
     )
     path = directory / WEIGHTS
     try:
-        network.load_state_dict(load_file(path))
+        state = load_file(path)
+        if packed.holds_bits(state):
+            packed.pack(network)
+        network.load_state_dict(state)
     except (OSError, SafetensorError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:160]
         raise UserError(f"{shown(str(path))}: not the weights of {card.name}: {reason}") from None

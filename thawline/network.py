@@ -12,6 +12,7 @@ from torch import nn
 from thawline import plugins, pretrained, weights
 from thawline.design import ORIGINAL, Design, Stem
 from thawline.pretrained import Loaded
+from thawline.surgery.apply import apply_design
 
 Network = nn.Sequential
 """Named blocks in the order of the forward pass, the last one called `head`.
@@ -50,7 +51,9 @@ def build(
     network = module.build(
         name, num_classes=num_classes, dropout=dropout, **_shape(family, stem, design)
     )
-    return _as_blocks(module, network)
+    blocks = _as_blocks(module, network)
+    apply_design(blocks, design)
+    return blocks
 
 
 def build_pretrained(
@@ -77,7 +80,8 @@ def build_pretrained(
         on_loaded: told what was taken from which file.
 
     Raises:
-        UserError: no weights to be had, a damaged file, or one of another network.
+        UserError: no weights to be had, a damaged file, one of another network, or a design that
+            does not fit.
     """
     module = plugins.load(plugins.FAMILY, family)
     torch.manual_seed(seed)
@@ -91,7 +95,9 @@ def build_pretrained(
     loaded = pretrained.load(module, network, original, path, keep_head=keep_head)
     if on_loaded is not None:
         on_loaded(loaded)
-    return _as_blocks(module, network)
+    blocks = _as_blocks(module, network)
+    apply_design(blocks, design)
+    return blocks
 
 
 def _shape(family: str, stem: Stem, design: Design) -> dict[str, Any]:

@@ -6,6 +6,7 @@ A mistake is one line that names the file, the key, the value and what is allowe
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,11 @@ FILE = Path("params.yaml")
 LABEL_FIXES = Path("data/label_fixes.csv")
 NOTHING = "data/none"
 """What a path key has when nothing is to be read: DVC refuses an empty dependency."""
-_OPTION_SECTIONS = {
-    plugins.SOURCE: ("ingest", "source"),
-    plugins.STRATEGY: ("rebalance", "strategy"),
-    plugins.POLICY: ("augment", "policy"),
+_OPTION_KEYS = {
+    plugins.SOURCE: "ingest.options",
+    plugins.STRATEGY: "rebalance.options",
+    plugins.POLICY: "augment.options",
+    plugins.CONVOLUTION: "model.design.convolution_options",
 }
 
 
@@ -117,12 +119,12 @@ def _check_pattern(path: Path, pattern: str | None) -> None:
 
 def _plugin_problems(params: Params) -> Iterator[str]:
     for kind in plugins.KINDS:
-        section, key = kind.key.split(".")
-        name = getattr(getattr(params, section), key)
+        name = attrgetter(kind.key)(params)
         if name not in plugins.names(kind):
             yield _not_allowed(kind.key, name, plugins.names(kind))
-        elif kind in _OPTION_SECTIONS:
-            yield from _option_problems(kind, section, name, getattr(params, section).options)
+        elif kind in _OPTION_KEYS:
+            options = attrgetter(_OPTION_KEYS[kind])(params)
+            yield from _option_problems(kind, _OPTION_KEYS[kind], name, options)
     if "file" in plugins.input_names(plugins.POLICY, params.augment.policy) and (
         params.augment.file == NOTHING
     ):
@@ -137,18 +139,18 @@ def _plugin_problems(params: Params) -> Iterator[str]:
 
 
 def _option_problems(
-    kind: plugins.Kind, section: str, name: str, options: Mapping[str, Any]
+    kind: plugins.Kind, options_key: str, name: str, options: Mapping[str, Any]
 ) -> Iterator[str]:
     error = plugins.option_errors(kind, name, options)
     if error is None:
         return
     first = error.errors()[0]
-    key = _dotted((section, "options", *first["loc"]))
+    key = _dotted((options_key, *first["loc"]))
     allowed = plugins.option_names(kind, name)
     if first["type"] == "extra_forbidden":
         close = _close(str(first["loc"][-1]), allowed)
         listed = _listed(allowed) or "none"
-        yield f"{key}: not an option of {section} {name!r}; allowed: {listed}{close}"
+        yield f"{key}: not an option of {kind.key} {name!r}; allowed: {listed}{close}"
     else:
         yield f"{key}: {_reason(first)}"
 

@@ -49,7 +49,8 @@ SOURCE = Kind(key="ingest.source", folder="data/sources", function="read")
 STRATEGY = Kind(key="rebalance.strategy", folder="rebalance", function="plan")
 POLICY = Kind(key="augment.policy", folder="augment", function="policy")
 FAMILY = Kind(key="model.family", folder="architectures", function="build")
-KINDS = (SOURCE, STRATEGY, POLICY, FAMILY)
+CONVOLUTION = Kind(key="model.design.convolution", folder="convolutions", function="replace")
+KINDS = (SOURCE, STRATEGY, POLICY, FAMILY, CONVOLUTION)
 
 
 def names(kind: Kind) -> tuple[str, ...]:

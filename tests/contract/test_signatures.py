@@ -37,7 +37,13 @@ def test_every_option_is_typed_and_its_default_allowed(kind: Kind, name: str) ->
 
 @pytest.mark.parametrize(
     ("kind", "name", "chosen"),
-    [(kind, *case) for kind in plugins.KINDS[:3] for case in cases(kind) if case[1]],
+    [
+        (kind, *case)
+        for kind in plugins.KINDS
+        if kind != plugins.FAMILY
+        for case in cases(kind)
+        if case[1]
+    ],
 )
 def test_limits_are_allowed(kind: Kind, name: str, chosen: dict[str, Any]) -> None:
     assert plugins.option_errors(kind, name, chosen) is None

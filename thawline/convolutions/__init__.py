@@ -1,0 +1,1 @@
+"""Convolutions by kind: one module each, chosen by `model.design.convolution`."""

@@ -1,0 +1,1 @@
+"""Changes to a built network: dilation, kernels, bottlenecks, convolutions, activations."""

@@ -1,0 +1,81 @@
+"""Layers of a network: found, made like another, and put in another's place."""
+
+import math
+from typing import Any
+
+from torch import nn
+
+Pair = tuple[int, int]
+
+
+def convolutions(network: nn.Module) -> dict[str, nn.Conv2d]:
+    """By name, each once, in the order in which the network was put together."""
+    return {name: m for name, m in network.named_modules() if isinstance(m, nn.Conv2d)}
+
+
+def first_and_last(network: nn.Module) -> set[nn.Module]:
+    """The first convolution, and the layer that gives the logits if it is a convolution."""
+    weighted = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    found = list(convolutions(network).values())
+    return {found[0], weighted[-1]} if found else set()
+
+
+def put(network: nn.Module, old: nn.Module, new: nn.Module) -> None:
+    """Put a layer in the place, or the places, of another."""
+    for parent in network.modules():
+        for name, child in parent._modules.items():
+            if child is old:
+                parent._modules[name] = new.train(old.training)
+
+
+def is_dense(conv: nn.Conv2d) -> bool:
+    return conv.groups == 1
+
+
+def is_pointwise(conv: nn.Conv2d) -> bool:
+    return conv.kernel_size == (1, 1)
+
+
+def is_square(conv: nn.Conv2d) -> bool:
+    """A k x k kernel, k > 1."""
+    return conv.kernel_size[0] == conv.kernel_size[1] > 1
+
+
+def similar(conv: nn.Conv2d, **changes: Any) -> nn.Conv2d:
+    """A new convolution of the same class and geometry but for `changes`, randomly initialised.
+
+    The class matters: timm's Conv2dSame pads by the size of the image, as TensorFlow does.
+    """
+    geometry: dict[str, Any] = {
+        "in_channels": conv.in_channels,
+        "out_channels": conv.out_channels,
+        "kernel_size": conv.kernel_size,
+        "stride": conv.stride,
+        "padding": conv.padding,
+        "dilation": conv.dilation,
+        "groups": conv.groups,
+        "bias": conv.bias is not None,
+    }
+    new = type(conv)(**(geometry | changes))
+    initialise(new)
+    return new
+
+
+def pointwise(
+    in_channels: int, out_channels: int, *, bias: bool = False, groups: int = 1
+) -> nn.Conv2d:
+    """A 1x1 convolution, randomly initialised."""
+    conv = nn.Conv2d(in_channels, out_channels, 1, bias=bias, groups=groups)
+    initialise(conv)
+    return conv
+
+
+def initialise(conv: nn.Conv2d) -> None:
+    """K. He et al., 2015, "Delving deep into rectifiers", by the outputs that an input reaches.
+
+    PyTorch's kaiming_normal_ counts those of all groups, so a depthwise kernel would start near 0.
+    """
+    reached = conv.out_channels * math.prod(conv.kernel_size) // conv.groups
+    nn.init.normal_(conv.weight, std=math.sqrt(2 / reached))
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
