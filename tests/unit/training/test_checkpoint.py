@@ -139,7 +139,7 @@ def change(folder: Path, **values: object) -> None:
     ("key", "value"),
     [
         ("format", 2),
-        ("family", "resnet"),
+        ("family", "no_such_family"),
         ("family", "../../x"),
         ("family", None),
         ("name", "resnet18"),
