@@ -36,7 +36,6 @@ def start(project: Project, mode: str) -> Any:
     return process
 
 
-@pytest.mark.ci
 def test_states_say_what_dvc_did(small: Project, api: str) -> None:
     first = flow(small, "pipeline")
     assert list(states(first)) == list(STAGES)
@@ -86,7 +85,6 @@ def test_a_stage_that_takes_too_long_is_ended(small: Project) -> None:
     assert left_over(small.folder) == []
 
 
-@pytest.mark.ci
 @pytest.mark.parametrize(
     ("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
 )
@@ -106,7 +104,6 @@ def test_a_signal_ends_everything_within_five_seconds(
     assert again == {"ingest": "Skipped", "fine_tune": "Ran", "evaluate": "Ran"}
 
 
-@pytest.mark.ci
 def test_a_second_run_is_skipped(small: Project) -> None:
     process = start(small, "pause")
     second = flow(small, "pipeline", code=75)

@@ -72,7 +72,6 @@ def git(project: Project, *words: str) -> str:
     return project.run("git", *words).stdout.strip()
 
 
-@pytest.mark.ci
 def test_new_images_are_trained_on_once(trained: Project, hook: tuple[str, list[bytes]]) -> None:
     address, got = hook
     assert "Finished in state Nothing to do(" in flow(trained, "retrain", "--notify", address)
@@ -100,7 +99,6 @@ def test_a_failure_changes_nothing(trained: Project, hook: tuple[str, list[bytes
     assert git(trained, "worktree", "list").count("\n") == 0
 
 
-@pytest.mark.ci
 def test_newer_commits_are_taken_and_pushed_back(trained: Project, tmp_path: Path) -> None:
     remote, other = tmp_path / "remote.git", tmp_path / "other"
     trained.run("git", "init", "-q", "--bare", "-b", "main", str(remote))

@@ -10,7 +10,7 @@ import pytest
 from tests.flows.conftest import left_over, wait_for
 from tests.tracking.conftest import Project
 
-pytestmark = [pytest.mark.slow, pytest.mark.ci]
+pytestmark = pytest.mark.slow
 
 
 def test_a_schedule_fires_and_survives_its_server(small: Project) -> None:
