@@ -15,10 +15,10 @@ def main(params: Params, run: StageRun) -> None:
     from thawline.compress.export import export, verify
     from thawline.data.manifest import Manifest
     from thawline.data.store import ImageStore
+    from thawline.design import ORIGINAL
     from thawline.evaluation.complexity import num_macs, num_parameters
     from thawline.evaluation.memory import size_mb
     from thawline.inference import probabilities
-    from thawline.surgery import packed
 
     p = params.compress
     run.require()
@@ -31,9 +31,12 @@ def main(params: Params, run: StageRun) -> None:
         network, file, image_size_px=card.image_size_px, mean=card.mean, std=card.std, opset=p.opset
     )
     checkpoint.write_card(folder, card)
-    bits = copy.deepcopy(network)
-    if packed.pack(bits):  # what `convolution: xnor` trained, 32 weights in the room of one
-        checkpoint.save(folder, bits, card)
+    if card.design != ORIGINAL:
+        from thawline.surgery import packed  # loads timm
+
+        bits = copy.deepcopy(network)
+        if packed.pack(bits):  # what `convolution: xnor` trained, 32 weights in the room of one
+            checkpoint.save(folder, bits, card)
     rows = Manifest.read(INGEST).rows("val")[: p.check_images]
     images = ImageStore(INGEST).take(rows)
     agreement = verify(

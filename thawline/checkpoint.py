@@ -12,7 +12,6 @@ from thawline.data.items import shown
 from thawline.design import ORIGINAL, Design, Stem
 from thawline.errors import UserError
 from thawline.network import Network, build
-from thawline.surgery import packed
 
 WEIGHTS = "model.safetensors"
 CARD = "model.json"
@@ -78,8 +77,10 @@ def load(directory: Path) -> tuple[Network, ModelCard]:
     path = directory / WEIGHTS
     try:
         state = load_file(path)
-        if packed.holds_bits(state):
-            packed.pack(network)
+        if card.design != ORIGINAL:
+            from thawline.surgery import packed  # loads timm
+
+            packed.pack_like(network, state)
         network.load_state_dict(state)
     except (OSError, SafetensorError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:160]

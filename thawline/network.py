@@ -12,7 +12,6 @@ from torch import nn
 from thawline import plugins, pretrained, weights
 from thawline.design import ORIGINAL, Design, Stem
 from thawline.pretrained import Loaded
-from thawline.surgery.apply import apply_design
 
 Network = nn.Sequential
 """Named blocks in the order of the forward pass, the last one called `head`.
@@ -51,9 +50,7 @@ def build(
     network = module.build(
         name, num_classes=num_classes, dropout=dropout, **_shape(family, stem, design)
     )
-    blocks = _as_blocks(module, network)
-    apply_design(blocks, design)
-    return blocks
+    return _designed(_as_blocks(module, network), design)
 
 
 def build_pretrained(
@@ -95,9 +92,7 @@ def build_pretrained(
     loaded = pretrained.load(module, network, original, path, keep_head=keep_head)
     if on_loaded is not None:
         on_loaded(loaded)
-    blocks = _as_blocks(module, network)
-    apply_design(blocks, design)
-    return blocks
+    return _designed(_as_blocks(module, network), design)
 
 
 def _shape(family: str, stem: Stem, design: Design) -> dict[str, Any]:
@@ -109,3 +104,11 @@ def _shape(family: str, stem: Stem, design: Design) -> dict[str, Any]:
 
 def _as_blocks(module: Any, network: nn.Module) -> Network:
     return nn.Sequential(OrderedDict(module.blocks(network)))
+
+
+def _designed(network: Network, design: Design) -> Network:
+    if design != ORIGINAL:
+        from thawline.surgery.apply import apply_design  # loads both torchvision and timm
+
+        apply_design(network, design)
+    return network

@@ -12,8 +12,6 @@ from thawline.design import Design
 
 Ratio = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, le=1e6)]
-NonNegative = Annotated[float, Field(ge=0, le=1e6)]
-Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Byte = Annotated[int, Field(ge=0, le=255, strict=True)]
 Epochs = Annotated[int, Field(ge=1, le=10_000)]
 PluginName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]

@@ -127,9 +127,9 @@ def test_weights_of_layers_that_stay_survive(choice: dict[str, Any]) -> None:
 def test_onnx_gives_the_same_probabilities(
     choice: dict[str, Any], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    if choice.get("convolution") == "xnor":
-        reason = "PyTorch's exporter fails in an optimisation pass of onnx_ir (PassError)"
-        request.applymarker(pytest.mark.xfail(reason=reason))
+    if choice.get("convolution") == "xnor" and choice.get("activation") == "prelu":
+        reason = "ONNX Runtime rounds otherwise, and a sum beside zero changes its sign: 0.02"
+        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
     network = changed(choice).eval()
     images = np.random.default_rng(0).integers(0, 256, (8, SIZE, SIZE, 3), dtype=np.uint8)
     export(network, tmp_path / "model.onnx", image_size_px=SIZE, opset=18, **NORM)

@@ -26,18 +26,19 @@ OLDEST_OPSET = 18
 class Classifier(nn.Module):
     """A network with what surrounds it in use: uint8 (N, S, S, 3) to probabilities (N, K)."""
 
-    mean: torch.Tensor
-    std: torch.Tensor
+    pixel_mean: torch.Tensor
+    pixel_std: torch.Tensor
 
     def __init__(self, network: nn.Module, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         super().__init__()
         self.network = network
-        self.register_buffer("mean", 255 * torch.tensor(mean).view(1, 3, 1, 1))
-        self.register_buffer("std", 255 * torch.tensor(std).view(1, 3, 1, 1))
+        # Not `mean`: PyTorch's exporter fails where a tensor has the name of an operator's output.
+        self.register_buffer("pixel_mean", 255 * torch.tensor(mean).view(1, 3, 1, 1))
+        self.register_buffer("pixel_std", 255 * torch.tensor(std).view(1, 3, 1, 1))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         pixels = images.permute(0, 3, 1, 2).to(torch.float32)
-        return torch.softmax(self.network((pixels - self.mean) / self.std), dim=1)
+        return torch.softmax(self.network((pixels - self.pixel_mean) / self.pixel_std), dim=1)
 
 
 def export(

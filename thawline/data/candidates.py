@@ -5,7 +5,6 @@ import hashlib
 import os
 import stat
 from array import array
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +94,3 @@ def repeated(hashes: "array[int]") -> frozenset[int]:
     """Hashes that occur more than once; 8 bytes a name, where a set of names takes 100."""
     values, counts = np.unique(np.frombuffer(hashes, dtype=np.uint64), return_counts=True)
     return frozenset(values[counts > 1].tolist())
-
-
-def hashes_of(names: Iterable[str]) -> "array[int]":
-    return array("Q", map(name_hash, names))

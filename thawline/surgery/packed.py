@@ -57,6 +57,12 @@ def pack(network: nn.Module) -> int:
     return len(layers)
 
 
+def pack_like(network: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
+    """Pack the binary layers if the state dict is that of a packed network."""
+    if holds_bits(state):
+        pack(network)
+
+
 def holds_bits(state: Mapping[str, torch.Tensor]) -> bool:
     """Whether a state dict is that of a packed network."""
     return any(name.rsplit(".", 1)[-1] == BITS for name in state)
