@@ -14,8 +14,8 @@ from prefect.artifacts import (
 )
 
 from thawline.errors import UserError
-from thawline.evaluation.quantities import interval, megabytes, milliseconds, percent, ratio
 from thawline.evaluation.results import DIRECTORY, Results
+from thawline.evaluation.summary import COLUMNS, cells
 from thawline.tracking import address
 
 _PAGES = "http://127.0.0.1:5000"
@@ -64,22 +64,9 @@ def results(folder: Path) -> None:
 
 
 def _table(found: Results) -> str:
-    lines = [
-        "| checkpoint | accuracy | 95 % interval | macro-F1 | latency | size |",
-        "|---|--:|--:|--:|--:|--:|",
-    ]
-    for name in found.metrics:
-        row = found.of(name)
-        cells = (
-            name,
-            percent(row.get("accuracy")),
-            interval(row.get("accuracy_low"), row.get("accuracy_high")),
-            ratio(row.get("macro_f1")),
-            milliseconds(row.get("latency_ms")),
-            megabytes(row.get("size_mb")),
-        )
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    rows = [COLUMNS, ("---", *["--:"] * (len(COLUMNS) - 1))]
+    rows += [cells(found, name) for name in found.metrics]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
 def _created(found: object) -> UUID:

@@ -12,6 +12,9 @@ from rich.text import Text
 from thawline.evaluation.quantities import interval, megabytes, milliseconds, percent, ratio
 from thawline.evaluation.results import DIRECTORY, Results
 
+COLUMNS = (
+    "checkpoint", "accuracy", "95 % interval", "macro-F1", "rare recall", "latency", "size",
+)  # fmt: skip
 _PLAIN_WIDTH = 200
 
 
@@ -35,24 +38,27 @@ def show(directory: Path = DIRECTORY, file: TextIO | None = None) -> None:
 def table(results: Results, *, plain: bool = False) -> Table:
     """Quality, latency and size of each checkpoint; the last one ships."""
     drawn = Table(box=None if plain else box.SIMPLE_HEAD, pad_edge=not plain)
-    drawn.add_column("checkpoint")
-    for name in ("accuracy", "95 % interval", "macro-F1", "rare recall", "latency", "size"):
+    drawn.add_column(COLUMNS[0])
+    for name in COLUMNS[1:]:
         drawn.add_column(name, justify="right", no_wrap=True)
     for name in results.metrics:
-        row = results.of(name)
-        cells = (
-            name,
-            percent(row.get("accuracy")),
-            interval(row.get("accuracy_low"), row.get("accuracy_high")),
-            ratio(row.get("macro_f1")),
-            ratio(row.get("rare_recall")),
-            milliseconds(row.get("latency_ms")),
-            megabytes(row.get("size_mb")),
-        )
-        drawn.add_row(
-            *map(Text, cells), style="bold" if name == results.final and not plain else ""
-        )
+        shipped = name == results.final and not plain
+        drawn.add_row(*map(Text, cells(results, name)), style="bold" if shipped else "")
     return drawn
+
+
+def cells(results: Results, checkpoint: str) -> tuple[str, ...]:
+    """One checkpoint as people read it, in the order of COLUMNS."""
+    row = results.of(checkpoint)
+    return (
+        checkpoint,
+        percent(row.get("accuracy")),
+        interval(row.get("accuracy_low"), row.get("accuracy_high")),
+        ratio(row.get("macro_f1")),
+        ratio(row.get("rare_recall")),
+        milliseconds(row.get("latency_ms")),
+        megabytes(row.get("size_mb")),
+    )
 
 
 def footer(results: Results, directory: Path) -> list[str]:
