@@ -4,10 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Threads of OpenMP that spin while they wait starve the tests that run beside them. Read once,
 # when torch loads.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+# Hypothesis fails an example that takes 200 ms; on a busy machine any of them may.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

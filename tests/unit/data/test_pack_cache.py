@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -256,22 +257,25 @@ def test_a_strange_limit_is_refused(
         PackCache(GEOMETRY, tmp_path)
 
 
-@pytest.fixture
+@contextmanager
 def full_disk() -> Iterator[None]:
-    """No file can grow beyond 4,000 bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    """No file beyond 4,000 bytes. Not a fixture: pytest itself may write to a longer log."""
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
-@pytest.mark.usefixtures("full_disk")
 def test_a_full_disk_ends_the_keeping_not_the_run(
     items: list[Item], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert same(run(items, tmp_path), run(items, None))
+    with full_disk():
+        found = run(items, tmp_path)
+    assert same(found, run(items, None))
     assert files(tmp_path) == []
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("ingest: decoded images are not kept: ")
