@@ -1,6 +1,8 @@
 """What several folders of tests need."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,14 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # Hypothesis fails an example that takes 200 ms; on a busy machine any of them may.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+@pytest.fixture(autouse=True)
+def _subnormal_numbers() -> Iterator[None]:
+    """Setting up training flushes them to 0, and Hypothesis then refuses to draw floats."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
 
 
 @pytest.fixture(scope="session")

@@ -77,6 +77,8 @@ def test_equal_figures_give_equal_proposals(name: str) -> None:
         assert rule.propose(first) == rule.propose(second)
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_what_is_proposed_together_is_valid_and_settles(tmp_path: Path) -> None:
     """Written into params, it is accepted, and nothing is left to propose."""
     for facts in kinds():

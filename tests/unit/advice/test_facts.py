@@ -66,6 +66,8 @@ def printed(found: Facts) -> str:
     return out.getvalue()
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_what_is_measured(project: Path) -> None:
     found = facts.gather(params.load())
     assert found.counts.sum() == 60
@@ -83,6 +85,7 @@ def test_what_is_measured(project: Path) -> None:
     assert "; so it" not in text.splitlines()[2]
 
 
+@pytest.mark.slow
 def test_recorded_measurements_are_read(project: Path) -> None:
     (project / "reports/fine_tune").mkdir(parents=True)
     (project / "reports/evaluate").mkdir()
@@ -115,6 +118,7 @@ def test_without_ingest_it_is_one_message_and_exit_code_2(project: Path, reposit
     assert done.stderr == expected
 
 
+@pytest.mark.slow
 def test_nothing_to_propose_is_said(project: Path) -> None:
     out = io.StringIO()
     show.show(facts.gather(params.load()), [], out)
