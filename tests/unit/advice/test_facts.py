@@ -67,7 +67,6 @@ def printed(found: Facts) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.ci
 def test_what_is_measured(project: Path) -> None:
     found = facts.gather(params.load())
     assert found.counts.sum() == 60
