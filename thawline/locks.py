@@ -6,7 +6,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +23,7 @@ BUSY = 75
 OWNER_VARIABLE = "THAWLINE_OWNER"
 """Says on whose behalf a process runs the pipeline; else it is named by its command."""
 _WAIT_S = 10.0
+_WATCH_S = 0.5
 _PR_SET_PDEATHSIG = 1
 
 
@@ -32,10 +35,26 @@ def die_with_parent() -> None:
     """Ask Linux for SIGTERM when the parent, or the thread of it that started us, ends.
 
     `kill -9` of dvc leaves its stage running, and the next `dvc repro` would start a second
-    writer on the same outputs. Elsewhere than on Linux the lock alone prevents that.
+    writer on the same outputs.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def end_without(alive: Callable[[], bool]) -> None:
+    """Send ourselves SIGTERM, again and again, once `alive` says no; asked twice a second.
+
+    For what `die_with_parent` does not see: a shell that stays between DVC and the stage, a
+    sandbox or a system without that call.
+    """
+
+    def watch() -> None:
+        while True:
+            time.sleep(_WATCH_S)
+            if not alive():
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager

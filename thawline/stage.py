@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -36,6 +37,7 @@ def run(name: str, main: Main) -> NoReturn:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     locks.die_with_parent()
     try:
+        locks.end_without(partial(execution.alive, execution.identify()))
         checked = params.load()
         with (
             locks.workspace(name),

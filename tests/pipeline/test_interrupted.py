@@ -4,7 +4,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import psutil
 import pytest
@@ -31,9 +32,21 @@ def training(copy: Project) -> Project:
     return copy
 
 
-def _start(project: Project, *command: str) -> tuple[subprocess.Popen[str], psutil.Process]:
+def _shell(kind: str, folder: Path) -> str:
+    """What DVC starts a stage by: replaced by the stage, or its parent to the end."""
+    if kind == "bash":
+        return "/bin/bash"
+    script = folder / "bash"
+    script.write_text('#!/bin/bash\n/bin/bash "$@"\nexit $?\n')
+    script.chmod(0o755)
+    return str(script)
+
+
+def _start(
+    project: Project, *command: str, env: Mapping[str, str] | None = None
+) -> tuple[subprocess.Popen[str], psutil.Process]:
     """The command, and its fine_tune stage once that has finished an epoch."""
-    process = project.start(*command)
+    process = project.start(*command, env=env)
     wait_for(lambda: "epoch   1/" in project.output_file.read_text(), 120, "for an epoch")
     (stage,) = [
         child
@@ -55,12 +68,18 @@ def _parent(run: object) -> str:
 
 
 @pytest.mark.ci
-def test_kill_9_of_dvc_ends_the_stage(training: Project, undisturbed: Project) -> None:
-    dvc, stage = _start(training, "dvc", "repro", "fine_tune")
+@pytest.mark.parametrize("shell", ["bash", "one that stays"])
+def test_kill_9_of_dvc_ends_the_stage(
+    training: Project, undisturbed: Project, shell: str, tmp_path: Path
+) -> None:
+    dvc, stage = _start(
+        training, "dvc", "repro", "fine_tune", env={"SHELL": _shell(shell, tmp_path)}
+    )
     dvc.kill()
     dvc.wait()
     psutil.wait_procs([stage], timeout=10)
     assert not stage.is_running()
+    assert "epoch  15/" not in training.output_file.read_text()  # it was ended, it did not end
     training.run("dvc", "repro", "fine_tune")
     assert training.hashes()["models/fine_tune"] == undisturbed.hashes()["models/fine_tune"]
     assert training.hashes() == undisturbed.hashes()
