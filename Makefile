@@ -16,7 +16,8 @@ test: $(READY)
 	python -m pytest
 
 test-all: $(READY)
-	python -m pytest -m 'not gpu'
+	python -m pytest -m 'not slow and not gpu'
+	python -m pytest -n 0 -m 'slow and not gpu'
 
 check: $(READY)
 	ruff check .

@@ -11,6 +11,8 @@ from hypothesis import settings
 # Threads of OpenMP that spin while they wait starve the tests that run beside them. Read once,
 # when torch loads.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+if "PYTEST_XDIST_WORKER" in os.environ:  # one worker a core
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Hypothesis fails an example that takes 200 ms; on a busy machine any of them may.
 settings.register_profile("untimed", deadline=None)

@@ -67,6 +67,9 @@ def advise(
     write: Annotated[bool, typer.Option(help="Put the proposals into params.yaml.")] = False,
 ) -> None:
     """Look at the data set and the budget, and propose values for params.yaml."""
+    from thawline.advice import readiness
+
+    readiness.require_data_set()
     from thawline.advice import facts, proposal, show, writing
 
     found = facts.gather(parameters.load())

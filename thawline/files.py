@@ -12,6 +12,8 @@ from typing import Any
 from thawline import project
 
 INGEST = Path("data/ingest")
+MANIFEST = "manifest.parquet"
+"""In INGEST."""
 LABEL_FIXES = Path("data/label_fixes.csv")
 ROWS = Path("data/rebalance/rows.parquet")
 POLICY = Path("data/augment/policy.json")

@@ -14,7 +14,8 @@ import torch
 
 from thawline import network as networks
 from thawline import plugins
-from thawline.data.manifest import FILE, Manifest
+from thawline.advice.readiness import require_data_set
+from thawline.data.manifest import Manifest
 from thawline.data.store import ImageStore
 from thawline.errors import UserError
 from thawline.evaluation.complexity import num_macs, num_parameters
@@ -80,8 +81,7 @@ def gather(params: Params) -> Facts:
     Raises:
         UserError: ingest has not run, or ran with another image size.
     """
-    if not (INGEST / FILE).exists():
-        raise UserError(f"{INGEST}: holds no data set yet; run `dvc repro ingest`")
+    require_data_set()
     manifest, store = Manifest.read(INGEST), ImageStore(INGEST)
     if store.image_size_px != params.ingest.image_size_px:
         raise UserError(

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-FILE = "manifest.parquet"
+from thawline.files import MANIFEST
+
 _CLASSES = b"classes"
 
 
@@ -70,11 +71,11 @@ class Manifest:
                 "height_px": pa.array(self.heights, pa.int32()),
             }
         ).replace_schema_metadata({_CLASSES: json.dumps(self.classes)})
-        pq.write_table(table, directory / FILE, compression="zstd")
+        pq.write_table(table, directory / MANIFEST, compression="zstd")
 
     @classmethod
     def read(cls, directory: Path) -> "Manifest":
-        table = pq.read_table(directory / FILE)
+        table = pq.read_table(directory / MANIFEST)
         column = {name: table.column(name) for name in table.column_names}
         return cls(
             classes=tuple(json.loads(table.schema.metadata[_CLASSES])),

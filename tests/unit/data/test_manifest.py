@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thawline.data.manifest import FILE, Manifest
+from thawline.data.manifest import Manifest
 from thawline.data.rows import Rows
+from thawline.files import MANIFEST
 
 CLASSES = ("äpfel", "a, \"b\"\n'c'", "🍐")
 
@@ -44,12 +45,12 @@ def test_equal_manifests_are_equal_bytes(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     manifest().write(tmp_path / "a")
     Manifest.read(tmp_path / "a").write(tmp_path / "b")
-    assert (tmp_path / "a" / FILE).read_bytes() == (tmp_path / "b" / FILE).read_bytes()
+    assert (tmp_path / "a" / MANIFEST).read_bytes() == (tmp_path / "b" / MANIFEST).read_bytes()
 
 
 def test_the_file_can_be_read_without_this_code(tmp_path: Path) -> None:
     manifest().write(tmp_path)
-    table = pq.read_table(tmp_path / FILE).to_pydict()
+    table = pq.read_table(tmp_path / MANIFEST).to_pydict()
     assert table["class"][:3] == list(CLASSES)
     assert table["split"] == ["train", "val", "test", "unused", "train"]
 
