@@ -10,6 +10,7 @@ from thawline.data.manifest import Manifest
 from thawline.data.minority import Extras
 from thawline.data.rows import Rows
 from thawline.data.store import ImageStore
+from thawline.evaluation import frozen_blocks
 from thawline.files import INGEST, MINORITY, MODELS, POLICY, REPORTS, ROWS, write_csv, write_metrics
 from thawline.network import Network
 from thawline.progress import log
@@ -81,6 +82,9 @@ def train_stage(
 
     history = train(network, card, data, recipe, machine, on_epoch)
     checkpoint.save(MODELS / name, network, card)
+    picture = REPORTS / name / decision.PICTURES / frozen_blocks.FILE
+    frozen_blocks.write(picture, f"{name}: what was trained", frozen_blocks.blocks(network))
+    run.artifact(picture)
     _write_reports(name, history, network)
     best = history.epochs[history.best_epoch]
     run.metrics({"best_epoch": history.best_epoch + 1, "best_val_macro_f1": best["val_macro_f1"]})

@@ -50,10 +50,7 @@ def decide(
 
 
 def record(decided: Decision, run: StageRun) -> None:
-    """Write the decision and, where something was measured, its picture; say so in MLflow.
-
-    The folder of pictures is there in any case: DVC wants its outputs.
-    """
+    """Write the decision and, where something was measured, its picture; say so in MLflow."""
     folder = REPORTS / decided.stage
     decided.write(folder)
     pictures = folder / decision.PICTURES
