@@ -91,7 +91,7 @@ def test_new_images_are_trained_on_once(trained: Project, hook: tuple[str, list[
 def test_a_failure_changes_nothing(trained: Project, hook: tuple[str, list[bytes]]) -> None:
     address, got = hook
     (trained.folder / "data/raw/2.png").write_text("two")
-    append(trained.folder / "small/fine_tune.py", "raise SystemExit('no more')\n")
+    (trained.folder / "small/ingest.py").write_text("raise SystemExit('no more')\n")
     before = files(trained)
     flow(trained, "retrain", "--notify", address, code=1)
     assert files(trained) == before
@@ -132,7 +132,7 @@ def test_what_a_person_must_mend_is_refused(trained: Project, tmp_path: Path) ->
     trained.run("git", "commit", "-qam", "theirs")
     trained.run("git", "push", "-q")
     trained.run("git", "reset", "-q", "--hard", "HEAD~1")
-    trained.set("fine_tune.epochs", "8")
+    trained.set("fine_tune.epochs", "9")
     before = files(trained)
     text = flow(trained, "retrain", code=2)
     assert "params.yaml: changed here and in the newest commits" in text
