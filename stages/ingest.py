@@ -62,12 +62,12 @@ def main(params: Params, run: StageRun) -> None:
     contents = Contents(
         manifest=manifest,
         store=ImageStore(INGEST),
-        looks=[image.looks for image in found.packed],
+        looks=found.packed.looks,
         links=resolved.links if p.near_duplicate_distance is not None else None,
         conflicts=resolved.conflicts,
         left_out=frozenset(resolved.left_out),
         quarantine=quarantine,
-        notes=[image.note for image in found.packed],
+        notes=found.packed.notes,
     )
     report.write(_REPORT, contents)
     run.metrics(counts)

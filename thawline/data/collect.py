@@ -5,26 +5,22 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from thawline.data.conflicts import Conflict
 from thawline.data.given import stronger
 from thawline.data.grouping import Grouping
 from thawline.data.items import Reject, shown, stored
 from thawline.data.label_fixes import LabelFixes
+from thawline.data.packed_rows import PackedRows
 from thawline.data.packing import Packed
 from thawline.data.store import StoreWriter
 from thawline.errors import UserError
-
-_NO_PIXELS = np.empty((0,), dtype=np.uint8)
 
 
 @dataclass
 class Collected:
     """What a walk found; the images are in the store, in the same order."""
 
-    packed: list[Packed] = field(default_factory=list)
-    """Without pixels."""
+    packed: PackedRows = field(default_factory=PackedRows)
     rejects: list[Reject] = field(default_factory=list)
     num_duplicates: int = 0
     num_across_splits: int = 0
@@ -76,7 +72,7 @@ def collect(
             continue
         writer.append(result.pixels)
         found.row_of[result.sha256] = len(found.packed)
-        found.packed.append(_without_pixels(result))
+        found.packed.append(result)
     if fixes:
         fixes.check_all_met()
     found.row_of.clear()  # 100 bytes an image, of no more use
@@ -94,12 +90,8 @@ def regroup(found: Collected, grouping: Grouping) -> int:
     Raises:
         UserError: no name matches.
     """
-    groups = grouping.groups([p.item_name for p in found.packed])
-    found.packed = [
-        p if p.group is not None else replace(p, group=group)
-        for p, group in zip(found.packed, groups, strict=True)
-    ]
-    return sum(p.group is None for p in found.packed)
+    found.packed.give_groups(grouping.groups(found.packed.names))
+    return found.packed.groups.count(None)
 
 
 def _settle_duplicate(found: Collected, result: Packed, classes: tuple[str, ...]) -> None:
@@ -110,7 +102,7 @@ def _settle_duplicate(found: Collected, result: Packed, classes: tuple[str, ...]
     if twin.split and result.split and twin.split != result.split:
         found.num_across_splits += 1
     if stronger(result.split, twin.split):
-        found.packed[row], result, twin = _without_pixels(result), twin, result
+        found.packed[row], result, twin = result, twin, result
     found.rejects.append(_duplicate(result, twin, classes))
     if twin.label != result.label:
         found.conflicts.append(
@@ -151,7 +143,3 @@ def _duplicate(result: Packed, twin: Packed, classes: tuple[str, ...]) -> Reject
     conflict = f" (there labelled {classes[twin.label]!r})" if twin.label != result.label else ""
     across = f" (there in {twin.split})" if twin.split and twin.split != result.split else ""
     return Reject(name=result.item_name, reason=f"duplicate of {twin.item_name}{conflict}{across}")
-
-
-def _without_pixels(result: Packed) -> Packed:
-    return replace(result, pixels=_NO_PIXELS)

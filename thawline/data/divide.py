@@ -30,15 +30,16 @@ def divide(
             training image; a group in two given splits.
     """
     resolved = resolved or Resolved(keys=own_keys(found.packed))
-    before = np.array([p.source_label for p in found.packed], dtype=np.int64)
+    before = found.packed.source_labels
     kept = np.array([r for r in range(len(before)) if r not in resolved.left_out], dtype=np.int64)
     keys = [resolved.keys[row] for row in kept.tolist()]
     ratios = {"val_ratio": val_ratio, "test_ratio": test_ratio}
-    given = Given.of(keys, [found.packed[row].split for row in kept.tolist()])
+    own = found.packed.splits
+    given = Given.of(keys, [own[row] for row in kept.tolist()])
     splits = np.full(len(before), UNUSED)
     splits[kept] = assign(keys, before[kept], classes, seed=seed, given=given, **ratios)
     if imbalance_ratio:
-        place = positions([p.sha256 for p in found.packed], seed)
+        place = positions(found.packed.sha256, seed)
         splits = thin_out(before, splits, place, num_classes=len(classes), ratio=imbalance_ratio)
     manifest = _manifest(found, classes, splits)
     _check_trainable(manifest)
@@ -46,15 +47,16 @@ def divide(
 
 
 def _manifest(found: Collected, classes: tuple[str, ...], splits: np.ndarray) -> Manifest:
+    packed = found.packed
     return Manifest(
         classes=classes,
-        labels=np.array([p.label for p in found.packed], dtype=np.int64),
+        labels=packed.labels,
         splits=splits,
-        sha256=tuple(p.sha256 for p in found.packed),
-        names=tuple(stored(p.item_name) for p in found.packed),
-        groups=tuple(p.group for p in found.packed),
-        widths=np.array([p.width for p in found.packed]),
-        heights=np.array([p.height for p in found.packed]),
+        sha256=tuple(packed.sha256),
+        names=tuple(map(stored, packed.names)),
+        groups=tuple(packed.groups),
+        widths=packed.widths,
+        heights=packed.heights,
     )
 
 

@@ -8,7 +8,7 @@ from thawline.data import near, twins
 from thawline.data.conflicts import Conflict
 from thawline.data.given import Given
 from thawline.data.items import shown
-from thawline.data.packing import Packed
+from thawline.data.packed_rows import PackedRows
 from thawline.data.splits import natural, positions
 from thawline.data.twins import Link
 
@@ -28,13 +28,14 @@ class Resolved:
     links: Sequence[Link] = ()
 
 
-def own_keys(packed: Sequence[Packed]) -> list[str]:
+def own_keys(packed: PackedRows) -> list[str]:
     """Group, else pixels."""
-    return [p.group if p.group is not None else p.sha256 for p in packed]
+    pairs = zip(packed.groups, packed.sha256, strict=True)
+    return [sha256 if group is None else group for group, sha256 in pairs]
 
 
 def resolve(
-    packed: Sequence[Packed],
+    packed: PackedRows,
     exact: Sequence[Conflict],
     *,
     conflicts: str,
@@ -46,7 +47,7 @@ def resolve(
     """Find near copies if wanted, and decide about every conflict.
 
     Args:
-        packed: the rows, without pixels.
+        packed: the rows.
         exact: equal pixels under two labels.
         conflicts: drop, keep_first or error.
         near_distance: see `near.find`; None looks for no near copies.
@@ -54,11 +55,11 @@ def resolve(
     Raises:
         UserError: conflicts that are an error; too many near copies; a group in two given splits.
     """
-    names, labels = [p.item_name for p in packed], [p.label for p in packed]
+    names, labels = packed.names, packed.labels.tolist()
     keys = own_keys(packed)
     all_conflicts, links, alike = list(exact), [], None
     if near_distance is not None:
-        alike = near.find([p.looks.dhash for p in packed], near_distance)
+        alike = near.find(packed.hashes, near_distance)
         links = twins.links(alike)
         all_conflicts += disputed.of_links(twins.disagreements(alike, labels), names, labels)
     dropped = disputed.left_out(all_conflicts, conflicts)
@@ -67,10 +68,10 @@ def resolve(
         first.setdefault(one.row, one)
     left_out = {row: _dispute(first[row]) for row in sorted(dropped)}
     if alike is not None:
-        given = Given.of(keys, [p.split for p in packed])
+        given = Given.of(keys, packed.splits)
         place = positions(keys, seed)
         own = natural(keys, place, val_ratio=val_ratio, test_ratio=test_ratio, given=given)
-        settled = twins.settle(alike, keys, [p.split for p in packed], own, given, without=dropped)
+        settled = twins.settle(alike, keys, packed.splits, own, given, without=dropped)
         keys = settled.keys
         left_out |= {row: _bridge(found, row, names) for row, found in settled.bridges.items()}
     return Resolved(keys=keys, left_out=left_out, conflicts=all_conflicts, links=links)

@@ -102,13 +102,15 @@ def _fill_missing(
     given: Given,
 ) -> None:
     """Move whole keys until every class is in every split; none loses its last one."""
-    classes_of: dict[str, list[int]] = {}
-    for label, keys in enumerate(keys_of):
-        for key in keys:
-            classes_of.setdefault(key, []).append(label)
     held = [Counter(split_of[key] for key in keys) for keys in keys_of]
     if not given.splits:
         _check_numbers(classes, [len(keys) for keys in keys_of])
+    if all(len(+there) == len(SPLITS) for there in held):
+        return
+    classes_of: dict[str, list[int]] = {}  # 0.2 kB a key, hence only where it is needed
+    for label, keys in enumerate(keys_of):
+        for key in keys:
+            classes_of.setdefault(key, []).append(label)
     for label, keys in enumerate(keys_of):
         for split in ("test", "val", "train"):
             if held[label][split]:

@@ -28,9 +28,9 @@ def summary(
         "duplicates": found.num_duplicates,
         "ignored_files": num_ignored,
     }
-    if any(p.split for p in found.packed):
+    if any(found.packed.splits):
         counts["duplicates_across_splits"] = found.num_across_splits
-    corrected = sum(p.label != p.source_label for p in found.packed)
+    corrected = int((found.packed.labels != found.packed.source_labels).sum())
     rare = {
         "corrected_labels": corrected,
         "conflicts": len(resolved.conflicts) if resolved else 0,
@@ -73,7 +73,7 @@ def quarantine_rows(found: Collected, resolved: Resolved | None = None) -> list[
     """Names and reasons, each one printable line."""
     left_out = resolved.left_out if resolved else {}
     rows = [(r.name, r.reason) for r in found.rejects]
-    rows += [(found.packed[row].item_name, reason) for row, reason in left_out.items()]
+    rows += [(found.packed.names[row], reason) for row, reason in left_out.items()]
     return [(shown(name, 400), shown(reason, 400)) for name, reason in rows]
 
 

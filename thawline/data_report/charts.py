@@ -1,6 +1,6 @@
 """The two charts of the data report: images per class, and how sizes and looks are spread."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -39,7 +39,7 @@ def classes(manifest: Manifest) -> Figure:
 
 
 @styled
-def spread(manifest: Manifest, looks: Sequence[Looks]) -> Figure:
+def spread(manifest: Manifest, looks: Iterable[Looks]) -> Figure:
     """Histograms of size, shape, brightness, contrast and sharpness."""
     # A fixed grid takes a third of the time of an automatic one.
     drawn = figure(13, 2.9, "Sizes and looks", layout=None)

@@ -22,7 +22,7 @@ class Contents:
     """What the report is about.
 
     Attributes:
-        looks: per row.
+        looks: per row; asked for several times, so no generator.
         links: near copies; None where none were looked for.
         conflicts: with what became of each row in `left_out`.
         quarantine: names and reasons, printable.
@@ -31,7 +31,7 @@ class Contents:
 
     manifest: Manifest
     store: ImageStore
-    looks: Sequence[Looks]
+    looks: Iterable[Looks]
     links: Sequence[Link] | None
     conflicts: Sequence[Conflict]
     left_out: frozenset[int]

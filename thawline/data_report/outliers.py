@@ -1,6 +1,6 @@
 """Images that are far from the others in brightness, contrast or sharpness."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +28,7 @@ class Outliers:
     values: np.ndarray
 
 
-def find(looks: Sequence[Looks], widths: np.ndarray, heights: np.ndarray) -> list[Outliers]:
+def find(looks: Iterable[Looks], widths: np.ndarray, heights: np.ndarray) -> list[Outliers]:
     """Dark, bright, flat, blurred and very long images.
 
     In a measure in which half of the images are equal, no image is an outlier.
@@ -36,9 +36,8 @@ def find(looks: Sequence[Looks], widths: np.ndarray, heights: np.ndarray) -> lis
     Args:
         widths, heights: px, int64 (N,).
     """
-    brightness = np.array([look.brightness for look in looks])
-    contrast = np.array([look.contrast for look in looks])
-    sharpness = np.array([look.sharpness for look in looks])
+    numbers = ((look.brightness, look.contrast, look.sharpness) for look in looks)
+    brightness, contrast, sharpness = np.fromiter(numbers, np.dtype((float, 3))).reshape(-1, 3).T
     # Sharpness spans orders of magnitude: on its own scale every sharp picture is an outlier.
     blur = -_scores(np.log1p(sharpness))
     measured = (
