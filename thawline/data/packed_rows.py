@@ -1,6 +1,6 @@
 """What is kept of every packed image while ingest works: columns, since objects would be too many.
 
-Until a set of 300,000 images is divided, the process grows by 0.6 kB an image; with a `Packed` and a
+Until 300,000 images are divided, the process grows by 0.6 kB for each; with a `Packed` and a
 `Looks` for each it was 1.0 kB.
 """
 
