@@ -175,7 +175,6 @@ def test_an_empty_class_folder_is_named(root: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.ci
 def test_two_thousand_classes(tmp_path: Path) -> None:
     """Through the walk, the manifest and the report, in little memory."""
     classes = tuple(f"class {k}" for k in range(2000))
