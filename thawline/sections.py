@@ -105,6 +105,9 @@ class Training(Section):
     batch_size: Annotated[int, Field(ge=2, le=65_536)]
     precision: Literal["float32", "bfloat16"]
     device: Literal["auto", "cpu", "cuda"]
+    checkpoint_minutes: Annotated[float, Field(ge=0, le=1e6)]
+    """Of training within an epoch after which it is kept too, to go on from; 0: after epochs only.
+    Does not change the result."""
 
 
 class Recipe(Section):

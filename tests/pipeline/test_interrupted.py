@@ -75,12 +75,16 @@ def test_kill_9_of_dvc_ends_the_stage(
     dvc, stage = _start(
         training, "dvc", "repro", "fine_tune", env={"SHELL": _shell(shell, tmp_path)}
     )
+    kept = training.folder / ".thawline" / "resume"
+    wait_for(lambda: list(kept.glob("fine_tune-*.checkpoint")), 30, "for a checkpoint")
     dvc.kill()
     dvc.wait()
     psutil.wait_procs([stage], timeout=10)
     assert not stage.is_running()
     assert "epoch  15/" not in training.output_file.read_text()  # it was ended, it did not end
-    training.run("dvc", "repro", "fine_tune")
+    again = training.run("dvc", "repro", "fine_tune")
+    assert "fine_tune: resumes after epoch" in again.stderr
+    assert list(kept.iterdir()) == []
     assert training.hashes()["models/fine_tune"] == undisturbed.hashes()["models/fine_tune"]
     assert training.hashes() == undisturbed.hashes()
     killed, whole = training.runs("pipeline")[1:]

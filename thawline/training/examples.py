@@ -20,8 +20,12 @@ class Examples(Protocol):
     def __len__(self) -> int:
         """Examples per epoch."""
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
-        """Inputs and labels, shuffled; a function of the seed and the epoch alone."""
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
+        """Inputs and labels, shuffled; a function of the seed and the epoch alone.
+
+        Args:
+            first: number of the batch to begin with.
+        """
 
 
 def order(num_examples: int, batch_size: int, *, seed: int, epoch: int) -> list[np.ndarray]:
@@ -52,9 +56,9 @@ class FeatureExamples:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         view = self.views[epoch % len(self.views)]
-        for positions in order(len(self), self.batch_size, seed=self.seed, epoch=epoch):
+        for positions in order(len(self), self.batch_size, seed=self.seed, epoch=epoch)[first:]:
             at = torch.from_numpy(positions)
             yield view[at], self.labels[at]
 
@@ -85,8 +89,8 @@ class ImageExamples:
     def __len__(self) -> int:
         return len(self._dataset)
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
-        batches = order(len(self), self._batch_size, seed=self._seed, epoch=epoch)
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
+        batches = order(len(self), self._batch_size, seed=self._seed, epoch=epoch)[first:]
         # The epoch travels with the position: a worker keeps no state that could go stale.
         sampler = [[(epoch, int(position)) for position in batch] for batch in batches]
         loader = DataLoader(

@@ -2,27 +2,26 @@
 
 import copy
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import torch
-from torch import nn
 
-from thawline import auxiliary
 from thawline.errors import UserError
 from thawline.evaluation.accuracy import score
 from thawline.network import Network
 from thawline.progress import log, track
-from thawline.training import depthwise, optimizers
-from thawline.training.device import numerics
-from thawline.training.examples import Examples
+from thawline.training import resume as resuming
+from thawline.training.examples import Batch, Examples
 from thawline.training.freezing import Frozen
 from thawline.training.losses import Loss
 from thawline.training.recipe import Recipe
-from thawline.training.thawing import Thawing
+from thawline.training.resume import Resume
+from thawline.training.steps import Steps
 
 Epoch = Mapping[str, float]
 ToInput = Callable[[torch.Tensor], torch.Tensor]
+OnEpoch = Callable[[int, Epoch], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +45,13 @@ class History:
     best_epoch: int = -1
     best_state: dict[str, torch.Tensor] = field(default_factory=dict)
 
+    def best(self) -> tuple[float, float]:
+        """Validation macro-F1 and negative loss of the epoch that is kept."""
+        if self.best_epoch < 0:
+            return -1.0, -math.inf
+        epoch = self.epochs[self.best_epoch]
+        return epoch["val_macro_f1"], -epoch["val_loss"]
+
 
 def fit(
     network: Network,
@@ -58,7 +64,8 @@ def fit(
     loss: Loss,
     device: torch.device,
     precision: str,
-    on_epoch: Callable[[int, Epoch], None],
+    on_epoch: OnEpoch,
+    resume: Resume | None = None,
 ) -> History:
     """Train in place and leave the weights of the best epoch in the network.
 
@@ -70,99 +77,115 @@ def fit(
         frozen: what trains in the end.
         to_input: turns a batch of the examples into what `network` takes.
         loss: of float32 logits and labels, both on the device.
-        on_epoch: called with the number and the measurements of each epoch.
+        on_epoch: called with the number and the measurements of each epoch, of those that an
+            interrupted run made too.
+        resume: where training is kept under way, and goes on from.
 
     Raises:
         UserError: the loss is no longer finite.
     """
-    steps = _Steps(network, frozen, recipe, len(examples), loss, device, precision)
-    history = History()
-    best, waited = (-1.0, -math.inf), 0
-    for number in range(recipe.epochs):
-        waited = 0 if steps.begin(number) else waited
-        losses = [
-            steps.step(to_input(inputs), labels.to(device))
-            for inputs, labels in track(examples.epoch(number), f"epoch {number + 1}")
-        ]
+    steps = Steps(network, frozen, recipe, len(examples), loss, device, precision)
+    course = _Course(steps, recipe, resume)
+    course.take_up(on_epoch)
+    while course.goes_on():
+        course.begin()
+        for inputs, labels in track(course.rest(examples), f"epoch {course.epoch + 1}"):
+            course.keep(steps.step(to_input(inputs), labels.to(device)))
         judged = {
-            "train_loss": _mean(losses, recipe),
+            "train_loss": course.train_loss(),
             **_judge(steps.evaluated(), validation, recipe),
+            "learning_rate": steps.learning_rate(),
         }
-        judged["learning_rate"] = steps.learning_rate()
-        history.epochs.append(judged)
-        on_epoch(number, judged)
-        log(_line(number, recipe.epochs, judged))
-        improved = judged["val_macro_f1"] > best[0]
-        score = (judged["val_macro_f1"], -judged["val_loss"])
-        waited = 0 if improved else waited + 1
-        if score > best:
-            best, history.best_epoch = score, number
-            history.best_state = copy.deepcopy(steps.evaluated().state_dict())
-        if waited >= recipe.patience:
-            break
-    network.load_state_dict(history.best_state)
+        on_epoch(course.epoch, judged)
+        log(_line(course.epoch, recipe.epochs, judged))
+        course.end(judged)
+    network.load_state_dict(course.history.best_state)
     network.eval()
-    return history
+    return course.history
 
 
-class _Steps:
-    """Optimiser, schedule and average around a network."""
+class _Course:
+    """How far training is, and what is kept of it."""
 
-    def __init__(
-        self,
-        network: Network,
-        frozen: Frozen,
-        recipe: Recipe,
-        num_examples: int,
-        loss: Loss,
-        device: torch.device,
-        precision: str,
-    ) -> None:
-        self._network, self._frozen, self._recipe = network, frozen, recipe
-        self._thawing = Thawing(network, frozen, recipe.unfreeze_every)
-        self._loss = loss
-        self._device, self._precision = device, precision
-        self._quick = depthwise.quick(device, precision)
-        groups = optimizers.parameter_groups(network, recipe.learning_rate, recipe.layer_decay)
-        self._optimizer = optimizers.optimizer(
-            recipe.optimizer, groups, momentum=recipe.momentum, weight_decay=recipe.weight_decay
-        )
-        self._schedule = optimizers.schedule(
-            self._optimizer,
-            recipe.schedule,
-            num_steps=recipe.epochs * math.ceil(num_examples / recipe.batch_size),
-            warmup_ratio=recipe.warmup_ratio,
-        )
-        self._average = optimizers.averaged(network, recipe.ema_decay) if recipe.ema_decay else None
+    def __init__(self, steps: Steps, recipe: Recipe, resume: Resume | None) -> None:
+        self.history = History()
+        self.epoch = 0
+        self._batch, self._losses = 0, list[torch.Tensor]()
+        self._waited = 0
+        self._steps, self._recipe, self._resume = steps, recipe, resume
+        self._random: resuming.State | None = None
 
-    def begin(self, epoch: int) -> bool:
-        """Set what trains in an epoch; whether that is more than in the one before."""
-        self._frozen = self._thawing.start(epoch)
-        return self._thawing.thaws(epoch)
+    def take_up(self, on_epoch: OnEpoch) -> None:
+        """Go on from the checkpoint of an interrupted run, if there is one."""
+        if self._resume is None:
+            return
+        state = resuming.take_up(self._resume, self._load, self._state)
+        if state is None:
+            return
+        within = f", in epoch {self.epoch + 1}" if self._batch else ""
+        log(f"{self._recipe.stage}: resumes after epoch {self.epoch}{within}")
+        for number, judged in enumerate(self.history.epochs):
+            on_epoch(number, judged)
 
-    def step(self, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        self._frozen.train_mode(self._network)
-        with numerics(self._precision, self._device), self._quick:
-            logits = self._network(inputs)
-        loss = self._loss(logits.float(), labels)
-        for extra, weight in auxiliary.taken(self._network):
-            loss = loss + weight * self._loss(extra.float(), labels)
-        self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self._optimizer.step()
-        self._schedule.step()
-        if self._average is not None:
-            self._average.update_parameters(self._network)
-        return loss.detach()
+    def goes_on(self) -> bool:
+        return self.epoch < self._recipe.epochs and self._waited < self._recipe.patience
 
-    def evaluated(self) -> Network:
-        """The network that is judged and kept, in evaluation mode."""
-        chosen: nn.Module = self._average.module if self._average is not None else self._network
-        assert isinstance(chosen, nn.Sequential)
-        return chosen.eval()
+    def begin(self) -> None:
+        if self._steps.begin(self.epoch):
+            self._waited = 0
 
-    def learning_rate(self) -> float:
-        return float(self._optimizer.param_groups[0]["lr"])
+    def rest(self, examples: Examples) -> Iterator[Batch]:
+        """Batches of the epoch that are still to come."""
+        for batch in examples.epoch(self.epoch, self._batch):
+            if self._random is not None:  # the loader has drawn a number of its own meanwhile
+                resuming.set_random_state(self._random)
+                self._random = None
+            yield batch
+
+    def keep(self, loss: torch.Tensor) -> None:
+        """Note a step."""
+        self._losses.append(loss)
+        self._batch += 1
+        self._write(epoch_ended=False)
+
+    def train_loss(self) -> float:
+        mean = float(torch.stack(self._losses).double().mean())
+        _check_finite(mean, "the loss", self._recipe)
+        return mean
+
+    def end(self, judged: Epoch) -> None:
+        """Note an epoch and its weights, if they are the best so far."""
+        best = self.history.best()
+        score = (judged["val_macro_f1"], -judged["val_loss"])
+        self.history.epochs.append(judged)
+        self._waited = 0 if score[0] > best[0] else self._waited + 1
+        if score > best:
+            self.history.best_epoch = self.epoch
+            self.history.best_state = copy.deepcopy(self._steps.evaluated().state_dict())
+        self.epoch += 1
+        self._batch, self._losses = 0, []
+        self._write(epoch_ended=True)
+
+    def _write(self, *, epoch_ended: bool) -> None:
+        if self._resume is not None and self._resume.due(epoch_ended=epoch_ended):
+            self._resume.write(self._state())
+
+    def _state(self) -> resuming.State:
+        return {
+            "steps": self._steps.state(),
+            "random": resuming.random_state(),
+            "history": vars(self.history),
+            "position": (self.epoch, self._batch, self._waited),
+            "losses": self._losses,
+        }
+
+    def _load(self, state: resuming.State) -> None:
+        self._steps.load(state["steps"])
+        resuming.set_random_state(state["random"])
+        self.history = History(**state["history"])
+        self.epoch, self._batch, self._waited = state["position"]
+        self._losses = state["losses"]
+        self._random = state["random"] if self._batch else None
 
 
 def _judge(network: Network, validation: Validation, recipe: Recipe) -> dict[str, float]:
@@ -177,12 +200,6 @@ def _judge(network: Network, validation: Validation, recipe: Recipe) -> dict[str
         "val_accuracy": scores.accuracy,
         "val_macro_f1": scores.macro_f1,
     }
-
-
-def _mean(losses: list[torch.Tensor], recipe: Recipe) -> float:
-    mean = float(torch.stack(losses).double().mean())
-    _check_finite(mean, "the loss", recipe)
-    return mean
 
 
 def _check_finite(value: float, what: str, recipe: Recipe) -> None:

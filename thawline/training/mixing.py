@@ -45,13 +45,13 @@ class MixedExamples:
     def __len__(self) -> int:
         return len(self.examples)
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """Images float32 (B, S, S, 3) in [0, 255] and labels float32 (B, num_classes) that sum to
         1, or int64 (B,) when nothing is mixed; a function of the seed, the epoch and the step.
         """
         erasing = v2.RandomErasing(self.random_erasing, value=[255 * m for m in self.mean])
         mixes = self._mixes()
-        for step, (images, labels) in enumerate(self.examples.epoch(epoch)):
+        for step, (images, labels) in enumerate(self.examples.epoch(epoch, first), first):
             pixels = images.permute(0, 3, 1, 2).float()
             # torchvision draws from the global generator, whose state belongs to dropout.
             with torch.random.fork_rng(devices=[]):

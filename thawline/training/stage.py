@@ -16,10 +16,11 @@ from thawline.network import Network
 from thawline.progress import log
 from thawline.sections import Params
 from thawline.tracking.client import StageRun
-from thawline.training import decision, device, losses, trainable
+from thawline.training import decision, device, identity, losses, trainable
 from thawline.training.decision import Decision
 from thawline.training.fit import Epoch, History
 from thawline.training.recipe import Recipe
+from thawline.training.resume import Resume
 from thawline.training.train import Machine, TrainingData, train
 
 _CURVES = ("train_loss", "val_loss", "val_accuracy", "val_macro_f1", "learning_rate")
@@ -80,7 +81,9 @@ def train_stage(
     def on_epoch(number: int, judged: Epoch) -> None:
         run.metrics(judged, step=number + 1)
 
-    history = train(network, card, data, recipe, machine, on_epoch)
+    known_by = identity.of_training(network, card, data, recipe, machine)
+    kept = Resume(name, known_by, minutes=t.checkpoint_minutes)
+    history = train(network, card, data, recipe, machine, on_epoch, kept)
     checkpoint.save(MODELS / name, network, card)
     picture = REPORTS / name / decision.PICTURES / frozen_blocks.FILE
     frozen_blocks.write(picture, f"{name}: what was trained", frozen_blocks.blocks(network))
@@ -89,6 +92,7 @@ def train_stage(
     best = history.epochs[history.best_epoch]
     run.metrics({"best_epoch": history.best_epoch + 1, "best_val_macro_f1": best["val_macro_f1"]})
     run.artifact(REPORTS / name / "curves.csv")
+    kept.finish()
 
 
 def rows_for(manifest: Manifest, *, head: bool, apply_to: str) -> Rows:

@@ -21,6 +21,7 @@ from thawline.training.examples import Examples, FeatureExamples, ImageExamples
 from thawline.training.fit import Epoch, History, Validation, fit
 from thawline.training.freezing import Frozen, freeze
 from thawline.training.recipe import Recipe
+from thawline.training.resume import Resume
 
 _VALIDATION_BATCH = 64
 
@@ -72,6 +73,7 @@ def train(
     recipe: Recipe,
     machine: Machine,
     on_epoch: Callable[[int, Epoch], None],
+    resume: Resume | None = None,
 ) -> History:
     """Train in place; the network ends with the weights of its best epoch, on the CPU.
 
@@ -103,6 +105,7 @@ def train(
         device=machine.device,
         precision=machine.precision,
         on_epoch=on_epoch,
+        resume=resume,
     )
     network.cpu().eval()
     return history

@@ -196,8 +196,8 @@ def test_every_example_is_seen_once_an_epoch(head: Network, recipe: Change) -> N
     inputs = torch.arange(90.0)[:, None].repeat(1, 4)
 
     class Watched(FeatureExamples):
-        def epoch(self, epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-            for batch in super().epoch(epoch):
+        def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+            for batch in super().epoch(epoch, first):
                 seen[epoch] += batch[0][:, 0].int().tolist()
                 yield batch
 

@@ -25,7 +25,7 @@ class Flat:
     def __len__(self) -> int:
         return 64
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         for step in range(4):
             labels = (torch.arange(16) + step + epoch) % 3
             pixels = (100 * labels).to(torch.uint8)[:, None, None, None]

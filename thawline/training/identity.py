@@ -1,0 +1,37 @@
+"""What a training follows from, by names for a person: the key of its checkpoint."""
+
+from dataclasses import asdict
+
+import numpy as np
+
+from thawline.checkpoint import ModelCard
+from thawline.network import Network
+from thawline.training import inputs
+from thawline.training.recipe import Recipe
+from thawline.training.train import Machine, TrainingData
+
+
+def of_training(
+    network: Network, card: ModelCard, data: TrainingData, recipe: Recipe, machine: Machine
+) -> dict[str, str]:
+    """Everything that changes the result: values as they are, tensors and pixels by hash.
+
+    Args:
+        network: as training begins with it.
+    """
+    recorded = asdict(recipe)
+    stage = recorded.pop("stage")
+    shown = np.unique(np.concatenate([data.indices, data.manifest.rows("val")]))
+    return {
+        **{f"{stage}.{key}": str(value) for key, value in recorded.items()},
+        "model": inputs.of_values(card.model_dump(mode="json")),
+        "starting weights": inputs.of_tensors(network.state_dict()),
+        "augmentation": inputs.of_values([data.policy, data.num_views]),
+        "rows": inputs.of_arrays(
+            data.indices, data.labels, data.rows.class_weights, data.rows.targets, shown
+        ),
+        "images": inputs.of_images(data.store, shown),
+        "seed": str(machine.seed),
+        "precision": machine.precision,
+        **inputs.of_machine(machine.device),
+    }

@@ -1,0 +1,80 @@
+"""Short hashes of what a result follows from: the keys of what is kept between runs."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from thawline.data.store import ImageStore
+
+_LIBRARIES = ("torch", "torchvision", "timm", "albumentations", "imbalanced-learn", "numpy")
+_BATCH = 256
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def of_values(values: Any) -> str:
+    """Of plain values that JSON can hold; 16 hexadecimal digits, as all here."""
+    return _digest([json.dumps(values, sort_keys=True).encode()])
+
+
+def of_arrays(*arrays: np.ndarray | None) -> str:
+    return _digest(
+        part
+        for array in arrays
+        for part in (
+            [b"none"]
+            if array is None
+            else [f"{array.dtype} {array.shape}".encode(), np.ascontiguousarray(array).tobytes()]
+        )
+    )
+
+
+def of_tensors(state: Mapping[str, torch.Tensor]) -> str:
+    """Of names, shapes and bits, wherever the tensors are."""
+    return _digest(
+        part
+        for name, value in state.items()
+        for part in (
+            f"{name} {value.dtype} {tuple(value.shape)}".encode(),
+            value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes(),
+        )
+    )
+
+
+def of_images(store: ImageStore, rows: np.ndarray) -> str:
+    """Of the pixels of the given rows, read once: what lies in the store, whoever put it there."""
+    return _digest(batch.tobytes() for batch in store.batches(rows, _BATCH))
+
+
+def of_machine(device: torch.device) -> dict[str, str]:
+    """What changes the last bits of a result beside its inputs."""
+    named = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
+    return {
+        "device": f"{device.type} {named} {torch.backends.cpu.get_cpu_capability()}",
+        "threads": str(torch.get_num_threads()),
+        "code": code(),
+        "libraries": of_values({name: metadata.version(name) for name in _LIBRARIES}),
+    }
+
+
+@cache
+def code() -> str:
+    """Of the whole package: which of its modules a network runs through is not worth knowing."""
+    files = sorted(_PACKAGE.rglob("*.py"))
+    return _digest(
+        part for f in files for part in (str(f.relative_to(_PACKAGE)).encode(), f.read_bytes())
+    )
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.hexdigest()[:16]

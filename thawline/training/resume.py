@@ -1,0 +1,158 @@
+"""Checkpoints of training under way, so that a killed stage goes on where it was.
+
+Untracked, in the project's scratch folder, which its temporary copies share. One counts only for
+equal inputs, code and machine, and training that goes on from it ends in the same bits as one that
+was never disturbed.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+
+from thawline import project
+from thawline.progress import log
+from thawline.training import inputs, plain, sealed
+
+SHORTEST_S = 1.0
+"""Between two checkpoints after an epoch: those of a head alone take milliseconds."""
+SUFFIX = ".checkpoint"
+_OLD_S = 7 * 24 * 3600.0
+_BROKEN = (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, SafetensorError)
+
+State = dict[str, Any]
+
+
+class Resume:
+    """The checkpoint of one training, found by what the training follows from."""
+
+    def __init__(
+        self,
+        stage: str,
+        depends_on: Mapping[str, str],
+        *,
+        minutes: float,
+        folder: Path | None = None,
+    ) -> None:
+        """Args:
+        depends_on: everything that changes the result, by a name for a person; short texts.
+        minutes: of training within an epoch after which one is written; 0 only after epochs.
+        """
+        self._stage, self._depends_on = stage, dict(depends_on)
+        self._seconds = 60 * minutes
+        self._folder = project.scratch() / "resume" if folder is None else folder
+        self._path = self._folder / f"{stage}-{inputs.of_values(self._depends_on)}{SUFFIX}"
+        self._written = time.monotonic()
+        self._told = False
+
+    def read(self) -> State | None:
+        """What was kept; None where nothing was, or nothing that could be trusted."""
+        self._clear()
+        try:
+            about = sealed.read_about(self._path)
+            if about["depends_on"] != self._depends_on:
+                raise ValueError("is of other inputs")
+            state: State = plain.loads(self._path.read_bytes()[sealed.HEADER_BYTES :])
+        except FileNotFoundError:
+            return None
+        except _BROKEN as error:
+            self.refuse(error)
+            return None
+        return state
+
+    def refuse(self, error: Exception) -> None:
+        """Say that the checkpoint is not used, and remove it."""
+        reason = " ".join(str(error).split())[:160]
+        log(f"{self._stage}: the checkpoint of an interrupted run {reason}: it is ignored")
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+    def due(self, *, epoch_ended: bool) -> bool:
+        """Whether enough time has passed; the result is the same wherever one is written."""
+        passed = time.monotonic() - self._written
+        return passed >= SHORTEST_S if epoch_ended else 0 < self._seconds <= passed
+
+    def write(self, state: State) -> None:
+        """Replace the checkpoint; where that fails the last one stays and training goes on."""
+        about = {"depends_on": self._depends_on, "workspace": _workspace()}
+        try:
+            sealed.write(self._path, about, [plain.dumps(state)])
+        except OSError as error:
+            self._warn(error)
+        self._written = time.monotonic()
+
+    def finish(self) -> None:
+        """The stage's outputs are written: the checkpoint is of no more use."""
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+    def _warn(self, error: OSError) -> None:
+        if not self._told:
+            reason = error.strerror or error
+            log(f"warning: {self._stage}: no checkpoint was written: {reason}; training goes on")
+        self._told = True
+
+    def _clear(self) -> None:
+        """Remove what an earlier run of this workspace left for other inputs, and what is old."""
+        with suppress(OSError):
+            sealed.remove_abandoned(self._folder)
+            for path in self._folder.glob(f"{self._stage}-*{SUFFIX}"):
+                if path != self._path:
+                    self._judge(path)
+
+    def _judge(self, path: Path) -> None:
+        try:
+            about = sealed.read_about(path)
+            here = about["workspace"] == _workspace()
+            before: dict[str, str] = about["depends_on"]
+        except (ValueError, KeyError):
+            here, before = True, {}
+        if here:
+            log(f"{self._stage}: starts anew: {self._differing(before)}")
+        if here or path.stat().st_mtime < time.time() - _OLD_S:
+            path.unlink(missing_ok=True)
+
+    def _differing(self, before: Mapping[str, str]) -> str:
+        names = [name for name, value in self._depends_on.items() if before.get(name) != value]
+        return f"the run that was interrupted had other {', '.join(names[:5])}"
+
+
+def random_state() -> State:
+    """Of PyTorch's generators; everything else draws from seeds of its own."""
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return {"cpu": torch.get_rng_state(), "cuda": cuda}
+
+
+def set_random_state(state: State) -> None:
+    torch.set_rng_state(state["cpu"])
+    if state["cuda"]:
+        torch.cuda.set_rng_state_all(state["cuda"])
+
+
+def take_up(
+    resume: Resume, load: Callable[[State], None], save: Callable[[], State]
+) -> State | None:
+    """Read a checkpoint and load it; where it does not fit, everything is as it was.
+
+    Args:
+        load: takes a state; save: gives one that `load` takes.
+    """
+    state = resume.read()
+    if state is None:
+        return None
+    before = plain.loads(plain.dumps(save()))
+    try:
+        load(state)
+    except _BROKEN as error:
+        load(before)
+        resume.refuse(error)
+        return None
+    return state
+
+
+def _workspace() -> str:
+    return inputs.of_values(str(project.workspace().resolve()))
