@@ -36,7 +36,8 @@ from thawline.sections import Params
 from thawline.sections import Recipe as Section
 from thawline.training import decision, depth, device
 from thawline.training.recipe import Recipe
-from thawline.training.train import Machine, TrainingData, train
+from thawline.training.setting import Machine, TrainingData
+from thawline.training.train import train
 
 _RESAMPLES = 10_000
 

@@ -64,6 +64,7 @@ def _features(params: Params, rows: "np.ndarray") -> "np.ndarray":
     from thawline import trunk
     from thawline.data.store import ImageStore
     from thawline.training import device
+    from thawline.training.feature_cache import FeatureCache
 
     device.setup(threads=params.training.threads, seed=params.seed)
     return trunk.features(
@@ -71,6 +72,7 @@ def _features(params: Params, rows: "np.ndarray") -> "np.ndarray":
         rows,
         name=params.rebalance.feature_model,
         device=device.select(params.training.device),
+        cache=FeatureCache(params.training.cache_gb),
     )
 
 

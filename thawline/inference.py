@@ -1,6 +1,6 @@
 """What a network says of packed images, without training it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -40,12 +40,24 @@ def outputs(
     Returns:
         float32 (N, ...) on the CPU, in the order of the images.
     """
-    found = []
-    with torch.inference_mode(), numerics(precision, device):
-        for batch in images:
-            inputs = to_input(batch, mean=card.mean, std=card.std, device=device)
-            found.append(trunk(inputs).float().cpu())
+    found = list(batch_outputs(trunk, images, card, precision=precision, device=device))
     return torch.cat(found).clone()
+
+
+def batch_outputs(
+    trunk: nn.Module,
+    images: Iterable[np.ndarray],
+    card: Normalisation,
+    *,
+    precision: str,
+    device: torch.device,
+) -> Iterator[torch.Tensor]:
+    """The same, batch by batch: float32 (B, ...) each."""
+    for batch in images:
+        with torch.inference_mode(), numerics(precision, device):
+            inputs = to_input(batch, mean=card.mean, std=card.std, device=device)
+            found = trunk(inputs).float().cpu()
+        yield found
 
 
 def probabilities(

@@ -219,17 +219,20 @@ def _mixing_problems(params: Params) -> Iterator[str]:
                 yield (
                     f"{stage}.{key}: {value:g} changes pixels, but {stage}.trainable: "
                     f"{section.trainable} trains on features computed once; allowed: 0, or thaw "
-                    "some blocks"
+                    "some blocks with cache: none"
                 )
 
 
 def _may_be_computed_once(params: Params, stage: str) -> bool:
-    """Whether the head alone trains, or may do: with `auto` only transfer_learn chooses so."""
+    """Whether the head alone trains, or may do: with `auto` only transfer_learn chooses so. With
+    `cache: views` whatever leaves first blocks frozen.
+    """
     section = getattr(params, stage)
-    if section.trainable == "auto":
+    if section.trainable == "auto" and section.cache == "none":
         return stage == "transfer_learn" and params.model.weights != "none"
     by_number = section.trainable in ("last_blocks", "first_blocks")
-    return section.trainable == "head" or (by_number and not section.num_blocks)
+    kept = section.cache == "views" and section.trainable in ("last_blocks", "auto")
+    return section.trainable == "head" or (by_number and not section.num_blocks) or kept
 
 
 def _describe(error: ValidationError, model: type[BaseModel]) -> str:

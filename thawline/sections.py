@@ -105,6 +105,9 @@ class Training(Section):
     batch_size: Annotated[int, Field(ge=2, le=65_536)]
     precision: Literal["float32", "bfloat16"]
     device: Literal["auto", "cpu", "cuda"]
+    cache_gb: Annotated[float, Field(ge=0, le=1e6)]
+    """Of features of frozen blocks on disk, kept between runs; also the most that `cache: views`
+    may take, else the blocks run in each epoch."""
     checkpoint_minutes: Annotated[float, Field(ge=0, le=1e6)]
     """Of training within an epoch after which it is kept too, to go on from; 0: after epochs only.
     Does not change the result."""
@@ -147,6 +150,9 @@ class Recipe(Section):
     """Decay per step of the averaged weights that are evaluated and kept; 0 keeps the last ones."""
     patience: Annotated[int, Field(ge=1, le=10_000)]
     """Epochs without a better validation macro-F1 before training stops."""
+    cache: Literal["none", "views"]
+    """views: frozen first blocks run once per view of augment.views, whose features then serve
+    all epochs, where they fit into training.cache_gb; below a head alone they always do."""
 
 
 class TransferLearn(Recipe):

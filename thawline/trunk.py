@@ -6,14 +6,21 @@ import torch
 from thawline import network as networks
 from thawline.architectures import efficientnet
 from thawline.data.store import ImageStore
-from thawline.inference import BATCH, outputs
-from thawline.progress import track
+from thawline.training.feature_cache import FeatureCache
+from thawline.training.features import compute
 
 _FAMILY = efficientnet.__name__.rpartition(".")[2]
 """Imported above, so that its file is a dependency of the stage like any other."""
 
 
-def features(store: ImageStore, rows: np.ndarray, *, name: str, device: torch.device) -> np.ndarray:
+def features(
+    store: ImageStore,
+    rows: np.ndarray,
+    *,
+    name: str,
+    device: torch.device,
+    cache: FeatureCache | None = None,
+) -> np.ndarray:
     """What the last block before the head says of the images, as they are, without augmentation.
 
     Args:
@@ -30,8 +37,6 @@ def features(store: ImageStore, rows: np.ndarray, *, name: str, device: torch.de
         raise ValueError(f"{name!r} is not one of {', '.join(efficientnet.NAMES)}")
     whole = networks.build_pretrained(_FAMILY, name, num_classes=2, dropout=0.0, seed=0)
     trunk = whole[:-1].eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    total = -(-len(rows) // BATCH)
-    batches = track(store.batches(rows, BATCH), "features of the rows", total=total)
     described = networks.describe(_FAMILY, name)
-    found = outputs(trunk, batches, described, precision="float32", device=device)
+    found = compute(trunk, store, rows, described, precision="float32", device=device, cache=cache)
     return found.flatten(1).numpy()

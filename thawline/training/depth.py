@@ -4,7 +4,7 @@ The guide's rule made measurable: the more the images resemble those that the ne
 on, the later its best features lie, and the less of it has to be trained.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from thawline.network import Network
 from thawline.progress import track
 from thawline.training import probe
 from thawline.training.device import to_input
+from thawline.training.feature_cache import FeatureCache, of_trunk
 from thawline.training.freezing import trainable_blocks
 from thawline.training.logme import logme
 from thawline.training.profile import BlockScore, Profile
@@ -31,6 +32,7 @@ def measure(
     split: str,
     seed: int,
     device: torch.device,
+    cache: FeatureCache | None = None,
 ) -> Profile:
     """One forward pass over a sample of a split, then a probe and LogME after each block.
 
@@ -48,8 +50,7 @@ def measure(
     num_classes = len(np.unique(labels))
     if num_classes < 2:
         return Profile(scores=(), split=split, num_rows=len(at), num_classes=num_classes)
-    batches = track(store.batches(rows[at], BATCH), "features of every block", -(-len(at) // BATCH))
-    pooled = block_features(network, batches, normalisation, device=device)
+    pooled = _kept(network, normalisation, store, rows[at], device, cache)
     parts = probe.folds(labels, groups, seed)
     scores = [
         _score(name, features, labels, parts)
@@ -84,6 +85,36 @@ def block_features(
                 if i in wanted:
                     found[names[i]].append(_pooled(values))
     return {name: np.concatenate(parts).astype(np.float64) for name, parts in found.items()}
+
+
+def _kept(
+    network: Network,
+    normalisation: Normalisation,
+    store: ImageStore,
+    rows: np.ndarray,
+    device: torch.device,
+    cache: FeatureCache | None,
+) -> dict[str, np.ndarray]:
+    """Those of the given rows, side by side in one array of the cache."""
+
+    if cache is None:
+        images = store.batches(rows, BATCH)
+        return block_features(network, images, normalisation, device=device)
+
+    def side_by_side() -> Iterator[np.ndarray]:
+        total = -(-len(rows) // BATCH)
+        for batch in track(store.batches(rows, BATCH), "features of every block", total):
+            found = block_features(network, [batch], normalisation, device=device)
+            yield np.concatenate(list(found.values()), axis=1).astype(np.float32)
+
+    first = block_features(network, [store.take(rows[:1])], normalisation, device=device)
+    known_by = of_trunk(
+        network[:-1], store, rows, normalisation, precision="float32", device=device
+    )
+    known_by["blocks"] = ", ".join(first)
+    array = cache.get(known_by, len(rows), side_by_side).astype(np.float64)
+    ends = np.cumsum([features.shape[1] for features in first.values()])[:-1]
+    return dict(zip(first, np.split(array, ends, axis=1), strict=True))
 
 
 def _pooled(values: torch.Tensor) -> np.ndarray:

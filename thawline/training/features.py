@@ -1,45 +1,103 @@
 """What a frozen trunk says of each image, computed once instead of once per epoch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from thawline.checkpoint import ModelCard
 from thawline.data.store import ImageStore
 from thawline.data.views import Step, Views, repeats
-from thawline.inference import BATCH, outputs
+from thawline.inference import BATCH, Normalisation, batch_outputs
 from thawline.progress import track
+from thawline.training import inputs
+from thawline.training.feature_cache import FeatureCache, of_trunk
+
+Images = Callable[[], Iterable[np.ndarray]]
 
 
 def compute_views(
     trunk: nn.Module,
     store: ImageStore,
     indices: np.ndarray,
-    card: ModelCard,
+    card: Normalisation,
     policy: Sequence[Step],
     *,
     num_views: int,
     seed: int,
     precision: str,
     device: torch.device,
+    cache: FeatureCache | None = None,
 ) -> list[torch.Tensor]:
     """Features of num_views augmented views of the given rows: float32 (M, ...) each.
 
     View v of a row equals what image training would show of it in epoch v. Without
-    augmentation all views are one.
+    augmentation all views are one, and a row that is repeated is computed once.
     """
+    numerics: dict[str, Any] = {"precision": precision, "device": device}
+    if not policy:
+        rows, position = np.unique(indices, return_inverse=True)
+        plain = compute(trunk, store, rows, card, **numerics, cache=cache)
+        return [plain if len(rows) == len(indices) else plain[torch.from_numpy(position)]]
     views = Views(policy, seed)
+    known_by = {}
+    if cache is not None:
+        known_by = of_trunk(trunk, store, indices, card, **numerics)
+        # A view is seeded by the number of its row.
+        known_by["views"] = f"{inputs.of_values([list(policy), seed])} {inputs.of_arrays(indices)}"
     computed = []
-    for epoch in range(num_views if policy else 1):
-        batches = track(
-            _augmented(views, store, indices, epoch),
-            f"features, view {epoch + 1}",
-            total=-(-len(indices) // BATCH),
-        )
-        computed.append(outputs(trunk, batches, card, precision=precision, device=device))
+    for epoch in range(num_views):
+        shown = partial(_augmented, views, store, indices, epoch)
+        known_by["view"] = str(epoch)
+        title = f"features, view {epoch + 1}"
+        run = partial(_through, trunk, shown, card, title, len(indices), **numerics)
+        computed.append(_kept(run, known_by, len(indices), cache))
     return computed
+
+
+def compute(
+    trunk: nn.Module,
+    store: ImageStore,
+    rows: np.ndarray,
+    card: Normalisation,
+    *,
+    precision: str,
+    device: torch.device,
+    cache: FeatureCache | None = None,
+) -> torch.Tensor:
+    """Features of the images as they are, float32 (N, ...)."""
+    numerics: dict[str, Any] = {"precision": precision, "device": device}
+    shown = partial(store.batches, rows, BATCH)
+    run = partial(_through, trunk, shown, card, "features of the rows", len(rows), **numerics)
+    known_by = {} if cache is None else of_trunk(trunk, store, rows, card, **numerics)
+    return _kept(run, known_by, len(rows), cache)
+
+
+def _kept(
+    run: Images, known_by: dict[str, str], num_rows: int, cache: FeatureCache | None
+) -> torch.Tensor:
+    """Feature maps keep their channels last in memory, wherever they come from."""
+    array = np.concatenate(list(run())) if cache is None else cache.get(known_by, num_rows, run)
+    found = torch.from_numpy(array)
+    return found.permute(0, 3, 1, 2) if found.ndim == 4 else found
+
+
+def _through(
+    trunk: nn.Module,
+    images: Images,
+    card: Normalisation,
+    title: str,
+    num_rows: int,
+    *,
+    precision: str,
+    device: torch.device,
+) -> Iterator[np.ndarray]:
+    shown = track(images(), title, total=-(-num_rows // BATCH))
+    for output in batch_outputs(trunk, shown, card, precision=precision, device=device):
+        rows = output.permute(0, 2, 3, 1) if output.ndim == 4 else output
+        yield rows.contiguous().numpy()
 
 
 def _augmented(

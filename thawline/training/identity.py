@@ -8,7 +8,7 @@ from thawline.checkpoint import ModelCard
 from thawline.network import Network
 from thawline.training import inputs
 from thawline.training.recipe import Recipe
-from thawline.training.train import Machine, TrainingData
+from thawline.training.setting import Machine, TrainingData
 
 
 def of_training(

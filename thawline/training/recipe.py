@@ -30,3 +30,4 @@ class Recipe:
     layer_decay: float
     ema_decay: float
     patience: int
+    cache: str

@@ -18,10 +18,12 @@ from thawline.sections import Params
 from thawline.tracking.client import StageRun
 from thawline.training import decision, device, identity, losses, trainable
 from thawline.training.decision import Decision
+from thawline.training.feature_cache import FeatureCache
 from thawline.training.fit import Epoch, History
 from thawline.training.recipe import Recipe
 from thawline.training.resume import Resume
-from thawline.training.train import Machine, TrainingData, train
+from thawline.training.setting import Machine, TrainingData
+from thawline.training.train import train
 
 _CURVES = ("train_loss", "val_loss", "val_accuracy", "val_macro_f1", "learning_rate")
 
@@ -55,7 +57,11 @@ def train_stage(
         extra_labels=manifest.labels[Extras.read(MINORITY).rows],
     )
     machine = Machine(
-        device=device.select(t.device), precision=t.precision, workers=t.workers, seed=params.seed
+        device=device.select(t.device),
+        precision=t.precision,
+        workers=t.workers,
+        seed=params.seed,
+        cache=FeatureCache(t.cache_gb),
     )
     decided = trainable.decide(
         name, section, network, card, data, machine, from_scratch=from_scratch, before=before

@@ -10,7 +10,7 @@ from thawline.progress import log
 from thawline.tracking.client import StageRun
 from thawline.training import decision, depth
 from thawline.training.decision import Decision
-from thawline.training.train import Machine, TrainingData
+from thawline.training.setting import Machine, TrainingData
 
 
 def decide(
@@ -45,6 +45,7 @@ def decide(
         split="val" if before and before.trains_body else "train",
         seed=machine.seed,
         device=machine.device,
+        cache=machine.cache,
     )
     return decision.by_profile(stage, profile)
 

@@ -16,7 +16,7 @@ from thawline.data.rows import Rows
 from thawline.data.store import ImageStore, StoreWriter
 from thawline.network import Network
 from thawline.training.recipe import Recipe
-from thawline.training.train import TrainingData
+from thawline.training.setting import TrainingData
 
 SIZE = 32
 CLASSES = ("zero", "one", "two")
@@ -121,6 +121,7 @@ def recipe() -> Callable[..., Recipe]:
             "layer_decay": 1.0,
             "ema_decay": 0.0,
             "patience": 100,
+            "cache": "none",
         }
         return Recipe(**{**values, **changes})  # type: ignore[arg-type]
 

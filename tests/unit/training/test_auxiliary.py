@@ -12,7 +12,8 @@ from thawline.checkpoint import ModelCard
 from thawline.network import Network
 from thawline.training.freezing import freeze
 from thawline.training.recipe import Recipe
-from thawline.training.train import Machine, TrainingData, train
+from thawline.training.setting import Machine, TrainingData
+from thawline.training.train import train
 
 
 def block() -> WithAuxiliary:

@@ -14,7 +14,7 @@ from thawline.network import Network
 from thawline.training import decision, depth
 from thawline.training.decision import Decision
 from thawline.training.profile import BlockScore, Profile
-from thawline.training.train import TrainingData
+from thawline.training.setting import TrainingData
 
 CPU = torch.device("cpu")
 

@@ -15,7 +15,8 @@ from thawline.network import Network
 from thawline.training.examples import FeatureExamples, ImageExamples, order
 from thawline.training.features import compute_views
 from thawline.training.recipe import Recipe
-from thawline.training.train import Machine, TrainingData, train
+from thawline.training.setting import Machine, TrainingData
+from thawline.training.train import train
 
 CPU = torch.device("cpu")
 

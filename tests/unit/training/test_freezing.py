@@ -10,7 +10,8 @@ from thawline.checkpoint import ModelCard
 from thawline.network import Network
 from thawline.training.freezing import freeze, trainable_blocks
 from thawline.training.recipe import Recipe
-from thawline.training.train import Machine, TrainingData, train
+from thawline.training.setting import Machine, TrainingData
+from thawline.training.train import train
 
 CPU = Machine(device=torch.device("cpu"), precision="float32", workers=0, seed=0)
 Change = Callable[..., Recipe]

@@ -12,7 +12,8 @@ from thawline.network import Network
 from thawline.training.examples import Batch, ImageExamples
 from thawline.training.mixing import MixedExamples
 from thawline.training.recipe import Recipe
-from thawline.training.train import Machine, TrainingData, train
+from thawline.training.setting import Machine, TrainingData
+from thawline.training.train import train
 
 CPU = torch.device("cpu")
 MEAN = (0.2, 0.4, 0.6)

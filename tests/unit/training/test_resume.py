@@ -21,8 +21,9 @@ from thawline.training import identity, plain, resume, sealed
 from thawline.training.fit import Epoch, History
 from thawline.training.recipe import Recipe
 from thawline.training.resume import Resume
+from thawline.training.setting import Machine, TrainingData
 from thawline.training.steps import Steps
-from thawline.training.train import Machine, TrainingData, train
+from thawline.training.train import train
 
 Change = Callable[..., Recipe]
 CPU = Machine(device=torch.device("cpu"), precision="float32", workers=0, seed=0)

@@ -13,7 +13,8 @@ from thawline.data.rows import Rows
 from thawline.network import Network
 from thawline.training import stage, synthetic
 from thawline.training.recipe import Recipe
-from thawline.training.train import Machine, TrainingData, train
+from thawline.training.setting import Machine, TrainingData
+from thawline.training.train import train
 
 MACHINE = Machine(device=torch.device("cpu"), precision="float32", workers=0, seed=0)
 

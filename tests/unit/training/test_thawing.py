@@ -12,8 +12,9 @@ from thawline.training import optimizers
 from thawline.training.fit import Epoch
 from thawline.training.freezing import freeze
 from thawline.training.recipe import Recipe
+from thawline.training.setting import TrainingData
 from thawline.training.thawing import Thawing
-from thawline.training.train import TrainingData, train
+from thawline.training.train import train
 
 Change = Callable[..., Recipe]
 ORDER = ("head", "tail", "middle", "stem")

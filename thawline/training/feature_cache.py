@@ -1,0 +1,139 @@
+"""What a frozen part of a network says of images, kept between runs.
+
+Untracked, in the project's scratch folder, which its temporary copies share. No output depends on
+it: features count only for equal weights, pixels, rows, numerics, code and libraries, and only with
+the right checksum, so those that are read are the bits that would be computed.
+"""
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from thawline import project
+from thawline.data.store import ImageStore
+from thawline.inference import Normalisation
+from thawline.progress import log
+from thawline.training import inputs, sealed
+
+SUFFIX = ".features"
+Batches = Callable[[], Iterable[np.ndarray]]
+
+
+class FeatureCache:
+    """Arrays on disk, up to a limit; those that were not used for longest go first."""
+
+    def __init__(self, limit_gb: float, folder: Path | None = None) -> None:
+        """Args:
+        limit_gb: of all of them together; 0 keeps nothing.
+        """
+        self._limit = int(limit_gb * 1e9)
+        self._folder = project.scratch() / "features" if folder is None else folder
+        self._began_ns = time.time_ns()
+
+    def fits(self, num_bytes: int) -> bool:
+        """Whether so much may be kept; a matter of params alone, whatever there is already."""
+        return num_bytes <= self._limit
+
+    def get(self, known_by: Mapping[str, str], num_rows: int, batches: Batches) -> np.ndarray:
+        """The array of equal inputs, or a new one, float32 (num_rows, ...).
+
+        Args:
+            known_by: everything that changes a bit of it; short texts.
+            batches: computes it in order, float32 (B, ...) each.
+
+        Returns:
+            A memory map that may be written to without touching the file, or an array.
+        """
+        path = self._folder / f"{inputs.of_values(dict(known_by))}{SUFFIX}"
+        found = self._read(path, known_by)
+        return self._made(path, known_by, num_rows, batches) if found is None else found
+
+    def _read(self, path: Path, known_by: Mapping[str, str]) -> np.ndarray | None:
+        try:
+            about = sealed.read_about(path)
+            if about["known_by"] != dict(known_by):
+                raise ValueError("is of something else")
+            mapped = np.memmap(path, np.float32, "c", sealed.HEADER_BYTES, tuple(about["shape"]))
+            _mark_used(path)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            log(f"kept features are computed anew: {path.name} {error}")
+            return None
+        return mapped
+
+    def _made(
+        self, path: Path, known_by: Mapping[str, str], num_rows: int, batches: Batches
+    ) -> np.ndarray:
+        coming = iter(batches())
+        first = next(coming)
+        shape = (num_rows, *first.shape[1:])
+        everything = chain([first], coming)
+        try:
+            if not self._make_room(4 * math.prod(shape)):
+                return np.concatenate(list(everything))
+            about = {"known_by": dict(known_by), "shape": shape}
+            sealed.write(path, about, _bytes(everything))
+        except OSError as error:
+            log(f"features are not kept: {self._folder}: {error.strerror}")
+            return np.concatenate(list(batches()))
+        kept = self._read(path, known_by)
+        return np.concatenate(list(batches())) if kept is None else kept
+
+    def _make_room(self, num_bytes: int) -> bool:
+        """Remove what was not used for longest; nothing that this run has used."""
+        if not self.fits(num_bytes):
+            return False
+        self._folder.mkdir(parents=True, exist_ok=True)
+        sealed.remove_abandoned(self._folder)
+        status = {file: file.stat() for file in self._folder.glob(f"*{SUFFIX}")}
+        total = num_bytes + sum(found.st_size for found in status.values())
+        for file, found in sorted(status.items(), key=lambda pair: pair[1].st_mtime_ns):
+            if total <= self._limit or found.st_mtime_ns >= self._began_ns:
+                break
+            file.unlink(missing_ok=True)
+            total -= found.st_size
+        return total <= self._limit
+
+
+def of_trunk(
+    trunk: nn.Module,
+    store: ImageStore,
+    rows: np.ndarray,
+    card: Normalisation,
+    *,
+    precision: str,
+    device: torch.device,
+) -> dict[str, str]:
+    """What the features of images as they are follow from.
+
+    Args:
+        trunk: a fixed network or its first blocks; where it is cut shows in its structure.
+        rows: of the store, int64 (N,), in the order in which they are computed.
+    """
+    return {
+        "weights": inputs.of_tensors(trunk.state_dict()),
+        "structure": inputs.of_values(repr(trunk)),
+        "images": inputs.of_images(store, rows),
+        "normalisation": inputs.of_values([card.mean, card.std]),
+        "precision": precision,
+        **inputs.of_machine(device),
+    }
+
+
+def _bytes(batches: Iterable[np.ndarray]) -> Iterator[bytes]:
+    for batch in batches:
+        yield np.ascontiguousarray(batch, dtype=np.float32).tobytes()
+
+
+def _mark_used(path: Path) -> None:
+    """The kernel's own stamps lag behind the clock by some milliseconds."""
+    now = time.time_ns()
+    os.utime(path, ns=(now, now))

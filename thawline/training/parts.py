@@ -1,0 +1,138 @@
+"""Examples and validation for the part of a network behind the cut."""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from thawline.checkpoint import ModelCard
+from thawline.network import Network
+from thawline.training import features, mixing, synthetic
+from thawline.training.device import numerics, to_input
+from thawline.training.examples import Examples, FeatureExamples, ImageExamples
+from thawline.training.fit import ToInput, Validation
+from thawline.training.freezing import Frozen
+from thawline.training.recipe import Recipe
+from thawline.training.setting import Machine, TrainingData
+
+_VALIDATION_BATCH = 64
+
+
+class Parts:
+    """A network that is cut where it begins to train."""
+
+    def __init__(
+        self,
+        network: Network,
+        frozen: Frozen,
+        card: ModelCard,
+        data: TrainingData,
+        recipe: Recipe,
+        machine: Machine,
+    ) -> None:
+        self._trunk: nn.Module = network[: frozen.cut].eval()
+        self.has_trunk = frozen.cut > 0
+        self.head_alone = frozen.cut == len(network) - 1
+        self._card, self._data, self._recipe, self._machine = card, data, recipe, machine
+        self._val_rows = data.manifest.rows("val")
+        self._val_labels = torch.from_numpy(data.manifest.labels[self._val_rows])
+
+    def num_bytes(self) -> int:
+        """Of the frozen part's outputs, float32, for all views and the validation rows."""
+        data = self._data
+        with torch.inference_mode():
+            one: torch.Tensor = self._trunk(self._to_input(data.store.take(data.indices[:1])))
+        views = data.num_views if data.policy else 1
+        return 4 * math.prod(one.shape[1:]) * (views * len(data.indices) + len(self._val_rows))
+
+    def may_be_kept(self) -> bool:
+        """A matter of params and data alone, never of what memory or disk is free."""
+        cache = self._machine.cache
+        return cache is None or cache.fits(self.num_bytes())
+
+    def cached(self) -> tuple[Examples, ToInput, Validation]:
+        """Of the frozen part's outputs, computed once."""
+        machine, data = self._machine, self._data
+        how: dict[str, Any] = {
+            "precision": machine.precision,
+            "device": machine.device,
+            "cache": machine.cache,
+        }
+        views = features.compute_views(
+            self._trunk, data.store, data.indices, self._card, data.policy,
+            num_views=data.num_views, seed=machine.seed, **how,
+        )  # fmt: skip
+        labels = data.labels
+        if data.rows.targets is not None and self.head_alone:
+            views, labels = synthetic.fill_up(views, labels, data.rows.targets, seed=machine.seed)
+        val = features.compute(self._trunk, data.store, self._val_rows, self._card, **how)
+        examples = FeatureExamples(
+            views=views,
+            labels=torch.from_numpy(labels),
+            batch_size=self._recipe.batch_size,
+            seed=machine.seed,
+        )
+        validation = Validation(
+            logits=lambda network: self._logits_of_features(network, val), labels=self._val_labels
+        )
+        return examples, self._features_to_input, validation
+
+    def from_images(self) -> tuple[Examples, ToInput, Validation]:
+        """Of the images, whose way through the frozen part is repeated in each epoch."""
+        machine, data = self._machine, self._data
+        examples = ImageExamples(
+            data.store,
+            data.indices,
+            data.labels,
+            data.policy,
+            batch_size=self._recipe.batch_size,
+            seed=machine.seed,
+            workers=machine.workers,
+        )
+        validation = Validation(logits=self._validation_logits, labels=self._val_labels)
+        return self._mixed(examples), self._behind_trunk, validation
+
+    def _mixed(self, examples: Examples) -> Examples:
+        recipe = self._recipe
+        if not mixing.wanted(recipe):
+            return examples
+        return mixing.MixedExamples(
+            examples=examples,
+            mixup_alpha=recipe.mixup_alpha,
+            cutmix_alpha=recipe.cutmix_alpha,
+            random_erasing=recipe.random_erasing,
+            num_classes=len(self._card.classes),
+            mean=self._card.mean,
+            seed=self._machine.seed,
+        )
+
+    def _behind_trunk(self, images: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad(), numerics(self._machine.precision, self._machine.device):
+            outputs: torch.Tensor = self._trunk(self._to_input(images.numpy()))
+        return outputs
+
+    def _features_to_input(self, batch: torch.Tensor) -> torch.Tensor:
+        moved = batch.to(self._machine.device)
+        maps = moved.ndim == 4 and not self.head_alone
+        return moved.contiguous(memory_format=torch.channels_last) if maps else moved
+
+    def _logits_of_features(self, network: Network, val: torch.Tensor) -> torch.Tensor:
+        if self.head_alone:
+            logits: torch.Tensor = network(val.to(self._machine.device)).float().cpu()
+            return logits
+        batches = torch.split(val, _VALIDATION_BATCH)
+        with numerics(self._machine.precision, self._machine.device):
+            found = [network(self._features_to_input(batch)) for batch in batches]
+        return torch.cat(found).float().cpu()
+
+    def _validation_logits(self, network: Network) -> torch.Tensor:
+        whole = nn.Sequential(self._trunk, network)
+        images = self._data.store.batches(self._val_rows, _VALIDATION_BATCH)
+        with numerics(self._machine.precision, self._machine.device):
+            return torch.cat([whole(self._to_input(b)).float().cpu() for b in images])
+
+    def _to_input(self, images: np.ndarray) -> torch.Tensor:
+        card = self._card
+        return to_input(images, mean=card.mean, std=card.std, device=self._machine.device)
