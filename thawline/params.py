@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from thawline import plugins, safe_yaml
+from thawline import plugins, recipe_rules, safe_yaml
 from thawline.design import resolve_stem
 from thawline.errors import UserError
 from thawline.safe_yaml import shown
@@ -78,6 +78,7 @@ def named_inputs(params: Params) -> dict[str, str]:
         "ingest.path": params.ingest.path,
         "augment.file": params.augment.file,
         "model.weights_file": params.model.weights_file,
+        "fine_tune.distill.checkpoint": params.fine_tune.distill.checkpoint,
     }
 
 
@@ -135,7 +136,7 @@ def _plugin_problems(params: Params) -> Iterator[str]:
     yield from _architecture_problems(params)
     yield from _design_problems(params)
     yield from _smote_problems(params)
-    yield from _mixing_problems(params)
+    yield from recipe_rules.problems(params)
 
 
 def _option_problems(
@@ -202,37 +203,6 @@ def _smote_problems(params: Params) -> Iterator[str]:
             f"transfer_learn.trainable: {trainable!r} trains on images, and rebalance.strategy "
             "'smote' makes features of a frozen trunk; allowed with it: head"
         )
-
-
-def _mixing_problems(params: Params) -> Iterator[str]:
-    for stage in ("transfer_learn", "fine_tune"):
-        section = getattr(params, stage)
-        for key in ("mixup_alpha", "cutmix_alpha"):
-            value = getattr(section, key)
-            if 0 < value < 0.001:
-                yield f"{stage}.{key}: {value:g} mixes nothing; allowed: 0 or at least 0.001"
-        if not _may_be_computed_once(params, stage):
-            continue
-        for key in ("mixup_alpha", "cutmix_alpha", "random_erasing"):
-            value = getattr(section, key)
-            if value:
-                yield (
-                    f"{stage}.{key}: {value:g} changes pixels, but {stage}.trainable: "
-                    f"{section.trainable} trains on features computed once; allowed: 0, or thaw "
-                    "some blocks with cache: none"
-                )
-
-
-def _may_be_computed_once(params: Params, stage: str) -> bool:
-    """Whether the head alone trains, or may do: with `auto` only transfer_learn chooses so. With
-    `cache: views` whatever leaves first blocks frozen.
-    """
-    section = getattr(params, stage)
-    if section.trainable == "auto" and section.cache == "none":
-        return stage == "transfer_learn" and params.model.weights != "none"
-    by_number = section.trainable in ("last_blocks", "first_blocks")
-    kept = section.cache == "views" and section.trainable in ("last_blocks", "auto")
-    return section.trainable == "head" or (by_number and not section.num_blocks) or kept
 
 
 def _describe(error: ValidationError, model: type[BaseModel]) -> str:

@@ -18,7 +18,7 @@ PluginName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
 PathText = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f]+$")]
 Trainable = Literal["head", "last_blocks", "first_blocks", "all", "norm", "bias", "auto"]
-Optimizer = Literal["adam", "adamw", "sgd", "adagrad", "adadelta"]
+Optimizer = Literal["adam", "adamw", "sgd", "adagrad", "adadelta", "adam_then_sgd"]
 
 
 class Section(BaseModel):
@@ -103,7 +103,8 @@ class Training(Section):
     workers: Annotated[int, Field(ge=0, le=128)]
     """Processes that augment; 0 augments in the training process. Does not change the result."""
     batch_size: Annotated[int, Field(ge=2, le=65_536)]
-    precision: Literal["float32", "bfloat16"]
+    precision: Literal["auto", "float32", "bfloat16"]
+    """auto: by the rule of thawline/training/precision.py for the network and the device."""
     device: Literal["auto", "cpu", "cuda"]
     cache_gb: Annotated[float, Field(ge=0, le=1e6)]
     """Of features of frozen blocks on disk, kept between runs; also the most that `cache: views`
@@ -128,10 +129,21 @@ class Recipe(Section):
     learning_rate: Annotated[float, Field(gt=0, le=100)]
     momentum: Annotated[float, Field(ge=0, lt=1)]
     """For sgd, with Nesterov's correction; others ignore it."""
+    switch: Literal["swats", "plateau", "fixed"]
+    """When adam_then_sgd changes over: by the projections of its steps, after epochs without a
+    better validation macro-F1, or after a number of epochs."""
+    switch_epochs: Epochs
+    """Of `plateau` and `fixed`."""
+    switch_learning_rate: Annotated[float, Field(gt=0, le=100)]
+    """Of SGD then; swats finds its own."""
     weight_decay: Annotated[float, Field(ge=0, le=10)]
-    schedule: Literal["cosine", "constant"]
+    schedule: Literal["cosine", "constant", "step", "plateau", "one_cycle"]
+    decay_every: Epochs
+    """Of step: epochs from one fall of the rate to the next; of plateau: without a better score."""
+    decay_factor: Annotated[float, Field(gt=0, le=1)]
+    """Rate after such a fall over that before it."""
     warmup_ratio: Annotated[float, Field(ge=0, lt=1)]
-    """Share of the steps in which the learning rate rises linearly."""
+    """Share of the steps in which the learning rate rises: linearly, or as one_cycle does."""
     loss: Literal["cross_entropy", "focal"]
     focal_gamma: Annotated[float, Field(ge=0, le=10)]
     """How much less the focal loss counts what is easy; 0 is cross-entropy, which ignores it."""
@@ -148,6 +160,11 @@ class Recipe(Section):
     """Learning rate of a block over that of the next one towards the head."""
     ema_decay: Annotated[float, Field(ge=0, lt=1)]
     """Decay per step of the averaged weights that are evaluated and kept; 0 keeps the last ones."""
+    clip_norm: Annotated[float, Field(ge=0, le=1e6)]
+    """Length to which longer gradients are cut, over all that trains; 0 leaves them."""
+    accumulate: Annotated[int, Field(ge=1, le=100_000)]
+    """Batches whose gradients make one step: as of one batch so many times as large, in less
+    memory; batch norm sees each by itself."""
     patience: Annotated[int, Field(ge=1, le=10_000)]
     """Epochs without a better validation macro-F1 before training stops."""
     cache: Literal["none", "views"]
@@ -159,8 +176,18 @@ class TransferLearn(Recipe):
     pass
 
 
+class Distill(Section):
+    checkpoint: PathText
+    """Folder of a larger model's checkpoint; `data/none` for no teacher."""
+    temperature: Annotated[float, Field(gt=0, le=1000)]
+    """By which both networks' logits are divided before they are compared."""
+    weight: Ratio
+    """Of what the teacher says over what the labels say; 0 switches it off."""
+
+
 class FineTune(Recipe):
-    pass
+    distill: Distill
+    """Learn from a larger network too; needs training on images."""
 
 
 class Compress(Section):

@@ -14,6 +14,7 @@ NEUTRAL = frozenset(
     {
         # Check what goes in; they hold no default and change no value.
         "thawline/params.py",
+        "thawline/recipe_rules.py",
         "thawline/sections.py",
         "thawline/plugins.py",
         "thawline/errors.py",

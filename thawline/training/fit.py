@@ -12,15 +12,15 @@ from thawline.evaluation.accuracy import score
 from thawline.network import Network
 from thawline.progress import log, track
 from thawline.training import resume as resuming
+from thawline.training.distillation import Teacher
 from thawline.training.examples import Batch, Examples
 from thawline.training.freezing import Frozen
 from thawline.training.losses import Loss
 from thawline.training.recipe import Recipe
 from thawline.training.resume import Resume
-from thawline.training.steps import Steps
+from thawline.training.steps import Steps, ToInput
 
 Epoch = Mapping[str, float]
-ToInput = Callable[[torch.Tensor], torch.Tensor]
 OnEpoch = Callable[[int, Epoch], None]
 
 
@@ -66,6 +66,7 @@ def fit(
     precision: str,
     on_epoch: OnEpoch,
     resume: Resume | None = None,
+    teacher: Teacher | None = None,
 ) -> History:
     """Train in place and leave the weights of the best epoch in the network.
 
@@ -80,17 +81,21 @@ def fit(
         on_epoch: called with the number and the measurements of each epoch, of those that an
             interrupted run made too.
         resume: where training is kept under way, and goes on from.
+        teacher: whose word counts too; of examples that are images.
 
     Raises:
         UserError: the loss is no longer finite.
     """
-    steps = Steps(network, frozen, recipe, len(examples), loss, device, precision)
+    steps = Steps(
+        network, frozen, recipe, len(examples), to_input,
+        loss=loss, device=device, precision=precision, teacher=teacher,
+    )  # fmt: skip
     course = _Course(steps, recipe, resume)
     course.take_up(on_epoch)
     while course.goes_on():
         course.begin()
-        for inputs, labels in track(course.rest(examples), f"epoch {course.epoch + 1}"):
-            course.keep(steps.step(to_input(inputs), labels.to(device)))
+        for batches in track(course.rest(examples), f"epoch {course.epoch + 1}"):
+            course.keep(steps.step(batches), len(batches))
         judged = {
             "train_loss": course.train_loss(),
             **_judge(steps.evaluated(), validation, recipe),
@@ -98,6 +103,7 @@ def fit(
         }
         on_epoch(course.epoch, judged)
         log(_line(course.epoch, recipe.epochs, judged))
+        steps.after_epoch(course.epoch, judged["val_macro_f1"])
         course.end(judged)
     network.load_state_dict(course.history.best_state)
     network.eval()
@@ -134,18 +140,24 @@ class _Course:
         if self._steps.begin(self.epoch):
             self._waited = 0
 
-    def rest(self, examples: Examples) -> Iterator[Batch]:
-        """Batches of the epoch that are still to come."""
+    def rest(self, examples: Examples) -> Iterator[list[Batch]]:
+        """What each step of the epoch that is still to come trains on."""
+        together: list[Batch] = []
         for batch in examples.epoch(self.epoch, self._batch):
             if self._random is not None:  # the loader has drawn a number of its own meanwhile
                 resuming.set_random_state(self._random)
                 self._random = None
-            yield batch
+            together.append(batch)
+            if len(together) == self._recipe.accumulate:
+                yield together
+                together = []
+        if together:
+            yield together
 
-    def keep(self, loss: torch.Tensor) -> None:
+    def keep(self, loss: torch.Tensor, num_batches: int) -> None:
         """Note a step."""
         self._losses.append(loss)
-        self._batch += 1
+        self._batch += num_batches
         self._write(epoch_ended=False)
 
     def train_loss(self) -> float:

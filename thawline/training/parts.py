@@ -12,10 +12,12 @@ from thawline.network import Network
 from thawline.training import features, mixing, synthetic
 from thawline.training.device import numerics, to_input
 from thawline.training.examples import Examples, FeatureExamples, ImageExamples
-from thawline.training.fit import ToInput, Validation
+from thawline.training.fit import Validation
 from thawline.training.freezing import Frozen
+from thawline.training.precision import Numerics
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData
+from thawline.training.steps import ToInput
 
 _VALIDATION_BATCH = 64
 
@@ -31,11 +33,13 @@ class Parts:
         data: TrainingData,
         recipe: Recipe,
         machine: Machine,
+        chosen: Numerics,
     ) -> None:
         self._trunk: nn.Module = network[: frozen.cut].eval()
         self.has_trunk = frozen.cut > 0
         self.head_alone = frozen.cut == len(network) - 1
         self._card, self._data, self._recipe, self._machine = card, data, recipe, machine
+        self._forward, self._training = chosen.forward, chosen.training
         self._val_rows = data.manifest.rows("val")
         self._val_labels = torch.from_numpy(data.manifest.labels[self._val_rows])
 
@@ -56,7 +60,7 @@ class Parts:
         """Of the frozen part's outputs, computed once."""
         machine, data = self._machine, self._data
         how: dict[str, Any] = {
-            "precision": machine.precision,
+            "precision": self._forward,
             "device": machine.device,
             "cache": machine.cache,
         }
@@ -109,7 +113,7 @@ class Parts:
         )
 
     def _behind_trunk(self, images: torch.Tensor) -> torch.Tensor:
-        with torch.no_grad(), numerics(self._machine.precision, self._machine.device):
+        with torch.no_grad(), numerics(self._forward, self._machine.device):
             outputs: torch.Tensor = self._trunk(self._to_input(images.numpy()))
         return outputs
 
@@ -123,15 +127,17 @@ class Parts:
             logits: torch.Tensor = network(val.to(self._machine.device)).float().cpu()
             return logits
         batches = torch.split(val, _VALIDATION_BATCH)
-        with numerics(self._machine.precision, self._machine.device):
+        with numerics(self._training, self._machine.device):
             found = [network(self._features_to_input(batch)) for batch in batches]
         return torch.cat(found).float().cpu()
 
     def _validation_logits(self, network: Network) -> torch.Tensor:
-        whole = nn.Sequential(self._trunk, network)
-        images = self._data.store.batches(self._val_rows, _VALIDATION_BATCH)
-        with numerics(self._machine.precision, self._machine.device):
-            return torch.cat([whole(self._to_input(b)).float().cpu() for b in images])
+        found = []
+        for images in self._data.store.batches(self._val_rows, _VALIDATION_BATCH):
+            inputs = self._behind_trunk(torch.from_numpy(images))
+            with numerics(self._training, self._machine.device):
+                found.append(network(inputs).float().cpu())
+        return torch.cat(found)
 
     def _to_input(self, images: np.ndarray) -> torch.Tensor:
         card = self._card

@@ -1,6 +1,8 @@
 """How a network is trained, as plain values: what the fit loop needs of the params."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,8 +19,13 @@ class Recipe:
     optimizer: str
     learning_rate: float
     momentum: float
+    switch: str
+    switch_epochs: int
+    switch_learning_rate: float
     weight_decay: float
     schedule: str
+    decay_every: int
+    decay_factor: float
     warmup_ratio: float
     loss: str
     focal_gamma: float
@@ -29,5 +36,9 @@ class Recipe:
     random_erasing: float
     layer_decay: float
     ema_decay: float
+    clip_norm: float
+    accumulate: int
     patience: int
     cache: str
+    distill: Mapping[str, Any] | None = None
+    """Of fine_tune: checkpoint, temperature and weight."""

@@ -1,6 +1,7 @@
 """What the two training stages share: read, train, write checkpoint, curves and metrics."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 
@@ -16,8 +17,9 @@ from thawline.network import Network
 from thawline.progress import log
 from thawline.sections import Params
 from thawline.tracking.client import StageRun
-from thawline.training import decision, device, identity, losses, trainable
+from thawline.training import decision, device, distillation, identity, losses, trainable
 from thawline.training.decision import Decision
+from thawline.training.distillation import Teacher
 from thawline.training.feature_cache import FeatureCache
 from thawline.training.fit import Epoch, History
 from thawline.training.recipe import Recipe
@@ -88,8 +90,11 @@ def train_stage(
         run.metrics(judged, step=number + 1)
 
     known_by = identity.of_training(network, card, data, recipe, machine)
+    teacher = _teacher(recipe, card, machine)
+    if teacher is not None:
+        known_by["teacher"] = teacher.known_by()
     kept = Resume(name, known_by, minutes=t.checkpoint_minutes)
-    history = train(network, card, data, recipe, machine, on_epoch, kept)
+    history = train(network, card, data, recipe, machine, on_epoch, kept, teacher)
     checkpoint.save(MODELS / name, network, card)
     picture = REPORTS / name / decision.PICTURES / frozen_blocks.FILE
     frozen_blocks.write(picture, f"{name}: what was trained", frozen_blocks.blocks(network))
@@ -108,6 +113,14 @@ def rows_for(manifest: Manifest, *, head: bool, apply_to: str) -> Rows:
     if head or apply_to == "all":
         return Rows.read(ROWS)
     return Rows.untouched(manifest.rows("train"), len(manifest.classes))
+
+
+def _teacher(recipe: Recipe, card: ModelCard, machine: Machine) -> Teacher | None:
+    if recipe.distill is None or not recipe.distill["weight"]:
+        return None
+    options = dict(recipe.distill)
+    folder, key = Path(options.pop("checkpoint")), f"{recipe.stage}.distill.checkpoint"
+    return distillation.load(folder, card, key=key, **options, device=machine.device)
 
 
 def _write_reports(name: str, history: History, network: Network) -> None:

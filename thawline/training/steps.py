@@ -1,6 +1,7 @@
 """One step of training: forward, backward, optimiser, schedule and average."""
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -8,12 +9,19 @@ from torch import nn
 
 from thawline import auxiliary
 from thawline.network import Network
-from thawline.training import depthwise, optimizers
+from thawline.progress import log
+from thawline.training import depthwise, optimizers, switching
 from thawline.training.device import numerics
+from thawline.training.distillation import Teacher
+from thawline.training.examples import Batch
 from thawline.training.freezing import Frozen
 from thawline.training.losses import Loss
 from thawline.training.recipe import Recipe
+from thawline.training.schedules import Schedule
+from thawline.training.switching import Switch
 from thawline.training.thawing import Thawing
+
+ToInput = Callable[[torch.Tensor], torch.Tensor]
 
 
 class Steps:
@@ -25,24 +33,30 @@ class Steps:
         frozen: Frozen,
         recipe: Recipe,
         num_examples: int,
+        to_input: ToInput,
+        *,
         loss: Loss,
         device: torch.device,
         precision: str,
+        teacher: Teacher | None = None,
     ) -> None:
         self._network, self._frozen, self._recipe = network, frozen, recipe
         self._thawing = Thawing(network, frozen, recipe.unfreeze_every)
-        self._loss = loss
+        self._to_input, self._loss, self._teacher = to_input, loss, teacher
         self._device, self._precision = device, precision
         self._quick = depthwise.quick(device, precision)
+        num_batches = math.ceil(num_examples / recipe.batch_size)
+        self._steps_per_epoch = math.ceil(num_batches / recipe.accumulate)
         groups = optimizers.parameter_groups(network, recipe.learning_rate, recipe.layer_decay)
-        self._optimizer = optimizers.optimizer(
-            recipe.optimizer, groups, momentum=recipe.momentum, weight_decay=recipe.weight_decay
-        )
-        self._schedule = optimizers.schedule(
-            self._optimizer,
-            recipe.schedule,
-            num_steps=recipe.epochs * math.ceil(num_examples / recipe.batch_size),
-            warmup_ratio=recipe.warmup_ratio,
+        self._parameters = [p for group in groups for p in group["params"]]
+        self._switch = Switch(recipe) if recipe.optimizer == switching.OPTIMIZER else None
+        self._switched: float | None = None
+        name = "adam" if self._switch else recipe.optimizer
+        self._done = 0
+        self._use(
+            optimizers.optimizer(
+                name, groups, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+            )
         )
         self._average = optimizers.averaged(network, recipe.ema_decay) if recipe.ema_decay else None
 
@@ -51,21 +65,31 @@ class Steps:
         self._frozen = self._thawing.start(epoch)
         return self._thawing.thaws(epoch)
 
-    def step(self, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """The loss before the step, a scalar."""
+    def step(self, batches: Sequence[Batch]) -> torch.Tensor:
+        """One step on the batches together; their mean loss before it, a scalar."""
         self._frozen.train_mode(self._network)
-        with numerics(self._precision, self._device), self._quick:
-            logits = self._network(inputs)
-        loss = self._loss(logits.float(), labels)
-        for extra, weight in auxiliary.taken(self._network):
-            loss = loss + weight * self._loss(extra.float(), labels)
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self._optimizer.step()
+        total = sum(len(labels) for _, labels in batches)
+        losses = []
+        for images, labels in batches:
+            loss = self._loss_of(images, labels.to(self._device)) * (len(labels) / total)
+            loss.backward()  # type: ignore[no-untyped-call]
+            losses.append(loss.detach())
+        if self._recipe.clip_norm:
+            nn.utils.clip_grad_norm_(self._parameters, self._recipe.clip_norm)
+        learning_rate = self._move()
+        self._done += 1
         self._schedule.step()
+        self._switch_to(learning_rate)
         if self._average is not None:
             self._average.update_parameters(self._network)
-        return loss.detach()
+        return torch.stack(losses).sum()
+
+    def after_epoch(self, number: int, macro_f1: float) -> None:
+        """Tell what the validation rows say."""
+        self._schedule.after_epoch(macro_f1)
+        if self._switch is not None and self._switched is None:
+            self._switch_to(self._switch.after_epoch(number, macro_f1))
 
     def evaluated(self) -> Network:
         """The network that is judged and kept, in evaluation mode."""
@@ -80,6 +104,9 @@ class Steps:
         """All that a later step follows from, beside the examples and the random generators."""
         return {
             "network": self._network.state_dict(),
+            "done": self._done,
+            "switched": self._switched,
+            "switch": self._switch.state_dict() if self._switch is not None else None,
             "optimizer": self._optimizer.state_dict(),
             "schedule": self._schedule.state_dict(),
             "average": self._average.state_dict() if self._average is not None else None,
@@ -92,7 +119,67 @@ class Steps:
             KeyError, ValueError, RuntimeError: the state of something else.
         """
         self._network.load_state_dict(state["network"])
+        if self._switch is not None:
+            self._switch.load_state_dict(state["switch"])
+            self._switch_to(state["switched"])
+        self._done = state["done"]
         self._optimizer.load_state_dict(state["optimizer"])
         self._schedule.load_state_dict(state["schedule"])
         if self._average is not None:
             self._average.load_state_dict(state["average"])
+
+    def _loss_of(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        inputs = self._to_input(images)
+        with numerics(self._precision, self._device), self._quick:
+            logits = self._network(inputs)
+        own = self._loss
+        if self._teacher is not None:
+            own = self._teacher.loss(own, self._teacher.logits(images))
+        loss = own(logits.float(), labels)
+        for extra, weight in auxiliary.taken(self._network):
+            loss = loss + weight * self._loss(extra.float(), labels)
+        return loss
+
+    def _move(self) -> float | None:
+        """A step of the optimiser; the rate of the one that takes its place, once it is time."""
+        switch = self._switch if self._switched is None else None
+        if switch is None or not switch.watches_steps:
+            self._optimizer.step()
+            return None
+        moving = [p for p in self._parameters if p.grad is not None]
+        before = [p.detach().clone() for p in moving]
+        self._optimizer.step()
+        moves = [p.detach() - old for p, old in zip(moving, before, strict=True)]
+        return switch.after_step(moves, [p.grad for p in moving if p.grad is not None])
+
+    def _switch_to(self, learning_rate: float | None) -> None:
+        """SGD at this rate from now on, on the same parameters and schedule."""
+        if learning_rate is None:
+            return
+        if self._switched is None:
+            log(f"{self._recipe.stage}: SGD takes over at a learning rate of {learning_rate:.3g}")
+        self._switched = learning_rate
+        groups = [
+            {
+                "params": group["params"],
+                "lr": learning_rate * group["initial_lr"] / self._recipe.learning_rate,
+            }
+            for group in self._optimizer.param_groups
+        ]
+        found = self._recipe.switch == "swats"
+        self._use(
+            optimizers.optimizer(
+                "sgd",
+                groups,
+                momentum=switching.MOMENTUM if found else self._recipe.momentum,
+                weight_decay=self._recipe.weight_decay,
+                nesterov=not found,
+            )
+        )
+
+    def _use(self, optimizer: torch.optim.Optimizer) -> None:
+        self._optimizer = optimizer
+        per_epoch = self._steps_per_epoch
+        self._schedule = Schedule(
+            optimizer, self._recipe, steps_per_epoch=per_epoch, done=self._done
+        )

@@ -8,7 +8,8 @@ from thawline.checkpoint import ModelCard
 from thawline.errors import UserError
 from thawline.network import Network
 from thawline.progress import log
-from thawline.training import losses, mixing
+from thawline.training import losses, mixing, precision
+from thawline.training.distillation import Teacher
 from thawline.training.fit import Epoch, History, fit
 from thawline.training.freezing import freeze
 from thawline.training.parts import Parts
@@ -25,6 +26,7 @@ def train(
     machine: Machine,
     on_epoch: Callable[[int, Epoch], None],
     resume: Resume | None = None,
+    teacher: Teacher | None = None,
 ) -> History:
     """Train in place; the network ends with the weights of its best epoch, on the CPU.
 
@@ -34,17 +36,18 @@ def train(
     that thaw later count as trained: their features are not kept while they wait.
 
     Raises:
-        UserError: mixup, cutmix or random erasing of images whose features are computed once.
+        UserError: what needs pixels (mixup, cutmix, random erasing, a teacher), and features that
+            are computed once.
     """
     network.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     frozen = freeze(network, recipe.trainable, recipe.num_blocks)
-    parts = Parts(network, frozen, card, data, recipe, machine)
+    chosen = precision.choose(machine.precision, network, machine.device)
+    if chosen.reason:
+        log(f"{recipe.stage}: training.precision: auto takes {chosen.reason}")
+    parts = Parts(network, frozen, card, data, recipe, machine, chosen)
     cached = _is_cached(parts, recipe)
-    if cached and mixing.wanted(recipe):
-        raise UserError(
-            f"{recipe.stage}.trainable: {recipe.trainable!r} trains on features computed once, and "
-            "mixup_alpha, cutmix_alpha and random_erasing change pixels; allowed: 0"
-        )
+    if cached:
+        _check_pixels(recipe, teacher)
     examples, prepare, validation = parts.cached() if cached else parts.from_images()
     history = fit(
         network[frozen.cut :],
@@ -55,12 +58,25 @@ def train(
         recipe,
         loss=losses.build(recipe, **_per_class(data, machine.device)),
         device=machine.device,
-        precision=machine.precision,
+        precision=chosen.training,
         on_epoch=on_epoch,
         resume=resume,
+        teacher=teacher,
     )
     network.cpu().eval()
     return history
+
+
+def _check_pixels(recipe: Recipe, teacher: Teacher | None) -> None:
+    where = f"{recipe.stage}.trainable: {recipe.trainable!r} trains on features computed once"
+    if mixing.wanted(recipe):
+        raise UserError(
+            f"{where}, and mixup_alpha, cutmix_alpha and random_erasing change pixels; allowed: 0"
+        )
+    if teacher is not None:
+        raise UserError(
+            f"{where}, and a teacher looks at pixels; allowed with it: distill.weight 0"
+        )
 
 
 def _is_cached(parts: Parts, recipe: Recipe) -> bool:

@@ -6,7 +6,8 @@ from torch import nn
 
 from thawline.network import Network
 from thawline.training.freezing import freeze
-from thawline.training.optimizers import averaged, optimizer, parameter_groups, schedule
+from thawline.training.optimizers import averaged, optimizer, parameter_groups
+from thawline.training.schedules import by_step
 
 
 def rates(network: Network, layer_decay: float) -> dict[str, float]:
@@ -48,7 +49,7 @@ def test_sgd_has_nesterov_s_momentum_when_there_is_momentum(small: Network) -> N
 def course(name: str, warmup_ratio: float, num_steps: int = 100) -> torch.Tensor:
     parameter = nn.Parameter(torch.zeros(1))
     chosen = torch.optim.SGD([parameter], lr=2.0)
-    steps = schedule(chosen, name, num_steps=num_steps, warmup_ratio=warmup_ratio)
+    steps = by_step(chosen, name, num_steps=num_steps, warmup_ratio=warmup_ratio)
     found = []
     for _ in range(num_steps):
         found.append(chosen.param_groups[0]["lr"])

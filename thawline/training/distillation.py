@@ -1,0 +1,89 @@
+"""Learning from what a larger network says of the same images.
+
+Source: G. Hinton, O. Vinyals and J. Dean, 2015, "Distilling the knowledge in a neural network".
+"""
+
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+from thawline import checkpoint
+from thawline.checkpoint import ModelCard
+from thawline.errors import UserError
+from thawline.network import Network
+from thawline.training import inputs
+from thawline.training.device import to_input
+from thawline.training.losses import Loss
+
+
+class Teacher:
+    """A trained network, and how much its word counts."""
+
+    def __init__(
+        self,
+        network: Network,
+        card: ModelCard,
+        *,
+        temperature: float,
+        weight: float,
+        device: torch.device,
+    ) -> None:
+        self._network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self._card, self._device = card, device
+        self._temperature, self._weight = temperature, weight
+
+    def known_by(self) -> str:
+        """What it says follows from its weights; a short hash of them."""
+        return inputs.of_tensors(self._network.state_dict())
+
+    def logits(self, images: torch.Tensor) -> torch.Tensor:
+        """Of a batch as training shows it, (B, S, S, 3) in [0, 255]: float32 (B, num_classes)."""
+        card = self._card
+        pixels = to_input(images.numpy(), mean=card.mean, std=card.std, device=self._device)
+        with torch.no_grad():
+            logits: torch.Tensor = self._network(pixels).float()
+        return logits
+
+    def loss(self, own: Loss, taught: torch.Tensor) -> Loss:
+        """The student's loss, and beside it how far it is from what the teacher says.
+
+        The squared temperature makes up for the smaller gradients of softened probabilities.
+        """
+
+        def both(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+            t, weight = self._temperature, self._weight
+            student = functional.log_softmax(logits / t, dim=1)
+            teacher = functional.log_softmax(taught / t, dim=1)
+            apart = functional.kl_div(student, teacher, reduction="batchmean", log_target=True)
+            return (1 - weight) * own(logits, labels) + weight * t**2 * apart
+
+        return both
+
+
+def load(
+    directory: Path,
+    card: ModelCard,
+    *,
+    key: str,
+    temperature: float,
+    weight: float,
+    device: torch.device,
+) -> Teacher:
+    """A teacher for the network of a card.
+
+    Args:
+        key: of params, for a message.
+
+    Raises:
+        UserError: no checkpoint, or one of other classes or another image size.
+    """
+    network, known = checkpoint.load(directory)
+    for name in ("classes", "image_size_px"):
+        theirs, ours = getattr(known, name), getattr(card, name)
+        if theirs != ours:
+            raise UserError(
+                f"{key}: {str(directory)!r} has other {name} ({str(theirs)[:60]}) than this data "
+                f"set ({str(ours)[:60]}); allowed: a checkpoint of the same"
+            )
+    return Teacher(network, known, temperature=temperature, weight=weight, device=device)
