@@ -80,6 +80,17 @@ def advise(
         print(f"params.yaml: {len(proposals)} values set; `git diff params.yaml` shows them")
 
 
+@app.command("find-lr")
+def find_lr(
+    stage: Annotated[str, typer.Option(help="transfer_learn or fine_tune.")] = "fine_tune",
+) -> None:
+    """Try learning rates from low to high on a stage's own network and data."""
+    from thawline.training.find_lr import find
+
+    curve, picture = find(stage, parameters.load())
+    print(f"{stage}.learning_rate: {curve.suggestion:g}  (see {picture})")
+
+
 @app.command()
 def table() -> None:
     """Show accuracy, macro-F1, latency and size of every checkpoint of the last run."""

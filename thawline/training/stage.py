@@ -47,30 +47,15 @@ def train_stage(
         from_scratch: whether the network began with random weights.
         before: what the training stage before this one decided, if there was one.
     """
-    t = params.training
-    device.setup(threads=t.threads, seed=params.seed)
-    manifest = Manifest.read(INGEST)
-    data = TrainingData(
-        manifest=manifest,
-        store=ImageStore(INGEST, MINORITY),
-        rows=rows_for(manifest, head=name == "transfer_learn", apply_to=params.rebalance.apply_to),
-        policy=json.loads(POLICY.read_text(encoding="utf-8")),
-        num_views=params.augment.views,
-        extra_labels=manifest.labels[Extras.read(MINORITY).rows],
-    )
-    machine = Machine(
-        device=device.select(t.device),
-        precision=t.precision,
-        workers=t.workers,
-        seed=params.seed,
-        cache=FeatureCache(t.cache_gb),
-    )
+    data, machine = prepare(name, params)
     decided = trainable.decide(
         name, section, network, card, data, machine, from_scratch=from_scratch, before=before
     )
     trainable.record(decided, run)
     chosen = {"trainable": decided.trainable, "num_blocks": decided.num_blocks}
-    recipe = Recipe(stage=name, batch_size=t.batch_size, **section.model_dump() | chosen)
+    recipe = Recipe(
+        stage=name, batch_size=params.training.batch_size, **section.model_dump() | chosen
+    )
     after = np.bincount(data.labels, minlength=len(card.classes))
     if data.rows.targets is not None and recipe.trainable == "head":
         after = np.maximum(after, data.rows.targets)
@@ -93,7 +78,7 @@ def train_stage(
     teacher = _teacher(recipe, card, machine)
     if teacher is not None:
         known_by["teacher"] = teacher.known_by()
-    kept = Resume(name, known_by, minutes=t.checkpoint_minutes)
+    kept = Resume(name, known_by, minutes=params.training.checkpoint_minutes)
     history = train(network, card, data, recipe, machine, on_epoch, kept, teacher)
     checkpoint.save(MODELS / name, network, card)
     picture = REPORTS / name / decision.PICTURES / frozen_blocks.FILE
@@ -104,6 +89,29 @@ def train_stage(
     run.metrics({"best_epoch": history.best_epoch + 1, "best_val_macro_f1": best["val_macro_f1"]})
     run.artifact(REPORTS / name / "curves.csv")
     kept.finish()
+
+
+def prepare(name: str, params: Params) -> tuple[TrainingData, Machine]:
+    """What a stage trains on, and how it runs; sets up the process for it."""
+    t = params.training
+    device.setup(threads=t.threads, seed=params.seed)
+    manifest = Manifest.read(INGEST)
+    data = TrainingData(
+        manifest=manifest,
+        store=ImageStore(INGEST, MINORITY),
+        rows=rows_for(manifest, head=name == "transfer_learn", apply_to=params.rebalance.apply_to),
+        policy=json.loads(POLICY.read_text(encoding="utf-8")),
+        num_views=params.augment.views,
+        extra_labels=manifest.labels[Extras.read(MINORITY).rows],
+    )
+    machine = Machine(
+        device=device.select(t.device),
+        precision=t.precision,
+        workers=t.workers,
+        seed=params.seed,
+        cache=FeatureCache(t.cache_gb),
+    )
+    return data, machine
 
 
 def rows_for(manifest: Manifest, *, head: bool, apply_to: str) -> Rows:

@@ -12,6 +12,7 @@ from thawline.training import losses, mixing, precision
 from thawline.training.distillation import Teacher
 from thawline.training.fit import Epoch, History, fit
 from thawline.training.freezing import freeze
+from thawline.training.losses import Loss
 from thawline.training.parts import Parts
 from thawline.training.recipe import Recipe
 from thawline.training.resume import Resume
@@ -56,7 +57,7 @@ def train(
         prepare,
         validation,
         recipe,
-        loss=losses.build(recipe, **_per_class(data, machine.device)),
+        loss=loss_of(recipe, data, machine.device),
         device=machine.device,
         precision=chosen.training,
         on_epoch=on_epoch,
@@ -90,7 +91,8 @@ def _is_cached(parts: Parts, recipe: Recipe) -> bool:
     return fits
 
 
-def _per_class(data: TrainingData, device: torch.device) -> dict[str, torch.Tensor]:
+def loss_of(recipe: Recipe, data: TrainingData, device: torch.device) -> Loss:
+    """The recipe's loss, with the weights and counts of the data's classes."""
     weights = torch.tensor(data.rows.class_weights, dtype=torch.float32)
     counts = torch.from_numpy(data.manifest.counts("train"))
-    return {"class_weights": weights.to(device), "class_counts": counts.to(device)}
+    return losses.build(recipe, class_weights=weights.to(device), class_counts=counts.to(device))

@@ -1,0 +1,45 @@
+"""Values of the training sections that do not go together are refused in one line."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.test_params import Write, changed, message, real, write  # noqa: F401
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            {"fine_tune.schedule": "one_cycle", "fine_tune.warmup_ratio": 0.0},
+            "fine_tune.warmup_ratio: 0",
+        ),
+        (
+            {"fine_tune.schedule": "one_cycle", "fine_tune.optimizer": "adam_then_sgd"},
+            "fine_tune.schedule: 'one_cycle' is of one optimizer",
+        ),
+        ({"fine_tune.distill.weight": 0.5}, "fine_tune.distill.checkpoint: 'data/none'"),
+        (
+            {
+                "fine_tune.distill.weight": 0.5,
+                "fine_tune.distill.checkpoint": "models/large",
+                "fine_tune.cache": "views",
+            },
+            "fine_tune.distill.weight: 0.5 needs images",
+        ),
+        ({"fine_tune.cache": "views", "fine_tune.mixup_alpha": 0.2}, "fine_tune.mixup_alpha: 0.2"),
+        ({"training.precision": "float16"}, "training.precision"),
+        ({"training.cache_gb": -1.0}, "training.cache_gb"),
+        ({"fine_tune.accumulate": 0}, "fine_tune.accumulate"),
+    ],
+)
+def test_training_values_that_do_not_go_together(
+    real: str,  # noqa: F811
+    write: Write,  # noqa: F811
+    changes: dict[str, Any],
+    expected: str,
+) -> None:
+    text = real
+    for key, value in changes.items():
+        text = changed(text, key, value)
+    assert expected in message(write(text))

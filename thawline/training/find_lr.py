@@ -1,0 +1,74 @@
+"""`thawline find-lr`: a learning rate for a stage, on its own network and data."""
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from thawline import checkpoint
+from thawline.data.manifest import Manifest
+from thawline.errors import UserError
+from thawline.evaluation import style
+from thawline.files import INGEST, MINORITY, MODELS, POLICY, REPORTS, ROWS
+from thawline.sections import Params
+from thawline.training import range_test, starting, trainable
+from thawline.training.decision import Decision
+from thawline.training.range_test import Curve
+from thawline.training.recipe import Recipe
+from thawline.training.stage import prepare
+
+STAGES = ("transfer_learn", "fine_tune")
+
+
+def find(stage: str, params: Params) -> tuple[Curve, Path]:
+    """Run the test and draw it; changes nothing that DVC tracks.
+
+    Returns:
+        The curve, and the picture under reports/find_lr/.
+
+    Raises:
+        UserError: an unknown stage, or one whose inputs were not made yet.
+    """
+    if stage not in STAGES:
+        raise UserError(f"--stage: {stage!r} does not train; allowed: {', '.join(STAGES)}")
+    before = MODELS / "transfer_learn" if stage == "fine_tune" else None
+    for path in (INGEST, ROWS, POLICY, MINORITY, *([before] if before else [])):
+        if not path.exists():
+            raise UserError(f"{path}: is not there yet; `dvc repro {stage}` makes it")
+    data, machine = prepare(stage, params)
+    decided = None
+    if before is None:
+        classes = Manifest.read(INGEST).classes
+        network, card = starting.network_of(params, classes, lambda _: None)
+        from_scratch = params.model.weights == "none"
+    else:
+        network, card = checkpoint.load(before)
+        decided = Decision.read(REPORTS / "transfer_learn")
+        from_scratch = decided.from_scratch
+    section = getattr(params, stage)
+    chosen = trainable.decide(
+        stage, section, network, card, data, machine, from_scratch=from_scratch, before=decided
+    )
+    what = {"trainable": chosen.trainable, "num_blocks": chosen.num_blocks}
+    recipe = Recipe(
+        stage=stage, batch_size=params.training.batch_size, **section.model_dump() | what
+    )
+    curve = range_test.run(network, card, data, recipe, machine)
+    picture = REPORTS / "find_lr" / f"{stage}.png"
+    style.save(draw(curve, stage, section.learning_rate), picture)
+    return curve, picture
+
+
+@style.styled
+def draw(curve: Curve, stage: str, present: float) -> Figure:
+    """The smoothed loss against the rate, with the suggestion and what params say now."""
+    drawn = style.figure(6.5, 4.0, f"Learning rates for {stage}")
+    axis = drawn.subplots()
+    axis.semilogx(curve.rates, curve.losses, color=style.BLUE, lw=1.8)
+    axis.axvline(
+        curve.suggestion, color=style.GREEN, lw=1.4, label=f"suggestion {curve.suggestion:g}"
+    )
+    axis.axvline(present, color=style.ORANGE, lw=1.4, ls="--", label=f"params.yaml {present:g}")
+    axis.set_xlabel("learning rate")
+    axis.set_ylabel("training loss, smoothed")
+    axis.legend()
+    return drawn

@@ -1,0 +1,56 @@
+"""The network that transfer_learn begins with."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from thawline import network as networks
+from thawline.checkpoint import ModelCard
+from thawline.design import resolve_stem
+from thawline.network import Network
+from thawline.pretrained import Loaded
+from thawline.sections import Params
+
+
+def network_of(
+    params: Params, classes: tuple[str, ...], on_loaded: Callable[[Loaded], None]
+) -> tuple[Network, ModelCard]:
+    """Pretrained or random, as params say, with a new head.
+
+    Args:
+        on_loaded: told what was taken from which file.
+
+    Raises:
+        UserError: no weights to be had, or a design that does not fit.
+    """
+    m, size = params.model, params.ingest.image_size_px
+    described = networks.describe(m.family, m.name)
+    stem = resolve_stem(m.stem, family=m.family, weights=m.weights, image_size_px=size)
+    common: dict[str, Any] = {
+        "num_classes": len(classes),
+        "dropout": m.dropout,
+        "seed": params.seed,
+        "stem": stem,
+        "design": m.design,
+    }
+    if m.weights == "none":
+        network = networks.build(m.family, m.name, **common)
+    else:
+        file = Path(m.weights_file) if m.weights == "file" else None
+        network = networks.build_pretrained(
+            m.family, m.name, weights_file=file, on_loaded=on_loaded, **common
+        )
+    card = ModelCard(
+        family=m.family,
+        name=m.name,
+        dropout=m.dropout,
+        stem=stem,
+        design=m.design,
+        classes=classes,
+        image_size_px=size,
+        fit=params.ingest.fit,
+        background=params.ingest.background,
+        mean=described.mean,
+        std=described.std,
+    )
+    return network, card
