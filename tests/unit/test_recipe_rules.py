@@ -1,10 +1,12 @@
 """Values of the training sections that do not go together are refused in one line."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.unit.test_params import Write, changed, message, real, write  # noqa: F401
+from tests.unit.test_params import changed, message
+from thawline import params
 
 
 @pytest.mark.parametrize(
@@ -34,12 +36,15 @@ from tests.unit.test_params import Write, changed, message, real, write  # noqa:
     ],
 )
 def test_training_values_that_do_not_go_together(
-    real: str,  # noqa: F811
-    write: Write,  # noqa: F811
+    repository: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     changes: dict[str, Any],
     expected: str,
 ) -> None:
-    text = real
+    text = (repository / "params.yaml").read_text(encoding="utf-8")
     for key, value in changes.items():
         text = changed(text, key, value)
-    assert expected in message(write(text))
+    monkeypatch.chdir(tmp_path)
+    params.FILE.write_text(text, encoding="utf-8")
+    assert expected in message(params.FILE)
