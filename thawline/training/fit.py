@@ -144,15 +144,20 @@ class _Course:
         """What each step of the epoch that is still to come trains on."""
         together: list[Batch] = []
         for batch in examples.epoch(self.epoch, self._batch):
-            if self._random is not None:  # the loader has drawn a number of its own meanwhile
-                resuming.set_random_state(self._random)
-                self._random = None
+            self._put_back_random()
             together.append(batch)
             if len(together) == self._recipe.accumulate:
                 yield together
                 together = []
+        self._put_back_random()
         if together:
             yield together
+
+    def _put_back_random(self) -> None:
+        """Within an epoch: the loader has drawn a number that was drawn before the checkpoint."""
+        if self._random is not None:
+            resuming.set_random_state(self._random)
+            self._random = None
 
     def keep(self, loss: torch.Tensor, num_batches: int) -> None:
         """Note a step."""

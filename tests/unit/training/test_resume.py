@@ -51,6 +51,7 @@ class Training:
         self.folder = folder
         self._start = {name: value.clone() for name, value in network.state_dict().items()}
         self.seen: list[int] = []
+        self.dies_in: int | None = None
 
     def kept(self, recipe: Recipe, minutes: float = 0.0) -> Resume:
         self.network.load_state_dict(self._start)
@@ -86,6 +87,8 @@ class Training:
 
     def _note(self, number: int, epoch: Epoch) -> None:
         self.seen.append(number)
+        if number == self.dies_in:
+            raise Killed
 
 
 def _dying(steps: int) -> Callable[..., torch.Tensor]:
@@ -162,6 +165,19 @@ def test_it_goes_on_after_the_last_epoch(
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "fine_tune: resumes after epoch 2"
     assert said[1].startswith("epoch   3/4")
+
+
+def test_killed_between_the_last_step_of_an_epoch_and_its_end(
+    training: Callable[..., Training],
+) -> None:
+    one = training(trainable="all")
+    undisturbed = one.run()
+    one.forget()
+    one.dies_in = 1
+    with pytest.raises(Killed):
+        one.run(minutes=1e-9)
+    one.dies_in = None
+    assert same(undisturbed, one.run())
 
 
 def test_it_goes_on_within_an_epoch(
