@@ -89,6 +89,26 @@ def table() -> None:
 
 
 @app.command()
+def predict(
+    paths: Annotated[list[str], typer.Argument(help="Files, folders; - reads paths from stdin.")],
+    model: Annotated[
+        str | None, typer.Option(help="champion, a version, or a folder; models/compress.")
+    ] = None,
+    top_k: Annotated[int, typer.Option(help="Classes per file.", min=1)] = 1,
+    json: Annotated[bool, typer.Option("--json", help="A JSON object per line.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
+) -> None:
+    """Say what is on image files; bad ones are skipped, and the exit code is 1."""
+    from thawline.prediction import command
+
+    if json and csv:
+        raise UserError("--json and --csv: one of them at a time")
+    form = "json" if json else "csv" if csv else "table"
+    if not command.run(paths, model, top_k=top_k, form=form):
+        raise typer.Exit(1)
+
+
+@app.command()
 def serve(
     cron: Annotated[str | None, typer.Option(help='When, e.g. "0 3 * * *".')] = None,
     interval: Annotated[str | None, typer.Option(help="Seconds from start to start.")] = None,
