@@ -1,5 +1,6 @@
 """A network that tells colours apart, as the pipeline's models lie in a folder; made in no time."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
+from thawline.data.manifest import Manifest
+from thawline.data.store import StoreWriter
 
 CLASSES = ("red", "green", "blue")
 
@@ -48,3 +52,29 @@ def _network(scale: float, bias: Sequence[float], size_px: int) -> onnx.ModelPro
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
     model.ir_version = 10
     return model
+
+
+def write_images(
+    folder: Path,
+    splits: Sequence[str],
+    *,
+    seed: int = 0,
+    groups: Sequence[str | None] | None = None,
+) -> Manifest:
+    """Packed images of 16 px, each of one colour, its class the strongest of the three."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (len(splits), 3), dtype=np.uint8)
+    with StoreWriter(folder, 16) as writer:
+        for colour in pixels:
+            writer.append(np.broadcast_to(colour, (16, 16, 3)).copy())
+    manifest = Manifest(
+        classes=CLASSES,
+        labels=pixels.argmax(axis=1).astype(np.int64),
+        splits=np.array(splits),
+        sha256=tuple(hashlib.sha256(colour.tobytes()).hexdigest() for colour in pixels),
+        names=tuple(f"{row}.png" for row in range(len(splits))),
+        groups=tuple(groups or [None] * len(splits)),
+        widths=np.full(len(splits), 16),
+        heights=np.full(len(splits), 16),
+    )
+    manifest.write(folder)
+    return manifest

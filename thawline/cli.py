@@ -2,12 +2,15 @@
 
 import os
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from thawline import params as parameters
 from thawline.errors import UserError
+
+if TYPE_CHECKING:
+    from thawline.tracking.promotions import Move
 
 app = typer.Typer(
     help="Labelled images to the best convolutional classifier for a budget.",
@@ -46,7 +49,7 @@ def log() -> None:
 
 @app.command()
 def publish() -> None:
-    """Register the final model in MLflow, once per model."""
+    """Register the final model in MLflow, once per model; the gate decides on the champion."""
     from thawline.tracking.publish import publish as register
 
     done = register()
@@ -54,12 +57,34 @@ def publish() -> None:
         print("tracking is switched off: nothing published")
         return
     state = "registered as" if done.new else "is registered already as"
-    print(
-        f"model {state} {done.name} version {done.version}"
-        + (", the champion" if done.champion else "")
-    )
-    for shortfall in done.shortfalls:
-        print(f"  outside the budget: {shortfall}")
+    print(f"model {state} {done.name} version {done.version}: {done.verdict.outcome}")
+    for reason in done.verdict.reasons:
+        print(f"  {reason}")
+
+
+@app.command()
+def promote(
+    version: Annotated[str, typer.Argument(help="Its number, or an alias.")],
+    reason: Annotated[str, typer.Option(help="For the log of promotions.")] = "",
+) -> None:
+    """Make a registered version the champion by hand."""
+    from thawline.tracking import promotions
+
+    _say(promotions.promote(version, reason))
+
+
+@app.command()
+def rollback(
+    reason: Annotated[str, typer.Option(help="For the log of promotions.")] = "",
+) -> None:
+    """Make the champion's predecessor the champion; a second time undoes the first."""
+    from thawline.tracking import promotions
+
+    _say(promotions.rollback(reason))
+
+
+def _say(move: "Move") -> None:
+    print(f"{move.name}: version {move.version} is the champion, before it {move.before or 'none'}")
 
 
 @app.command()
