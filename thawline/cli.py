@@ -83,6 +83,21 @@ def rollback(
     _say(promotions.rollback(reason))
 
 
+@app.command()
+def restore(
+    version: Annotated[str, typer.Argument(help="Its number, or an alias.")],
+) -> None:
+    """Bring a registered version's commit, params and outputs into this folder."""
+    from thawline.tracking.restore import restore as bring
+
+    done = bring(version)
+    print(f"version {done.version}: commit {done.commit[:9]}, its params and outputs are here")
+    if done.dirty:
+        print("  it was made with edits that were not committed; of those only params.yaml is here")
+    if done.branch:
+        print(f"  back: git checkout --force {done.branch} && dvc checkout")
+
+
 def _say(move: "Move") -> None:
     print(f"{move.name}: version {move.version} is the champion, before it {move.before or 'none'}")
 

@@ -30,7 +30,7 @@ from thawline.data.seen import Seen
 from thawline.errors import UserError
 from thawline.files import INGEST
 from thawline.sections import Params
-from thawline.tracking import address, gate, hashes
+from thawline.tracking import address, gate, hashes, overview, restore
 from thawline.tracking.registry import CHALLENGER, CHECKED_TAG, HASH_TAG
 from thawline.tracking.store import DIGEST, ROLE, Store, connect, patient
 
@@ -82,6 +82,8 @@ def publish() -> Published | None:
         _check(store, version)
         store.client.set_registered_model_alias(name, CHALLENGER, version.version)
     verdict = gate.decide(store, checked, version)
+    if parent := _parent(store):
+        overview.log_pareto(store, parent)
     champion = verdict.outcome in ("champion", "passed")
     return Published(name, str(version.version), known is None, champion, verdict)
 
@@ -100,8 +102,7 @@ def _register(store: Store, checked: Params, digest: str) -> ModelVersion:
     mlflow.set_registry_uri(store.uri)
     example = pd.DataFrame({_INPUT: [_example()]})
     # mlflow advises on type hints that would change what predict gets, once for each time it loads.
-    with _beside() as (decoder, seen), _run(store, parent), redirect_stderr(io.StringIO()):
-        files = {"network": MODEL / "model.onnx", "card": MODEL / "model.json", "seen": seen}
+    with _beside() as (decoder, files), _run(store, parent), redirect_stderr(io.StringIO()):
         info = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(Path(__file__).with_name("served_model.py")),
@@ -127,8 +128,8 @@ def _create_version(
     outs = [graph.recorded(stage) for stage in graph.stages]
     # One tag: the registry's page shows every tag of a version in one column.
     tags["thawline.outs"] = json.dumps({path: md5 for found in outs for path, md5 in found.items()})
-    if parent and (commit := store.client.get_run(parent).data.tags.get("git.commit")):
-        tags["git.commit"] = commit
+    known = store.client.get_run(parent).data.tags if parent else {}
+    tags |= {key: known[key] for key in (restore.COMMIT, restore.DIRTY) if key in known}
     return store.client.create_model_version(
         name, info.model_uri, parent, tags=tags, model_id=info.model_id
     )
@@ -175,21 +176,25 @@ def _run(store: Store, parent: str | None) -> Iterator[None]:
 
 
 @contextmanager
-def _beside() -> Iterator[tuple[str, Path]]:
-    """What goes with the model: decode.py alone, and what the model has learned from.
+def _beside() -> Iterator[tuple[str, dict[str, Path]]]:
+    """What goes with the model: decode.py alone, and the files it is stored with.
 
     decode.py needs NumPy and Pillow, nothing of the project. It is importable under its shipped
     name meanwhile, since MLflow runs the model's file when it logs it.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        copy, seen = Path(scratch) / f"{_DECODER}.py", Path(scratch) / SEEN
+    with tempfile.TemporaryDirectory() as temporary:
+        scratch = Path(temporary)
+        copy, seen, recorded = scratch / f"{_DECODER}.py", scratch / SEEN, scratch / restore.FOLDER
         copy.write_bytes((Path(data.__path__[0]) / "decode.py").read_bytes())
         Seen.of(Manifest.read(INGEST)).write(seen)
-        sys.path.insert(0, scratch)
+        recorded.mkdir()
+        restore.record(recorded)
+        files = {"network": MODEL / "model.onnx", "card": MODEL / "model.json"}
+        sys.path.insert(0, temporary)
         try:
-            yield str(copy), seen
+            yield str(copy), files | {"seen": seen, "restore": recorded}
         finally:
-            sys.path.remove(scratch)
+            sys.path.remove(temporary)
             sys.modules.pop(_DECODER, None)
 
 
