@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -145,6 +146,24 @@ def predict(
         raise UserError("--json and --csv: one of them at a time")
     form = "json" if json else "csv" if csv else "table"
     if not command.run(paths, model, top_k=top_k, form=form):
+        raise typer.Exit(1)
+
+
+@app.command()
+def monitor(
+    paths: Annotated[list[str], typer.Argument(help="Files, folders; - reads paths from stdin.")],
+    model: Annotated[
+        str | None, typer.Option(help="champion, a version, or a folder; models/compress.")
+    ] = None,
+    alpha: Annotated[
+        float, typer.Option(help="Chance of a false alarm.", min=0.005, max=0.5)
+    ] = 0.01,
+    output: Annotated[Path | None, typer.Option(help="Write the report there.")] = None,
+) -> None:
+    """Compare new images with the validation images; exit code 1 when they have drifted."""
+    from thawline.monitoring import command
+
+    if command.run(paths, model, alpha=alpha, output=output):
         raise typer.Exit(1)
 
 

@@ -85,7 +85,7 @@ def picture(runs: Sequence[Run], device: str) -> Figure:
 
 
 def _logarithmic(axis: Axes) -> None:
-    """Latencies as plain numbers: matplotlib's own labels are mathematics, which is not rendered."""
+    """Latencies as plain numbers: matplotlib's own are mathematics, not rendered."""
     axis.set_xscale("log")
     axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
