@@ -53,7 +53,7 @@ def run(
     decoded = batches(listed(paths, sys.stdin.buffer), model.geometry)
     network = onnx.session(model.network, os.cpu_count() or 1)
     rng, bad = np.random.default_rng(checked.seed), Counter[str]()
-    new = draw(track(_usable(decoded, bad), "batches"), network, rng)
+    new = draw(track(_usable(decoded, bad), "decoding batches"), network, rng)
     rows = manifest.rows("val")
     rows = np.sort(rng.permutation(rows)[:LIMIT])
     reference = draw(ImageStore(INGEST).batches(rows, _BATCH), network, rng)
