@@ -30,7 +30,7 @@ from thawline.data.seen import Seen
 from thawline.errors import UserError
 from thawline.files import INGEST
 from thawline.sections import Params
-from thawline.tracking import address, gate, hashes, overview, restore
+from thawline.tracking import address, gate, hashes, restore
 from thawline.tracking.registry import CHALLENGER, CHECKED_TAG, HASH_TAG
 from thawline.tracking.store import DIGEST, ROLE, Store, connect, patient
 
@@ -83,6 +83,8 @@ def publish() -> Published | None:
         store.client.set_registered_model_alias(name, CHALLENGER, version.version)
     verdict = gate.decide(store, checked, version)
     if parent := _parent(store):
+        from thawline.tracking import overview  # loads matplotlib
+
         overview.log_pareto(store, parent)
     champion = verdict.outcome in ("champion", "passed")
     return Published(name, str(version.version), known is None, champion, verdict)
