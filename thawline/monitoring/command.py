@@ -11,11 +11,11 @@ import numpy as np
 from thawline import params
 from thawline.compress import session as onnx
 from thawline.data.content import Geometry
-from thawline.data.manifest import FILE, Manifest
+from thawline.data.manifest import Manifest
 from thawline.data.store import ImageStore
 from thawline.errors import UserError
 from thawline.evaluation.labels import visible
-from thawline.files import INGEST
+from thawline.files import INGEST, MANIFEST
 from thawline.monitoring import drift
 from thawline.monitoring.sample import LIMIT, draw
 from thawline.prediction.command import find
@@ -73,8 +73,8 @@ def run(
 
 
 def _manifest() -> Manifest:
-    if not (INGEST / FILE).is_file():
-        raise UserError(f"{INGEST / FILE}: not there; `thawline run` or `dvc pull` makes it")
+    if not (INGEST / MANIFEST).is_file():
+        raise UserError(f"{INGEST / MANIFEST}: not there; `thawline run` or `dvc pull` makes it")
     return Manifest.read(INGEST)
 
 

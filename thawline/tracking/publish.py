@@ -23,12 +23,11 @@ from mlflow.types.schema import AnyType
 from PIL import Image
 
 from thawline import data, params, project
-from thawline.data.manifest import FILE as MANIFEST
 from thawline.data.manifest import Manifest
 from thawline.data.seen import FILE as SEEN
 from thawline.data.seen import Seen
 from thawline.errors import UserError
-from thawline.files import INGEST
+from thawline.files import INGEST, MANIFEST
 from thawline.sections import Params
 from thawline.tracking import address, gate, hashes, restore
 from thawline.tracking.registry import CHALLENGER, CHECKED_TAG, HASH_TAG
