@@ -168,7 +168,8 @@ def test_a_version_is_fetched_with_its_files(workspace: Workspace) -> None:
     workspace.publish()
     for named in ("champion", "1"):
         folder = registry.fetch(named)
-        assert {p.name for p in folder.iterdir()} == {"model.onnx", "model.json", "seen.npz"}
+        stored = {p.name for p in folder.iterdir()}
+        assert stored == {"model.onnx", "model.json", "seen.npz", "restore"}
         assert (folder / "model.onnx").read_bytes() == Path(
             "models/compress/model.onnx"
         ).read_bytes()
