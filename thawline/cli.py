@@ -2,12 +2,16 @@
 
 import os
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from thawline import params as parameters
 from thawline.errors import UserError
+
+if TYPE_CHECKING:
+    from thawline.tracking.promotions import Move
 
 app = typer.Typer(
     help="Labelled images to the best convolutional classifier for a budget.",
@@ -46,7 +50,7 @@ def log() -> None:
 
 @app.command()
 def publish() -> None:
-    """Register the final model in MLflow, once per model."""
+    """Register the final model in MLflow, once per model; the gate decides on the champion."""
     from thawline.tracking.publish import publish as register
 
     done = register()
@@ -54,12 +58,49 @@ def publish() -> None:
         print("tracking is switched off: nothing published")
         return
     state = "registered as" if done.new else "is registered already as"
-    print(
-        f"model {state} {done.name} version {done.version}"
-        + (", the champion" if done.champion else "")
-    )
-    for shortfall in done.shortfalls:
-        print(f"  outside the budget: {shortfall}")
+    print(f"model {state} {done.name} version {done.version}: {done.verdict.outcome}")
+    for reason in done.verdict.reasons:
+        print(f"  {reason}")
+
+
+@app.command()
+def promote(
+    version: Annotated[str, typer.Argument(help="Its number, or an alias.")],
+    reason: Annotated[str, typer.Option(help="For the log of promotions.")] = "",
+) -> None:
+    """Make a registered version the champion by hand."""
+    from thawline.tracking import promotions
+
+    _say(promotions.promote(version, reason))
+
+
+@app.command()
+def rollback(
+    reason: Annotated[str, typer.Option(help="For the log of promotions.")] = "",
+) -> None:
+    """Make the champion's predecessor the champion; a second time undoes the first."""
+    from thawline.tracking import promotions
+
+    _say(promotions.rollback(reason))
+
+
+@app.command()
+def restore(
+    version: Annotated[str, typer.Argument(help="Its number, or an alias.")],
+) -> None:
+    """Bring a registered version's commit, params and outputs into this folder."""
+    from thawline.tracking.restore import restore as bring
+
+    done = bring(version)
+    print(f"version {done.version}: commit {done.commit[:9]}, its params and outputs are here")
+    if done.dirty:
+        print("  it was made with edits that were not committed; of those only params.yaml is here")
+    if done.branch:
+        print(f"  back: git checkout --force {done.branch} && dvc checkout")
+
+
+def _say(move: "Move") -> None:
+    print(f"{move.name}: version {move.version} is the champion, before it {move.before or 'none'}")
 
 
 @app.command()
@@ -97,6 +138,44 @@ def table() -> None:
     from thawline.evaluation.summary import show
 
     show()
+
+
+@app.command()
+def predict(
+    paths: Annotated[list[str], typer.Argument(help="Files, folders; - reads paths from stdin.")],
+    model: Annotated[
+        str | None, typer.Option(help="champion, a version, or a folder; models/compress.")
+    ] = None,
+    top_k: Annotated[int, typer.Option(help="Classes per file.", min=1)] = 1,
+    json: Annotated[bool, typer.Option("--json", help="A JSON object per line.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
+) -> None:
+    """Say what is on image files; bad ones are skipped, and the exit code is 1."""
+    from thawline.prediction import command
+
+    if json and csv:
+        raise UserError("--json and --csv: one of them at a time")
+    form = "json" if json else "csv" if csv else "table"
+    if not command.run(paths, model, top_k=top_k, form=form):
+        raise typer.Exit(1)
+
+
+@app.command()
+def monitor(
+    paths: Annotated[list[str], typer.Argument(help="Files, folders; - reads paths from stdin.")],
+    model: Annotated[
+        str | None, typer.Option(help="champion, a version, or a folder; models/compress.")
+    ] = None,
+    alpha: Annotated[
+        float, typer.Option(help="Chance of a false alarm.", min=0.005, max=0.5)
+    ] = 0.01,
+    output: Annotated[Path | None, typer.Option(help="Write the report there.")] = None,
+) -> None:
+    """Compare new images with the validation images; exit code 1 when they have drifted."""
+    from thawline.monitoring import command
+
+    if command.run(paths, model, alpha=alpha, output=output):
+        raise typer.Exit(1)
 
 
 @app.command()

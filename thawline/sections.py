@@ -207,6 +207,18 @@ class Evaluate(Section):
     throughput_batch: Annotated[int, Field(ge=1, le=65_536)]
 
 
+class Gate(Section):
+    """Rules of `thawline publish`; no stage reads them, so a change re-runs nothing."""
+
+    max_drop: Ratio
+    """The interval of challenger - champion, in accuracy, must not reach below -max_drop."""
+    confidence: Annotated[float, Field(ge=0.5, lt=1)]
+    max_recall_drop: Ratio
+    """Of any class, unless it lost a single row."""
+    min_rows: Annotated[int, Field(ge=1, le=100_000_000)]
+    """Test rows that neither model was trained or tuned on."""
+
+
 class Budget(Section):
     min_accuracy: Ratio | None
     max_latency_ms: Positive | None
@@ -230,5 +242,6 @@ class Params(Section):
     fine_tune: FineTune
     compress: Compress
     evaluate: Evaluate
+    gate: Gate
     budget: Budget
     tracking: Tracking

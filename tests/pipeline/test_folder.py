@@ -1,6 +1,7 @@
 """A folder of photographs in every allowed format goes through the whole pipeline."""
 
 import csv
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,6 +88,21 @@ def test_the_model_is_published_once_and_answers(project: Project) -> None:
     assert str(aliases["challenger"]) == str(version.version) == "1"
     table = project.run("thawline", "table").stdout
     assert all(name in table for name in ("transfer_learn", "fine_tune", "compress"))
+    (parent,) = project.runs("pipeline")
+    assert parent.data.tags["device.fingerprint"]
+    reports = project.client.list_artifacts(parent.info.run_id, "report")
+    assert "report/pareto.png" in [file.path for file in reports]
+
+
+def test_the_champion_predicts_the_files_it_came_from(project: Project) -> None:
+    project.run("thawline", "publish")
+    folder = project.yaml("params.yaml")["ingest"]["path"]
+    done = project.run("thawline", "predict", folder, "--model", "champion", "--json", code=1)
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(found) == PER_CLASS * len(SHAPES)
+    assert {one["predictions"][0]["class"] for one in found} <= {f"{s} é 🙂" for s in SHAPES}
+    assert "broken.png: " in done.stderr
+    assert "**No drift found.**" in project.run("thawline", "monitor", folder).stdout
 
 
 def test_no_absolute_path_in_an_output(project: Project) -> None:

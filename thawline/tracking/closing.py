@@ -15,6 +15,8 @@ LAST_STAGE = "evaluate"
 _FINAL_METRICS = ("metrics.json", "speed.json")
 _NOT_SHOWN = (".parquet", ".json")
 _RAN = {"finished": "ran", "failed": "failed", "killed": "killed", "running": "killed"}
+DEVICE, FINGERPRINT = "device.name", "device.fingerprint"
+"""Tags of a parent run: latencies compare only where the fingerprint is the same."""
 UNKNOWN = "skipped or restored"
 """Under bare `dvc repro` nobody sees which of the two it was."""
 NOT_REACHED = "not reached"
@@ -51,6 +53,7 @@ def event(
         "outs": outs,
         "digest": graph.digest(fresh) if complete else None,
         "metrics": final_metrics() if complete else {},
+        "tags": device_tags() if complete else {},
         "files": _report_files() if complete else [],
     }
 
@@ -63,6 +66,14 @@ def final_metrics() -> dict[str, float]:
         if path.is_file():
             found.update(numbers(json.loads(path.read_text())))
     return found
+
+
+def device_tags() -> dict[str, str]:
+    """What the last stage timed on; empty where it timed nothing."""
+    path = _reports() / "speed.json"
+    device = json.loads(path.read_text()).get("device", {}) if path.is_file() else {}
+    named = {DEVICE: device.get("name"), FINGERPRINT: device.get("fingerprint")}
+    return {tag: str(value) for tag, value in named.items() if value}
 
 
 def numbers(values: Mapping[str, Any], prefix: str = "") -> dict[str, float]:

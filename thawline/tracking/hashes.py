@@ -66,6 +66,17 @@ class Graph:
         entries = [entry for kind in ("outs", "metrics", "plots") for entry in spec.get(kind, [])]
         return tuple(str(next(iter(e)) if isinstance(e, dict) else e) for e in entries)
 
+    def uncached(self) -> tuple[str, ...]:
+        """Outputs that DVC keeps no copy of, of all stages."""
+        entries = [
+            entry
+            for spec in self._stages.values()
+            for kind in ("outs", "metrics", "plots")
+            for entry in spec.get(kind, [])
+        ]
+        found = [pair for entry in entries if isinstance(entry, dict) for pair in entry.items()]
+        return tuple(str(path) for path, how in found if how.get("cache") is False)
+
     def recorded(self, stage: str) -> dict[str, str]:
         """path -> hash of the outputs in dvc.lock; empty where the stage never ran."""
         wanted = {path.rstrip("/"): path for path in self.outputs(stage)}

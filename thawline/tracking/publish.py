@@ -6,7 +6,7 @@ import io
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,14 +23,17 @@ from mlflow.types.schema import AnyType
 from PIL import Image
 
 from thawline import data, params, project
+from thawline.data.manifest import Manifest
+from thawline.data.seen import FILE as SEEN
+from thawline.data.seen import Seen
 from thawline.errors import UserError
-from thawline.sections import Budget, Params
-from thawline.tracking import address, closing, hashes
+from thawline.files import INGEST, MANIFEST
+from thawline.sections import Params
+from thawline.tracking import address, gate, hashes, restore
+from thawline.tracking.registry import CHALLENGER, CHECKED_TAG, HASH_TAG
 from thawline.tracking.store import DIGEST, ROLE, Store, connect, patient
 
 MODEL = Path("models/compress")
-CHALLENGER, CHAMPION = "challenger", "champion"
-HASH_TAG = "thawline.model_hash"
 _REQUIREMENTS = ("mlflow", "numpy", "pandas", "pillow", "onnxruntime")
 _INPUT = "image"
 _DECODER = "thawline_decode"
@@ -47,16 +50,14 @@ class Published:
     """False when this model was registered before."""
     champion: bool
     """Whether this version is the champion."""
-    shortfalls: tuple[str, ...]
-    """Where it misses params.budget."""
+    verdict: gate.Verdict
 
 
 def publish() -> Published | None:
     """Register the model of models/compress, unless that very model is registered already.
 
     The version gets the alias `challenger` after it was loaded from the store and has predicted
-    once. The first version that meets `params.budget` also becomes `champion`; later ones stay
-    challengers: replacing a champion needs a paired comparison, which this function does not make.
+    once; the gate decides whether it becomes `champion`.
 
     Returns:
         None with tracking switched off.
@@ -68,8 +69,9 @@ def publish() -> Published | None:
     checked = params.load()
     if not address.enabled(checked.tracking.enabled):
         return None
-    if not (MODEL / "model.onnx").is_file():
-        raise UserError(f"{MODEL}/model.onnx: not there; `thawline run` makes it")
+    for needed in (MODEL / "model.onnx", INGEST / MANIFEST):
+        if not needed.is_file():
+            raise UserError(f"{needed}: not there; `thawline run` or `dvc pull` makes it")
     store = connect(checked.tracking.experiment)
     patient()
     name, digest = checked.tracking.model_name, hashes.md5(MODEL)
@@ -78,25 +80,13 @@ def publish() -> Published | None:
     if known is None:
         _check(store, version)
         store.client.set_registered_model_alias(name, CHALLENGER, version.version)
-    shortfalls = misses(checked.budget, closing.final_metrics())
-    champion = _appoint(store, name, str(version.version), shortfalls)
-    return Published(name, str(version.version), known is None, champion, tuple(shortfalls))
+    verdict = gate.decide(store, checked, version)
+    if parent := _parent(store):
+        from thawline.tracking import overview  # loads matplotlib
 
-
-def misses(budget: Budget, metrics: Mapping[str, float]) -> list[str]:
-    """Where the compressed model is outside the budget; a missing figure is a miss."""
-    limits = (
-        ("min_accuracy", "compress.accuracy", -1.0),
-        ("max_latency_ms", "compress.latency_ms", 1.0),
-        ("max_size_mb", "compress.size_mb", 1.0),
-    )
-    found = []
-    for key, metric, sign in limits:
-        limit, value = getattr(budget, key), metrics.get(metric)
-        if limit is not None and (value is None or sign * (value - limit) > 0):
-            shown = "not measured" if value is None else f"{value:g}"
-            found.append(f"budget.{key}: {limit:g}, {metric} is {shown}")
-    return found
+        overview.log_pareto(store, parent)
+    champion = verdict.outcome in ("champion", "passed")
+    return Published(name, str(version.version), known is None, champion, verdict)
 
 
 def _registered(store: Store, name: str, digest: str) -> ModelVersion | None:
@@ -104,7 +94,7 @@ def _registered(store: Store, name: str, digest: str) -> ModelVersion | None:
     found = store.client.search_model_versions(
         f"name = '{name}' and tags.`{HASH_TAG}` = '{digest}'"
     )
-    return next((v for v in found if v.tags.get("thawline.checked") == "true"), None)
+    return next((v for v in found if v.tags.get(CHECKED_TAG) == "true"), None)
 
 
 def _register(store: Store, checked: Params, digest: str) -> ModelVersion:
@@ -113,11 +103,11 @@ def _register(store: Store, checked: Params, digest: str) -> ModelVersion:
     mlflow.set_registry_uri(store.uri)
     example = pd.DataFrame({_INPUT: [_example()]})
     # mlflow advises on type hints that would change what predict gets, once for each time it loads.
-    with _decoder() as decoder, _run(store, parent), redirect_stderr(io.StringIO()):
+    with _beside() as (decoder, files), _run(store, parent), redirect_stderr(io.StringIO()):
         info = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(Path(__file__).with_name("served_model.py")),
-            artifacts={"network": str(MODEL / "model.onnx"), "card": str(MODEL / "model.json")},
+            artifacts={name: str(path) for name, path in files.items()},
             code_paths=[decoder],
             signature=_signature(),
             input_example=example,
@@ -139,8 +129,8 @@ def _create_version(
     outs = [graph.recorded(stage) for stage in graph.stages]
     # One tag: the registry's page shows every tag of a version in one column.
     tags["thawline.outs"] = json.dumps({path: md5 for found in outs for path, md5 in found.items()})
-    if parent and (commit := store.client.get_run(parent).data.tags.get("git.commit")):
-        tags["git.commit"] = commit
+    known = store.client.get_run(parent).data.tags if parent else {}
+    tags |= {key: known[key] for key in (restore.COMMIT, restore.DIRTY) if key in known}
     return store.client.create_model_version(
         name, info.model_uri, parent, tags=tags, model_id=info.model_id
     )
@@ -160,16 +150,7 @@ def _check(store: Store, version: ModelVersion) -> None:
         raise UserError(f"{name}: answered {list(answer.columns)}; expected {classes}")
     if not (np.isfinite(values).all() and abs(values.sum() - 1) < 1e-3):
         raise UserError(f"{name}: its probabilities sum to {values.sum():g}; no alias was moved")
-    store.client.set_model_version_tag(version.name, version.version, "thawline.checked", "true")
-
-
-def _appoint(store: Store, name: str, version: str, shortfalls: list[str]) -> bool:
-    """Make the version champion if there is none yet and it is within the budget."""
-    aliases = store.client.get_registered_model(name).aliases
-    if CHAMPION not in aliases and not shortfalls:
-        store.client.set_registered_model_alias(name, CHAMPION, version)
-        return True
-    return str(aliases.get(CHAMPION)) == version
+    store.client.set_model_version_tag(version.name, version.version, CHECKED_TAG, "true")
 
 
 def _parent(store: Store) -> str | None:
@@ -196,19 +177,25 @@ def _run(store: Store, parent: str | None) -> Iterator[None]:
 
 
 @contextmanager
-def _decoder() -> Iterator[str]:
-    """decode.py alone: NumPy and Pillow, nothing of the project needs to be importable.
+def _beside() -> Iterator[tuple[str, dict[str, Path]]]:
+    """What goes with the model: decode.py alone, and the files it is stored with.
 
-    Importable under its shipped name meanwhile, since MLflow runs the model's file when it logs it.
+    decode.py needs NumPy and Pillow, nothing of the project. It is importable under its shipped
+    name meanwhile, since MLflow runs the model's file when it logs it.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        copy = Path(scratch) / f"{_DECODER}.py"
+    with tempfile.TemporaryDirectory() as temporary:
+        scratch = Path(temporary)
+        copy, seen, recorded = scratch / f"{_DECODER}.py", scratch / SEEN, scratch / restore.FOLDER
         copy.write_bytes((Path(data.__path__[0]) / "decode.py").read_bytes())
-        sys.path.insert(0, scratch)
+        Seen.of(Manifest.read(INGEST)).write(seen)
+        recorded.mkdir()
+        restore.record(recorded)
+        files = {"network": MODEL / "model.onnx", "card": MODEL / "model.json"}
+        sys.path.insert(0, temporary)
         try:
-            yield str(copy)
+            yield str(copy), files | {"seen": seen, "restore": recorded}
         finally:
-            sys.path.remove(scratch)
+            sys.path.remove(temporary)
             sys.modules.pop(_DECODER, None)
 
 

@@ -88,6 +88,7 @@ class Recorder:
         tags = {f"stage.{name}": fate for name, fate in event["fates"].items()}
         tags |= {"error": event["message"]} if event["message"] else {}
         tags |= {DIGEST: event["digest"]} if event["digest"] else {}
+        tags |= event.get("tags", {})  # a record that waited may be of an earlier version
         for name, outs in event["outs"].items():
             tags |= {key: value for key, value in _out_tags(outs).items() if key != OUTS}
             if run := event["run_ids"].get(name) or self._producer(name, outs):

@@ -15,6 +15,7 @@ import numpy as np
 import onnxruntime
 import pandas as pd
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from thawline_decode import fit, picture  # type: ignore[import-not-found]
 
 _INPUT = "image"
@@ -45,7 +46,7 @@ class ImageClassifier(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         """
         images = _column(model_input)
         if not 0 < len(images) <= _MAX_IMAGES:
-            raise _refusal(f"{len(images)} images; between 1 and {_MAX_IMAGES} are allowed")
+            raise _Refusal(f"{len(images)} images; between 1 and {_MAX_IMAGES} are allowed")
         rows = [self._predict(images[i : i + _BATCH], i) for i in range(0, len(images), _BATCH)]
         return pd.DataFrame(np.concatenate(rows), columns=self._classes)
 
@@ -60,7 +61,7 @@ class ImageClassifier(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
             opened = picture(_encoded(image), self._size_px, self._fit, self._background)
             return np.asarray(fit(opened.image, self._size_px, self._fit, self._background))
         except ValueError as error:
-            raise _refusal(f"image {row}: {error}") from None
+            raise _Refusal(f"image {row}: {error}") from None
 
 
 def _column(model_input: Any) -> list[Any]:
@@ -87,9 +88,18 @@ def _encoded(image: Any) -> bytes:
         raise ValueError("not base64 text of an image file; addresses are not fetched") from None
 
 
-def _refusal(message: str) -> MlflowException:
-    """Answered as 400; any other exception would be a 500 with a stack trace."""
-    return MlflowException.invalid_parameter_value(message)
+class _Refusal(MlflowException):  # type: ignore[misc]
+    """Answered as 400; any other exception would be a 500 with a stack trace.
+
+    Keeps the message it has: MLflow's server would put the whole request before it, images and all.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, error_code=INVALID_PARAMETER_VALUE)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name != "message" or "message" not in self.__dict__:
+            super().__setattr__(name, value)
 
 
 mlflow.models.set_model(ImageClassifier())

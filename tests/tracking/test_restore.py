@@ -1,0 +1,70 @@
+"""From a registered version back to what made it, in a fresh clone with a DVC remote."""
+
+from pathlib import Path
+
+import pytest
+
+from tests import colours
+from tests.tracking.conftest import Project
+
+pytestmark = pytest.mark.slow
+
+
+def thawline(project: Project, uri: str, *words: str, check: bool = True) -> str:
+    code = f"import sys; sys.argv = ['thawline', *{words!r}]; from thawline.cli import main; main()"
+    done = project.python(code, check=check, env={"MLFLOW_TRACKING_URI": uri})
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def published(project: Project, tmp_path: Path) -> Project:
+    """A registered version, its outputs in a remote; another result was committed since."""
+    colours.write_images(project.folder / "raw", ["train", "val", "test"] * 10)
+    colours.write(project.folder / "net")
+    make = project.folder / "small/ingest.py"
+    make.write_text(
+        make.read_text().replace(
+            "    run.require()\n",
+            "    run.require()\n    import shutil\n"
+            "    shutil.copytree('raw', 'data/ingest', dirs_exist_ok=True)\n"
+            "    shutil.copytree('net', 'models/compress', dirs_exist_ok=True)\n"
+            "    open('models/compress/note', 'w').write(str(params.ingest.val_ratio))\n",
+        )
+    )
+    graph = project.folder / "dvc.yaml"
+    text = graph.read_text()
+    graph.write_text(
+        text.replace("[out/ingest/]", "[out/ingest/, data/ingest, models/compress]", 1)
+    )
+    ignored = project.folder / ".gitignore"
+    ignored.write_text(ignored.read_text() + "/out\n/data/ingest\n/models\n/reports/*/report.md\n")
+    project.run("dvc", "remote", "add", "--default", "near", str(tmp_path / "remote"))
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-qm", "models")
+    project.set("ingest.val_ratio", "0.25")  # not committed when it runs
+    project.thawline_run()
+    thawline(project, project.uri, "publish")
+    project.run("dvc", "push", "-q")
+    project.set("ingest.val_ratio", "0.3")
+    project.run("dvc", "repro", "-q", env={"THAWLINE_TRACKING": "off"})
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-qm", "another ratio")
+    return project
+
+
+def test_a_fresh_clone_gets_commit_params_and_outputs(published: Project, tmp_path: Path) -> None:
+    clone = Project(tmp_path / "clone")
+    published.run("git", "clone", "-q", str(published.folder), str(clone.folder))
+    said = thawline(clone, published.uri, "restore", "1")
+    assert "version 1: commit" in said
+    assert "git checkout --force main && dvc checkout" in said
+    assert (clone.folder / "models/compress/note").read_text() == "0.25"
+    assert "  val_ratio: 0.25\n" in (clone.folder / "params.yaml").read_text()
+    assert clone.run("dvc", "status", "-q", check=False).returncode == 0
+    clone.run("git", "checkout", "-q", "--force", "main")
+    with (clone.folder / "params.yaml").open("a") as file:
+        file.write("# an edit\n")
+    refused = thawline(clone, published.uri, "restore", "1", check=False)
+    assert "not committed: params.yaml" in refused
+    assert (clone.folder / "params.yaml").read_text().endswith("# an edit\n")
+    assert clone.run("git", "branch", "--show-current").stdout.strip() == "main"

@@ -1,0 +1,120 @@
+"""What the served model answers to strangers; tests/tracking/test_publish.py serves it for real."""
+
+import base64
+import importlib
+import io
+import json
+import socket
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from struct import pack
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import psutil
+import pytest
+from PIL import Image
+
+from tests import colours
+from thawline.data import decode
+
+pytestmark = [pytest.mark.slow, pytest.mark.ci, pytest.mark.filterwarnings("ignore")]
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setitem(sys.modules, "thawline_decode", decode)
+    module = importlib.import_module("thawline.tracking.served_model")
+    folder = colours.write(tmp_path)
+    artifacts = {"network": str(folder / "model.onnx"), "card": str(folder / "model.json")}
+    made = module.ImageClassifier()
+    made.load_context(SimpleNamespace(artifacts=artifacts))
+    yield made
+    sys.modules.pop("thawline.tracking.served_model")
+
+
+def ask(served: Any, *images: Any) -> list[str]:
+    frame = pd.DataFrame({"image": list(images)})
+    return list(served.predict(None, frame).idxmax(axis=1))
+
+
+def refusal(served: Any, *images: Any) -> str:
+    with pytest.raises(Exception, match=r".") as caught:
+        ask(served, *images)
+    assert caught.value.get_http_status_code() == 400
+    message = str(caught.value)
+    assert "\n" not in message
+    caught.value.message = f"Failed to predict data '{images}'"  # as MLflow's server does
+    assert json.loads(caught.value.serialize_as_json())["message"] in message
+    return message
+
+
+def png(colour: tuple[int, int, int], size: tuple[int, int] = (30, 20)) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", size, colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def empty_png(side_px: int) -> bytes:
+    """White, 1 bit a pixel: some kilobytes, however large."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checksum = pack(">I", zlib.crc32(kind + content))
+        return pack(">I", len(content)) + kind + content + checksum
+
+    deflate = zlib.compressobj(9)
+    line = b"\0" + b"\xff" * (-(-side_px // 8))
+    rows = b"".join(deflate.compress(line) for _ in range(side_px)) + deflate.flush()
+    header = pack(">IIBBBBB", side_px, side_px, 1, 0, 0, 0, 0)
+    parts = chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + parts
+
+
+def test_bytes_and_base64_with_blanks_are_images(served: Any) -> None:
+    red, blue = png((250, 9, 9)), png((9, 9, 250))
+    text = base64.encodebytes(blue).decode()
+    assert "\n" in text
+    spaced = " ".join(text.strip())
+    assert ask(served, red, text, spaced, bytearray(red)) == ["red", "blue", "blue", "red"]
+
+
+@pytest.mark.parametrize(
+    "image", [b"hello", "aGVsbG8=", b"", "", png((1, 2, 3))[:60], None, 5, [], {"b64": ""}]
+)
+def test_what_is_no_image_is_one_message_with_its_row(served: Any, image: Any) -> None:
+    good = png((250, 9, 9))
+    message = refusal(served, good, image) if image != [] else refusal(served, [])
+    assert "image 1: " in message or "0 images" in message
+    assert ask(served, good) == ["red"]
+
+
+@pytest.mark.parametrize("number", [0, 1001])
+def test_too_few_and_too_many_images_are_refused(served: Any, number: int) -> None:
+    assert f"{number} images; between 1 and 1000" in refusal(served, *[png((1, 1, 9))] * number)
+
+
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:9/a.png", "file:///etc/passwd", "/etc/passwd", "s3://a/b.png"]
+)
+def test_an_address_is_never_fetched(
+    served: Any, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    def fetched(*_: object, **__: object) -> None:
+        raise AssertionError("a connection, or a file")
+
+    monkeypatch.setattr(socket, "socket", fetched)
+    monkeypatch.setattr("builtins.open", fetched)
+    with pytest.raises(Exception, match="addresses are not fetched"):
+        ask(served, address)
+
+
+def test_a_bomb_is_refused_and_a_huge_image_leaves_no_memory_behind(served: Any) -> None:
+    bomb, huge = empty_png(30_000), empty_png(10_000)
+    assert len(bomb) < 200_000
+    assert "image 0: more than 178956970 pixels" in refusal(served, bomb)
+    before = psutil.Process().memory_info().rss
+    assert len(ask(served, huge, huge)) == 2
+    assert psutil.Process().memory_info().rss - before < 150 * 2**20

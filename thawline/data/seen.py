@@ -1,0 +1,69 @@
+"""What a model was trained and tuned on, as hashes: stored with it, so that a later comparison can
+leave those rows out wherever the data have gone by then."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from thawline.data.candidates import name_hash
+from thawline.data.manifest import Manifest
+from thawline.errors import UserError
+
+FILE = "seen.npz"
+_HASH_DIGITS = 16
+"""64 bits of the pixels' SHA-256: a million rows against ten thousand meet by chance once in
+10^9 comparisons."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """Attributes:
+    rows: hashes of pixels, uint64, sorted.
+    groups: hashes of the names of groups, uint64, sorted.
+    """
+
+    rows: np.ndarray
+    groups: np.ndarray
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> "Seen":
+        """Training and validation rows of a data set, and their groups."""
+        rows = np.flatnonzero(np.isin(manifest.splits, ("train", "val")))
+        groups = [manifest.groups[row] for row in rows]
+        return cls(
+            rows=np.unique(_row_hashes(manifest, rows)),
+            groups=np.unique(_group_hashes([group for group in groups if group is not None])),
+        )
+
+    def write(self, path: Path) -> None:
+        np.savez_compressed(path, rows=self.rows, groups=self.groups)
+
+    @classmethod
+    def read(cls, path: Path) -> "Seen":
+        """Raises:
+        UserError: it is not there or damaged.
+        """
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+                return cls(rows=stored["rows"], groups=stored["groups"])
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            raise UserError(f"{path}: cannot be read: {error}") from None
+
+    def knows(self, manifest: Manifest, rows: np.ndarray) -> np.ndarray:
+        """Which of the rows, or another of their group, the model has seen: bool (N,)."""
+        groups = [manifest.groups[row] for row in rows]
+        hashes = _group_hashes([group or "" for group in groups])
+        grouped = np.array([group is not None for group in groups], dtype=bool)
+        known = np.isin(_row_hashes(manifest, rows), self.rows)
+        return known | (grouped & np.isin(hashes, self.groups))
+
+
+def _row_hashes(manifest: Manifest, rows: np.ndarray) -> np.ndarray:
+    hashes = [int(manifest.sha256[row][:_HASH_DIGITS], 16) for row in rows]
+    return np.array(hashes, dtype=np.uint64)
+
+
+def _group_hashes(groups: list[str]) -> np.ndarray:
+    return np.array([name_hash(group) for group in groups], dtype=np.uint64)

@@ -1,0 +1,108 @@
+"""What a model says of rows of the data set here, whatever size of image it was made for."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from thawline import plugins
+from thawline.compress import session as onnx
+from thawline.data.content import Geometry
+from thawline.data.items import Item, Reject, stored
+from thawline.data.manifest import Manifest
+from thawline.data.packing import Packed, pack
+from thawline.data.store import ImageStore
+from thawline.errors import UserError
+from thawline.prediction.model import Model
+from thawline.sections import Ingest
+
+UNKNOWN = -1
+_BATCH = 64
+Batch = tuple[np.ndarray, np.ndarray]
+"""Positions among the rows, int64 (B,), and their images, uint8 (B, S, S, 3)."""
+
+
+def predicted(
+    model: Model,
+    manifest: Manifest,
+    rows: np.ndarray,
+    *,
+    images: Path,
+    ingest: Ingest,
+    threads: int,
+) -> np.ndarray:
+    """Class ids as the manifest counts them, int64 (N,); UNKNOWN where the image cannot be had.
+
+    Where the model wants images of another size or shape than those that are packed, they are
+    decoded from the source again.
+
+    Args:
+        rows: of the manifest, int64 (N,).
+        images: folder of the packed images.
+        ingest: how they were packed, and from what.
+
+    Raises:
+        UserError: the source cannot be read, or the model has a class that the manifest lacks.
+    """
+    column = class_ids(model, manifest)
+    network = onnx.session(model.network, threads)
+    found = np.full(len(rows), UNKNOWN, dtype=np.int64)
+    packed = Geometry(
+        image_size_px=ingest.image_size_px, fit=ingest.fit, background=ingest.background
+    )
+    if model.geometry == packed:
+        batches = _stored(ImageStore(images), rows)
+    else:
+        batches = _decoded(manifest, rows, ingest, model.geometry)
+    for positions, pixels in batches:
+        found[positions] = column[onnx.predict(network, pixels).argmax(axis=1)]
+    return found
+
+
+def class_ids(model: Model, manifest: Manifest) -> np.ndarray:
+    """The manifest's id of each of the model's classes, int64 (K,).
+
+    Raises:
+        UserError: the two have other classes; their order may differ.
+    """
+    if sorted(model.classes) != sorted(manifest.classes):
+        raise UserError(f"{model.network}: has other classes than the data set")
+    return np.array([manifest.classes.index(name) for name in model.classes], dtype=np.int64)
+
+
+def _stored(store: ImageStore, rows: np.ndarray) -> Iterator[Batch]:
+    for start in range(0, len(rows), _BATCH):
+        positions = np.arange(start, min(start + _BATCH, len(rows)))
+        yield positions, store.take(rows[positions])
+
+
+def _decoded(
+    manifest: Manifest, rows: np.ndarray, ingest: Ingest, geometry: Geometry
+) -> Iterator[Batch]:
+    position = {manifest.names[row]: at for at, row in enumerate(rows)}
+    source = plugins.load(plugins.SOURCE, ingest.source).read(Path(ingest.path), **ingest.options)
+    wanted = (
+        item for item in source.items if isinstance(item, Item) and stored(item.name) in position
+    )
+    same_background = geometry.background == ingest.background
+    batch: list[tuple[int, np.ndarray]] = []
+    for image in _usable(pack(wanted, replace(geometry, encoding="raw"), len(rows))):
+        at = position[stored(image.item_name)]
+        # Under another background transparent pictures have another hash.
+        if same_background and image.sha256 != manifest.sha256[rows[at]]:
+            continue  # another picture under that name by now
+        batch.append((at, image.pixels))
+        if len(batch) == _BATCH:
+            yield _stacked(batch)
+            batch = []
+    if batch:
+        yield _stacked(batch)
+
+
+def _usable(results: Iterable[Packed | Reject]) -> Iterator[Packed]:
+    return (result for result in results if isinstance(result, Packed))
+
+
+def _stacked(batch: list[tuple[int, np.ndarray]]) -> Batch:
+    return np.array([at for at, _ in batch]), np.stack([pixels for _, pixels in batch])

@@ -1,0 +1,102 @@
+"""`thawline monitor`: new files against the validation images of this workspace."""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from thawline import params
+from thawline.compress import session as onnx
+from thawline.data.content import Geometry
+from thawline.data.manifest import Manifest
+from thawline.data.store import ImageStore
+from thawline.errors import UserError
+from thawline.evaluation.labels import visible
+from thawline.files import INGEST, MANIFEST
+from thawline.monitoring import drift
+from thawline.monitoring.sample import LIMIT, draw
+from thawline.prediction.command import find
+from thawline.prediction.decoding import Batch, batches
+from thawline.prediction.listing import listed
+from thawline.prediction.model import Model
+from thawline.progress import log, track
+from thawline.sections import Ingest
+
+MIN_IMAGES = 30
+_BATCH = 64
+
+
+def run(
+    paths: list[str], named: str | None = None, *, alpha: float = 0.01, output: Path | None = None
+) -> bool:
+    """Compare, and write the report to a file or to standard output.
+
+    Validation images stand for the training data: of images that it was trained on, a model says
+    more than of any new ones. Test images are not looked at.
+
+    Args:
+        paths, named: as `prediction.command.run` takes them.
+        alpha: chance of a false alarm, over all questions together.
+
+    Returns:
+        Whether something has drifted.
+
+    Raises:
+        UserError: no data here, too few images, or a model of other data.
+    """
+    checked = params.load()
+    model, manifest = find(named), _manifest()
+    _check(model, manifest, checked.ingest)
+    decoded = batches(listed(paths, sys.stdin.buffer), model.geometry)
+    network = onnx.session(model.network, os.cpu_count() or 1)
+    rng, bad = np.random.default_rng(checked.seed), Counter[str]()
+    new = draw(track(_usable(decoded, bad), "decoding batches"), network, rng)
+    rows = manifest.rows("val")
+    rows = np.sort(rng.permutation(rows)[:LIMIT])
+    reference = draw(ImageStore(INGEST).batches(rows, _BATCH), network, rng)
+    if min(len(new), len(reference)) < MIN_IMAGES:
+        raise UserError(
+            f"{len(new)} new and {len(reference)} validation images; at least {MIN_IMAGES} of each"
+        )
+    answers = drift.ask(reference, new, rng)
+    text = drift.report(
+        answers, reference, new, classes=model.classes, alpha=alpha, num_bad=bad.total()
+    )
+    if output:
+        output.write_text(text, encoding="utf-8")
+    else:
+        print(text, end="")
+    return bool(drift.drifted(answers, alpha))
+
+
+def _manifest() -> Manifest:
+    if not (INGEST / MANIFEST).is_file():
+        raise UserError(f"{INGEST / MANIFEST}: not there; `thawline run` or `dvc pull` makes it")
+    return Manifest.read(INGEST)
+
+
+def _check(model: Model, manifest: Manifest, ingest: Ingest) -> None:
+    """Both samples must have come to the network in the same way."""
+    packed = Geometry(
+        image_size_px=ingest.image_size_px, fit=ingest.fit, background=ingest.background
+    )
+    if model.geometry != packed:
+        raise UserError(
+            f"{model.network}: takes images of {model.geometry.image_size_px} px, "
+            f"{model.geometry.fit}; {INGEST} holds {packed.image_size_px} px, {packed.fit}"
+        )
+    if model.classes != manifest.classes:
+        raise UserError(f"{model.network}: has other classes than {INGEST}")
+
+
+def _usable(decoded: Iterator[Batch], bad: Counter[str]) -> Iterator[np.ndarray]:
+    """Pixels; files that cannot be used are named, and counted by their reason."""
+    for batch in decoded:
+        for file in batch.bad:
+            log(f"{visible(file.name)}: {visible(file.reason)}")
+            bad[file.reason] += 1
+        if batch.names:
+            yield batch.pixels

@@ -1,0 +1,69 @@
+"""`thawline predict`: what its words mean, and how it ends."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from thawline.errors import UserError
+from thawline.evaluation.labels import visible
+from thawline.files import MODELS
+from thawline.prediction.listing import STDIN, Bad, listed
+from thawline.prediction.model import Model
+from thawline.prediction.predict import Prediction, predict
+from thawline.prediction.writing import Write, as_csv, as_json, as_table
+from thawline.progress import log, track
+
+ALIASES = ("champion", "challenger", "previous")
+
+
+def run(paths: list[str], named: str | None = None, *, top_k: int = 1, form: str = "table") -> bool:
+    """Predict files on standard output; bad ones are named on standard error and skipped.
+
+    Args:
+        paths: see `listing.listed`.
+        named: see `find`.
+        form: table, csv or json.
+
+    Returns:
+        Whether every file could be used.
+
+    Raises:
+        UserError: no such model, or one that is damaged.
+    """
+    model = find(named)
+    if not 1 <= top_k <= len(model.classes):
+        raise UserError(f"--top-k: {top_k} is not allowed; 1 to {len(model.classes)} classes")
+    out, num_bad = sys.stdout, 0
+    writers = {"csv": as_csv, "json": as_json}
+    write: Write = writers[form](out) if form in writers else as_table(out, model.classes)
+    for result in _shown(paths, predict(listed(paths, sys.stdin.buffer), model, top_k=top_k)):
+        if isinstance(result, Prediction):
+            write(result)
+        else:
+            log(f"{visible(result.name)}: {visible(result.reason)}")
+            num_bad += 1
+    if num_bad:
+        log(f"{num_bad} file(s) skipped")
+    return not num_bad
+
+
+def find(named: str | None) -> Model:
+    """The model of models/compress, of a folder, or of the registry.
+
+    Args:
+        named: an alias, a version's number, or a folder (`./3` for one that looks like a number).
+    """
+    if named in ALIASES or (named and named.isdecimal()):
+        from thawline.tracking.registry import fetch
+
+        return Model(fetch(str(named)))
+    return Model(Path(named) if named else MODELS / "compress")
+
+
+def _shown(paths: list[str], results: Iterable[Prediction | Bad]) -> Iterator[Prediction | Bad]:
+    """With a bar, unless the lines themselves are seen to come."""
+    if sys.stdout.isatty():
+        return iter(results)
+    known = STDIN not in paths
+    total = sum(1 for _ in listed(paths, sys.stdin.buffer)) if known else None
+    return track(results, "predicting", total)

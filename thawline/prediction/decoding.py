@@ -1,0 +1,120 @@
+"""Image files to the network's input, in order, on all cores, a few batches ahead."""
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+
+import numpy as np
+
+from thawline.data.candidates import read_regular
+from thawline.data.content import Geometry
+from thawline.data.decode import DecodeError, fit, picture
+from thawline.prediction.listing import Bad
+
+BATCH = 32
+_POOL_FROM = 128
+"""Below this, starting processes costs more than they save."""
+_AHEAD = 3
+"""Batches per process that are decoded or wait: what bounds the memory."""
+_MAX_BYTES = 2**30
+"""Larger files are not opened: no image that the decoder takes needs as much."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Attributes:
+    names: of the files that were decoded.
+    pixels: uint8 (B, S, S, 3), in the order of the names.
+    bad: the others.
+    """
+
+    names: list[str]
+    pixels: np.ndarray
+    bad: list[Bad]
+
+
+def batches(
+    files: Iterable[str | Bad], geometry: Geometry, processes: int | None = None
+) -> Iterator[Batch]:
+    """Decode as training does; a bad file never raises.
+
+    The processes are started by the call itself, not by the first `next`: threads that the caller
+    starts meanwhile, e.g. ONNX Runtime's, must not be there when a process forks.
+    """
+    stream = iter(files)
+    first = list(islice(stream, _POOL_FROM))
+    if len(first) < _POOL_FROM or processes == 1:
+        return (_decode(batch, geometry) for batch in _batched(chain(first, stream)))
+    pool = _Pool(_batched(chain(first, stream)), geometry, processes or os.cpu_count() or 1)
+    return pool.results()
+
+
+class _Pool:
+    """Ordered, with a bounded window: Executor.map would read the whole list ahead."""
+
+    def __init__(self, work: Iterator[list[str | Bad]], geometry: Geometry, processes: int) -> None:
+        self._work, self._geometry, self._most = work, geometry, _AHEAD * processes
+        self._pool = ProcessPoolExecutor(processes)
+        self._waiting: deque[Future[Batch]] = deque()
+        self._top_up()
+
+    def results(self) -> Iterator[Batch]:
+        try:
+            while self._waiting:
+                done = self._waiting.popleft().result()
+                self._top_up()
+                yield done
+        finally:
+            self._pool.shutdown(cancel_futures=True)
+
+    def _top_up(self) -> None:
+        for batch in islice(self._work, self._most - len(self._waiting)):
+            self._waiting.append(self._pool.submit(_decode, batch, self._geometry))
+
+
+def _batched(files: Iterable[str | Bad]) -> Iterator[list[str | Bad]]:
+    stream = iter(files)
+    while batch := list(islice(stream, BATCH)):
+        yield batch
+
+
+def _decode(files: list[str | Bad], geometry: Geometry) -> Batch:
+    bad = [file for file in files if isinstance(file, Bad)]
+    size_px = geometry.image_size_px
+    pixels = np.empty((len(files) - len(bad), size_px, size_px, 3), dtype=np.uint8)
+    names: list[str] = []
+    for name in (file for file in files if isinstance(file, str)):
+        try:
+            pixels[len(names)] = _pixels(name, geometry)
+            names.append(name)
+        except DecodeError as error:
+            bad.append(Bad(name, str(error)))
+    return Batch(names=names, pixels=pixels[: len(names)], bad=bad)
+
+
+def _pixels(name: str, geometry: Geometry) -> np.ndarray:
+    """uint8 (S, S, 3).
+
+    Raises:
+        DecodeError: the file cannot be read, or is no image that can be used.
+    """
+    how = (geometry.image_size_px, geometry.fit, geometry.background)
+    return fit(picture(_content(name), *how).image, *how)
+
+
+def _content(name: str) -> bytes:
+    path = Path(name)
+    try:
+        size = path.stat().st_size
+        data = read_regular(path) if size <= _MAX_BYTES else None
+    except OSError as error:
+        raise DecodeError(f"cannot be read: {error.strerror or 'damaged'}") from None
+    except ValueError as error:  # e.g. a NUL byte in it
+        raise DecodeError(f"no path: {error}") from None
+    if data is None:
+        raise DecodeError(f"{size} bytes; at most {_MAX_BYTES} are read")
+    return data

@@ -1,0 +1,59 @@
+"""The folder that predicts: model.onnx and the model.json beside it. Nothing here loads PyTorch."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from thawline.data.content import Geometry
+from thawline.data.items import shown
+from thawline.errors import UserError
+
+NETWORK, CARD = "model.onnx", "model.json"
+_Byte = Annotated[int, Field(ge=0, le=255)]
+
+
+class _Card(BaseModel):
+    """What of model.json says how an image file becomes the network's input."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+    classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=1_000_000)]
+    image_size_px: Annotated[int, Field(ge=1, le=4096)]
+    fit: Literal["letterbox", "crop", "stretch"]
+    background: tuple[_Byte, _Byte, _Byte]
+
+
+class Model:
+    """Attributes:
+    network: the ONNX file.
+    classes: names of the network's outputs, in order.
+    geometry: how an image becomes its input.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Raises:
+        UserError: a file is missing, or model.json is damaged.
+        """
+        card = _read(folder / CARD)
+        self.network = folder / NETWORK
+        if not self.network.is_file():
+            raise UserError(f"{shown(str(self.network))}: not there; `thawline run` makes it")
+        self.classes = card.classes
+        self.geometry = Geometry(
+            image_size_px=card.image_size_px, fit=card.fit, background=card.background
+        )
+
+
+def _read(path: Path) -> _Card:
+    try:
+        return _Card.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise UserError(
+            f"{shown(str(path))}: cannot be read: {error.strerror}; --model takes champion, "
+            f"challenger, previous, a version, or a folder with {NETWORK} and {CARD}"
+        ) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"])) or "the file"
+        raise UserError(f"{shown(str(path))}: {key}: {first['msg']}") from None

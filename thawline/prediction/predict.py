@@ -1,0 +1,65 @@
+"""Files in, the likeliest classes out, in the order of the files."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from thawline.compress import session as onnx
+from thawline.data.items import shown
+from thawline.errors import UserError
+from thawline.prediction.decoding import Batch, batches
+from thawline.prediction.listing import Bad
+from thawline.prediction.model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the model says of one file.
+
+    Attributes:
+        top: (class, probability), the likeliest first.
+    """
+
+    name: str
+    top: tuple[tuple[str, float], ...]
+
+
+def predict(
+    files: Iterable[str | Bad], model: Model, *, top_k: int = 1, processes: int | None = None
+) -> Iterator[Prediction | Bad]:
+    """Predict batch by batch; the result is the same for any number of processes.
+
+    Args:
+        files: paths, and what was found to be wrong before.
+        top_k: classes per file, at most all of them.
+        processes: that decode; by default one per core.
+
+    Raises:
+        UserError: the ONNX file is damaged, or gives another number of classes than model.json.
+    """
+    decoded = batches(files, model.geometry, processes)  # before ONNX Runtime starts threads
+    network = onnx.session(model.network, os.cpu_count() or 1)
+    _check(network.get_inputs()[0].shape, network.get_outputs()[0].shape, model)
+    for batch in decoded:
+        yield from batch.bad
+        if batch.names:
+            yield from _named(batch, onnx.predict(network, batch.pixels), model, top_k)
+
+
+def _check(takes: list[object], gives: list[object], model: Model) -> None:
+    size_px, num_classes = model.geometry.image_size_px, len(model.classes)
+    if takes[1:] != [size_px, size_px, 3] or gives[1:] != [num_classes]:
+        raise UserError(
+            f"{shown(str(model.network))}: takes {takes} and gives {gives}; model.json says "
+            f"{num_classes} classes of images of {size_px} px"
+        )
+
+
+def _named(
+    batch: Batch, probabilities: np.ndarray, model: Model, top_k: int
+) -> Iterator[Prediction]:
+    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
+    for name, row, order in zip(batch.names, probabilities, best, strict=True):
+        yield Prediction(name, tuple((model.classes[k], float(row[k])) for k in order))

@@ -1,0 +1,237 @@
+"""May this version replace the champion? Decided on test rows that neither has learned from."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from mlflow.entities.model_registry import ModelVersion
+
+from thawline.data.manifest import Manifest
+from thawline.data.seen import FILE, Seen
+from thawline.evaluation import rescoring
+from thawline.evaluation.comparison import Comparison, compare
+from thawline.evaluation.labels import visible
+from thawline.files import INGEST, MODELS
+from thawline.prediction.model import Model
+from thawline.sections import Budget, Gate, Params
+from thawline.tracking import closing, promotions, registry
+from thawline.tracking.promotions import SET_ASIDE_TAG
+from thawline.tracking.registry import CHAMPION
+from thawline.tracking.store import TAG_LENGTH, Store, as_text
+
+OUTCOME, REASON = "thawline.gate", "thawline.gate.reason"
+_KEY, _TEST_SET, _LOOKS = "thawline.gate.key", "thawline.test_set", "thawline.looks."
+Outcome = Literal["champion", "passed", "failed", "undecided", "refused", "set aside"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What the gate said.
+
+    Attributes:
+        reasons: lines for a person, at least one.
+        looks: how many models have been scored on this test set so far.
+    """
+
+    outcome: Outcome
+    reasons: tuple[str, ...]
+    comparison: Comparison | None = None
+    looks: int = 0
+
+
+def decide(store: Store, checked: Params, version: ModelVersion) -> Verdict:
+    """Compare once, remember it on the version, and move the alias `champion` if it passed.
+
+    The same model before the same champion, on the same test set and by the same rules, is not
+    scored again. What a person set aside by `promote` or `rollback` stays aside.
+    """
+    name, number = version.name, str(version.version)
+    champion = registry.aliases(store, name).get(CHAMPION)
+    if champion == number:
+        return Verdict(outcome="champion", reasons=("it is the champion",))
+    if why := version.tags.get(SET_ASIDE_TAG):
+        return Verdict(outcome="set aside", reasons=(f"set aside by {why}",))
+    contest = _Contest(store, checked, version, champion)
+    verdict = contest.remembered() or contest.judge()
+    if verdict.outcome == "passed":
+        promotions.move(
+            store, name, number, by=promotions.GATE, reason="; ".join(verdict.reasons),
+            metrics=numbers(verdict),
+        )  # fmt: skip
+    return verdict
+
+
+def misses(budget: Budget, metrics: Mapping[str, float]) -> list[str]:
+    """Where the compressed model is outside the budget; a missing figure is a miss."""
+    limits = (
+        ("min_accuracy", "compress.accuracy", -1.0),
+        ("max_latency_ms", "compress.latency_ms", 1.0),
+        ("max_size_mb", "compress.size_mb", 1.0),
+    )
+    found = []
+    for key, metric, sign in limits:
+        limit, value = getattr(budget, key), metrics.get(metric)
+        if limit is not None and (value is None or sign * (value - limit) > 0):
+            shown = "not measured" if value is None else f"{value:g}"
+            found.append(f"budget.{key}: {limit:g}, {metric} is {shown}")
+    return found
+
+
+def objections(found: Comparison, rules: Gate, classes: tuple[str, ...]) -> list[str]:
+    """Why the challenger may not replace the champion; none if it may."""
+    problems = []
+    if found.low < -rules.max_drop:
+        problems.append(
+            f"gate.max_drop: {rules.max_drop:g}; accuracy may be {-found.low:.4f} lower"
+        )
+    for label in np.flatnonzero(found.recall_drop > rules.max_recall_drop)[:5]:
+        problems.append(
+            f"gate.max_recall_drop: {rules.max_recall_drop:g}; of "
+            f"{visible(classes[label], 40)!r} it finds {found.recall_drop[label]:.3f} less"
+        )
+    return problems
+
+
+def numbers(verdict: Verdict) -> dict[str, float]:
+    """The comparison for MLflow; empty without one."""
+    found = verdict.comparison
+    if found is None:
+        return {}
+    return {
+        "rows": found.num_rows,
+        "challenger_accuracy": found.challenger,
+        "champion_accuracy": found.champion,
+        "difference": found.difference,
+        "difference_low": found.low,
+        "difference_high": found.high,
+        "mcnemar_p": found.p_value,
+        "largest_recall_drop": float(found.recall_drop.max()),
+        "looks": verdict.looks,
+    }
+
+
+class _Contest:
+    """One version against one champion, or against nobody."""
+
+    def __init__(
+        self, store: Store, checked: Params, version: ModelVersion, champion: str | None
+    ) -> None:
+        self._store, self._params, self._version = store, checked, version
+        self._champion = champion
+        self._manifest = Manifest.read(INGEST)
+        self._test_set = _digest(self._manifest)
+        self._misses = misses(checked.budget, closing.final_metrics())
+
+    def remembered(self) -> Verdict | None:
+        """What was decided of the very same contest before."""
+        tags = self._version.tags
+        if tags.get(_KEY) != self._key() or OUTCOME not in tags:
+            return None
+        return Verdict(outcome=tags[OUTCOME], reasons=tuple(tags[REASON].split("\n")))
+
+    def judge(self) -> Verdict:
+        verdict = self._judge()
+        self._note({_TEST_SET: self._test_set, REASON: "\n".join(verdict.reasons)})
+        self._note({OUTCOME: verdict.outcome, _KEY: self._key()})  # last: now it is remembered
+        return verdict
+
+    def _judge(self) -> Verdict:
+        if self._misses:
+            return Verdict(outcome="failed", reasons=tuple(self._misses))
+        if self._champion is None:
+            return Verdict(outcome="passed", reasons=("the first one within the budget",))
+        champion = self._store.client.get_model_version(self._version.name, self._champion)
+        folder = registry.files(self._store, champion)
+        before, challenger = Model(folder), Model(MODELS / "compress")
+        if sorted(before.classes) != sorted(challenger.classes):
+            return Verdict(outcome="refused", reasons=(_other_classes(before, challenger),))
+        if not (folder / FILE).is_file():
+            why = f"version {self._champion} does not say what it was trained on"
+            return Verdict(outcome="undecided", reasons=(why,))
+        test = self._manifest.rows("test")
+        known = Seen.read(folder / FILE).knows(self._manifest, test)
+        return self._compared(before, challenger, test[~known])
+
+    def _compared(self, before: Model, challenger: Model, rows: np.ndarray) -> Verdict:
+        p, manifest = self._params, self._manifest
+        if len(rows) < p.gate.min_rows:
+            return Verdict(outcome="undecided", reasons=(self._too_few(len(rows)),))
+        ours, theirs = (
+            rescoring.predicted(
+                model, manifest, rows, images=INGEST, ingest=p.ingest, threads=p.training.threads
+            )
+            for model in (challenger, before)
+        )
+        had = (ours != rescoring.UNKNOWN) & (theirs != rescoring.UNKNOWN)
+        if had.sum() < p.gate.min_rows:
+            return Verdict(outcome="undecided", reasons=(self._too_few(int(had.sum())),))
+        found = compare(
+            ours[had], theirs[had], manifest.labels[rows[had]],
+            num_classes=len(manifest.classes), rng=np.random.default_rng(p.seed),
+            confidence=p.gate.confidence, resamples=p.evaluate.bootstrap_samples,
+        )  # fmt: skip
+        looks = self._count_look()
+        problems = objections(found, p.gate, manifest.classes)
+        reasons = (*problems, self._summary(found, looks))
+        outcome: Outcome = "failed" if problems else "passed"
+        return Verdict(outcome=outcome, reasons=reasons, comparison=found, looks=looks)
+
+    def _summary(self, found: Comparison, looks: int) -> str:
+        changed = self._champions_test_set() not in (None, self._test_set)
+        return (
+            f"{100 * found.challenger:.2f} % against {100 * found.champion:.2f} % of version "
+            f"{self._champion} on {found.num_rows} rows that neither learned from"
+            f"{', of a test set that has changed since' if changed else ''}: "
+            f"{100 * found.difference:+.2f} points, {100 * self._params.gate.confidence:g} % "
+            f"interval {100 * found.low:+.2f} to {100 * found.high:+.2f}; McNemar p = "
+            f"{found.p_value:.2g}, {found.wins} won, {found.losses} lost, look {looks} at this set"
+        )
+
+    def _too_few(self, number: int) -> str:
+        return (
+            f"gate.min_rows: {self._params.gate.min_rows}; there are {number} test rows that "
+            f"neither this model nor version {self._champion} was trained or tuned on"
+        )
+
+    def _champions_test_set(self) -> str | None:
+        champion = self._store.client.get_model_version(self._version.name, self._champion)
+        found = champion.tags.get(_TEST_SET)
+        return str(found) if found else None
+
+    def _count_look(self) -> int:
+        """One more model scored on this test set: each makes a lucky one likelier to win."""
+        name, key = self._version.name, f"{_LOOKS}{self._test_set}"
+        tags = self._store.client.get_registered_model(name).tags
+        looks = int(tags.get(key, "0")) + 1
+        self._store.client.set_registered_model_tag(name, key, str(looks))
+        return looks
+
+    def _note(self, tags: Mapping[str, str]) -> None:
+        for key, value in tags.items():
+            self._store.client.set_model_version_tag(
+                self._version.name, self._version.version, key, as_text(value, TAG_LENGTH)
+            )
+
+    def _key(self) -> str:
+        """What a decision depends on besides the model itself."""
+        rules = self._params.gate.model_dump_json()
+        text = json.dumps([self._champion, self._test_set, rules, self._misses])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _digest(manifest: Manifest) -> str:
+    """Of the pixels and labels of the test rows, in any order; 16 hexadecimal digits."""
+    rows = manifest.rows("test")
+    pairs = sorted((manifest.sha256[row], manifest.classes[manifest.labels[row]]) for row in rows)
+    return hashlib.sha256(json.dumps(pairs).encode()).hexdigest()[:16]
+
+
+def _other_classes(before: Model, challenger: Model) -> str:
+    gone = sorted(set(before.classes) - set(challenger.classes))
+    new = sorted(set(challenger.classes) - set(before.classes))
+    listed = [f"{word} {', '.join(visible(n, 40) for n in names[:5])}{' ...' * (len(names) > 5)}"
+              for word, names in (("gone:", gone), ("new:", new)) if names]  # fmt: skip
+    return f"the champion has other classes ({'; '.join(listed)}): not comparable"

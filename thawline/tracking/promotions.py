@@ -1,0 +1,119 @@
+"""Which version is the champion, and the log of every time that changed.
+
+Each move is a run of an experiment of its own, `<experiment>-promotions`: nothing is rewritten, so
+the log only grows.
+"""
+
+import getpass
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mlflow.entities.model_registry import ModelVersion
+
+from thawline import params
+from thawline.errors import UserError
+from thawline.tracking import registry
+from thawline.tracking.registry import CHAMPION, CHECKED_TAG, PREVIOUS
+from thawline.tracking.store import ROLE, SOURCE_TYPE, Store, connect, patient
+
+SET_ASIDE_TAG = "thawline.set_aside"
+"""Why a person replaced this version by another; the gate does not bring it back."""
+GATE = "gate"
+
+
+@dataclass(frozen=True)
+class Move:
+    """What became of the alias `champion`."""
+
+    name: str
+    version: str
+    before: str | None
+    """The champion until now, which is `previous` from now on."""
+
+
+def promote(version: str, reason: str) -> Move:
+    """Make a version the champion by hand.
+
+    Args:
+        version: its number, or an alias.
+
+    Raises:
+        UserError: there is no such version, it never passed its check, or it is the champion.
+    """
+    checked = params.load()
+    store = connect(checked.tracking.experiment)
+    patient()
+    name = checked.tracking.model_name
+    return _by_hand(store, name, registry.find(store, name, version), reason)
+
+
+def rollback(reason: str) -> Move:
+    """Make the champion's predecessor the champion; a second time undoes the first.
+
+    Raises:
+        UserError: there is none.
+    """
+    checked = params.load()
+    store = connect(checked.tracking.experiment)
+    patient()
+    name = checked.tracking.model_name
+    if PREVIOUS not in registry.aliases(store, name):
+        raise UserError(f"{name}: there is no champion before this one; nothing was moved")
+    return _by_hand(store, name, registry.find(store, name, PREVIOUS), reason)
+
+
+def _by_hand(store: Store, name: str, version: ModelVersion, reason: str) -> Move:
+    if version.tags.get(CHECKED_TAG) != "true":
+        raise UserError(f"{name} {version.version}: never passed its check; nothing was moved")
+    champion = registry.aliases(store, name).get(CHAMPION)
+    if champion == str(version.version):
+        raise UserError(f"{name} {version.version}: is the champion already; nothing was moved")
+    who, client = _user(), store.client
+    if champion:
+        client.set_model_version_tag(name, champion, SET_ASIDE_TAG, f"{who}: {reason}")
+    if SET_ASIDE_TAG in version.tags:
+        client.delete_model_version_tag(name, version.version, SET_ASIDE_TAG)
+    return move(store, name, str(version.version), by=who, reason=reason)
+
+
+def move(
+    store: Store,
+    name: str,
+    version: str,
+    *,
+    by: str,
+    reason: str,
+    metrics: Mapping[str, float] | None = None,
+) -> Move:
+    """Set the aliases `champion` and `previous`, and write it down.
+
+    The log comes first: a move that is written but was not made is seen in the registry, one that
+    was made but not written would be lost.
+
+    Args:
+        by: GATE, or who did it.
+        metrics: of the comparison, for the log.
+    """
+    before = registry.aliases(store, name).get(CHAMPION)
+    log = connect(f"{store.client.get_experiment(store.experiment_id).name}-promotions")
+    tags = {ROLE: "promotion", SOURCE_TYPE: "LOCAL", "mlflow.user": by, "model": name}
+    tags |= {"from": before or "none", "to": version, "by": by, "reason": reason or "none given"}
+    started = int(time.time() * 1000)
+    run = log.client.create_run(
+        log.experiment_id, started, tags, run_name=f"{before or 'none'} to {version}"
+    )
+    for key, value in (metrics or {}).items():
+        log.client.log_metric(run.info.run_id, key, value)
+    if before:
+        store.client.set_registered_model_alias(name, PREVIOUS, before)
+    store.client.set_registered_model_alias(name, CHAMPION, version)
+    log.client.set_terminated(run.info.run_id, "FINISHED")
+    return Move(name, version, before)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return "unknown"

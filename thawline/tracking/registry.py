@@ -1,0 +1,91 @@
+"""Versions of the registered model: which one is meant, its aliases, its files."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import mlflow
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from thawline import params, project
+from thawline.errors import UserError
+from thawline.tracking.store import Store, connect, patient, reason
+
+CHALLENGER, CHAMPION, PREVIOUS = "challenger", "champion", "previous"
+HASH_TAG = "thawline.model_hash"
+CHECKED_TAG = "thawline.checked"
+
+
+def fetch(named: str) -> Path:
+    """A folder with the files of a version, kept in the project's scratch by the model's hash.
+
+    Args:
+        named: an alias, or a version's number.
+
+    Raises:
+        UserError: there is no such version, or its files cannot be had.
+    """
+    checked = params.load()
+    store = connect(checked.tracking.experiment)
+    patient()
+    return files(store, find(store, checked.tracking.model_name, named))
+
+
+def find(store: Store, name: str, named: str) -> ModelVersion:
+    """The version that an alias or a number stands for.
+
+    Raises:
+        UserError: there is none; the message lists those that there are.
+    """
+    try:
+        if named.isdecimal():
+            return store.client.get_model_version(name, named)
+        return store.client.get_model_version_by_alias(name, named)
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise UserError(f"{name} {named}: {reason(error, store.uri)}") from None
+    known = sorted(int(v.version) for v in store.client.search_model_versions(f"name = '{name}'"))
+    listed = ", ".join(map(str, known)) or "none, `thawline publish` makes one"
+    given = ", ".join(f"{alias} ({v})" for alias, v in sorted(aliases(store, name).items()))
+    raise UserError(
+        f"{named!r} is no version of {name!r}; there are: {listed}; aliases: {given or 'none'}"
+    )
+
+
+def aliases(store: Store, name: str) -> dict[str, str]:
+    """Alias to version; empty for a model that was never registered."""
+    try:
+        found = store.client.get_registered_model(name).aliases
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return {}
+    return {alias: str(version) for alias, version in found.items()}
+
+
+def files(store: Store, version: ModelVersion) -> Path:
+    """model.onnx, model.json and what else was stored with a version.
+
+    Raises:
+        UserError: they cannot be had.
+    """
+    digest = version.tags.get(HASH_TAG, "").removesuffix(".dir")
+    folder = project.scratch() / "registered" / f"{version.version}-{digest or 'unknown'}"
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    mlflow.set_tracking_uri(store.uri)  # download_artifacts knows no client of its own
+    mlflow.set_registry_uri(store.uri)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        try:
+            found = mlflow.artifacts.download_artifacts(
+                f"models:/{version.name}/{version.version}/artifacts", dst_path=scratch
+            )
+        except Exception as error:  # each kind of store raises its own
+            raise UserError(
+                f"{version.name} {version.version}: its files cannot be had: "
+                f"{reason(error, store.uri)}"
+            ) from None
+        shutil.move(found, folder)
+    return folder

@@ -1,0 +1,114 @@
+"""`thawline restore`: from a registered version back to its commit, params and DVC's outputs.
+
+What git and DVC's cache do not hold of it lies with the version: params.yaml and dvc.lock, which
+need not have been committed, and the metrics, which DVC does not cache.
+"""
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from thawline import locks, params, project
+from thawline.errors import UserError
+from thawline.evaluation.labels import visible
+from thawline.tracking import hashes, registry
+from thawline.tracking.registry import HASH_TAG
+from thawline.tracking.store import connect, patient
+
+FOLDER = "restore"
+COMMIT, DIRTY = "git.commit", "git.dirty"
+_MODEL = Path("models/compress")
+_RECORDED = ("params.yaml", "dvc.lock")
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What stands in the workspace now.
+
+    Attributes:
+        branch: what was checked out before; empty where that was no branch.
+        dirty: whether the version was made with edits that were never committed; those other than
+            of params.yaml are lost.
+    """
+
+    version: str
+    commit: str
+    branch: str
+    dirty: bool
+
+
+def record(folder: Path) -> None:
+    """Write what a later restore needs of the workspace, the current folder."""
+    uncached = hashes.Graph(project.workspace()).uncached()
+    for name in (*_RECORDED, *uncached):
+        if Path(name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(name, folder / name)
+
+
+def restore(named: str) -> Restored:
+    """Bring commit, params and outputs of a version into the workspace.
+
+    Args:
+        named: a version's number, or an alias.
+
+    Raises:
+        UserError: there is no such version, it does not know its commit, something in the
+            workspace is not committed, or git or DVC does not have what it needs. The commit, the
+            params and dvc.lock may have been brought in by then; nothing of the user's is lost.
+    """
+    checked = params.load()
+    store = connect(checked.tracking.experiment)
+    patient()
+    version = registry.find(store, checked.tracking.model_name, named)
+    commit = version.tags.get(COMMIT)
+    recorded = registry.files(store, version) / FOLDER
+    if not commit or not recorded.is_dir():
+        raise UserError(f"{version.name} {version.version}: does not say which commit made it")
+    try:
+        with locks.pipeline(owner="thawline restore"):
+            _check_clean()
+            branch = _git("branch", "--show-current")
+            _git("checkout", "--quiet", "--detach", commit)
+            shutil.copytree(recorded, project.workspace(), dirs_exist_ok=True)
+            _check_out()
+    except locks.Busy as busy:
+        raise UserError(f"{busy}; wait for it or end it") from None
+    if hashes.md5(_MODEL) != version.tags.get(HASH_TAG):
+        raise UserError(f"{_MODEL}: is not the model of version {version.version}; `dvc status`")
+    dirty = version.tags.get(DIRTY) == "true"
+    return Restored(str(version.version), commit, branch, dirty)
+
+
+def _check_clean() -> None:
+    """Nothing that git follows differs from its last commit: checking out would lose it."""
+    changed = _git("status", "--porcelain", "--untracked-files=no", "-z").split("\0")
+    names = [visible(line[3:]) for line in changed if line]
+    if names:
+        listed = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
+        raise UserError(f"not committed: {listed}; commit or put aside first, nothing was restored")
+
+
+def _check_out() -> None:
+    """DVC's outputs, fetched where there is a remote; what its cache lacks is never overwritten."""
+    verb = "pull" if _dvc("remote", "list").strip() else "checkout"
+    _dvc(verb, "--quiet")
+
+
+def _git(*words: str) -> str:
+    return _run("git", *words)
+
+
+def _dvc(*words: str) -> str:
+    return _run(sys.executable, "-m", "dvc", *words)
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = " ".join((done.stderr or done.stdout).split())[-300:]
+        what = " ".join(command).removeprefix(f"{sys.executable} -m ")
+        raise UserError(f"`{what}` failed: {said}")
+    return done.stdout.strip("\n")
