@@ -1,7 +1,10 @@
-"""compress: fine-tuned checkpoint -> ONNX file, checked against PyTorch on validation images."""
+"""compress: fine-tuned checkpoint -> ONNX files, checked against PyTorch on validation images."""
+
+from typing import Any
 
 from thawline import stage
 from thawline.files import INGEST, MODELS, write_metrics
+from thawline.params import flatten
 from thawline.sections import Params
 from thawline.tracking.client import StageRun
 
@@ -12,13 +15,16 @@ def main(params: Params, run: StageRun) -> None:
     import torch
 
     from thawline import checkpoint
+    from thawline.compress import int8
     from thawline.compress.export import export, verify
+    from thawline.compress.outcome import describe_int8
     from thawline.data.manifest import Manifest
     from thawline.data.store import ImageStore
     from thawline.design import ORIGINAL
     from thawline.evaluation.complexity import num_macs, num_parameters
     from thawline.evaluation.memory import size_mb
     from thawline.inference import probabilities
+    from thawline.progress import log
 
     p = params.compress
     run.require()
@@ -37,8 +43,9 @@ def main(params: Params, run: StageRun) -> None:
         bits = copy.deepcopy(network)
         if packed.pack(bits):  # what `convolution: xnor` trained, 32 weights in the room of one
             checkpoint.save(folder, bits, card)
-    rows = Manifest.read(INGEST).rows("val")[: p.check_images]
-    images = ImageStore(INGEST).take(rows)
+    manifest, store = Manifest.read(INGEST), ImageStore(INGEST)
+    rows = manifest.rows("val")[: p.check_images]
+    images = store.take(rows)
     agreement = verify(
         file,
         images,
@@ -46,15 +53,28 @@ def main(params: Params, run: StageRun) -> None:
         max_difference=p.max_difference,
         threads=params.training.threads,
     )
-    metrics = {
+    metrics: dict[str, Any] = {
+        "opset": p.opset,
         "max_difference": agreement.max_difference,
         "checked_images": len(rows),
         "size_mb": size_mb(file),
         "parameters": num_parameters(network),
         "macs": num_macs(network, card.image_size_px),
     }
+    if p.quantize.enabled:
+        metrics["int8"] = int8.add(
+            file,
+            manifest,
+            store,
+            seed=params.seed,
+            threads=params.training.threads,
+            **p.quantize.model_dump(exclude={"enabled"}),
+        )
+        outcome = describe_int8(metrics["int8"])
+        log(f"compress: {outcome}")
+        run.tags({"compress.int8": outcome})
     write_metrics("compress", metrics)
-    run.metrics(metrics)
+    run.metrics(flatten(metrics))
 
 
 if __name__ == "__main__":

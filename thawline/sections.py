@@ -154,6 +154,17 @@ class FineTune(Recipe):
     pass
 
 
+class Quantize(Section):
+    enabled: bool
+    """Write an int8 file beside the float one."""
+    calibration_images: Annotated[int, Field(ge=1, le=100_000)]
+    """Training images whose activations set the ranges."""
+    method: Literal["minmax", "entropy", "percentile"]
+    """How a range follows from the activations seen."""
+    max_drop: Ratio
+    """Validation accuracy that an int8 file may lose and still be kept."""
+
+
 class Compress(Section):
     opset: Annotated[int, Field(ge=18, le=23)]
     """ONNX operator set."""
@@ -161,6 +172,7 @@ class Compress(Section):
     """Largest difference of a probability between ONNX Runtime and PyTorch."""
     check_images: Annotated[int, Field(ge=1, le=100_000)]
     """Validation images on which the exported network is compared."""
+    quantize: Quantize
 
 
 class Evaluate(Section):

@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from thawline.compress.bare import BATCH, write
 from thawline.compress.session import INPUT, OUTPUT, predict, session
 from thawline.errors import UserError
 
-BATCH = "N"
 OLDEST_OPSET = 18
 
 
@@ -80,12 +79,11 @@ def export(
             f"{path}: the network cannot be written as ONNX: {_first_line(error)}"
         ) from error
     assert exported is not None
-    model = _bare(exported.model_proto)
-    if model.opset_import[0].version != opset:
+    if exported.model_proto.opset_import[0].version != opset:
         raise UserError(
             f"compress.opset: {opset} is not allowed; this network cannot be written with it"
         )
-    path.write_bytes(model.SerializeToString(deterministic=True))
+    write(exported.model_proto, path)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,21 +141,6 @@ def _plain(classifier: Classifier) -> Classifier:
         if getattr(module, "inplace", False):
             module.inplace = False  # type: ignore[assignment]
     return plain
-
-
-def _bare(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Drop what says where and with what the file was made: paths, stack traces, versions."""
-    model.producer_name, model.producer_version, model.doc_string = "thawline", "", ""
-    graph = model.graph
-    graph.name = "classifier"
-    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
-        part.ClearField("metadata_props")
-        if part is not model:
-            part.ClearField("doc_string")
-    graph.ClearField("value_info")
-    for tensor in (graph.input[0], graph.output[0]):  # PyTorch may call the dimension "s34"
-        tensor.type.tensor_type.shape.dim[0].dim_param = BATCH
-    return model
 
 
 def _first_line(error: Exception) -> str:
