@@ -3,10 +3,12 @@
 from typing import Any
 
 from thawline import stage
-from thawline.files import INGEST, MODELS, write_metrics
-from thawline.params import flatten
+from thawline.files import INGEST, MODELS, REPORTS, write_metrics
 from thawline.sections import Params
 from thawline.tracking.client import StageRun
+from thawline.tracking.closing import numbers
+
+PRUNING = REPORTS / "compress" / "pruning"
 
 
 def main(params: Params, run: StageRun) -> None:
@@ -15,9 +17,8 @@ def main(params: Params, run: StageRun) -> None:
     import torch
 
     from thawline import checkpoint
-    from thawline.compress import int8
+    from thawline.compress import int8, outcome
     from thawline.compress.export import export, verify
-    from thawline.compress.outcome import describe_int8
     from thawline.data.manifest import Manifest
     from thawline.data.store import ImageStore
     from thawline.design import ORIGINAL
@@ -32,6 +33,16 @@ def main(params: Params, run: StageRun) -> None:
     network, card = checkpoint.load(MODELS / "fine_tune")
     folder = MODELS / "compress"
     folder.mkdir(parents=True, exist_ok=True)
+    PRUNING.mkdir(parents=True, exist_ok=True)  # DVC wants its outputs
+    metrics: dict[str, Any] = {"opset": p.opset}
+    if any(p.prune.ratio):
+        # Only here, because a run that does not prune need not wait for torch-pruning.
+        from thawline.compress.shrink import shrink
+
+        shrunk = shrink(network, card, params)
+        network, card = shrunk.network, shrunk.card
+        metrics["pruning"] = shrunk.record(PRUNING)
+        checkpoint.save(folder, network, card)
     file = folder / "model.onnx"
     export(
         network, file, image_size_px=card.image_size_px, mean=card.mean, std=card.std, opset=p.opset
@@ -53,8 +64,7 @@ def main(params: Params, run: StageRun) -> None:
         max_difference=p.max_difference,
         threads=params.training.threads,
     )
-    metrics: dict[str, Any] = {
-        "opset": p.opset,
+    metrics |= {
         "max_difference": agreement.max_difference,
         "checked_images": len(rows),
         "size_mb": size_mb(file),
@@ -70,11 +80,11 @@ def main(params: Params, run: StageRun) -> None:
             threads=params.training.threads,
             **p.quantize.model_dump(exclude={"enabled"}),
         )
-        outcome = describe_int8(metrics["int8"])
-        log(f"compress: {outcome}")
-        run.tags({"compress.int8": outcome})
+    for text in outcome.sentences(metrics):
+        log(f"compress: {text}")
+    run.tags(outcome.tags(metrics))
     write_metrics("compress", metrics)
-    run.metrics(flatten(metrics))
+    run.metrics(numbers(metrics))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the stage did, in a sentence for a person; from its metrics, so that the report has it."""
+"""What the stage did, in sentences for a person; from its metrics, so that the report has them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,23 +12,39 @@ def describe(metrics: Mapping[str, Any]) -> dict[str, str]:
     Args:
         metrics: reports/compress/metrics.json.
     """
-    return {"compress": describe_int8(metrics["int8"])} if "int8" in metrics else {}
+    found = sentences(metrics)
+    return {"compress": "; ".join(found)} if found else {}
 
 
-def describe_int8(metrics: Mapping[str, Any]) -> str:
-    """Whether there is an int8 file, and why.
+def tags(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """The same for MLflow."""
+    makers = {"pruning": _pruning, "int8": _int8}
+    return {f"compress.{key}": make(metrics[key]) for key, make in makers.items() if key in metrics}
 
-    Args:
-        metrics: `int8` of reports/compress/metrics.json.
-    """
-    if "drop" not in metrics:
+
+def sentences(metrics: Mapping[str, Any]) -> tuple[str, ...]:
+    """One on pruning and one on int8, as far as they were asked for."""
+    return tuple(tags(metrics).values())
+
+
+def _pruning(found: Mapping[str, Any]) -> str:
+    return (
+        f"the network with {_POINTS * found['ratio']:.0f} % of the channels removed ships, since "
+        f"{found['reason']}: "
+        f"{_POINTS * found['val_accuracy']:.1f} % of the validation images are right, with "
+        f"{_POINTS * found['macs'] / found['whole_macs']:.0f} % of the operations"
+    )
+
+
+def _int8(found: Mapping[str, Any]) -> str:
+    if "drop" not in found:
         return "there is no int8 file, since ONNX Runtime could not quantise the network"
-    kept = "kept" if metrics["kept"] else "not kept"
-    more = "" if metrics["kept"] else ", more than compress.quantize.max_drop allows"
+    kept = "kept" if found["kept"] else "not kept"
+    more = "" if found["kept"] else ", more than compress.quantize.max_drop allows"
     return (
         f"the int8 file was {kept}: it names the same class as float for "
-        f"{_POINTS * metrics['agreement']:.1f} % of {metrics['num_images']:,} validation images "
-        f"and {_lost(metrics['drop'])}{more}"
+        f"{_POINTS * found['agreement']:.1f} % of {found['num_images']:,} validation images "
+        f"and {_lost(found['drop'])}{more}"
     )
 
 

@@ -44,18 +44,8 @@ def train_stage(
     """
     t = params.training
     device.setup(threads=t.threads, seed=params.seed)
-    manifest = Manifest.read(INGEST)
-    data = TrainingData(
-        manifest=manifest,
-        store=ImageStore(INGEST, MINORITY),
-        rows=rows_for(manifest, head=name == "transfer_learn", apply_to=params.rebalance.apply_to),
-        policy=json.loads(POLICY.read_text(encoding="utf-8")),
-        num_views=params.augment.views,
-        extra_labels=manifest.labels[Extras.read(MINORITY).rows],
-    )
-    machine = Machine(
-        device=device.select(t.device), precision=t.precision, workers=t.workers, seed=params.seed
-    )
+    data = data_for(params, head=name == "transfer_learn")
+    machine = machine_for(params)
     decided = trainable.decide(
         name, section, network, card, data, machine, from_scratch=from_scratch, before=before
     )
@@ -89,6 +79,27 @@ def train_stage(
     best = history.epochs[history.best_epoch]
     run.metrics({"best_epoch": history.best_epoch + 1, "best_val_macro_f1": best["val_macro_f1"]})
     run.artifact(REPORTS / name / "curves.csv")
+
+
+def data_for(params: Params, *, head: bool) -> TrainingData:
+    """What the stages before have left to train on; `head` as for `rows_for`."""
+    manifest = Manifest.read(INGEST)
+    return TrainingData(
+        manifest=manifest,
+        store=ImageStore(INGEST, MINORITY),
+        rows=rows_for(manifest, head=head, apply_to=params.rebalance.apply_to),
+        policy=json.loads(POLICY.read_text(encoding="utf-8")),
+        num_views=params.augment.views,
+        extra_labels=manifest.labels[Extras.read(MINORITY).rows],
+    )
+
+
+def machine_for(params: Params) -> Machine:
+    """How params say that training runs."""
+    t = params.training
+    return Machine(
+        device=device.select(t.device), precision=t.precision, workers=t.workers, seed=params.seed
+    )
 
 
 def rows_for(manifest: Manifest, *, head: bool, apply_to: str) -> Rows:
