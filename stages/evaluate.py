@@ -77,7 +77,10 @@ def main(params: Params, run: StageRun) -> None:
     text = report.render(
         Results.read(FOLDER),
         classes=album.class_scores(evidence),
-        pictures=album.draw(FOLDER / "figures", evidence),
+        pictures=[
+            *album.draw(FOLDER / "figures", evidence),
+            *album.pruning(FOLDER / "figures", REPORTS / "compress" / "pruning"),
+        ],
         decisions=album.decisions(evidence) | outcome.describe(compressed),
         mistakes=album.mistake_list(evidence),
         budget=params.budget.model_dump(),

@@ -192,6 +192,8 @@ class Compress(Section):
     """Largest difference of a probability between ONNX Runtime and PyTorch."""
     check_images: Annotated[int, Field(ge=1, le=100_000)]
     """Validation images on which the exported network is compared."""
+    pt2: bool
+    """Write the network as a file of torch.export too."""
     prune: Prune
     quantize: Quantize
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from thawline.compress.curve import Point, choose, write
-from thawline.evaluation import pruning_curve, style
+from thawline.evaluation import album, pruning_curve, style
 
 
 def point(ratio: float, val_accuracy: float, macs: int, mb: float = 1.0) -> Point:
@@ -56,6 +56,16 @@ def test_the_budget_decides_and_without_one_the_knee(
 )
 def test_short_and_flat_curves(points: tuple[Point, ...], ratio: float) -> None:
     assert choose(points, min_accuracy=None, max_size_mb=None)[0].ratio == ratio
+
+
+def test_the_report_takes_the_picture_over_where_there_is_one(tmp_path: Path) -> None:
+    figures, drawn = tmp_path / "figures", tmp_path / "pruning"
+    figures.mkdir()
+    drawn.mkdir()
+    assert album.pruning(figures, drawn) == []
+    (drawn / "curve.png").write_bytes(b"x")
+    (picture,) = album.pruning(figures, drawn)
+    assert (tmp_path / picture.path).read_bytes() == b"x"
 
 
 def test_equal_points_give_equal_files(tmp_path: Path) -> None:
