@@ -17,9 +17,11 @@ LAYERS = (
     ("Cast", ("Transpose",), {"to": onnx.TensorProto.FLOAT}),
     ("Sub", ("Cast", "mean"), {}),
     ("Div", ("Sub", "std"), {}),
-    ("Conv", ("Div", "filters"), {"pads": [1, 1, 1, 1]}),
+    ("Conv", ("Div", "stem"), {"pads": [1, 1, 1, 1]}),
     ("Relu", ("Conv",), {}),
-    ("GlobalAveragePool", ("Relu",), {}),
+    ("Conv", ("Relu", "filters"), {"pads": [1, 1, 1, 1]}),
+    ("Relu", ("Conv2",), {}),
+    ("GlobalAveragePool", ("Relu2",), {}),
     ("Flatten", ("GlobalAveragePool",), {}),
     ("Gemm", ("Flatten", "weights"), {"transB": 1}),
 )
@@ -36,10 +38,14 @@ def file(tmp_path: Path) -> Path:
     values = {
         "mean": np.full((1, 3, 1, 1), 127.5),
         "std": np.full((1, 3, 1, 1), 64.0),
-        "filters": rng.normal(size=(8, 3, 3, 3)),
-        "weights": 20 * rng.normal(size=(CLASSES, 8)),
+        "stem": rng.normal(size=(8, 3, 3, 3)),
+        "filters": rng.normal(size=(8, 8, 3, 3)),
+        "weights": rng.normal(size=(CLASSES, 8)),
     }
-    nodes = [helper.make_node(kind, at, [kind], kind, **more) for kind, at, more in LAYERS]
+    nodes, names = [], []
+    for kind, at, more in LAYERS:
+        names.append(f"{kind}2" if kind in names else kind)
+        nodes.append(helper.make_node(kind, at, [names[-1]], names[-1], **more))
     nodes.append(helper.make_node("Softmax", ["Gemm"], ["probabilities"], "Softmax", axis=1))
     graph = helper.make_graph(
         nodes,
@@ -71,10 +77,10 @@ def test_convolutions_are_integers_and_what_decides_is_float(file: Path) -> None
     graph = onnx.load(quantized(file)).graph
     made_by = {name: node for node in graph.node for name in node.output}
     kinds = {
-        node.op_type: [made_by[n].op_type for n in node.input if n in made_by]
-        for node in graph.node
+        node.name: [made_by[n].op_type for n in node.input if n in made_by] for node in graph.node
     }
-    assert kinds["Conv"] == ["DequantizeLinear", "DequantizeLinear"]
+    assert kinds["Conv2"] == ["DequantizeLinear", "DequantizeLinear"]
+    assert "DequantizeLinear" not in kinds["Conv"]
     assert kinds["Softmax"] == ["Gemm"]
     assert "DequantizeLinear" not in kinds["Sub"] + kinds["Div"]
     held = {tensor.name: tensor for tensor in graph.initializer}
