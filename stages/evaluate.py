@@ -1,7 +1,6 @@
 """evaluate: all checkpoints -> scores on the test split, cost, figures and the report."""
 
 import json
-from pathlib import Path
 
 from thawline import stage
 from thawline.files import INGEST, MODELS, REPORTS, ROWS, rounded, write_json, write_metrics
@@ -13,12 +12,14 @@ CHECKPOINTS = ("transfer_learn", "fine_tune", "compress")
 
 
 def main(params: Params, run: StageRun) -> None:
+    from thawline.compress import outcome
+    from thawline.compress.session import INT8_FILE
     from thawline.data.manifest import Manifest
     from thawline.data.rows import Rows
     from thawline.data.store import ImageStore
     from thawline.evaluation import album, predictions, report, summary
     from thawline.evaluation.checkpoints import costs, judge
-    from thawline.evaluation.results import Results
+    from thawline.evaluation.results import INT8, Results
     from thawline.evaluation.speed import describe
     from thawline.progress import track
     from thawline.training import device
@@ -28,9 +29,12 @@ def main(params: Params, run: StageRun) -> None:
     device.setup(threads=threads, seed=params.seed)
     manifest, store = Manifest.read(INGEST), ImageStore(INGEST)
     test = manifest.rows("test")
+    paths = {name: MODELS / name for name in CHECKPOINTS}
+    if (MODELS / "compress" / INT8_FILE).exists():
+        paths[INT8] = MODELS / "compress" / INT8_FILE
     judged = {
         name: judge(
-            MODELS / name,
+            path,
             store,
             test,
             manifest.labels[test],
@@ -40,11 +44,11 @@ def main(params: Params, run: StageRun) -> None:
             bootstrap_samples=p.bootstrap_samples,
             seed=params.seed,
         )
-        for name in track(CHECKPOINTS, "scoring")
+        for name, path in track(paths.items(), "scoring", total=len(paths))
     }
     where = str(device.select(params.training.device))
     speed = costs(
-        [MODELS / name for name in CHECKPOINTS],
+        paths,
         repeats=p.latency_repeats,
         batch_size=p.throughput_batch,
         threads=threads,
@@ -53,7 +57,9 @@ def main(params: Params, run: StageRun) -> None:
     )
     metrics = {name: dict(found.metrics) for name, found in judged.items()}
     # An ONNX file does not say what it multiplies; compress counted it on the network it came from.
-    metrics["compress"] |= read_counts(REPORTS / "compress" / "metrics.json")
+    compressed = json.loads((REPORTS / "compress" / "metrics.json").read_text(encoding="utf-8"))
+    for name in [name for name in ("compress", INT8) if name in metrics]:
+        metrics[name] |= {key: compressed[key] for key in ("parameters", "macs")}
     write_metrics("evaluate", metrics)
     measured = {**speed, "device": describe(where, threads).as_json()}
     write_json(FOLDER / "speed.json", rounded(measured))
@@ -71,8 +77,11 @@ def main(params: Params, run: StageRun) -> None:
     text = report.render(
         Results.read(FOLDER),
         classes=album.class_scores(evidence),
-        pictures=album.draw(FOLDER / "figures", evidence),
-        decisions=album.decisions(evidence),
+        pictures=[
+            *album.draw(FOLDER / "figures", evidence),
+            *album.pruning(FOLDER / "figures", REPORTS / "compress" / "pruning"),
+        ],
+        decisions=album.decisions(evidence) | outcome.describe(compressed),
         mistakes=album.mistake_list(evidence),
         budget=params.budget.model_dump(),
         bootstrap_samples=p.bootstrap_samples,
@@ -80,11 +89,6 @@ def main(params: Params, run: StageRun) -> None:
     )
     (FOLDER / "report.md").write_text(text, encoding="utf-8")
     summary.show(FOLDER)
-
-
-def read_counts(path: Path) -> dict[str, float]:
-    counted = json.loads(path.read_text(encoding="utf-8"))
-    return {key: counted[key] for key in ("parameters", "macs")}
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ WEIGHTS = "model.safetensors"
 CARD = "model.json"
 _Byte = Annotated[int, Field(ge=0, le=255)]
 _Positive = Annotated[float, Field(gt=0)]
+_Count = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class ModelCard(BaseModel):
@@ -32,6 +33,8 @@ class ModelCard(BaseModel):
     dropout: Annotated[float, Field(ge=0, lt=1)]
     stem: Stem = "imagenet"
     design: Design = ORIGINAL
+    channels: dict[str, tuple[_Count, _Count]] = {}
+    """Channels in and out of each layer that pruning made smaller, by name."""
     classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=1_000_000)]
     image_size_px: Annotated[int, Field(ge=1, le=4096)]
     fit: Literal["letterbox", "crop", "stretch"]
@@ -62,7 +65,8 @@ def load(directory: Path) -> tuple[Network, ModelCard]:
     """Rebuild the network in evaluation mode, with packed layers where the file holds bits.
 
     Raises:
-        UserError: a missing or damaged file, an unknown architecture, weights of another one.
+        UserError: a missing or damaged file, an unknown architecture, channels or weights of
+            another one.
     """
     card = read_card(directory)
     network = build(
@@ -74,6 +78,15 @@ def load(directory: Path) -> tuple[Network, ModelCard]:
         stem=card.stem,
         design=card.design,
     )
+    if card.channels:
+        from thawline.surgery.channels import narrow
+
+        try:
+            narrow(network, card.channels)
+        except ValueError as error:
+            raise UserError(
+                f"{shown(str(directory / CARD))}: channels: {shown(str(error), 200)}"
+            ) from None
     path = directory / WEIGHTS
     try:
         state = load_file(path)
@@ -89,7 +102,8 @@ def load(directory: Path) -> tuple[Network, ModelCard]:
 
 
 def write_card(directory: Path, card: ModelCard) -> None:
-    (directory / CARD).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    text = card.model_dump_json(indent=2, exclude=None if card.channels else {"channels"})
+    (directory / CARD).write_text(text + "\n", encoding="utf-8")
 
 
 def read_card(directory: Path) -> ModelCard:

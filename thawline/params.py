@@ -137,6 +137,11 @@ def _plugin_problems(params: Params) -> Iterator[str]:
     yield from _design_problems(params)
     yield from _smote_problems(params)
     yield from recipe_rules.problems(params)
+    if any(params.compress.prune.ratio) and params.model.design.convolution == "xnor":
+        yield (
+            "compress.prune.ratio: binary layers cannot be pruned; allowed with "
+            "model.design.convolution 'xnor': 0"
+        )
 
 
 def _option_problems(

@@ -50,7 +50,8 @@ STRATEGY = Kind(key="rebalance.strategy", folder="rebalance", function="plan")
 POLICY = Kind(key="augment.policy", folder="augment", function="policy")
 FAMILY = Kind(key="model.family", folder="architectures", function="build")
 CONVOLUTION = Kind(key="model.design.convolution", folder="convolutions", function="replace")
-KINDS = (SOURCE, STRATEGY, POLICY, FAMILY, CONVOLUTION)
+CRITERION = Kind(key="compress.prune.method", folder="compress/pruning", function="importance")
+KINDS = (SOURCE, STRATEGY, POLICY, FAMILY, CONVOLUTION, CRITERION)
 
 
 def names(kind: Kind) -> tuple[str, ...]:

@@ -6,13 +6,18 @@ change a result and is no dependency of a DVC stage.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from thawline.design import Design
 
 Ratio = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, le=1e6)]
 Byte = Annotated[int, Field(ge=0, le=255, strict=True)]
+PruneRatios = Annotated[
+    tuple[Annotated[float, Field(ge=0, le=0.95)], ...],
+    Field(strict=False, min_length=1, max_length=32),
+    BeforeValidator(lambda given: [given] if isinstance(given, int | float | str) else given),
+]
 Epochs = Annotated[int, Field(ge=1, le=10_000)]
 PluginName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
@@ -190,6 +195,32 @@ class FineTune(Recipe):
     """Learn from a larger network too; needs training on images."""
 
 
+class Prune(Section):
+    method: PluginName
+    """Module of thawline/compress/pruning/."""
+    ratio: PruneRatios
+    """Share of the channels that go, 0 for none; of several the best network is picked."""
+    scope: Literal["global", "layer"]
+    """Channels of all layers are ranked together, or those of each by themselves."""
+    iterations: Annotated[int, Field(ge=1, le=100)]
+    """Steps in which the ratio is reached."""
+    round_to: Annotated[int, Field(ge=1, le=256)]
+    """Layers keep multiples of this many channels."""
+    epochs: Annotated[int, Field(ge=0, le=10_000)]
+    """Of training after each step, with the other values of `fine_tune`; everything trains."""
+
+
+class Quantize(Section):
+    enabled: bool
+    """Write an int8 file beside the float one."""
+    calibration_images: Annotated[int, Field(ge=1, le=100_000)]
+    """Training images whose activations set the ranges."""
+    method: Literal["minmax", "entropy", "percentile"]
+    """How a range follows from the activations seen."""
+    max_drop: Ratio
+    """Validation accuracy that an int8 file may lose and still be kept."""
+
+
 class Compress(Section):
     opset: Annotated[int, Field(ge=18, le=23)]
     """ONNX operator set."""
@@ -197,6 +228,10 @@ class Compress(Section):
     """Largest difference of a probability between ONNX Runtime and PyTorch."""
     check_images: Annotated[int, Field(ge=1, le=100_000)]
     """Validation images on which the exported network is compared."""
+    pt2: bool
+    """Write the network as a file of torch.export too."""
+    prune: Prune
+    quantize: Quantize
 
 
 class Evaluate(Section):

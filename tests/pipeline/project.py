@@ -24,6 +24,8 @@ SMALL = {
     "transfer_learn.epochs": 1,
     "fine_tune.epochs": 1,
     "compress.check_images": 16,
+    "compress.quantize.calibration_images": 8,
+    "compress.quantize.max_drop": 1.0,
     "evaluate.bootstrap_samples": 100,
     "evaluate.latency_repeats": 50,
 }

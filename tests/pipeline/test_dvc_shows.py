@@ -13,7 +13,7 @@ def test_metrics(built: Project) -> None:
     shown = json.loads(built.run("dvc", "metrics", "show", "--json").stdout)[""]["data"]
     assert {f"reports/{name}/metrics.json" for name in STAGES} <= set(shown)
     scores = shown["reports/evaluate/metrics.json"]["data"]
-    assert set(scores) == {"transfer_learn", "fine_tune", "compress"}
+    assert set(scores) == {"transfer_learn", "fine_tune", "compress", "int8"}
     assert {"accuracy", "macro_f1", "ece"} <= set(scores["compress"])
     assert shown["reports/evaluate/speed.json"]["data"]["compress"]["latency_ms"] > 0
 

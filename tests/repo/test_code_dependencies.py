@@ -94,6 +94,7 @@ def test_plugins_are_named_by_template(stage: str) -> None:
             plugins.STRATEGY: "STRATEGY",
             plugins.POLICY: "POLICY",
             plugins.CONVOLUTION: "CONVOLUTION",
+            plugins.CRITERION: "CRITERION",
         }
         word = f"plugins.{constant.get(kind, 'FAMILY')}"
         uses = any(

@@ -142,6 +142,15 @@ def test_flatten_gives_dotted_keys(repository: Path) -> None:
         ("seed", 2**32, ["4294967296", "4294967295"]),
         ("budget.min_accuracy", 97, ["97", "less than or equal to 1"]),
         ("tracking.experiment", "a/b", ["'a/b'"]),
+        ("compress.prune.ratio", 1.7, ["ratio.0: 1.7", "less than or equal to 0.95"]),
+        ("compress.prune.ratio", [0, -0.1], ["ratio.1: -0.1", "greater than or equal to 0"]),
+        ("compress.prune.ratio", "half", ["ratio.0: 'half'", "number"]),
+        ("compress.prune.ratio", [], ["at least 1 item"]),
+        ("compress.prune.ratio", None, ["None", "tuple"]),
+        ("compress.prune.method", "magnitud_l2", ["Did you mean 'magnitude_l2'?"]),
+        ("compress.prune.iterations", 0, ["0", "greater than or equal to 1"]),
+        ("compress.quantize.method", "max", ["'max'", "minmax"]),
+        ("compress.quantize.enabled", 1, ["1", "boolean"]),
         # Missing.
         ("compress", MISSING, ["missing"]),
         ("fine_tune.epochs", MISSING, ["missing"]),
@@ -196,6 +205,14 @@ def test_auto_may_choose_the_head_and_then_mixes_no_pixels(real: str, write: Wri
     mixed = changed(raw, "transfer_learn.mixup_alpha", 0.2)
     assert "transfer_learn.trainable: auto" in message(write(mixed))
     assert params.load(write(changed(mixed, "model.weights", "none")))
+
+
+def test_binary_layers_are_not_pruned(real: str, write: Write) -> None:
+    raw = changed(real, "compress.prune.ratio", [0, 0.3])
+    assert params.load(write(raw)).compress.prune.ratio == (0, 0.3)
+    binary = changed(raw, "model.design.convolution", "xnor")
+    assert "compress.prune.ratio: binary layers cannot be pruned" in message(write(binary))
+    assert params.load(write(changed(binary, "compress.prune.ratio", 0)))
 
 
 def test_a_misspelt_key_is_named_as_it_stands_in_the_file(real: str, write: Write) -> None:

@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from thawline.compress.bare import BATCH, write
 from thawline.compress.session import INPUT, OUTPUT, predict, session
 from thawline.errors import UserError
 
-BATCH = "N"
 OLDEST_OPSET = 18
 
 
@@ -64,28 +63,42 @@ def export(
     """
     if opset < OLDEST_OPSET:  # PyTorch would log an error and write 18
         raise UserError(f"compress.opset: {opset} is not allowed; must be at least {OLDEST_OPSET}")
-    classifier = _plain(Classifier(network, mean, std))
-    example = torch.zeros(2, image_size_px, image_size_px, 3, dtype=torch.uint8)
     try:
-        # An example of one image would fix N at 1: torch.export takes sizes 0 and 1 as constants.
-        program = torch.export.export(
-            classifier, (example,), dynamic_shapes=({0: torch.export.Dim(BATCH)},)
-        )
+        program = traced(network, image_size_px=image_size_px, mean=mean, std=std)
         exported = torch.onnx.export(
             program, (), dynamo=True, opset_version=opset, verbose=False,
             input_names=[INPUT], output_names=[OUTPUT],
         )  # fmt: skip
     except RuntimeError as error:  # the base of what torch.export and torch.onnx raise
         raise UserError(
-            f"{path}: the network cannot be written as ONNX: {_first_line(error)}"
+            f"{path}: the network cannot be written as ONNX: {first_line(error)}"
         ) from error
     assert exported is not None
-    model = _bare(exported.model_proto)
-    if model.opset_import[0].version != opset:
+    if exported.model_proto.opset_import[0].version != opset:
         raise UserError(
             f"compress.opset: {opset} is not allowed; this network cannot be written with it"
         )
-    path.write_bytes(model.SerializeToString(deterministic=True))
+    write(exported.model_proto, path)
+
+
+def traced(
+    network: nn.Module,
+    *,
+    image_size_px: int,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+) -> torch.export.ExportedProgram:
+    """The classifier as a graph; arguments as for `export`.
+
+    Raises:
+        RuntimeError: or one derived from it, where the network cannot be traced.
+    """
+    classifier = _plain(Classifier(network, mean, std))
+    # An example of one image would fix N at 1: torch.export takes sizes 0 and 1 as constants.
+    example = torch.zeros(2, image_size_px, image_size_px, 3, dtype=torch.uint8)
+    return torch.export.export(
+        classifier, (example,), dynamic_shapes=({0: torch.export.Dim(BATCH)},)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,35 +118,48 @@ def verify(
     max_difference: float,
     threads: int,
 ) -> Agreement:
-    """Run the file on real images and compare it with what the network itself says.
+    """Run an ONNX file on real images and `compare` it with what the network itself says.
 
     Args:
         images: uint8 (N, S, S, 3), RGB, N >= 1.
+        expected: as for `compare`; max_difference likewise.
+    """
+    found = predict(session(path, threads), images)
+    return compare(path.name, found, expected, max_difference=max_difference)
+
+
+def compare(
+    name: str, found: NDArray[np.float32], expected: NDArray[np.float32], *, max_difference: float
+) -> Agreement:
+    """What an exported file says beside what the network itself says.
+
+    Args:
+        name: of the file, for messages.
+        found: probabilities of the file, float32 (N, K), N >= 1.
         expected: probabilities of the network for these images, float32 (N, K), computed the
             ordinary way, so that a wrong normalisation inside the file shows.
-        max_difference: largest allowed absolute difference of a probability.
+        max_difference: the largest that is allowed.
 
     Raises:
         UserError: a probability differs by more, or another class comes first.
     """
-    found = predict(session(path, threads), images)
-    if found.shape != expected.shape or not len(images):
+    if found.shape != expected.shape or not len(found):
         raise ValueError(
             f"expected {expected.shape} probabilities of at least one image, got {found.shape}"
         )
     difference = float(np.abs(found - expected).max())
     if not difference <= max_difference:  # so that NaN does not pass
         raise UserError(
-            f"compress.max_difference: {max_difference:g} is exceeded: {path.name} differs from "
-            f"the PyTorch network by up to {difference:.3g} on {len(images)} images"
+            f"compress.max_difference: {max_difference:g} is exceeded: {name} differs from the "
+            f"PyTorch network by up to {difference:.3g} on {len(found)} images"
         )
     changed = int((found.argmax(axis=1) != expected.argmax(axis=1)).sum())
     if changed:
         raise UserError(
-            f"{path.name}: another class comes first than in PyTorch for {changed} of "
-            f"{len(images)} images, though no probability differs by more than {difference:.3g}"
+            f"{name}: another class comes first than in PyTorch for {changed} of {len(found)} "
+            f"images, though no probability differs by more than {difference:.3g}"
         )
-    return Agreement(num_images=len(images), max_difference=difference)
+    return Agreement(num_images=len(found), max_difference=difference)
 
 
 def _plain(classifier: Classifier) -> Classifier:
@@ -145,20 +171,5 @@ def _plain(classifier: Classifier) -> Classifier:
     return plain
 
 
-def _bare(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Drop what says where and with what the file was made: paths, stack traces, versions."""
-    model.producer_name, model.producer_version, model.doc_string = "thawline", "", ""
-    graph = model.graph
-    graph.name = "classifier"
-    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
-        part.ClearField("metadata_props")
-        if part is not model:
-            part.ClearField("doc_string")
-    graph.ClearField("value_info")
-    for tensor in (graph.input[0], graph.output[0]):  # PyTorch may call the dimension "s34"
-        tensor.type.tensor_type.shape.dim[0].dim_param = BATCH
-    return model
-
-
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from thawline.errors import UserError
 
 INPUT, OUTPUT = "images", "probabilities"
+INT8_FILE = "model_int8.onnx"
+"""Beside model.onnx, where `compress` kept one."""
 
 
 def session(path: Path, threads: int) -> onnxruntime.InferenceSession:

@@ -86,6 +86,15 @@ def depths(folder: Path, training: Mapping[str, Path]) -> list[Picture]:
     return found
 
 
+def pruning(folder: Path, path: Path) -> list[Picture]:
+    """Copy the curve that `compress` has drawn into `path`, if it pruned."""
+    drawn = path / "curve.png"
+    if not drawn.exists():
+        return []
+    shutil.copyfile(drawn, folder / "pruning.png")
+    return [Picture(title="Pruning", path=PurePosixPath(folder.name, "pruning.png"))]
+
+
 def class_scores(evidence: Evidence) -> list[ClassScore]:
     scores = evidence.final.scores
     columns = zip(scores.precision, scores.recall, scores.f1, scores.support, strict=True)

@@ -1,6 +1,6 @@
 """Score every checkpoint of the pipeline on the same rows, and count and time what each costs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from thawline.inference import probabilities
 from thawline.progress import track
 
 ONNX = "model.onnx"
+"""What a folder with an exported network is scored by."""
 _BATCH = 64
 
 
@@ -38,7 +39,7 @@ class Judged:
 
 
 def judge(
-    folder: Path,
+    path: Path,
     store: ImageStore,
     rows: np.ndarray,
     labels: np.ndarray,
@@ -52,14 +53,14 @@ def judge(
     """Predict the given rows with one checkpoint and score the predictions.
 
     Args:
-        folder: a checkpoint of the training stages, or a folder with model.onnx.
+        path: a checkpoint of the training stages, a folder with model.onnx, or an ONNX file.
         rows: of the store, int64 (N,); labels: int64 (N,).
         train_counts: training rows per class before rebalancing, int64 (num_classes,).
         seed: of the bootstrap.
     """
-    network = None if is_onnx(folder) else checkpoint.load(folder)
+    network = None if is_onnx(path) else checkpoint.load(path)
     if network is None:
-        predicted = _predict_onnx(folder, store, rows, threads)
+        predicted = _predict_onnx(weights_of(path), store, rows, threads)
     else:
         predicted = probabilities(network[0], store.batches(rows, _BATCH), network[1])
     scores = score(predicted, labels)
@@ -76,7 +77,7 @@ def judge(
         "accuracy_low": low,
         "accuracy_high": high,
         "ece": table.error,
-        "size_mb": memory.size_mb(folder / (ONNX if is_onnx(folder) else checkpoint.WEIGHTS)),
+        "size_mb": memory.size_mb(weights_of(path)),
     }
     if network is not None:
         metrics["parameters"] = num_parameters(network[0])
@@ -84,39 +85,39 @@ def judge(
     return Judged(probabilities=predicted, scores=scores, reliability=table, metrics=metrics)
 
 
-def costs(folders: Sequence[Path], **how: Any) -> dict[str, dict[str, Any]]:
-    """What each checkpoint costs, by its folder's name; arguments as for `cost`.
+def costs(paths: Mapping[str, Path], **how: Any) -> dict[str, dict[str, Any]]:
+    """What each checkpoint costs, by its name; arguments as for `cost`.
 
     Checkpoints of one network differ in their weights only: it is measured once, since loading
     PyTorch into a process of its own takes longer than everything else here.
     """
-    known: dict[tuple[str, bool], dict[str, Any]] = {}
+    known: dict[tuple[str, str], dict[str, Any]] = {}
     found = {}
-    for folder in track(folders, "timing"):
-        network = (checkpoint.read_card(folder).model_dump_json(), is_onnx(folder))
+    for name, path in track(paths.items(), "timing", total=len(paths)):
+        network = (_card(path).model_dump_json(), weights_of(path).name)
         if network not in known:
-            known[network] = cost(folder, **how)
-        found[folder.name] = known[network]
+            known[network] = cost(path, **how)
+        found[name] = known[network]
     return found
 
 
 def cost(
-    folder: Path, *, repeats: int, batch_size: int, threads: int, device: str, seed: int
+    path: Path, *, repeats: int, batch_size: int, threads: int, device: str, seed: int
 ) -> dict[str, Any]:
     """Time a checkpoint and measure the memory of a process that only runs it."""
-    card = checkpoint.read_card(folder)
+    card = _card(path)
     common = {"image_size_px": card.image_size_px, "threads": threads, "batch_size": batch_size}
     timing: dict[str, Any] = {"repeats": repeats, "rng": np.random.default_rng(seed), **common}
-    if is_onnx(folder):
+    if is_onnx(path):
         device = "cpu"
-        timed = speed.measure_session(folder / ONNX, **timing)
+        timed = speed.measure_session(weights_of(path), **timing)
     else:
-        network, _ = checkpoint.load(folder)
+        network, _ = checkpoint.load(path)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         timed = speed.measure_network(
             network, mean=card.mean, std=card.std, device=device, **timing
         )
-    model = folder / ONNX if is_onnx(folder) else folder
+    model = weights_of(path) if is_onnx(path) else path
     peak = memory.peak_memory(
         model, image_size_px=card.image_size_px, threads=threads, device=device
     )
@@ -127,10 +128,21 @@ def cost(
     }
 
 
-def is_onnx(folder: Path) -> bool:
-    return (folder / ONNX).exists()
+def is_onnx(path: Path) -> bool:
+    return path.suffix == ".onnx" or (path / ONNX).exists()
 
 
-def _predict_onnx(folder: Path, store: ImageStore, rows: np.ndarray, threads: int) -> np.ndarray:
-    network = onnx.session(folder / ONNX, threads)
+def weights_of(path: Path) -> Path:
+    """The file with the weights of a checkpoint, which is that file or its folder."""
+    if path.suffix == ".onnx":
+        return path
+    return path / (ONNX if is_onnx(path) else checkpoint.WEIGHTS)
+
+
+def _card(path: Path) -> checkpoint.ModelCard:
+    return checkpoint.read_card(path.parent if path.suffix == ".onnx" else path)
+
+
+def _predict_onnx(path: Path, store: ImageStore, rows: np.ndarray, threads: int) -> np.ndarray:
+    network = onnx.session(path, threads)
     return np.concatenate([onnx.predict(network, b) for b in store.batches(rows, _BATCH)])

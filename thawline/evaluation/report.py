@@ -19,7 +19,7 @@ from thawline.evaluation.quantities import (
     rate,
     ratio,
 )
-from thawline.evaluation.results import Results
+from thawline.evaluation.results import INT8, Results
 
 MAX_CLASSES = 100
 _CHECKPOINT_COLUMNS = (
@@ -82,6 +82,7 @@ def render(
         "## Checkpoints",
         _checkpoints(results),
         _device_line(results),
+        _int8_line(results),
         "## Decisions",
         _decisions(decisions),
         *(_picture(picture) for picture in pictures),
@@ -150,6 +151,22 @@ def _device_line(results: Results) -> str:
         f"{device['threads']} threads, PyTorch {device['torch']}, ONNX Runtime "
         f"{device['onnxruntime']}; device `{device['fingerprint']}`. "
         "Times compare only where that is equal."
+    )
+
+
+def _int8_line(results: Results) -> str:
+    """Whether 8-bit integers pay on this device: small and depthwise networks may gain nothing."""
+    if INT8 not in results.metrics:
+        return ""
+    whole, small = results.of(results.final), results.of(INT8)
+    before, after = whole.get("latency_ms"), small.get("latency_ms")
+    if before is None or after is None:
+        return ""
+    gained = f"{before / after:.2f} times as fast as" if after < before else "no faster than"
+    return (
+        f"`{INT8}` is {results.final} in 8-bit integers, {small['size_mb'] / whole['size_mb']:.2f} "
+        f"of its size and on this device {gained} the float file: {milliseconds(after)} against "
+        f"{milliseconds(before)} for one image."
     )
 
 

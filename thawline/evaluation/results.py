@@ -1,7 +1,8 @@
 """The two files that hold what evaluation found: what is reproducible, and what was measured.
 
-metrics.json, per checkpoint: num_images, accuracy, accuracy_low, accuracy_high (95 %),
-balanced_accuracy, macro_f1, rare_recall, nll, ece, parameters, macs, size_mb.
+metrics.json, per checkpoint (`int8` among them when compress kept such a file): num_images,
+accuracy, accuracy_low, accuracy_high (95 %), balanced_accuracy, macro_f1, rare_recall, nll, ece,
+parameters, macs, size_mb.
 speed.json, per checkpoint: latency_ms, latency_p95_ms, throughput_per_s, batch_size, repeats,
 peak_memory_mb, runtime_memory_mb; and `device`: name, instructions, threads, torch, onnxruntime,
 fingerprint.
@@ -16,12 +17,16 @@ from typing import Any, Self
 from thawline.errors import UserError
 
 DIRECTORY = Path("reports/evaluate")
+INT8 = "int8"
+"""Checkpoint name of the int8 file beside the last one."""
 Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Results:
-    """Checkpoints in the order in which the pipeline made them; the last one is what ships."""
+    """Checkpoints in the order in which the pipeline made them; the last one is what ships, but
+    for an int8 form of it.
+    """
 
     metrics: Mapping[str, Values]
     speed: Mapping[str, Values]
@@ -32,7 +37,7 @@ class Results:
 
     @property
     def final(self) -> str:
-        return list(self.metrics)[-1]
+        return [name for name in self.metrics if name != INT8][-1]
 
     def of(self, checkpoint: str) -> dict[str, Any]:
         """Everything known of one checkpoint."""

@@ -93,25 +93,33 @@ def train_stage(
 
 def prepare(name: str, params: Params) -> tuple[TrainingData, Machine]:
     """What a stage trains on, and how it runs; sets up the process for it."""
-    t = params.training
-    device.setup(threads=t.threads, seed=params.seed)
+    device.setup(threads=params.training.threads, seed=params.seed)
+    return data_for(params, head=name == "transfer_learn"), machine_for(params)
+
+
+def data_for(params: Params, *, head: bool) -> TrainingData:
+    """What the stages before have left to train on; `head` as for `rows_for`."""
     manifest = Manifest.read(INGEST)
-    data = TrainingData(
+    return TrainingData(
         manifest=manifest,
         store=ImageStore(INGEST, MINORITY),
-        rows=rows_for(manifest, head=name == "transfer_learn", apply_to=params.rebalance.apply_to),
+        rows=rows_for(manifest, head=head, apply_to=params.rebalance.apply_to),
         policy=json.loads(POLICY.read_text(encoding="utf-8")),
         num_views=params.augment.views,
         extra_labels=manifest.labels[Extras.read(MINORITY).rows],
     )
-    machine = Machine(
+
+
+def machine_for(params: Params) -> Machine:
+    """How params say that training runs."""
+    t = params.training
+    return Machine(
         device=device.select(t.device),
         precision=t.precision,
         workers=t.workers,
         seed=params.seed,
         cache=FeatureCache(t.cache_gb),
     )
-    return data, machine
 
 
 def rows_for(manifest: Manifest, *, head: bool, apply_to: str) -> Rows:

@@ -148,3 +148,14 @@ def test_results_that_are_no_results_are_refused(content: str | None, tmp_path: 
         (tmp_path / "metrics.json").write_text(content)
     with pytest.raises(UserError, match=r"metrics\.json: .*dvc repro"):
         Results.read(tmp_path)
+
+
+def test_int8_is_shown_beside_what_ships_and_does_not_ship(results: Results) -> None:
+    small = {**QUALITY, "size_mb": 3.79}
+    speed = {**results.speed, "int8": {**SPEED, "latency_ms": 0.82}}
+    text = report(Results({**results.metrics, "int8": small}, speed))
+    assert text.splitlines()[2].startswith("**compress is right on")
+    assert "| int8 | 97.5 % |" in text
+    assert "0.28 of its size and on this device 1.50 times as fast as the float file" in text
+    slower = report(Results({**results.metrics, "int8": small}, {**speed, "int8": SPEED}))
+    assert "on this device no faster than the float file: 1.23 ms against 1.23 ms" in slower

@@ -1,0 +1,42 @@
+"""A run that prunes: the smaller network is what is written, loaded, exported and scored."""
+
+import csv
+
+import pytest
+
+from tests.pipeline.project import Project, ran
+from thawline import checkpoint
+from thawline.evaluation.complexity import num_parameters
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_pruned_network_ships_with_its_curve(copied: Project) -> None:
+    copied.set(compress__prune__ratio=[0, 0.3], compress__prune__epochs=1, compress__pt2=True)
+    copied.set_params({"budget.max_size_mb": 8.0})
+    assert ran(copied.run("dvc", "repro")) == ["compress", "evaluate"]
+    network, card = checkpoint.load(copied.folder / "models/compress")
+    before, _ = checkpoint.load(copied.folder / "models/fine_tune")
+    assert card.channels
+    assert copied.metric("compress", "parameters") == num_parameters(network)
+    assert num_parameters(network) < 0.6 * num_parameters(before)
+    with (copied.folder / "reports/compress/pruning/curve.csv").open() as file:
+        assert [float(row["ratio"]) for row in csv.DictReader(file)] == [0, 0.3]
+    report = (copied.folder / "reports/evaluate/report.md").read_text()
+    assert "the network with 30 % of the channels removed ships" in report
+    assert "(<figures/pruning.png>)" in report
+
+
+def test_the_same_again_gives_the_same_bytes(copied: Project) -> None:
+    before = copied.hashes()
+    copied.run("dvc", "repro", "--force", "--single-item", "compress")
+    assert copied.hashes()["models/compress"] == before["models/compress"]
+    assert copied.hashes()["reports/compress/pruning"] == before["reports/compress/pruning"]
+
+
+def test_without_a_ratio_nothing_of_it_is_left(copied: Project) -> None:
+    copied.set(compress__prune__ratio=0, compress__pt2=False)
+    copied.run("dvc", "repro", "--force", "--single-item", "compress")
+    files = {file.name for file in (copied.folder / "models/compress").iterdir()}
+    assert files == {"model.json", "model.onnx", "model_int8.onnx"}
+    assert not list((copied.folder / "reports/compress/pruning").iterdir())

@@ -1,0 +1,77 @@
+"""What pruning costs and saves: a point per ratio, and which of them is picked."""
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from thawline.evaluation.memory import MEGABYTE
+from thawline.files import write_csv
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """A network after pruning and recovery. No time: that would differ from run to run."""
+
+    ratio: float
+    """Of the channels that were to go; 0 for the network as it was."""
+    val_accuracy: float
+    macs: int
+    """Of one image."""
+    parameters: int
+    bytes: int
+    """Of the weights as a checkpoint holds them."""
+
+
+def choose(
+    points: Sequence[Point], *, min_accuracy: float | None, max_size_mb: float | None
+) -> tuple[Point, str]:
+    """The point to ship and the reason.
+
+    With a limit: the fewest operations among the points that keep it. Without: the knee, where the
+    curve of accuracy over operations is farthest above the line between its ends (V. Satopaa et
+    al., 2011, "Finding a kneedle in a haystack").
+
+    Args:
+        points: at least one.
+        min_accuracy: on validation images.
+        max_size_mb: of the weights, MB of 10^6 bytes.
+    """
+    if len(points) == 1:
+        return points[0], "it is the only one"
+    if min_accuracy is None and max_size_mb is None:
+        return _knee(points), "it is the knee of the curve"
+    fitting = [
+        point
+        for point in points
+        if (min_accuracy is None or point.val_accuracy >= min_accuracy)
+        and (max_size_mb is None or point.bytes <= max_size_mb * MEGABYTE)
+    ]
+    if fitting:
+        return min(fitting, key=_cost), "it computes the least of those within the budget"
+    best = max(points, key=lambda point: (point.val_accuracy, -point.macs))
+    return best, "none is within the budget, and it is the most accurate"
+
+
+def write(path: Path, points: Sequence[Point]) -> None:
+    """As a table for `dvc plots`."""
+    write_csv(path, [field.name for field in fields(Point)], [astuple(p) for p in points])
+
+
+def _cost(point: Point) -> tuple[int, int, float]:
+    return point.macs, point.bytes, -point.val_accuracy
+
+
+def _knee(points: Sequence[Point]) -> Point:
+    """Among equals, as two points always are, the most accurate, then the smallest."""
+    accuracy = _scaled(np.array([point.val_accuracy for point in points]))
+    above = accuracy - _scaled(np.array([float(point.macs) for point in points]))
+    at = range(len(points))
+    return points[max(at, key=lambda i: (round(above[i], 9), accuracy[i], -points[i].macs))]
+
+
+def _scaled(values: np.ndarray) -> np.ndarray:
+    """To [0, 1]; all 1 where they are equal."""
+    spread = float(np.ptp(values))
+    return (values - values.min()) / spread if spread else np.ones_like(values)

@@ -1,0 +1,60 @@
+"""The files that other people's software runs, each checked on real images before it counts."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thawline.checkpoint import ModelCard
+from thawline.compress import pt2
+from thawline.compress.export import compare, export, verify
+from thawline.evaluation.memory import size_mb
+from thawline.inference import probabilities
+from thawline.network import Network
+from thawline.sections import Compress
+
+ONNX = "model.onnx"
+
+
+def write(
+    folder: Path,
+    network: Network,
+    card: ModelCard,
+    images: NDArray[np.uint8],
+    section: Compress,
+    *,
+    threads: int,
+) -> dict[str, Any]:
+    """Write the ONNX file and, if asked for, that of torch.export.
+
+    Args:
+        images: of validation rows, uint8 (N, S, S, 3), N >= 1.
+
+    Returns:
+        What the metrics hold of them.
+
+    Raises:
+        UserError: the network cannot be written, or a file says something else than it.
+    """
+    expected = probabilities(network, [images], card)
+    limit, file = section.max_difference, folder / ONNX
+    shape: dict[str, Any] = {
+        "image_size_px": card.image_size_px,
+        "mean": card.mean,
+        "std": card.std,
+    }
+    export(network, file, opset=section.opset, **shape)
+    agreed = verify(file, images, expected, max_difference=limit, threads=threads)
+    metrics: dict[str, Any] = {
+        "opset": section.opset,
+        "max_difference": agreed.max_difference,
+        "checked_images": agreed.num_images,
+        "size_mb": size_mb(file),
+    }
+    if section.pt2:
+        file = folder / pt2.FILE
+        pt2.export(network, file, **shape)
+        agreed = compare(file.name, pt2.predict(file, images), expected, max_difference=limit)
+        metrics["pt2"] = {"max_difference": agreed.max_difference, "size_mb": size_mb(file)}
+    return metrics

@@ -1,0 +1,53 @@
+"""What the stage did, in sentences for a person; from its metrics, so that the report has them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_POINTS = 100
+
+
+def describe(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """What the report says of the stage.
+
+    Args:
+        metrics: reports/compress/metrics.json.
+    """
+    found = sentences(metrics)
+    return {"compress": "; ".join(found)} if found else {}
+
+
+def tags(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """The same for MLflow."""
+    makers = {"pruning": _pruning, "int8": _int8}
+    return {f"compress.{key}": make(metrics[key]) for key, make in makers.items() if key in metrics}
+
+
+def sentences(metrics: Mapping[str, Any]) -> tuple[str, ...]:
+    """One on pruning and one on int8, as far as they were asked for."""
+    return tuple(tags(metrics).values())
+
+
+def _pruning(found: Mapping[str, Any]) -> str:
+    return (
+        f"the network with {_POINTS * found['ratio']:.0f} % of the channels removed ships, since "
+        f"{found['reason']}: "
+        f"{_POINTS * found['val_accuracy']:.1f} % of the validation images are right, with "
+        f"{_POINTS * found['macs'] / found['whole_macs']:.0f} % of the operations"
+    )
+
+
+def _int8(found: Mapping[str, Any]) -> str:
+    if "drop" not in found:
+        return "there is no int8 file, since ONNX Runtime could not quantise the network"
+    kept = "kept" if found["kept"] else "not kept"
+    more = "" if found["kept"] else ", more than compress.quantize.max_drop allows"
+    return (
+        f"the int8 file was {kept}: it names the same class as float for "
+        f"{_POINTS * found['agreement']:.1f} % of {found['num_images']:,} validation images "
+        f"and {_lost(found['drop'])}{more}"
+    )
+
+
+def _lost(drop: float) -> str:
+    points = abs(round(_POINTS * drop, 1))
+    return f"{'loses' if drop >= 0 else 'gains'} {points:.1f} points of accuracy"

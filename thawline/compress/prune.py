@@ -1,0 +1,168 @@
+"""Structured pruning: channels are removed from a network, which becomes smaller and faster.
+
+Which layers lose a channel together is found by tracing the network (G. Fang et al., 2023,
+"DepGraph: towards any structural pruning"; torch-pruning).
+"""
+
+import copy
+import inspect
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import torch
+import torch_pruning
+from torch import nn
+
+from thawline import auxiliary, plugins
+from thawline.errors import UserError
+from thawline.network import Network
+from thawline.surgery.channels import Counts, counts, difference, narrow
+
+_KEY = "compress.prune.ratio"
+_Channels = dict[str, Counts]
+
+
+def prune(
+    network: Network,
+    *,
+    ratio: float,
+    method: str,
+    scope: Literal["global", "layer"],
+    iterations: int,
+    round_to: int,
+    image_size_px: int,
+    seed: int,
+    backward: Callable[[Network], None],
+    recover: Callable[[Network], None],
+) -> tuple[Network, _Channels]:
+    """A smaller copy of a network, and how many channels its layers have left.
+
+    Channels go step by step and the rest is trained in between; the layers that give logits keep
+    theirs. Equal arguments give equal bits.
+
+    Args:
+        ratio: share of the channels that go, in (0, 1); of the operations nearly twice as many.
+        method: module of thawline/compress/pruning/.
+        scope: global ranks the channels of all layers together, layer those of each by themselves.
+        round_to: channels of a layer are left in multiples of this.
+        backward: adds to every weight's gradient that of the loss on training images.
+        recover: trains in place; called after each step.
+
+    Returns:
+        The network on the CPU, in evaluation mode, and the channels of the layers that were
+        cut, with which `surgery.channels.narrow` turns a network like the one given into its like.
+
+    Raises:
+        UserError: a binary layer, a layer that cannot be pruned, or a criterion that fits none.
+    """
+    _refuse_binary(network)
+    before, pruned = counts(network), copy.deepcopy(network).requires_grad_(True)
+    generator = torch.Generator().manual_seed(seed)
+    with _naming(pruned, ratio), warnings.catch_warnings(action="ignore"):
+        pruner = torch_pruning.pruner.BasePruner(
+            pruned,
+            torch.zeros(1, 3, image_size_px, image_size_px),
+            importance=None,
+            pruning_ratio=ratio,
+            global_pruning=scope == "global",
+            iterative_steps=iterations,
+            round_to=round_to,
+            ignored_layers=_logits_layers(pruned),
+            forward_fn=_all_outputs,
+            in_channel_groups={},  # the library would share its own between networks
+            out_channel_groups={},
+        )
+    for _ in range(iterations):
+        with _naming(pruned, ratio), warnings.catch_warnings(action="ignore"):
+            pruner.importance = _importance(method, pruned, generator, backward)
+            pruner.step()
+            pruned.zero_grad(set_to_none=True)
+            _all_outputs(pruned.eval(), torch.zeros(1, 3, image_size_px, image_size_px))
+        left = difference(before, counts(pruned))
+        _check_rebuilds(network, pruned, left, ratio)
+        if not left:
+            raise UserError(f"{_KEY}: {ratio:g} removes no channel with method {method!r}")
+        recover(pruned)
+    return pruned.cpu().eval(), left
+
+
+def _importance(
+    method: str,
+    network: Network,
+    generator: torch.Generator,
+    backward: Callable[[Network], None],
+) -> Any:
+    offered = {"generator": generator, "backward": lambda: backward(network)}
+    build = plugins.load(plugins.CRITERION, method).importance
+    wanted = inspect.signature(build).parameters
+    return build(**{name: value for name, value in offered.items() if name in wanted})
+
+
+def _logits_layers(network: Network) -> list[nn.Module]:
+    """The classifier, and those half-way up."""
+    halfway = [block.classifier for block in auxiliary.within(network)]
+    return [*network[-1].modules(), *halfway]
+
+
+def _all_outputs(network: Network, images: torch.Tensor) -> list[torch.Tensor]:
+    """Logits, also of auxiliary classifiers, which speak in training only; norms stay fixed."""
+    halfway = list(auxiliary.within(network))
+    for block in halfway:
+        block.training = True  # of the block alone, not of what is in it
+    logits = network(images)
+    more = [extra for extra, _ in auxiliary.taken(network)]
+    for block in halfway:
+        block.training = False
+    return [logits, *more]
+
+
+def _refuse_binary(network: Network) -> None:
+    from thawline.surgery.binary import BinaryConv2d
+
+    for name, layer in network.named_modules():
+        if isinstance(layer, BinaryConv2d):
+            raise UserError(
+                f"{_KEY}: {name!r} has binary weights, whose size says nothing of their "
+                "importance; allowed with model.design.convolution 'xnor': 0"
+            )
+
+
+def _check_rebuilds(network: Network, pruned: Network, channels: _Channels, ratio: float) -> None:
+    """What the numbers of channels do not tell could not be loaded again."""
+    again = copy.deepcopy(network)
+    try:
+        narrow(again, channels)
+    except ValueError as error:
+        raise UserError(f"{_KEY}: {ratio:g} cannot be reached: {error}") from None
+    state = again.state_dict()
+    for name, tensor in pruned.state_dict().items():
+        if state[name].shape != tensor.shape:
+            raise UserError(f"{_KEY}: {ratio:g} cannot be reached: {name!r} cannot be pruned")
+
+
+@contextmanager
+def _naming(network: Network, ratio: float) -> Iterator[None]:
+    """Turn what goes wrong inside into a message that names the layer where it did."""
+    entered: list[str] = []
+    hooks = [
+        hook
+        for name, layer in network.named_modules()
+        if name
+        for hook in (
+            layer.register_forward_pre_hook(lambda *_, name=name: entered.append(name)),
+            layer.register_forward_hook(lambda *_: entered.pop() and None),
+        )
+    ]
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # the library raises whatever its parts raise
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        where = f"{entered[-1]!r}" if entered else "the network"
+        raise UserError(f"{_KEY}: {ratio:g}: {where} cannot be pruned: {reason}") from error
+    finally:
+        for hook in hooks:
+            hook.remove()

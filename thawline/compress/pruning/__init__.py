@@ -1,0 +1,1 @@
+"""What decides which channels go: one module per importance criterion."""

@@ -1,0 +1,62 @@
+"""Training that a pruned network recovers by, on the pipeline's own engine and rows."""
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from thawline.checkpoint import ModelCard
+from thawline.inference import probabilities
+from thawline.network import Network
+from thawline.sections import Params
+from thawline.training.device import setup, to_input
+from thawline.training.recipe import Recipe
+from thawline.training.stage import data_for, machine_for
+from thawline.training.train import train
+
+_BATCH = 64
+_GRADIENT_IMAGES = 512
+
+
+class Recovery:
+    """Everything of a network trains, as `fine_tune` of params says in all other respects."""
+
+    def __init__(self, card: ModelCard, params: Params) -> None:
+        self._card, self._params = card, params
+        self._data, self._machine = data_for(params, head=False), machine_for(params)
+        chosen = {
+            "trainable": "all",
+            "num_blocks": 0,
+            "unfreeze_every": 0,
+            "epochs": params.compress.prune.epochs,
+        }
+        self._recipe = Recipe(
+            stage="fine_tune",
+            batch_size=params.training.batch_size,
+            **params.fine_tune.model_dump() | chosen,
+        )
+
+    def begin(self) -> None:
+        """So that what follows does not depend on what was pruned before."""
+        setup(threads=self._params.training.threads, seed=self._params.seed)
+
+    def train(self, network: Network) -> None:
+        """In place, without gradients left; the weights of the best epoch are kept."""
+        if self._recipe.epochs:
+            train(network, self._card, self._data, self._recipe, self._machine, lambda *_: None)
+            network.zero_grad(set_to_none=True)
+
+    def backward(self, network: Network) -> None:
+        """Add the gradient of cross-entropy on training images, with fixed norms and no dropout."""
+        rng = np.random.default_rng(self._params.seed)
+        order = np.sort(rng.permutation(len(self._data.indices))[:_GRADIENT_IMAGES])
+        for at in np.array_split(order, -(-len(order) // _BATCH)):
+            images = self._data.store.take(self._data.indices[at])
+            logits = network.eval()(to_input(images, mean=self._card.mean, std=self._card.std))
+            labels = torch.from_numpy(self._data.labels[at])
+            functional.cross_entropy(logits, labels, reduction="sum").backward()  # type: ignore[no-untyped-call]
+
+    def val_accuracy(self, network: Network) -> float:
+        manifest = self._data.manifest
+        val = manifest.rows("val")
+        predicted = probabilities(network, self._data.store.batches(val, _BATCH), self._card)
+        return float((predicted.argmax(axis=1) == manifest.labels[val]).mean())
