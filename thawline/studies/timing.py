@@ -1,0 +1,36 @@
+"""`python -m thawline.studies.timing FOLDER...`: what networks cost, one after another.
+
+After the trials, when nothing else of the study runs; prints JSON, one object per folder.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from thawline import params
+from thawline.evaluation import checkpoints
+from thawline.training.device import select
+
+_KEPT = ("latency_ms", "latency_p95_ms", "throughput_per_s", "peak_memory_mb")
+
+
+def main(folders: list[str]) -> None:
+    checked = params.load()
+    e, t = checked.evaluate, checked.training
+    device = select(t.device).type
+    found = {}
+    for folder in folders:
+        costs = checkpoints.cost(
+            Path(folder),
+            repeats=e.latency_repeats,
+            batch_size=e.throughput_batch,
+            threads=t.threads,
+            device=device,
+            seed=0,
+        )
+        found[folder] = {name: float(costs[name]) for name in _KEPT}
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
