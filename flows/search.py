@@ -122,7 +122,7 @@ def step(
     ]
     asked.set_user_attr(_KEYS, [order.key for order in orders])
     log.info(json.dumps(overrides))
-    judge = _Median(search, asked, definition)
+    judge = Median(search, asked, definition)
     records = [trial.run(order, log.info, judge) for order in orders]
     states = {record.state for record in records}
     if states != {"complete"}:
@@ -159,7 +159,7 @@ def propose(asked: Any, definition: Definition) -> dict[str, Any]:
     return found
 
 
-class _Median:
+class Median:
     """Whether a trial is worse than half of those before it, after the stage before the last."""
 
     def __init__(self, search: Any, asked: Any, definition: Definition) -> None:

@@ -1,6 +1,7 @@
 """Studies as a Prefect flow: a task per trial, then timings one at a time, then the report."""
 
 import os
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -92,7 +93,9 @@ def _one(
 
 def threads_each(wanted: int, workers: int) -> int:
     """Threads of one trial: more than the cores altogether would make the trials fight."""
-    return max(1, min(wanted, len(os.sched_getaffinity(0)) // workers))
+    linux = sys.platform == "linux"
+    cores = len(os.sched_getaffinity(0)) if linux else os.cpu_count() or 1
+    return max(1, min(wanted, cores // workers))
 
 
 def _grid(

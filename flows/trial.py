@@ -46,7 +46,7 @@ def stop() -> None:
 
 def spent(deadline: float | None) -> bool:
     """Whether it is too late to start a trial; seconds since the epoch."""
-    return deadline is not None and time.time() > deadline
+    return _STOPPED.is_set() or (deadline is not None and time.time() > deadline)
 
 
 @dataclass(frozen=True, kw_only=True)
