@@ -59,7 +59,7 @@ def test_the_plan_runs_nothing(
 ) -> None:
     monkeypatch.chdir(repository)
     assert study.main(("mobilenet", "--plan")) == 0
-    assert "mobilenet: 2 contenders x 3 seeds = 6 trials" in capsys.readouterr().out
+    assert "mobilenet: 2 contenders x 5 seeds = 10 trials" in capsys.readouterr().out
 
 
 @pytest.fixture(scope="module")

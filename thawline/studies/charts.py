@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from thawline.evaluation.style import BLUE, GREEN, GREY, LIGHT_BLUE, ORANGE, figure, label, styled
 from thawline.studies.summary import Line, Summary, front
@@ -32,6 +34,7 @@ def trade_off(summary: Summary) -> Figure:
         if len(lines) <= _MOST_NAMED:
             axis.annotate(label(line.label), (x, y), (6, 6), textcoords="offset points", fontsize=8)
     axis.set_xscale("log")
+    _plain(axis)
     axis.margins(0.15)
     axis.set_xlabel("latency of one image, ms (median, logarithmic)")
     axis.set_ylabel(f"{summary.study.definition.measure}, %")
@@ -50,7 +53,7 @@ def contenders(summary: Summary) -> Figure:
         if len(values):
             axis.scatter(values.mean(), place, marker="|", s=260, color=BLUE, zorder=3)
     axis.set_yticks(range(len(lines)), [label(line.label, 34) for line in lines])
-    axis.invert_yaxis()
+    axis.set_ylim(len(lines) - 0.5, -0.5)
     axis.set_xlabel(f"{summary.study.definition.measure}, %")
     return drawn
 
@@ -72,6 +75,7 @@ def differences(summary: Summary) -> Figure:
     names = [f"{label(c.contender)} - {label(c.baseline)}" for c in summary.claims]
     axis.set_yticks(range(len(names)), names)
     axis.set_ylim(len(names) - 0.5, -0.5)
+    axis.set_xlim(-_reach(summary), _reach(summary))
     axis.set_xlabel("points; the band is too small to matter")
     return drawn
 
@@ -96,6 +100,7 @@ def doublings(summary: Summary) -> Figure:
             f"{100 * gain:+.2f}", middle, (4, -12), textcoords="offset points", color=ORANGE
         )
     axis.set_xscale("log", base=2)
+    _plain(axis, base=2.0, subs=(1.0,))
     axis.margins(0.15)
     axis.set_xlabel("million multiply-adds of one image (each line a doubling)")
     axis.set_ylabel(f"{summary.study.definition.measure}, %")
@@ -117,6 +122,21 @@ def gains(lines: Sequence[Line]) -> list[float]:
     return [
         (b.mean - a.mean) / math.log2(b.costs["macs"] / a.costs["macs"]) for a, b in pairwise(lines)
     ]
+
+
+def _reach(summary: Summary) -> float:
+    """Half the width of the picture, points: an interval of two seeds would hide all others."""
+    means = [abs(v.mean) for v in summary.verdicts if not math.isnan(v.mean)]
+    ends = [abs(end) for v in summary.verdicts for end in (v.low, v.high) if not math.isnan(end)]
+    shown = max(5 * max(means, default=0.0), 5 * summary.study.definition.smallest_effect)
+    return 110 * min(shown, max(ends, default=shown) + summary.study.definition.smallest_effect)
+
+
+def _plain(axis: Axes, base: float = 10.0, subs: tuple[float, ...] = (1.0, 2.0, 5.0)) -> None:
+    """Ticks of a logarithmic axis as numbers: matplotlib writes them as formulas."""
+    axis.xaxis.set_major_locator(LogLocator(base, subs))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _height(rows: int) -> float:

@@ -79,13 +79,19 @@ def pair(baseline: Mapping[int, float], contender: Mapping[int, float]) -> Pairs
 
 
 def pair_rows(
-    measure: str, baseline: Mapping[int, Rows], contender: Mapping[int, Rows], *, draw: int = 0
+    measure: str,
+    baseline: Mapping[int, Rows],
+    contender: Mapping[int, Rows],
+    *,
+    draw: int = 0,
+    resamples: int = _RESAMPLES,
 ) -> Pairs:
     """Of rows by seed: the error also counts that other images would have been drawn.
 
-    A bootstrap over seeds and, independently, over images: an image that several seeds have is
-    drawn for all of them at once, as in Owen, 2007, "The pigeonhole bootstrap". Of n seeds it sees
-    (n - 1) / n of their variance, which is made up for; the seeds' own error is the least.
+    The variance over seeds holds the luck of each seed's own images already. Images that several
+    seeds share move them together: that covariance, from a bootstrap that draws an image for all
+    seeds at once, comes on top, as in Cameron, Gelbach and Miller, 2011, "Robust inference with
+    multiway clustering".
 
     Args:
         measure: a key of `scores.SCORES`.
@@ -98,26 +104,24 @@ def pair_rows(
     )
     if exact.error is None:
         return exact
-    drawn = _drawn(measure, [(baseline[s], contender[s]) for s in seeds], draw)
-    resampled = float(drawn.std(ddof=1) * np.sqrt(len(seeds) / (len(seeds) - 1)))
-    return Pairs(differences=exact.differences, error=max(exact.error, resampled))
+    drawn = _drawn(measure, [(baseline[s], contender[s]) for s in seeds], draw, resamples)
+    covariance = np.cov(drawn, rowvar=False)
+    shared = (covariance.sum() - np.trace(covariance)) / len(seeds) ** 2
+    error = float(np.sqrt(exact.error**2 + max(0.0, float(shared))))
+    return Pairs(differences=exact.differences, error=error)
 
 
-def _drawn(measure: str, pairs: Sequence[tuple[Rows, Rows]], draw: int) -> Floats:
-    """Mean differences of resampled seeds and rows, float64 (_RESAMPLES,)."""
+def _drawn(measure: str, pairs: Sequence[tuple[Rows, Rows]], draw: int, resamples: int) -> Floats:
+    """Differences of each seed on resampled images, float64 (resamples, n)."""
     rng = np.random.default_rng(draw)
     ids = np.unique(np.concatenate([rows.ids for both in pairs for rows in both]))
     places = [[np.searchsorted(ids, rows.ids) for rows in both] for both in pairs]
-    means = np.empty(_RESAMPLES)
-    for k in range(_RESAMPLES):
+    found = np.empty((resamples, len(pairs)))
+    for k in range(resamples):
         weights = rng.poisson(1.0, len(ids)).astype(np.float64)
-        chosen = rng.integers(len(pairs), size=len(pairs))
-        found = {
-            int(c): _difference(measure, pairs[c], [weights[place] for place in places[c]])
-            for c in np.unique(chosen)
-        }
-        means[k] = np.mean([found[int(c)] for c in chosen])
-    return means
+        for n, both in enumerate(pairs):
+            found[k, n] = _difference(measure, both, [weights[place] for place in places[n]])
+    return found
 
 
 def _difference(measure: str, pair: tuple[Rows, Rows], weights: Sequence[Floats]) -> float:

@@ -19,14 +19,14 @@ def planted(effect: float, seeds: int, rng: np.random.Generator, spread: float =
 
 
 def share(state: str, effect: float, expect: Expect, seeds: int, claims: int = 1) -> float:
-    """Of 500 reports, in how many any of their claims gets the state."""
+    """Of many reports, in how many any of their claims gets the state."""
     rng = np.random.default_rng(0)
-    found = 0
-    for _ in range(500):
+    found, reports = 0, 500 if claims == 1 else 250
+    for _ in range(reports):
         pairs = [planted(effect, seeds, rng) for _ in range(claims)]
         judged = judge(pairs, [expect] * claims, [DELTA] * claims)
         found += any(one.state == state for one in judged)
-    return found / 500
+    return found / reports
 
 
 @pytest.mark.parametrize("seeds", [3, 10])
@@ -94,21 +94,59 @@ def test_holm() -> None:
     assert verdict.holm([0.5], 0.05) == [0.05]
 
 
-def test_rows_count_too() -> None:
-    """Two seeds that happen to agree are no certainty: other images would have been drawn."""
-    baseline, contender = ({s: rows(a, s) for s in (0, 1)} for a in (0.80, 0.82))
-    found = verdict.pair_rows("accuracy", baseline, contender)
-    exact = verdict.pair(
-        {s: score("accuracy", r) for s, r in baseline.items()},
-        {s: score("accuracy", r) for s, r in contender.items()},
+def _shared(accuracy: float, seeds: int, rng: np.random.Generator) -> dict[int, Rows]:
+    """Every seed says the same of the same 300 images, but for one in fifty."""
+    labels, right = np.zeros(300, np.int64), rng.random(300) < accuracy
+    flips = rng.random((seeds, 300)) < 0.02
+    return {
+        s: Rows(
+            ids=np.array([f"{k}" for k in range(300)]),
+            labels=labels,
+            predicted=np.where(right ^ flips[s], 0, 1),
+            rare=np.array([True, False]),
+        )
+        for s in range(seeds)
+    }
+
+
+def _exact(baseline: dict[int, Rows], contender: dict[int, Rows]) -> Pairs:
+    one, other = (
+        {s: score("accuracy", r) for s, r in found.items()} for found in (baseline, contender)
     )
+    return verdict.pair(one, other)
+
+
+def test_seeds_that_agree_on_shared_images_are_no_certainty() -> None:
+    rng = np.random.default_rng(0)
+    baseline, contender = _shared(0.8, 4, rng), _shared(0.8, 4, rng)
+    found, exact = verdict.pair_rows("accuracy", baseline, contender), _exact(baseline, contender)
     assert found.differences.tolist() == exact.differences.tolist()
     assert found.error is not None
     assert exact.error is not None
-    assert found.error >= exact.error
-    binomial = math.sqrt(2 * 0.8 * 0.2 / 400)
-    assert 0.7 * binomial < found.error < 3 * binomial
+    assert found.error == pytest.approx(math.sqrt(2 * 0.8 * 0.2 / 300), rel=0.2)
+    assert found.error > 2 * exact.error
     assert verdict.pair_rows("accuracy", baseline, contender).error == found.error
+
+
+def test_images_of_one_seed_alone_are_counted_once() -> None:
+    baseline, contender = ({s: rows(a, s) for s in range(4)} for a in (0.80, 0.82))
+    found, exact = verdict.pair_rows("accuracy", baseline, contender), _exact(baseline, contender)
+    assert found.error == pytest.approx(exact.error, rel=0.15)
+
+
+@pytest.mark.slow
+def test_shared_images_are_rarely_called_an_effect() -> None:
+    rng = np.random.default_rng(0)
+    held = {True: 0, False: 0}
+    for _ in range(400):
+        both = _shared(0.8, 4, rng), _shared(0.8, 4, rng)
+        for with_rows in held:
+            pairs = (
+                verdict.pair_rows("accuracy", *both, resamples=100) if with_rows else _exact(*both)
+            )
+            held[with_rows] += judge([pairs], ["better"], [DELTA])[0].state == "holds"
+    assert held[True] <= 400 * (0.025 + 0.02)
+    assert held[False] > 400 * 0.15
 
 
 def test_seeds_that_only_one_has_are_left_out() -> None:
