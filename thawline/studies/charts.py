@@ -33,10 +33,9 @@ def trade_off(summary: Summary) -> Figure:
         axis.scatter(x, y, s=area, color=colour, alpha=0.75, edgecolor="white")
         if len(lines) <= _MOST_NAMED:
             axis.annotate(label(line.label), (x, y), (6, 6), textcoords="offset points", fontsize=8)
-    axis.set_xscale("log")
-    _plain(axis)
+    _spread(axis, [line.costs["latency_ms"] for line in lines], base=10, subs=(1, 2, 5))
     axis.margins(0.15)
-    axis.set_xlabel("latency of one image, ms (median, logarithmic)")
+    axis.set_xlabel("latency of one image, ms (median)")
     axis.set_ylabel(f"{summary.study.definition.measure}, %")
     return drawn
 
@@ -99,10 +98,9 @@ def doublings(summary: Summary) -> Figure:
         axis.annotate(
             f"{100 * gain:+.2f}", middle, (4, -12), textcoords="offset points", color=ORANGE
         )
-    axis.set_xscale("log", base=2)
-    _plain(axis, base=2.0, subs=(1.0,))
+    _spread(axis, x.tolist(), base=2, subs=(1,))
     axis.margins(0.15)
-    axis.set_xlabel("million multiply-adds of one image (each line a doubling)")
+    axis.set_xlabel("million multiply-adds of one image")
     axis.set_ylabel(f"{summary.study.definition.measure}, %")
     return drawn
 
@@ -132,8 +130,14 @@ def _reach(summary: Summary) -> float:
     return 110 * min(shown, max(ends, default=shown) + summary.study.definition.smallest_effect)
 
 
-def _plain(axis: Axes, base: float = 10.0, subs: tuple[float, ...] = (1.0, 2.0, 5.0)) -> None:
-    """Ticks of a logarithmic axis as numbers: matplotlib writes them as formulas."""
+def _spread(axis: Axes, values: Sequence[float], base: int, subs: Sequence[int]) -> None:
+    """A logarithmic axis, unless the values are too close to each other for a tick between them.
+
+    Its ticks are plain numbers: matplotlib would write formulas.
+    """
+    if max(values) < 4 * min(values):
+        return
+    axis.set_xscale("log", base=base)
     axis.xaxis.set_major_locator(LogLocator(base, subs))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.xaxis.set_minor_formatter(NullFormatter())
