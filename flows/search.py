@@ -4,6 +4,7 @@ Optuna prunes no search with several objectives, so the rule is ours: a trial wh
 stage before the last is below the median of those before it ends there.
 """
 
+import hashlib
 import json
 import warnings
 from pathlib import Path
@@ -19,12 +20,12 @@ from prefect.states import Completed, Failed
 from flows import trial
 from flows.timings import timed
 from flows.trial import Order
-from thawline import project
+from thawline import params, project
 from thawline.errors import UserError
 from thawline.studies import plan
 from thawline.studies.definition import STAGES, Definition, Interval
 from thawline.studies.plan import Contender, Study
-from thawline.studies.records import Record
+from thawline.studies.records import Record, code
 
 _BEFORE_PRUNING = 5
 _EARLY, _KEYS = "early", "keys"
@@ -52,8 +53,13 @@ def run(
     definition = planned.definition
     assert definition.search is not None
     where = storage or _own_storage()
-    name = f"{planned.name}-{common['code'][:12]}"
+    name = _name(planned)
     search = open_search(name, where)
+    if storage is None:  # nobody else uses it: what is left open was killed
+        import optuna
+
+        for left_open in (t for t in search.trials if not t.state.is_finished()):
+            search.tell(left_open.number, state=optuna.trial.TrialState.FAIL)
     left = definition.search.trials - sum(t.state.is_finished() for t in search.trials)
     settings = (planned, name, where, common, deadline, threads)
     futures = [step.with_options(task_run_name=f"step {k}").submit(*settings) for k in range(left)]
@@ -182,6 +188,14 @@ class Median:
         if place == 0 or not path.is_file():
             return None
         return float(json.loads(path.read_text(encoding="utf-8"))["val_macro_f1"])
+
+
+def _name(planned: Study) -> str:
+    """The same in every clone of the project; another one for other code, params or space."""
+    definition = planned.definition
+    digest = code(project.root(), params.load(), definition.until, inputs=False)
+    text = f"{digest} {definition.model_dump_json()}"
+    return f"{planned.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def _own_storage() -> str:

@@ -78,11 +78,14 @@ def folder(study: str, key: str) -> Path:
     return project.scratch() / "studies" / study / key
 
 
-def code(root: Path, checked: Params, until: str) -> str:
+def code(root: Path, checked: Params, until: str, *, inputs: bool = True) -> str:
     """A hash of everything but overrides that a trial's result depends on.
 
     Code of all plugins, the libraries' versions, params.yaml up to the stage, and, since images may
     be many, the size and time of each input instead of its content.
+
+    Args:
+        inputs: whether those count; their times differ between clones of a project.
     """
     stages = YAML(typ="safe").load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
     names = {dep for stage in _before(stages, until) for dep in stages[stage]["deps"]}
@@ -94,7 +97,7 @@ def code(root: Path, checked: Params, until: str) -> str:
                     found.update(f"{path.relative_to(root)} {md5(path)}\n".encode())
     raw = checked.model_dump(mode="json", exclude=_unused(until))
     found.update(json.dumps(raw, sort_keys=True).encode())
-    for name in params.named_inputs(checked).values():
+    for name in params.named_inputs(checked).values() if inputs else ():
         found.update(_listing(root / name).encode())
     return found.hexdigest()
 
