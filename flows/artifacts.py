@@ -1,6 +1,7 @@
 """What a flow leaves in Prefect to look at: progress, the result table, a picture, links."""
 
 import base64
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
@@ -61,6 +62,11 @@ def results(folder: Path) -> None:
     if picture.is_file():
         data = base64.b64encode(picture.read_bytes()).decode()
         create_image_artifact(f"data:image/png;base64,{data}", key="confusion-matrix")
+
+
+def table(name: str, text: str) -> None:
+    """The report of a study."""
+    create_markdown_artifact(text, key=re.sub("[^a-z0-9]+", "-", f"study-{name}".lower()))
 
 
 def _table(found: Results) -> str:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from flows import processes
@@ -23,14 +23,24 @@ _EPOCH = re.compile(r"\bepoch\s+(\d+)/(\d+)\b")
 class Run:
     """A `thawline run` in progress.
 
+    Args:
+        more: added to its environment.
+
     Attributes:
         mark: (stage, running | restored | skipped) that DVC has just named; None before and after.
         last: the newest lines of the stage.
         code: exit code, once it has ended.
     """
 
-    def __init__(self, targets: Sequence[str], folder: Path, owner: str) -> None:
+    def __init__(
+        self,
+        targets: Sequence[str],
+        folder: Path,
+        owner: str,
+        more: Mapping[str, str] | None = None,
+    ) -> None:
         env = {locks.OWNER_VARIABLE: owner, project.VARIABLE: str(project.root())}
+        env |= more or {}
         self._lines = processes.Lines(
             processes.python("thawline.cli", "run", *targets), folder, env
         )

@@ -28,11 +28,12 @@ class WorkTree:
     Args:
         root: the project.
         commit: what to check out; HEAD or a descendant.
+        name: of the folder in the project's scratch.
     """
 
-    def __init__(self, root: Path, commit: str) -> None:
+    def __init__(self, root: Path, commit: str, name: str = "retrain") -> None:
         self.root, self.commit = root, commit
-        self.folder = project.scratch() / "retrain"
+        self.folder = project.scratch() / name
         self._head = git(root, "rev-parse", "HEAD")
         self._before = edits(root)
 
@@ -48,22 +49,36 @@ class WorkTree:
         Raises:
             UserError: an edit that is not committed is to a file that newer commits change.
         """
-        self._check_edits()
-        self._remove()
         try:
-            git(self.root, "worktree", "add", "--quiet", "--detach", str(self.folder), self.commit)
-            self._share_cache()
-            self._copy_edits()
-            with suppress(CommandError):  # what nobody pushed is made or restored by the run
-                if has_remote(self.folder):
-                    dvc(self.folder, "fetch")
-            with suppress(CommandError):
-                dvc(self.folder, "checkout", "--force", "dvc.yaml")
-            self._link_inputs()
+            self.make()
             self._made = edits(self.folder)
             yield self.folder
         finally:
-            self._remove()
+            self.remove()
+
+    def make(self) -> None:
+        """The working tree, to stay; one that is there is replaced.
+
+        Raises:
+            UserError: an edit that is not committed is to a file that newer commits change.
+        """
+        self._check_edits()
+        self.remove()
+        git(self.root, "worktree", "add", "--quiet", "--detach", str(self.folder), self.commit)
+        self._share_cache()
+        self._copy_edits()
+        with suppress(CommandError):  # what nobody pushed is made or restored by the run
+            if has_remote(self.folder):
+                dvc(self.folder, "fetch")
+        with suppress(CommandError):
+            dvc(self.folder, "checkout", "--force", "dvc.yaml")
+        self._link_inputs()
+
+    def remove(self) -> None:
+        with suppress(CommandError):
+            git(self.root, "worktree", "remove", "--force", str(self.folder))
+        shutil.rmtree(self.folder, ignore_errors=True)
+        git(self.root, "worktree", "prune")
 
     def swap(self) -> None:
         """Bring the results into the project.
@@ -139,12 +154,6 @@ class WorkTree:
         known = set(git(self.folder, "ls-files", "-z").split("\0"))
         found = {_tracked(self.folder, Path(n)) for n in named if not Path(n).is_absolute()}
         return sorted(n for n in found if not {n, *_below(n, known)} & known)
-
-    def _remove(self) -> None:
-        with suppress(CommandError):
-            git(self.root, "worktree", "remove", "--force", str(self.folder))
-        shutil.rmtree(self.folder, ignore_errors=True)
-        git(self.root, "worktree", "prune")
 
 
 def edits(folder: Path) -> Edits:

@@ -37,7 +37,11 @@ def load(path: Path = FILE) -> Params:
         UserError: missing, unreadable, not YAML, an unknown key, a wrong type, a value out of
             range, an unknown plugin, or an option that the chosen plugin does not have.
     """
-    raw = _read(path)
+    return check(_read(path), path)
+
+
+def check(raw: Mapping[str, Any], path: Path = FILE) -> Params:
+    """As `load`, of what the file holds or might hold."""
     try:
         params = Params.model_validate(raw)
     except ValidationError as error:

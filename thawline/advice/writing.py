@@ -4,6 +4,8 @@ import io
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +23,21 @@ _WIDTH = 4096
 
 
 def write(proposals: Iterable[Proposal], path: Path = params.FILE) -> None:
-    """Set the values, all or none of them; the file is replaced at once.
+    """Set the values, all or none of them; see `set_values`."""
+    set_values({proposal.key: proposal.value for proposal in proposals}, path)
+
+
+def set_values(values: Mapping[str, Any], path: Path = params.FILE) -> None:
+    """Set values by their dotted keys, all or none of them; the file is replaced at once.
 
     Raises:
         UserError: the file cannot be written, or would not be valid with these values.
     """
     yaml = _yaml()
     content = yaml.load(path.read_text(encoding="utf-8"))
-    for proposal in proposals:
-        section, key = proposal.key.split(".", 1)
-        content[section][key] = _on_one_line(proposal.value)
+    for dotted, value in values.items():
+        *sections, key = dotted.split(".")
+        reduce(getitem, sections, content)[key] = _on_one_line(value)
     text = io.StringIO()
     yaml.dump(content, text)
     try:

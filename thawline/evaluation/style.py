@@ -81,15 +81,20 @@ def figure(
 
 
 def save(drawn: Figure, path: Path) -> None:
-    """Write a PNG; equal figures give equal bytes (no time, no version of the software)."""
+    """Write a PNG; equal figures give equal bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(png(drawn))
+
+
+def png(drawn: Figure) -> bytes:
+    """The figure as a PNG, without time or version of the software."""
     buffer = io.BytesIO()
     with matplotlib.rc_context(rc()):
         drawn.savefig(
             buffer, format="png", dpi=DPI, metadata={"Software": None},
             bbox_inches="tight", pad_inches=0.12,
         )  # fmt: skip
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(buffer.getvalue())
+    return buffer.getvalue()
 
 
 def label(name: str, limit: int = 24) -> str:

@@ -11,6 +11,8 @@ from thawline.tracking.recorder import Recorder, log_params
 from thawline.tracking.spool import Spool
 from thawline.tracking.store import PARENT, ROLE, SOURCE_TYPE, STAGE, Store, connect, reason
 
+STUDY = "THAWLINE_STUDY_RUN"
+"""Names the run of the study whose trial this execution is."""
 _GENERATED = (":!dvc.lock", ":!reports")
 
 
@@ -88,6 +90,8 @@ def _create(
 ) -> str:
     tags = _origin() | {ROLE: "pipeline", "thawline.execution": current.id}
     tags["mlflow.source.name"] = "thawline run" if current.launched else "dvc"
+    if study := os.environ.get(STUDY):
+        tags |= {PARENT: study, ROLE: "trial"}
     run = store.client.create_run(store.experiment_id, start_ms, tags, run_name=_name(tags))
     log_params(store, run.info.run_id, dict(params))
     return str(run.info.run_id)

@@ -1,0 +1,129 @@
+"""Studies as a Prefect flow: a task per trial, then timings one at a time, then the report."""
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Cancelled, Completed, Failed
+
+from flows import artifacts, repository, search, trial, workspaces
+from flows.study_record import Recorded
+from flows.timings import timed
+from flows.trial import Order
+from thawline import locks, params, project
+from thawline.errors import UserError
+from thawline.studies import definition, plan, report
+from thawline.studies.records import Record, code
+from thawline.studies.summary import Summary, summarise
+
+OUT = Path("build/studies")
+
+
+@flow(name="study", persist_result=False)
+def study(
+    paths: Sequence[str],
+    budget_s: float | None = None,
+    workers: int = 1,
+    again: bool = False,
+    storage: str | None = None,
+) -> State[Any]:
+    """Run what is not known yet of the studies, and write a report of each and one of all.
+
+    Args:
+        paths: of the studies' files.
+        budget_s: no trial starts later than this after the beginning.
+        workers: trials side by side; the threads of each are set so that they do not fight.
+        again: repeat trials that failed.
+        storage: of a search, a database URL.
+
+    Returns:
+        Completed; Completed `Skipped` when another study is in progress; Failed, if no trial of
+        them came to its end; Cancelled by Ctrl-C.
+    """
+    deadline = None if budget_s is None else time.time() + budget_s
+    try:
+        repository.check(project.root())
+        with locks.pipeline(kind="study", owner=f"flow run {flow_run.name}"):
+            found = [_one(Path(p), deadline, workers, again, storage) for p in paths]
+            workspaces.remove(project.root())
+        report.write_all(OUT, found)
+    except KeyboardInterrupt:
+        return Cancelled(message="ended by Ctrl-C")
+    except locks.Busy as busy:
+        return Completed(name="Skipped", message=f"skipped: {busy}")
+    except UserError as error:
+        return Failed(name="Refused", message=str(error))
+    text = "\n".join(summary.line for summary in found)
+    done = any(summary.complete for summary in found)
+    message = f"{text}\nreport: {OUT / report.OF_ALL}"
+    return Completed(message=message) if done else Failed(message=message)
+
+
+def _one(
+    path: Path, deadline: float | None, workers: int, again: bool, storage: str | None
+) -> Summary:
+    checked = params.load()
+    planned = plan.study(path, definition.load(path), checked)
+    digest = code(project.root(), checked, planned.definition.until)
+    recorded = Recorded(planned, digest, checked)
+    try:
+        order = {"code": digest, "env": recorded.environment, "again": again}
+        threads = threads_each(checked.training.threads, workers)
+        if planned.definition.search is not None:
+            records = search.run(planned, order, deadline, threads, storage)
+        else:
+            records = _grid(planned, order, deadline, threads)
+        summary = summarise(planned, records)
+        recorded.close(records, summary, report.write(OUT, summary))
+    except BaseException:
+        trial.stop()
+        recorded.leave()
+        raise
+    artifacts.table(planned.name, report.markdown(summary))
+    get_run_logger().info(summary.line)
+    return summary
+
+
+def threads_each(wanted: int, workers: int) -> int:
+    """Threads of one trial: more than the cores altogether would make the trials fight."""
+    linux = sys.platform == "linux"
+    cores = len(os.sched_getaffinity(0)) if linux else os.cpu_count() or 1
+    return max(1, min(wanted, cores // workers))
+
+
+def _grid(
+    planned: plan.Study, common: dict[str, Any], deadline: float | None, threads: int
+) -> list[Record]:
+    first, until = planned.definition.seeds[0], planned.definition.until
+    orders = [
+        Order(trial=one, until=until, keep=one.seed == first, **common)
+        for one in planned.trials(threads)
+    ]
+    futures = []
+    for order in orders:
+        named = run.with_options(task_run_name=f"{order.trial.contender}, seed {order.trial.seed}")
+        futures.append(named.submit(order, deadline))
+    for future in futures:
+        future.wait()
+    known = [Record.read(order.trial.study, order.key) for order in orders]
+    return timed([record for record in known if record is not None])
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+def run(order: Order, deadline: float | None) -> State[Any]:
+    """One trial; what failed is recorded, and the study goes on."""
+    if trial.spent(deadline):
+        return Completed(name="Not started", message="the budget was spent")
+    record = trial.run(order, get_run_logger().info)
+    if record.run_id:
+        artifacts.link(record.run_id)
+    if record.state == "failed":
+        return Failed(message=record.message)
+    return Completed(message=order.name)

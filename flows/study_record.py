@@ -1,0 +1,73 @@
+"""What MLflow gets of a study; results are kept without it, and it gets them the next time."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from prefect import get_run_logger
+
+from thawline.sections import Params
+from thawline.studies.plan import Study
+from thawline.studies.records import Record
+from thawline.studies.summary import Summary
+from thawline.tracking import address
+from thawline.tracking.study import StudyRun
+
+
+class Recorded:
+    """The run of a study, or nothing where tracking is switched off.
+
+    Raises:
+        UserError: the store cannot be used.
+    """
+
+    def __init__(self, planned: Study, code: str, checked: Params) -> None:
+        self._run: StudyRun | None = None
+        if address.enabled(checked.tracking.enabled):
+            d = planned.definition
+            about = {"claim": d.claim, "question": d.question, "measure": d.measure}
+            about |= {"smallest_effect": str(d.smallest_effect)}
+            self._run = StudyRun(checked.tracking.experiment, planned.name, code, about)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return self._run.environment if self._run else {}
+
+    def close(self, records: Sequence[Record], summary: Summary, files: Sequence[Path]) -> None:
+        """Send trials that are not sent yet, and the report."""
+        if self._run is None:
+            return
+        try:
+            for record in records:
+                if not record.logged:
+                    self._send(record)
+            self._run.close(files, summary.numbers)
+        except Exception as error:
+            get_run_logger().warning("MLflow: %s; sent the next time the study runs", error)
+
+    def leave(self) -> None:
+        if self._run is not None:
+            try:
+                self._run.leave()
+            except Exception as error:
+                get_run_logger().warning("MLflow: %s", error)
+
+    def _send(self, record: Record) -> None:
+        assert self._run is not None
+        tags = {
+            "thawline.study": record.study,
+            "thawline.trial": record.key,
+            "contender": record.contender,
+            "seed": str(record.seed),
+        }
+        tags |= {"error": record.message} if record.message else {}
+        tags |= {"dvc.experiment": record.experiment} if record.experiment else {}
+        run_id = self._run.trial(
+            f"{record.contender}, seed {record.seed}",
+            record.run_id,
+            record.state,
+            tags=tags,
+            params=record.overrides,
+            metrics={**record.values, **record.costs, "duration_s": record.duration_s},
+        )
+        replace(record, run_id=run_id, logged=True).write()

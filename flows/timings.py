@@ -1,0 +1,25 @@
+"""Timings of the networks of trials: one process, one network after another."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+
+from flows import processes
+from thawline import project
+from thawline.studies.records import Record
+
+
+def timed(records: Sequence[Record]) -> list[Record]:
+    """The records, those with a network that waited for it with its costs; the copies go."""
+    waiting = {str(r.network): r for r in records if not r.costs and r.network.is_dir()}
+    if not waiting:
+        return list(records)
+    command = processes.python("thawline.studies.timing", *waiting)
+    lines = processes.output(command, project.root())
+    costs = json.loads(lines[-1])
+    for place, record in waiting.items():
+        replace(record, costs=costs[place], logged=False).write()
+        shutil.rmtree(place)
+    known = [Record.read(record.study, record.key) for record in records]
+    return [record for record in known if record is not None]

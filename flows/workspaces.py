@@ -1,0 +1,73 @@
+"""Working trees for trials: each trial has one to itself, and hands it on to the next.
+
+They share DVC's cache, so a stage that one trial ran is restored in the others. A lock of the
+system's says which are free, so that trials may run in threads or in processes.
+"""
+
+import hashlib
+import itertools
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from flows.processes import CommandError
+from flows.repository import git
+from flows.worktree import WorkTree, edits
+from thawline import project
+
+_FOLDER = "workspaces"
+_MARK = "made"
+
+
+@contextmanager
+def free(root: Path) -> Iterator[Path]:
+    """A working tree of the project as it is now, for the block."""
+    for number in itertools.count():
+        place = project.scratch() / _FOLDER / str(number)
+        place.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(place.with_suffix(".lock"), timeout=0):
+                yield _ready(root, place)
+                return
+        except Timeout:
+            continue
+
+
+def remove(root: Path) -> None:
+    """All that are not in use."""
+    for place in (project.scratch() / _FOLDER).glob("[0-9]*"):
+        if place.is_dir():
+            with suppress(Timeout), FileLock(place.with_suffix(".lock"), timeout=0):
+                _remove(root, place)
+
+
+def _ready(root: Path, place: Path) -> Path:
+    """The tree, made anew if the project has changed since it was made."""
+    state = _state(root)
+    mark, tree = place / _MARK, _tree(root, place)
+    if not mark.is_file() or mark.read_text(encoding="utf-8") != state:
+        mark.unlink(missing_ok=True)
+        # `git worktree` and DVC's checkout are not meant for several at a time.
+        with FileLock(project.scratch() / _FOLDER / "making.lock"):
+            tree.make()
+        mark.write_text(state, encoding="utf-8")
+    return tree.folder
+
+
+def _remove(root: Path, place: Path) -> None:
+    with suppress(CommandError):
+        _tree(root, place).remove()
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def _tree(root: Path, place: Path) -> WorkTree:
+    return WorkTree(root, git(root, "rev-parse", "HEAD"), f"{_FOLDER}/{place.name}/tree")
+
+
+def _state(root: Path) -> str:
+    found = [git(root, "rev-parse", "HEAD"), edits(root)]
+    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()

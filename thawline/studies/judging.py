@@ -1,0 +1,111 @@
+"""`python -m thawline.studies.judging STAGE OUT`: what a trial's network says of validation rows.
+
+A process of its own in the trial's workspace, as a stage is; it writes no output of DVC's.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from thawline import params
+from thawline.files import INGEST, MODELS
+from thawline.studies.scores import SCORES, Rows, score
+
+_ID_LENGTH = 16
+_BATCH = 64
+
+
+def judge(stage: str, threads: int) -> dict[str, Any]:
+    """Predictions of the stage's network, and what they and it amount to.
+
+    Returns:
+        `values`: numbers by name; `rows`: see `scores.Rows`.
+    """
+    from thawline.data.manifest import Manifest
+    from thawline.evaluation.memory import size_mb
+
+    folder, manifest = MODELS / stage, Manifest.read(INGEST)
+    val = manifest.rows("val")
+    predicted, values = _predict(folder, val, threads)
+    labels = manifest.labels[val]
+    rows = Rows(
+        ids=np.array([manifest.sha256[row][:_ID_LENGTH] for row in val]),
+        labels=labels,
+        predicted=predicted,
+        rare=rarest(manifest.counts("train"), np.bincount(labels, minlength=len(manifest.classes))),
+    )
+    values |= {f"val_{name}": score(name, rows) for name in SCORES}
+    values["size_mb"] = size_mb(_file(folder))
+    values["val_rows"] = len(val)
+    return {"values": values, "rows": rows.as_json()}
+
+
+def rarest(train_counts: np.ndarray, support: np.ndarray) -> np.ndarray:
+    """The rarest third of the classes that are scored, as `evaluation.accuracy.rare_recall` has it.
+
+    Args:
+        train_counts, support: training rows and scored rows per class, int64 (K,).
+
+    Returns:
+        bool (K,).
+    """
+    by_count = np.argsort(train_counts, kind="stable")
+    scored = by_count[support[by_count] > 0]
+    mask = np.zeros(len(support), dtype=bool)
+    mask[scored[: max(1, len(scored) // 3)]] = True
+    return mask
+
+
+def _predict(folder: Path, rows: np.ndarray, threads: int) -> tuple[np.ndarray, dict[str, float]]:
+    """Class of each row, int64 (N,), and the network's counts where it is PyTorch's."""
+    from thawline.data.store import ImageStore
+
+    images = ImageStore(INGEST).batches(rows, _BATCH)
+    if (folder / _onnx()).exists():
+        from thawline.compress import session
+
+        network = session.session(folder / _onnx(), threads)
+        found = np.concatenate([session.predict(network, batch) for batch in images])
+        return found.argmax(axis=1), _counted(Path("reports/compress/metrics.json"))
+    import torch
+
+    from thawline import checkpoint
+    from thawline.evaluation.complexity import num_macs, num_parameters
+    from thawline.inference import probabilities
+
+    torch.set_num_threads(threads)
+    trained, card = checkpoint.load(folder)
+    counts = {
+        "parameters": float(num_parameters(trained)),
+        "macs": float(num_macs(trained, card.image_size_px)),
+    }
+    return probabilities(trained, images, card).argmax(axis=1), counts
+
+
+def _counted(path: Path) -> dict[str, float]:
+    known = json.loads(path.read_text(encoding="utf-8"))
+    return {name: float(known[name]) for name in ("parameters", "macs") if name in known}
+
+
+def _onnx() -> str:
+    from thawline.evaluation.checkpoints import ONNX
+
+    return ONNX
+
+
+def _file(folder: Path) -> Path:
+    from thawline.checkpoint import WEIGHTS
+
+    return next(path for name in (_onnx(), WEIGHTS) if (path := folder / name).exists())
+
+
+def main(stage: str, out: str) -> None:
+    found = judge(stage, params.load().training.threads)
+    Path(out).write_text(json.dumps(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

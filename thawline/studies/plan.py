@@ -1,0 +1,202 @@
+"""From a study's file to its trials, all checked against params.yaml before the first one runs."""
+
+import copy
+import hashlib
+import itertools
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
+from pathlib import Path
+from typing import Any, Literal
+
+from thawline import params
+from thawline.errors import UserError
+from thawline.safe_yaml import shown
+from thawline.sections import Params
+from thawline.studies import mistakes
+from thawline.studies.definition import LABEL, Axis, Definition, Interval
+
+SEED, THREADS = "seed", "training.threads"
+_PARTS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """One point of the grid: values of params.yaml by their dotted keys, base included."""
+
+    label: str
+    overrides: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One pair of contenders, by their labels, and what is expected of it."""
+
+    says: str
+    baseline: str
+    contender: str
+    expect: Literal["better", "not_worse"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One contender with one seed."""
+
+    study: str
+    contender: str
+    seed: int
+    overrides: Mapping[str, Any]
+    """Everything that differs from params.yaml, seed and threads included."""
+
+    def key(self, code: str) -> str:
+        """Twelve hexadecimal digits; equal overrides and code have the same.
+
+        Args:
+            code: a hash of everything else that the result depends on.
+        """
+        text = json.dumps([code, dict(self.overrides)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:_PARTS]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A definition with its grid; a search has no contenders beforehand."""
+
+    name: str
+    path: Path
+    definition: Definition
+    contenders: Sequence[Contender]
+    claims: Sequence[Claim]
+
+    def trials(self, threads: int) -> list[Trial]:
+        """Seeds change fastest: the first ones to run side by side share no stage."""
+        return [
+            trial(self.name, contender, seed, threads)
+            for contender in self.contenders
+            for seed in self.definition.seeds
+        ]
+
+
+def trial(study: str, contender: Contender, seed: int, threads: int) -> Trial:
+    values = {THREADS: threads} | dict(contender.overrides) | {SEED: seed}
+    return Trial(study=study, contender=contender.label, seed=seed, overrides=values)
+
+
+def study(path: Path, definition: Definition, project: Params) -> Study:
+    """Lay out the grid and check every point of it.
+
+    Args:
+        project: params.yaml, from which trials depart.
+
+    Raises:
+        UserError: an unknown key, a value that params.yaml could not have, linked lists of
+            different lengths, a comparison of what is not in the grid.
+    """
+    contenders = _contenders(path, definition)
+    for contender in contenders:
+        checked(path, project, contender.overrides, contender.label)
+    if definition.search is not None:
+        _check_search(path, definition, project)
+    claims = list(_claims(path, definition, [c.label for c in contenders]))
+    return Study(
+        name=path.stem, path=path, definition=definition, contenders=contenders, claims=claims
+    )
+
+
+def checked(path: Path, project: Params, overrides: Mapping[str, Any], label: str) -> Params:
+    """params.yaml with the overrides, if it may be so.
+
+    Raises:
+        UserError: it may not; names the study's file and the contender.
+    """
+    raw = copy.deepcopy(project.model_dump())
+    allowed = sorted(_keys(raw))
+    for key, value in overrides.items():
+        if key not in allowed:
+            section = key.rpartition(".")[0]
+            beside = [k for k in allowed if k.startswith(f"{section}.")] if section else []
+            raise mistakes.unknown(f"{path}: key", key, beside or raw)
+        *sections, last = key.split(".")
+        reduce(getitem, sections, raw)[last] = copy.deepcopy(value)
+    try:
+        return params.check(raw, path)
+    except UserError as error:
+        raise UserError(f"{error} (in {shown(label)})") from None
+
+
+def _keys(raw: Mapping[str, Any], prefix: str = "") -> Iterable[str]:
+    for key, value in raw.items():
+        if isinstance(value, Mapping) and not key.endswith("options"):
+            yield from _keys(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
+
+
+def _contenders(path: Path, definition: Definition) -> list[Contender]:
+    steps = [_steps(path, axis) for axis in definition.axes or []]
+    for key in (*definition.base, *(key for axis in definition.axes or [] for key in axis)):
+        if key == SEED:
+            raise UserError(f"{path}: {SEED}: is no axis; list the values under `seeds`")
+    if definition.axes is None:
+        return []
+    found = [
+        Contender(
+            label=", ".join(label for label, _ in point),
+            overrides=definition.base | {k: v for _, values in point for k, v in values.items()},
+        )
+        for point in itertools.product(*steps)
+    ]
+    labels = [contender.label for contender in found]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise UserError(f"{path}: axes: two contenders are called {label!r}; set `{LABEL}`")
+    return found
+
+
+def _steps(path: Path, axis: Axis) -> list[tuple[str, dict[str, Any]]]:
+    """Label and values of each step along one axis."""
+    lengths = {key: len(values) for key, values in axis.items()}
+    if len(set(lengths.values())) != 1 or not set(axis) - {LABEL}:
+        listed = ", ".join(f"{key} has {number}" for key, number in lengths.items())
+        raise UserError(
+            f"{path}: axes: keys of one axis change together and need lists of one length; {listed}"
+        )
+    rows = [dict(zip(axis, values, strict=True)) for values in zip(*axis.values(), strict=True)]
+    return [(_label(row), {k: v for k, v in row.items() if k != LABEL}) for row in rows]
+
+
+def _label(row: Mapping[str, Any]) -> str:
+    if LABEL in row:
+        return _text(row[LABEL])
+    return " ".join(_text(value) for value in row.values())
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _claims(path: Path, definition: Definition, labels: Sequence[str]) -> Iterable[Claim]:
+    for comparison in definition.comparisons:
+        named = [_text(name) for name in (comparison.baseline, *comparison.contenders)]
+        for name in named:
+            if name not in labels:
+                raise mistakes.unknown(f"{path}: comparisons: contender", name, labels)
+        if named[0] in named[1:] or len(set(named)) < len(named):
+            raise UserError(f"{path}: comparisons: {named[0]!r} is compared with itself")
+        for name in named[1:]:
+            yield Claim(
+                says=comparison.says, baseline=named[0], contender=name, expect=comparison.expect
+            )
+
+
+def _check_search(path: Path, definition: Definition, project: Params) -> None:
+    """The ends of each range and each choice, the other keys at their first value."""
+    assert definition.search is not None
+    space = definition.search.space
+    ends = {k: [s.low, s.high] if isinstance(s, Interval) else s for k, s in space.items()}
+    first = {key: values[0] for key, values in ends.items()}
+    for key, values in ends.items():
+        for value in values:
+            checked(path, project, definition.base | first | {key: value}, f"{key}: {value}")

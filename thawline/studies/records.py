@@ -1,0 +1,118 @@
+"""What is known of each trial, as JSON in the project's scratch: what is there is not repeated."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from ruamel.yaml import YAML
+
+from thawline import params, project
+from thawline.sections import Params
+from thawline.studies.definition import STAGES
+from thawline.studies.scores import Rows
+from thawline.tracking.hashes import md5
+
+_PLUGIN = re.compile(r"\$\{[^}]+\}")
+_NO_RESULT = ("tracking", "budget", "evaluate")
+"""Sections that change nothing before the last stage."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One trial, whatever became of it.
+
+    Attributes:
+        values: what was counted and scored, e.g. `val_macro_f1`, `macs`; of the validation rows.
+        costs: what was timed, e.g. `latency_ms`; empty until then.
+        rows: predictions for the validation rows.
+        message: why it failed or was pruned, in one line.
+        run_id: in MLflow; experiment: in DVC; None where there is none.
+        logged: whether MLflow knows all of this.
+    """
+
+    study: str
+    key: str
+    contender: str
+    seed: int
+    overrides: Mapping[str, Any]
+    state: Literal["complete", "failed", "pruned"]
+    message: str = ""
+    values: Mapping[str, float] = field(default_factory=dict)
+    costs: Mapping[str, float] = field(default_factory=dict)
+    rows: Rows | None = None
+    run_id: str | None = None
+    experiment: str | None = None
+    duration_s: float = 0.0
+    logged: bool = False
+
+    @classmethod
+    def read(cls, study: str, key: str) -> Self | None:
+        """None where there is none that can be read: the trial runs again."""
+        try:
+            values = json.loads((folder(study, key) / "record.json").read_text(encoding="utf-8"))
+            rows = values.pop("rows")
+            return cls(**values, rows=rows and Rows.from_json(rows))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def write(self) -> None:
+        """At once: a process that is killed leaves the record before or none."""
+        path = folder(self.study, self.key) / "record.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        values = asdict(replace(self, rows=None)) | {"rows": self.rows and self.rows.as_json()}
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(values), encoding="utf-8")
+        part.replace(path)
+
+    @property
+    def network(self) -> Path:
+        """Where a copy of the network waits to be timed."""
+        return folder(self.study, self.key) / "network"
+
+
+def folder(study: str, key: str) -> Path:
+    return project.scratch() / "studies" / study / key
+
+
+def code(root: Path, checked: Params, until: str, *, inputs: bool = True) -> str:
+    """A hash of everything but overrides that a trial's result depends on.
+
+    Code of all plugins, the libraries' versions, params.yaml up to the stage, and, since images may
+    be many, the size and time of each input instead of its content.
+
+    Args:
+        inputs: whether those count; their times differ between clones of a project.
+    """
+    stages = YAML(typ="safe").load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    names = {dep for stage in _before(stages, until) for dep in stages[stage]["deps"]}
+    found = hashlib.sha256()
+    for name in sorted(names):
+        if not name.startswith("${"):
+            for path in sorted(root.glob(_PLUGIN.sub("*", name))):
+                if path.is_file():
+                    found.update(f"{path.relative_to(root)} {md5(path)}\n".encode())
+    raw = checked.model_dump(mode="json", exclude=_unused(until))
+    found.update(json.dumps(raw, sort_keys=True).encode())
+    for name in params.named_inputs(checked).values() if inputs else ():
+        found.update(_listing(root / name).encode())
+    return found.hexdigest()
+
+
+def _before(stages: Mapping[str, Any], until: str) -> list[str]:
+    """The stage and those that dvc.yaml names before it."""
+    names = list(stages)
+    return names[: names.index(until) + 1]
+
+
+def _unused(until: str) -> set[str]:
+    return {*_NO_RESULT, *STAGES[STAGES.index(until) + 1 :]}
+
+
+def _listing(path: Path) -> str:
+    files = sorted(path.rglob("*")) if path.is_dir() else [path] if path.is_file() else []
+    stats = [(file, file.stat()) for file in files if file.is_file()]
+    return "".join(f"{f.relative_to(path.parent)} {s.st_size} {s.st_mtime_ns}\n" for f, s in stats)

@@ -1,0 +1,158 @@
+"""The trials of a study put together: what each contender reached and costs, and the verdicts."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from thawline.studies import verdict
+from thawline.studies.plan import Claim, Study
+from thawline.studies.records import Record
+from thawline.studies.scores import Rows
+from thawline.studies.verdict import Pairs, Verdict
+
+COSTS = ("latency_ms", "throughput_per_s", "peak_memory_mb", "size_mb", "parameters", "macs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One contender.
+
+    Attributes:
+        values: of the deciding measure, by seed.
+        costs: of COSTS, those that are known.
+        failed: trials that failed or were pruned.
+    """
+
+    label: str
+    values: Mapping[int, float]
+    costs: Mapping[str, float]
+    failed: int
+
+    @property
+    def mean(self) -> float:
+        return float(np.mean(list(self.values.values()))) if self.values else math.nan
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation over the seeds; NaN for fewer than two."""
+        return (
+            float(np.std(list(self.values.values()), ddof=1)) if len(self.values) > 1 else math.nan
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """One study."""
+
+    study: Study
+    lines: Sequence[Line]
+    claims: Sequence[Claim]
+    pairs: Sequence[Pairs]
+    verdicts: Sequence[Verdict]
+    failures: Sequence[tuple[str, str]]
+    """Contender with its seed, and why its trial ended early."""
+
+    @property
+    def complete(self) -> int:
+        return sum(len(line.values) for line in self.lines)
+
+    @property
+    def line(self) -> str:
+        """What became of it, in one line."""
+        decided = sum(v.state != "not decided" for v in self.verdicts)
+        claims = f", {decided} of {len(self.verdicts)} claims decided" if self.verdicts else ""
+        failed = f", {len(self.failures)} failed or pruned" if self.failures else ""
+        return f"{self.study.name}: {self.complete} trials complete{failed}{claims}"
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """For MLflow; names of contenders stay out of the keys, which allow few characters."""
+        found = {
+            "trials.complete": float(self.complete),
+            "trials.failed": float(len(self.failures)),
+        }
+        for number, judged in enumerate(self.verdicts):
+            for name in ("mean", "low", "high"):
+                if not math.isnan(value := getattr(judged, name)):
+                    found[f"claim.{number}.{name}"] = value
+        return found
+
+
+def summarise(study: Study, records: Sequence[Record]) -> Summary:
+    """Put the records of a study together; its claims are judged as one family."""
+    pairs = [_pair(study, claim, records) for claim in study.claims]
+    summary = Summary(
+        study=study,
+        lines=[_line(study, label, records) for label in _labels(study, records)],
+        claims=study.claims,
+        pairs=pairs,
+        verdicts=[],
+        failures=[
+            (f"{r.contender}, seed {r.seed}", f"{r.state}: {r.message}")
+            for r in records
+            if r.state != "complete"
+        ],
+    )
+    return judged_together([summary])[0]
+
+
+def judged_together(summaries: Sequence[Summary]) -> list[Summary]:
+    """The claims of all studies as one family, for a report of all."""
+    found = iter(
+        verdict.judge(
+            [p for s in summaries for p in s.pairs],
+            [c.expect for s in summaries for c in s.claims],
+            [s.study.definition.smallest_effect for s in summaries for _ in s.claims],
+        )
+    )
+    return [replace(s, verdicts=[next(found) for _ in s.claims]) for s in summaries]
+
+
+def front(lines: Sequence[Line]) -> set[str]:
+    """Labels that no other one beats in accuracy, latency and size at once."""
+    points = {
+        line.label: (-line.mean, line.costs["latency_ms"], line.costs["size_mb"])
+        for line in lines
+        if line.values and {"latency_ms", "size_mb"} <= line.costs.keys()
+    }
+    return {
+        label
+        for label, point in points.items()
+        if not any(_beats(other, point) for other in points.values())
+    }
+
+
+def _beats(other: tuple[float, ...], point: tuple[float, ...]) -> bool:
+    return other != point and all(o <= p for o, p in zip(other, point, strict=True))
+
+
+def _labels(study: Study, records: Sequence[Record]) -> list[str]:
+    found = [contender.label for contender in study.contenders]
+    return found or list(dict.fromkeys(record.contender for record in records))
+
+
+def _line(study: Study, label: str, records: Sequence[Record]) -> Line:
+    own = [record for record in records if record.contender == label]
+    known: dict[str, float] = {}
+    for record in own:
+        known |= {**record.values, **record.costs}
+    score = f"val_{study.definition.score}"
+    return Line(
+        label=label,
+        values={r.seed: r.values[score] for r in own if r.state == "complete"},
+        costs={name: known[name] for name in COSTS if name in known},
+        failed=sum(record.state != "complete" for record in own),
+    )
+
+
+def _pair(study: Study, claim: Claim, records: Sequence[Record]) -> Pairs:
+    return verdict.pair_rows(
+        study.definition.score, _rows(claim.baseline, records), _rows(claim.contender, records)
+    )
+
+
+def _rows(label: str, records: Sequence[Record]) -> dict[int, Rows]:
+    own = (r for r in records if r.contender == label and r.state == "complete")
+    return {record.seed: record.rows for record in own if record.rows is not None}

@@ -1,0 +1,46 @@
+"""`python -m thawline.studies.timing FOLDER...`: what networks cost, one after another.
+
+After the trials, when nothing else of the study runs; prints JSON, one object per folder.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from thawline import checkpoint, params
+from thawline.evaluation import checkpoints
+from thawline.training.device import select
+
+_KEPT = ("latency_ms", "latency_p95_ms", "throughput_per_s", "peak_memory_mb")
+
+
+def main(folders: list[str]) -> None:
+    checked = params.load()
+    e, t = checked.evaluate, checked.training
+    device = select(t.device).type
+    known: dict[str, dict[str, float]] = {}
+    found = {}
+    for folder in folders:
+        same = _network(Path(folder))
+        if same not in known:
+            costs = checkpoints.cost(
+                Path(folder),
+                repeats=e.latency_repeats,
+                batch_size=e.throughput_batch,
+                threads=t.threads,
+                device=device,
+                seed=0,
+            )
+            known[same] = {name: float(costs[name]) for name in _KEPT}
+        found[folder] = known[same]
+    print(json.dumps(found))
+
+
+def _network(folder: Path) -> str:
+    """Equal where weights alone differ: timed twice, such networks would seem to differ."""
+    files = sorted((file.name, file.stat().st_size) for file in folder.iterdir())
+    return f"{checkpoint.read_card(folder).model_dump_json()} {files}"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
