@@ -7,6 +7,7 @@ stage before the last is below the median of those before it ends there.
 import hashlib
 import json
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +62,8 @@ def run(
         for left_open in (t for t in search.trials if not t.state.is_finished()):
             search.tell(left_open.number, state=optuna.trial.TrialState.FAIL)
     left = definition.search.trials - sum(t.state.is_finished() for t in search.trials)
-    settings = (planned, name, where, common, deadline, threads)
-    futures = [step.with_options(task_run_name=f"step {k}").submit(*settings) for k in range(left)]
+    same = (planned, name, where, common, deadline, threads)
+    futures = [step.with_options(task_run_name=f"step {k}").submit(*same) for k in range(left)]
     for future in futures:
         future.wait()
     keys = [key for t in search.trials for key in t.user_attrs.get(_KEYS, [])]
@@ -115,8 +116,10 @@ def step(
     search = open_search(name, storage)
     search = open_search(name, storage, seed=len(search.trials))
     asked = search.ask()
-    overrides = definition.base | propose(asked, definition)
-    contender = Contender(label=f"trial {asked.number}", overrides=overrides)
+    values = propose(asked, definition)
+    contender = Contender(
+        label=f"{asked.number}: {settings(values)}", overrides=definition.base | values
+    )
     orders = [
         Order(
             trial=plan.trial(planned.name, contender, seed, threads),
@@ -127,7 +130,7 @@ def step(
         for seed in definition.seeds
     ]
     asked.set_user_attr(_KEYS, [order.key for order in orders])
-    log.info(json.dumps(overrides))
+    log.info(json.dumps(values))
     judge = Median(search, asked, definition)
     records = [trial.run(order, log.info, judge) for order in orders]
     states = {record.state for record in records}
@@ -148,6 +151,14 @@ def objectives(records: list[Record], definition: Definition) -> list[float]:
         costs |= {**record.values, **record.costs}
     score = float(np.mean([record.values[f"val_{definition.score}"] for record in records]))
     return [score, costs["latency_ms"], costs["size_mb"]]
+
+
+def settings(values: Mapping[str, Any]) -> str:
+    """What a trial is called: the last part of each key, and its value."""
+    shown = {
+        k.rpartition(".")[2]: f"{v:.3g}" if isinstance(v, float) else v for k, v in values.items()
+    }
+    return ", ".join(f"{key} {value}" for key, value in shown.items())
 
 
 def propose(asked: Any, definition: Definition) -> dict[str, Any]:

@@ -133,6 +133,9 @@ class _Stages:
         order = self._order
         lock = FileLock(project.scratch() / "locks" / f"data-{self._data()}.lock")
         lock.acquire()
+        if _STOPPED.is_set():  # while it waited
+            lock.release()
+            raise Stopped
         run = follow.Run([order.until], self._tree, f"trial {order.name}", order.env)
         _RUNNING.add(run)
         try:

@@ -77,6 +77,11 @@ def test_objectives_are_of_all_seeds(definition: Definition) -> None:
     assert search.objectives(records, definition) == pytest.approx([0.85, 2.0, 3.0])
 
 
+def test_a_trial_is_called_by_its_settings() -> None:
+    values = {"fine_tune.learning_rate": 0.012345, "augment.policy": "light", "x.num_blocks": 3}
+    assert search.settings(values) == "learning_rate 0.0123, policy light, num_blocks 3"
+
+
 def test_a_storage_that_is_none_is_named(storage: str) -> None:
     with pytest.raises(UserError, match=r"--storage: nowhere/x cannot be used"):
         search.open_search("x", "nosuch://me:secret@nowhere/x")
