@@ -60,10 +60,11 @@ def prune(
     _refuse_binary(network)
     before, pruned = counts(network), copy.deepcopy(network).requires_grad_(True)
     generator = torch.Generator().manual_seed(seed)
-    with _naming(pruned, ratio), warnings.catch_warnings(action="ignore"):
+    example = torch.zeros(1, 3, image_size_px, image_size_px)
+    with _naming(pruned, ratio, example), warnings.catch_warnings(action="ignore"):
         pruner = torch_pruning.pruner.BasePruner(
             pruned,
-            torch.zeros(1, 3, image_size_px, image_size_px),
+            example,
             importance=None,
             pruning_ratio=ratio,
             global_pruning=scope == "global",
@@ -75,11 +76,11 @@ def prune(
             out_channel_groups={},
         )
     for _ in range(iterations):
-        with _naming(pruned, ratio), warnings.catch_warnings(action="ignore"):
+        with _naming(pruned, ratio, example), warnings.catch_warnings(action="ignore"):
             pruner.importance = _importance(method, pruned, generator, backward)
             pruner.step()
             pruned.zero_grad(set_to_none=True)
-            _all_outputs(pruned.eval(), torch.zeros(1, 3, image_size_px, image_size_px))
+            _all_outputs(pruned.eval(), example)
         left = difference(before, counts(pruned))
         _check_rebuilds(network, pruned, left, ratio)
         if not left:
@@ -143,7 +144,7 @@ def _check_rebuilds(network: Network, pruned: Network, channels: _Channels, rati
 
 
 @contextmanager
-def _naming(network: Network, ratio: float) -> Iterator[None]:
+def _naming(network: Network, ratio: float, example: torch.Tensor) -> Iterator[None]:
     """Turn what goes wrong inside into a message that names the layer where it did."""
     entered: list[str] = []
     hooks = [
@@ -161,8 +162,19 @@ def _naming(network: Network, ratio: float) -> Iterator[None]:
         raise
     except Exception as error:  # the library raises whatever its parts raise
         reason = " ".join(str(error).split())[:160] or type(error).__name__
-        where = f"{entered[-1]!r}" if entered else "the network"
-        raise UserError(f"{_KEY}: {ratio:g}: {where} cannot be pruned: {reason}") from error
+        where = entered[-1] if entered else _untraceable(network, example)
+        raise UserError(f"{_KEY}: {ratio:g}: {where!r} cannot be pruned: {reason}") from error
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _untraceable(network: Network, images: torch.Tensor) -> str:
+    """The first block that the library cannot follow by itself."""
+    for name, block in network.named_children():
+        try:
+            torch_pruning.DependencyGraph().build_dependency(block, images)
+        except Exception:  # as above
+            return name
+        images = block(images).detach().requires_grad_()  # for blocks without weights
+    return network[-1]._get_name()
