@@ -11,7 +11,7 @@ from thawline.studies import definition, plan
 
 GUIDE = {
     "network_type", "mobilenet", "xnor", "shufflenet", "depth", "width", "activation",
-    "kernel_size", "dilation", "augmentation", "optimizer", "class_balance", "transfer",
+    "kernel_size", "dilation", "augmentation", "optimizer", "class_balance", "transfer", "pruning",
 }  # fmt: skip
 
 
