@@ -27,13 +27,14 @@ def main(params: Params, run: StageRun) -> None:
     run.require()
     device.setup(threads=threads, seed=params.seed)
     manifest, store = Manifest.read(INGEST), ImageStore(INGEST)
-    test = manifest.rows("test")
+    test, val = manifest.rows("test"), manifest.rows("val")
     judged = {
         name: judge(
             MODELS / name,
             store,
             test,
             manifest.labels[test],
+            validation=(val, manifest.labels[val]),
             train_counts=manifest.counts("train"),
             threads=threads,
             calibration_bins=p.calibration_bins,
