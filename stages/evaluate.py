@@ -1,6 +1,7 @@
 """evaluate: all checkpoints -> scores on the test split, cost, figures and the report."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 from thawline import stage
@@ -13,13 +14,15 @@ CHECKPOINTS = ("transfer_learn", "fine_tune", "compress")
 
 
 def main(params: Params, run: StageRun) -> None:
+    from thawline.data.manifest import FILE as MANIFEST
     from thawline.data.manifest import Manifest
     from thawline.data.rows import Rows
     from thawline.data.store import ImageStore
-    from thawline.evaluation import album, predictions, report, summary
-    from thawline.evaluation.checkpoints import costs, judge
+    from thawline.evaluation import album, corruptions, predictions, report, slices, summary
+    from thawline.evaluation.checkpoints import costs, judge, predict
     from thawline.evaluation.results import Results
     from thawline.evaluation.speed import describe
+    from thawline.inference import BATCH
     from thawline.progress import track
     from thawline.training import device
 
@@ -69,6 +72,25 @@ def main(params: Params, run: StageRun) -> None:
         training={name: REPORTS / name for name in CHECKPOINTS[:2]},
     )
     predictions.write_plots(FOLDER, manifest, test, evidence.final)
+    parts = slices.find(
+        evidence.final.probabilities.argmax(axis=1) == evidence.labels,
+        slices.columns(
+            INGEST / MANIFEST,
+            test,
+            evidence.labels,
+            slices.brightness(store.batches(test, BATCH)),
+        ),
+    )
+    slices.write(FOLDER / "slices.csv", parts)
+    robustness = []
+    if p.corruptions:
+        robustness = corruptions.measure(
+            partial(predict, MODELS / CHECKPOINTS[-1], threads=threads),
+            partial(store.batches, test, BATCH),
+            evidence.labels,
+            seed=params.seed,
+        )
+    corruptions.write(FOLDER / "corruptions.csv", robustness)
     text = report.render(
         Results.read(FOLDER),
         classes=album.class_scores(evidence),

@@ -169,6 +169,8 @@ class Evaluate(Section):
     latency_repeats: Annotated[int, Field(ge=50, le=100_000)]
     """Timed single-image calls after warm-up."""
     throughput_batch: Annotated[int, Field(ge=1, le=65_536)]
+    corruptions: bool
+    """Score the final network under noise, blur, JPEG and other light, at three severities each."""
 
 
 class Budget(Section):

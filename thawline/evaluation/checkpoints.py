@@ -1,6 +1,6 @@
 """Score every checkpoint of the pipeline on the same rows, and count and time what each costs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -74,10 +74,10 @@ def judge(
         seed: of the bootstrap.
     """
     network = None if is_onnx(folder) else checkpoint.load(folder)
+    batches = store.batches(np.concatenate([rows, validation[0]]), _BATCH)
     if network is None:
-        both = _predict_onnx(folder, store, np.concatenate([rows, validation[0]]), threads)
+        both = predict(folder, batches, threads=threads)
     else:
-        batches = store.batches(np.concatenate([rows, validation[0]]), _BATCH)
         both = probabilities(network[0], batches, network[1])
     predicted, tuning = both[: len(rows)], both[len(rows) :]
     scores = score(predicted, labels)
@@ -193,10 +193,14 @@ def cost(
     }
 
 
+def predict(folder: Path, images: Iterable[np.ndarray], *, threads: int) -> np.ndarray:
+    """What a checkpoint says of batches uint8 (B, S, S, 3): probabilities, float32 (N, K)."""
+    if is_onnx(folder):
+        session = onnx.session(folder / ONNX, threads)
+        return np.concatenate([onnx.predict(session, batch) for batch in images])
+    network, card = checkpoint.load(folder)
+    return probabilities(network, images, card)
+
+
 def is_onnx(folder: Path) -> bool:
     return (folder / ONNX).exists()
-
-
-def _predict_onnx(folder: Path, store: ImageStore, rows: np.ndarray, threads: int) -> np.ndarray:
-    network = onnx.session(folder / ONNX, threads)
-    return np.concatenate([onnx.predict(network, b) for b in store.batches(rows, _BATCH)])
