@@ -14,12 +14,22 @@ CHECKPOINTS = ("transfer_learn", "fine_tune", "compress")
 
 
 def main(params: Params, run: StageRun) -> None:
+    import numpy as np
+
     from thawline.data.manifest import FILE as MANIFEST
     from thawline.data.manifest import Manifest
     from thawline.data.rows import Rows
     from thawline.data.store import ImageStore
-    from thawline.evaluation import album, corruptions, predictions, report, slices, summary
-    from thawline.evaluation.checkpoints import costs, judge, predict
+    from thawline.evaluation import (
+        album,
+        corruptions,
+        label_issues,
+        predictions,
+        report,
+        slices,
+        summary,
+    )
+    from thawline.evaluation.checkpoints import costs, is_onnx, judge, predict
     from thawline.evaluation.results import Results
     from thawline.evaluation.speed import describe
     from thawline.inference import BATCH
@@ -91,10 +101,24 @@ def main(params: Params, run: StageRun) -> None:
             seed=params.seed,
         )
     corruptions.write(FOLDER / "corruptions.csv", robustness)
+    pictures = album.draw(FOLDER / "figures", evidence)
+    issues = []
+    if p.explanations:
+        from thawline.evaluation import explanations
+
+        in_torch = [MODELS / name for name in CHECKPOINTS if not is_onnx(MODELS / name)]
+        pictures += explanations.draw(FOLDER / "figures", evidence, in_torch[-1])
+        unseen = np.concatenate([val, test])
+        issues = label_issues.find(
+            unseen,
+            manifest.labels[unseen],
+            np.concatenate([evidence.final.validation, evidence.final.probabilities]),
+        )
+    label_issues.write(FOLDER / "label_issues.csv", issues, manifest)
     text = report.render(
         Results.read(FOLDER),
         classes=album.class_scores(evidence),
-        pictures=album.draw(FOLDER / "figures", evidence),
+        pictures=pictures,
         decisions=album.decisions(evidence),
         mistakes=album.mistake_list(evidence),
         budget=params.budget.model_dump(),
