@@ -16,6 +16,7 @@ CHECKPOINTS = ("transfer_learn", "fine_tune", "compress")
 def main(params: Params, run: StageRun) -> None:
     import numpy as np
 
+    from thawline import checkpoint
     from thawline.data.manifest import FILE as MANIFEST
     from thawline.data.manifest import Manifest
     from thawline.data.rows import Rows
@@ -24,8 +25,8 @@ def main(params: Params, run: StageRun) -> None:
         album,
         corruptions,
         label_issues,
+        page,
         predictions,
-        report,
         slices,
         summary,
     )
@@ -115,17 +116,23 @@ def main(params: Params, run: StageRun) -> None:
             np.concatenate([evidence.final.validation, evidence.final.probabilities]),
         )
     label_issues.write(FOLDER / "label_issues.csv", issues, manifest)
-    text = report.render(
-        Results.read(FOLDER),
+    content = page.Content(
+        folder=FOLDER,
+        results=Results.read(FOLDER),
+        card=checkpoint.read_card(MODELS / CHECKPOINTS[-1]),
+        manifest=manifest,
+        decisions=album.decisions(evidence),
         classes=album.class_scores(evidence),
         pictures=pictures,
-        decisions=album.decisions(evidence),
         mistakes=album.mistake_list(evidence),
+        slices=parts,
+        robustness=robustness,
+        issues=issues,
         budget=params.budget.model_dump(),
         bootstrap_samples=p.bootstrap_samples,
         calibration_bins=p.calibration_bins,
     )
-    (FOLDER / "report.md").write_text(text, encoding="utf-8")
+    page.write(content)
     summary.show(FOLDER)
 
 

@@ -43,10 +43,11 @@ def grad_cam(
     explain = LayerGradCam(network, layer(network, inputs[:1]))
     maps = explain.attribute(inputs, torch.from_numpy(classes), relu_attributions=True)
     large = LayerAttribution.interpolate(maps, images.shape[1:3], "bilinear")
-    found = large.detach()[:, 0].numpy()
+    found: NDArray[np.float32] = large.detach()[:, 0].numpy()
     peak = found.max(axis=(1, 2), keepdims=True)
     heat: NDArray[np.float32] = np.zeros_like(found)
-    return np.divide(found, peak, out=heat, where=peak > 0)
+    np.divide(found, peak, out=heat, where=peak > 0)
+    return heat
 
 
 def layer(network: Network, inputs: torch.Tensor) -> nn.Module:
