@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from thawline import stage
-from thawline.files import INGEST
+from thawline.files import INGEST, REPORTS
 from thawline.sections import Params
 from thawline.tracking.client import StageRun
 
@@ -14,6 +14,7 @@ def main(params: Params, run: StageRun) -> None:
     from thawline.checkpoint import ModelCard
     from thawline.data.manifest import Manifest
     from thawline.design import resolve_stem
+    from thawline.evaluation import network_summary
     from thawline.pretrained import Loaded
     from thawline.progress import log
     from thawline.surgery.record import record_of
@@ -48,6 +49,12 @@ def main(params: Params, run: StageRun) -> None:
             m.family, m.name, weights_file=file, on_loaded=record, **common
         )
     run.tags(record_of(network).summary())
+    size_px = params.ingest.image_size_px
+    text = network_summary.markdown(m.name, size_px, network_summary.summarise(network, size_px))
+    summary = REPORTS / "transfer_learn" / "network.md"
+    summary.parent.mkdir(parents=True, exist_ok=True)
+    summary.write_text(text, encoding="utf-8")
+    run.artifact(summary)
     card = ModelCard(
         family=m.family,
         name=m.name,

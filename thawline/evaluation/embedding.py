@@ -18,7 +18,7 @@ _MAX_NAMED = 20
 
 
 def plane(features: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Project standardised features on the two directions of the most variance.
+    """Project features of unit length on the two directions of the most variance.
 
     Args:
         features: float32 (N, D), N >= 2, D >= 2.
@@ -27,10 +27,10 @@ def plane(features: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[n
         Places, float64 (N, 2), and the share of the variance along each, (2,). The largest weight
         of a direction is positive, so that the map is not mirrored from run to run.
     """
-    centred = features.astype(np.float64) - features.mean(axis=0, dtype=np.float64)
-    # Of equal weight each: one feature that answers to a single class would take the whole map.
-    deviation = centred.std(axis=0)
-    centred = np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 0)
+    # By direction only: the few images with the strongest features would take the whole map.
+    length = np.linalg.norm(features, axis=1, keepdims=True)
+    centred = features / np.maximum(length, np.finfo(np.float32).tiny).astype(np.float64)
+    centred -= centred.mean(axis=0)
     _, lengths, directions = np.linalg.svd(centred, full_matrices=False)
     axes = directions[:2]
     signs = np.sign(axes[np.arange(2), np.abs(axes).argmax(axis=1)])

@@ -122,7 +122,9 @@ def _context(content: Content) -> dict[str, object]:
         "final": results.final,
         "card": content.card,
         "data": _data(content.manifest),
-        "decisions": {name: visible(reason) for name, reason in content.decisions.items()},
+        "decisions": {
+            name: visible(reason).replace("`", "") for name, reason in content.decisions.items()
+        },
         "pictures": _pictures(content),
         "classes": _classes(content.classes),
         "num_classes": len(content.classes),

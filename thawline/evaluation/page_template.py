@@ -37,7 +37,9 @@ figcaption { color: var(--soft); font-size: .88rem; margin-top: .3rem; }
 ul { padding-left: 1.2rem; } li { margin: .25rem 0; }
 nav { font-size: .92rem; margin-top: 1rem; } nav a { color: var(--blue); margin-right: 1rem; }
 @media (max-width: 640px) { main { padding: 1rem .85rem 2rem; } .verdict { font-size: 1.12rem; }
-  .tiles { grid-template-columns: 1fr 1fr; } .tile b { font-size: 1.2rem; } }
+  .tiles { grid-template-columns: 1fr 1fr; } .tile b { font-size: 1.2rem; }
+  th:first-child, td:first-child { white-space: normal; min-width: 7rem; }
+  figure { overflow-x: auto; } figure img { max-width: none; width: 38rem; } }
 @media print { body { background: #fff; font-size: 10.5pt; } main { max-width: none; padding: 0; }
   nav { display: none; } .scroll { overflow: visible; } table { font-size: 7.5pt; }
   th, td { white-space: normal; padding-right: .4rem; }
