@@ -187,6 +187,8 @@ def cost(
         model, image_size_px=card.image_size_px, threads=threads, device=device
     )
     return {
+        "runtime": "ONNX Runtime" if is_onnx(folder) else "PyTorch, eager",
+        "threads": threads,
         **asdict(timed),
         "peak_memory_mb": peak.peak_mb,
         "runtime_memory_mb": peak.runtime_mb,

@@ -134,6 +134,7 @@ def _context(content: Content) -> dict[str, object]:
         "issues": [_issue(issue, content.manifest) for issue in content.issues[:_MAX_ISSUES]],
         "num_issues": len(content.issues),
         "device": {key: visible(str(value)) for key, value in results.device.items()},
+        "batches": _batches(results),
         "method": [line.replace("`", "") for line in _sentences(content)],
     }
 
@@ -154,10 +155,25 @@ def _checkpoint(results: Results, name: str) -> tuple[str, ...]:
     return (
         name, percent(row["accuracy"]), interval(row["accuracy_low"], row["accuracy_high"]),
         ratio(row["macro_f1"]), ratio(row["rare_recall"]), ratio(row["nll"]), ratio(row["ece"]),
-        milliseconds(row.get("latency_ms")), milliseconds(row.get("latency_p95_ms")),
+        row.get("runtime", UNKNOWN), milliseconds(row.get("latency_ms")),
+        milliseconds(row.get("latency_p95_ms")), milliseconds(row.get("latency_p99_ms")),
         rate(row.get("throughput_per_s")), count(row["parameters"]), count(row["macs"]),
         megabytes(row["size_mb"]), megabytes(row.get("peak_memory_mb")),
     )  # fmt: skip
+
+
+def _batches(results: Results) -> list[tuple[str, ...]]:
+    """Throughput by batch size: a row per checkpoint, the sizes in front."""
+    measured = {
+        name: results.of(name)["throughput_by_batch"]
+        for name in results.metrics
+        if "throughput_by_batch" in results.of(name)
+    }
+    sizes = sorted({size for rates in measured.values() for size in rates}, key=int)
+    head = [("checkpoint", *(f"batch {size}" for size in sizes))] if sizes else []
+    return head + [
+        (name, *(rate(rates.get(size)) for size in sizes)) for name, rates in measured.items()
+    ]
 
 
 def _data(manifest: Manifest) -> list[tuple[str, str]]:

@@ -163,7 +163,8 @@ data/label_fixes.csv.</p>
 
 <h2 id="cost">Cost</h2>
 <div class="scroll"><table>
-<thead><tr><th scope="col">checkpoint</th><th scope="col">latency</th><th scope="col">p95</th>
+<thead><tr><th scope="col">checkpoint</th><th scope="col">runs in</th>
+<th scope="col">latency</th><th scope="col">p95</th><th scope="col">p99</th>
 <th scope="col">throughput</th><th scope="col">parameters</th><th scope="col">MACs</th>
 <th scope="col">size</th><th scope="col">memory</th></tr></thead>
 <tbody>
@@ -172,6 +173,10 @@ data/label_fixes.csv.</p>
 {% for cell in row[7:] %}<td>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}
 </tbody></table></div>
+{% if batches %}
+<h3>Images a second by batch size</h3>
+{{ table(batches[0], batches[1:]) }}
+{% endif %}
 {% if device %}
 <p class="soft">Speed and memory on {{ device.name }} ({{ device.instructions }}),
 {{ device.threads }} threads, PyTorch {{ device.torch }}, ONNX Runtime {{ device.onnxruntime }};

@@ -99,6 +99,14 @@ def test_the_verdict_comes_before_everything_else(tmp_path: Path) -> None:
     assert ", worse" in body
 
 
+def test_batch_sizes_have_a_table_where_they_were_measured(tmp_path: Path) -> None:
+    timed = {**SPEED, "runtime": "ONNX Runtime", "throughput_by_batch": {"8": 700.0, "32": 890.0}}
+    found = Results({"compress": QUALITY}, {"device": DEVICE, "compress": timed})
+    text = page.render(content(tmp_path, results=found))
+    assert text.index("batch 8<") < text.index("batch 32<") < text.index("700/s")
+    assert "batch" not in page.render(content(tmp_path)).split('id="cost"')[1].split("method")[0]
+
+
 def test_a_missed_budget_is_seen(tmp_path: Path) -> None:
     text = page.render(content(tmp_path, budget={"max_latency_ms": 1.0}))
     assert 'class="budget over"' in text
