@@ -5,7 +5,16 @@ from functools import partial
 from pathlib import Path
 
 from thawline import stage
-from thawline.files import INGEST, MODELS, REPORTS, ROWS, rounded, write_json, write_metrics
+from thawline.files import (
+    INGEST,
+    MANIFEST,
+    MODELS,
+    REPORTS,
+    ROWS,
+    rounded,
+    write_json,
+    write_metrics,
+)
 from thawline.sections import Params
 from thawline.tracking.client import StageRun
 
@@ -17,7 +26,6 @@ def main(params: Params, run: StageRun) -> None:
     import numpy as np
 
     from thawline import checkpoint
-    from thawline.data.manifest import FILE as MANIFEST
     from thawline.data.manifest import Manifest
     from thawline.data.rows import Rows
     from thawline.data.store import ImageStore
