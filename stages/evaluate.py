@@ -12,14 +12,13 @@ CHECKPOINTS = ("transfer_learn", "fine_tune", "compress")
 
 
 def main(params: Params, run: StageRun) -> None:
-    from thawline.compress import outcome
     from thawline.compress.session import INT8_FILE
     from thawline.data.manifest import Manifest
     from thawline.data.rows import Rows
     from thawline.data.store import ImageStore
-    from thawline.evaluation import album, predictions, report, summary
+    from thawline.evaluation import album, contents, page, predictions, summary
     from thawline.evaluation.checkpoints import costs, judge
-    from thawline.evaluation.results import INT8, Results
+    from thawline.evaluation.results import INT8
     from thawline.evaluation.speed import describe
     from thawline.progress import track
     from thawline.training import device
@@ -28,7 +27,7 @@ def main(params: Params, run: StageRun) -> None:
     run.require()
     device.setup(threads=threads, seed=params.seed)
     manifest, store = Manifest.read(INGEST), ImageStore(INGEST)
-    test = manifest.rows("test")
+    test, val = manifest.rows("test"), manifest.rows("val")
     paths = {name: MODELS / name for name in CHECKPOINTS}
     if (MODELS / "compress" / INT8_FILE).exists():
         paths[INT8] = MODELS / "compress" / INT8_FILE
@@ -38,6 +37,7 @@ def main(params: Params, run: StageRun) -> None:
             store,
             test,
             manifest.labels[test],
+            validation=(val, manifest.labels[val]),
             train_counts=manifest.counts("train"),
             threads=threads,
             calibration_bins=p.calibration_bins,
@@ -74,20 +74,16 @@ def main(params: Params, run: StageRun) -> None:
         training={name: REPORTS / name for name in CHECKPOINTS[:2]},
     )
     predictions.write_plots(FOLDER, manifest, test, evidence.final)
-    text = report.render(
-        Results.read(FOLDER),
-        classes=album.class_scores(evidence),
-        pictures=[
-            *album.draw(FOLDER / "figures", evidence),
-            *album.pruning(FOLDER / "figures", REPORTS / "compress" / "pruning"),
-        ],
-        decisions=album.decisions(evidence) | outcome.describe(compressed),
-        mistakes=album.mistake_list(evidence),
-        budget=params.budget.model_dump(),
-        bootstrap_samples=p.bootstrap_samples,
-        calibration_bins=p.calibration_bins,
+    content = contents.gather(
+        FOLDER,
+        evidence,
+        params,
+        shipped=MODELS / CHECKPOINTS[-1],
+        in_torch=MODELS / CHECKPOINTS[-2],
+        compressed=compressed,
+        pruning=REPORTS / "compress" / "pruning",
     )
-    (FOLDER / "report.md").write_text(text, encoding="utf-8")
+    page.write(content)
     summary.show(FOLDER)
 
 

@@ -1,13 +1,14 @@
 """transfer_learn: pretrained network with a frozen trunk -> checkpoint with a trained head."""
 
 from thawline import stage
-from thawline.files import INGEST
+from thawline.files import INGEST, REPORTS
 from thawline.sections import Params
 from thawline.tracking.client import StageRun
 
 
 def main(params: Params, run: StageRun) -> None:
     from thawline.data.manifest import Manifest
+    from thawline.evaluation import network_summary
     from thawline.pretrained import Loaded
     from thawline.progress import log
     from thawline.surgery.record import record_of
@@ -21,6 +22,9 @@ def main(params: Params, run: StageRun) -> None:
     run.require()
     network, card = starting.network_of(params, Manifest.read(INGEST).classes, record)
     run.tags(record_of(network).summary())
+    summary = REPORTS / "transfer_learn" / "network.md"
+    network_summary.write(summary, params.model.name, network, params.ingest.image_size_px)
+    run.artifact(summary)
     train_stage(
         "transfer_learn",
         network,

@@ -240,6 +240,11 @@ class Evaluate(Section):
     latency_repeats: Annotated[int, Field(ge=50, le=100_000)]
     """Timed single-image calls after warm-up."""
     throughput_batch: Annotated[int, Field(ge=1, le=65_536)]
+    explanations: bool
+    """Draw where the network looked, what it confuses and a map of the test images, and list the
+    labels that are likely wrong."""
+    corruptions: bool
+    """Score the final network under noise, blur, JPEG and other light, at three severities each."""
 
 
 class Gate(Section):

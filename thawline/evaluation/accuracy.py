@@ -39,7 +39,15 @@ class Scores:
             "balanced_accuracy": self.balanced_accuracy,
             "macro_f1": self.macro_f1,
             "nll": self.nll,
+            "kappa": self.kappa,
         }
+
+    @property
+    def kappa(self) -> float:
+        """Agreement beyond chance, in [-1, 1]; 0 where chance alone agrees (Cohen, 1960)."""
+        rows, columns = self.confusion.sum(axis=1), self.confusion.sum(axis=0)
+        by_chance = float(rows @ columns) / self.num_images**2
+        return (self.accuracy - by_chance) / (1 - by_chance) if by_chance < 1 else 0.0
 
 
 def score(probabilities: Floats, labels: Ints) -> Scores:
@@ -84,9 +92,14 @@ def rare_recall(recall: Floats, support: Ints, train_counts: Ints) -> float:
         recall, support: per class on the scored rows, (K,).
         train_counts: training rows per class before rebalancing, int64 (K,).
     """
+    return float(recall[rare_classes(support, train_counts)].mean())
+
+
+def rare_classes(support: Ints, train_counts: Ints) -> Ints:
+    """Ids of the rarest third of the classes that are scored, rarest first; see `rare_recall`."""
     by_count = np.argsort(train_counts, kind="stable")
     scored = by_count[support[by_count] > 0]
-    return float(recall[scored[: max(1, len(scored) // 3)]].mean())
+    return scored[: max(1, len(scored) // 3)]
 
 
 def confusion_matrix(labels: Ints, predicted: Ints, num_classes: int) -> Ints:
@@ -97,8 +110,13 @@ def confusion_matrix(labels: Ints, predicted: Ints, num_classes: int) -> Ints:
 
 def negative_log_likelihood(probabilities: Floats, labels: Ints) -> float:
     """Mean of -log p(true class), nats; p is at least float32's epsilon, so a row costs 15.9."""
+    return float(negative_log_likelihoods(probabilities, labels).mean())
+
+
+def negative_log_likelihoods(probabilities: Floats, labels: Ints) -> Floats:
+    """Of each row, nats, float64 (N,); see `negative_log_likelihood`."""
     of_truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    return float(-np.log(np.clip(of_truth, np.finfo(np.float32).eps, 1.0)).mean())
+    return -np.log(np.clip(of_truth, np.finfo(np.float32).eps, 1.0))
 
 
 def bootstrap_interval(

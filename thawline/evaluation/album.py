@@ -12,7 +12,7 @@ from thawline.data.items import shown
 from thawline.data.manifest import Manifest
 from thawline.data.rows import Rows
 from thawline.data.store import ImageStore
-from thawline.evaluation import class_sizes, figures, gallery, style
+from thawline.evaluation import class_sizes, doubt, figures, gallery, style
 from thawline.evaluation.checkpoints import Judged
 from thawline.evaluation.report import ClassScore, Mistake, Picture
 from thawline.training import decision
@@ -55,6 +55,7 @@ def draw(folder: Path, evidence: Evidence) -> list[Picture]:
             ),
         ),
         "reliability": ("Calibration", figures.reliability_diagram(evidence.final.reliability)),
+        "risk_coverage": ("Abstaining", doubt.risk_coverage(evidence.final.risk_coverage)),
         "class_distribution": ("Images per class", _distribution(evidence)),
         "mistakes": ("Most confident mistakes", _mistakes(evidence)),
     }

@@ -1,6 +1,6 @@
 """Score every checkpoint of the pipeline on the same rows, and count and time what each costs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,20 @@ import torch
 from thawline import checkpoint
 from thawline.compress import session as onnx
 from thawline.data.store import ImageStore
-from thawline.evaluation import memory, speed
-from thawline.evaluation.accuracy import Scores, bootstrap_interval, rare_recall, score
+from thawline.evaluation import memory, speed, temperature
+from thawline.evaluation.abstention import RiskCoverage, risk_coverage
+from thawline.evaluation.accuracy import (
+    Scores,
+    bootstrap_interval,
+    negative_log_likelihood,
+    rare_classes,
+    rare_recall,
+    score,
+)
 from thawline.evaluation.calibration import Reliability, reliability
 from thawline.evaluation.complexity import num_macs, num_parameters
+from thawline.evaluation.intervals import brier_scores, intervals
+from thawline.evaluation.ranking import Ranking, rank
 from thawline.inference import probabilities
 from thawline.progress import track
 
@@ -29,12 +39,16 @@ class Judged:
 
     Attributes:
         probabilities: float32 (N, num_classes).
+        validation: the same of the validation rows, float32 (M, num_classes).
         metrics: what metrics.json holds of it, the same on every run.
     """
 
     probabilities: np.ndarray
+    validation: np.ndarray
     scores: Scores
     reliability: Reliability
+    ranking: Ranking
+    risk_coverage: RiskCoverage
     metrics: Mapping[str, float]
 
 
@@ -44,6 +58,7 @@ def judge(
     rows: np.ndarray,
     labels: np.ndarray,
     *,
+    validation: tuple[np.ndarray, np.ndarray],
     train_counts: np.ndarray,
     threads: int,
     calibration_bins: int,
@@ -55,16 +70,20 @@ def judge(
     Args:
         path: a checkpoint of the training stages, a folder with model.onnx, or an ONNX file.
         rows: of the store, int64 (N,); labels: int64 (N,).
+        validation: rows and labels, int64 (M,) each, on which the temperature is fitted.
         train_counts: training rows per class before rebalancing, int64 (num_classes,).
         seed: of the bootstrap.
     """
     network = None if is_onnx(path) else checkpoint.load(path)
+    batches = store.batches(np.concatenate([rows, validation[0]]), _BATCH)
     if network is None:
-        predicted = _predict_onnx(weights_of(path), store, rows, threads)
+        both = predict(path, batches, threads=threads)
     else:
-        predicted = probabilities(network[0], store.batches(rows, _BATCH), network[1])
+        both = probabilities(network[0], batches, network[1])
+    predicted, tuning = both[: len(rows)], both[len(rows) :]
     scores = score(predicted, labels)
     table = reliability(predicted, labels, num_bins=calibration_bins)
+    ranking, answered = rank(predicted, labels), risk_coverage(predicted, labels)
     low, high = bootstrap_interval(
         predicted.argmax(axis=1) == labels,
         rng=np.random.default_rng(seed),
@@ -77,12 +96,59 @@ def judge(
         "accuracy_low": low,
         "accuracy_high": high,
         "ece": table.error,
+        "brier": float(brier_scores(predicted, labels).mean()),
+        **ranking.headline(),
+        **answered.headline(),
+        **_scaled(predicted, labels, temperature.fit(tuning, validation[1]), calibration_bins),
+        **_bounds(predicted, labels, scores, train_counts, bootstrap_samples, seed),
         "size_mb": memory.size_mb(weights_of(path)),
     }
     if network is not None:
         metrics["parameters"] = num_parameters(network[0])
         metrics["macs"] = num_macs(network[0], network[1].image_size_px)
-    return Judged(probabilities=predicted, scores=scores, reliability=table, metrics=metrics)
+    return Judged(
+        probabilities=predicted,
+        validation=tuning,
+        scores=scores,
+        reliability=table,
+        ranking=ranking,
+        risk_coverage=answered,
+        metrics=metrics,
+    )
+
+
+def _scaled(
+    predicted: np.ndarray, labels: np.ndarray, found: float, calibration_bins: int
+) -> dict[str, float]:
+    """What the temperature from the validation rows does to the test rows."""
+    scaled = temperature.scale(predicted, found)
+    return {
+        "temperature": found,
+        "nll_scaled": negative_log_likelihood(scaled, labels),
+        "ece_scaled": reliability(scaled, labels, num_bins=calibration_bins).error,
+    }
+
+
+def _bounds(
+    predicted: np.ndarray,
+    labels: np.ndarray,
+    scores: Scores,
+    train_counts: np.ndarray,
+    bootstrap_samples: int,
+    seed: int,
+) -> dict[str, float]:
+    found = intervals(
+        predicted,
+        labels,
+        rare=rare_classes(scores.support, train_counts),
+        rng=np.random.default_rng((seed, 1)),
+        resamples=bootstrap_samples,
+    )
+    return {
+        f"{name}_{end}": bound
+        for name, ends in found.items()
+        for end, bound in zip(("low", "high"), ends, strict=True)
+    }
 
 
 def costs(paths: Mapping[str, Path], **how: Any) -> dict[str, dict[str, Any]]:
@@ -122,10 +188,21 @@ def cost(
         model, image_size_px=card.image_size_px, threads=threads, device=device
     )
     return {
+        "runtime": "ONNX Runtime" if is_onnx(path) else "PyTorch, eager",
+        "threads": threads,
         **asdict(timed),
         "peak_memory_mb": peak.peak_mb,
         "runtime_memory_mb": peak.runtime_mb,
     }
+
+
+def predict(path: Path, images: Iterable[np.ndarray], *, threads: int) -> np.ndarray:
+    """What a checkpoint says of batches uint8 (B, S, S, 3): probabilities, float32 (N, K)."""
+    if is_onnx(path):
+        session = onnx.session(weights_of(path), threads)
+        return np.concatenate([onnx.predict(session, batch) for batch in images])
+    network, card = checkpoint.load(path)
+    return probabilities(network, images, card)
 
 
 def is_onnx(path: Path) -> bool:
@@ -141,8 +218,3 @@ def weights_of(path: Path) -> Path:
 
 def _card(path: Path) -> checkpoint.ModelCard:
     return checkpoint.read_card(path.parent if path.suffix == ".onnx" else path)
-
-
-def _predict_onnx(path: Path, store: ImageStore, rows: np.ndarray, threads: int) -> np.ndarray:
-    network = onnx.session(path, threads)
-    return np.concatenate([onnx.predict(network, b) for b in store.batches(rows, _BATCH)])

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from thawline.evaluation.accuracy import Floats, Ints
-from thawline.evaluation.style import GREEN, GREY, ORANGE, figure, label, styled
+from thawline.evaluation.style import GREEN, GREY, INK, ORANGE, figure, label, styled
 
 _COLUMNS = 6
 
@@ -24,6 +24,48 @@ def confident_mistakes(probabilities: Floats, labels: Ints, limit: int = 18) -> 
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     surest = np.argsort(-probabilities[wrong].max(axis=1), kind="stable")
     return wrong[surest[:limit]]
+
+
+def unsure_hits(probabilities: Floats, labels: Ints, limit: int = 18) -> Ints:
+    """Positions of right predictions, the least sure first, int64 (at most `limit`,).
+
+    Args:
+        probabilities: float32 (N, K).
+        labels: int64 (N,).
+    """
+    right = np.flatnonzero(probabilities.argmax(axis=1) == labels)
+    least = np.argsort(probabilities[right].max(axis=1), kind="stable")
+    return right[least[:limit]]
+
+
+@styled
+def with_overlays(
+    rows: Sequence[tuple[str, Sequence[NDArray[np.uint8]], Sequence[NDArray[np.uint8]], list[str]]],
+) -> Figure:
+    """Rows of images, each over the same image with what it is explained by.
+
+    Args:
+        rows: title, images and overlays, uint8 (S, S, 3) each, and captions, as many.
+    """
+    height = 0.6 + 4.3 * len(rows)
+    drawn = figure(1.75 * _COLUMNS, height, "Where the network looked", layout=None)
+    drawn.subplots_adjust(
+        left=0.01, right=0.99, top=1 - 0.85 / height, bottom=0.02, hspace=0.3, wspace=0.08
+    )
+    axes = drawn.subplots(2 * len(rows), _COLUMNS, squeeze=False)
+    for axis in axes.ravel():
+        axis.set_axis_off()
+    for number, (title, images, overlays, captions) in enumerate(rows):
+        above, below = axes[2 * number], axes[2 * number + 1]
+        above[0].set_title(title if images else f"{title}: none")
+        for column, (image, heat, caption) in enumerate(
+            zip(images, overlays, captions, strict=True)
+        ):
+            above[column].imshow(image, interpolation="nearest")
+            below[column].imshow(heat, interpolation="nearest")
+            place = {"transform": above[column].transAxes, "va": "top", "fontsize": 8.5}
+            above[column].text(0, -0.02, caption, color=INK, **place)
+    return drawn
 
 
 @styled

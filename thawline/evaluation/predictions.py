@@ -12,6 +12,8 @@ from thawline.data.manifest import Manifest
 from thawline.evaluation.checkpoints import Judged
 from thawline.files import write_csv
 
+_CURVE_POINTS = 200
+
 
 def write(
     path: Path, manifest: Manifest, rows: np.ndarray, probabilities: Mapping[str, np.ndarray]
@@ -34,7 +36,7 @@ def write(
 
 
 def write_plots(folder: Path, manifest: Manifest, rows: np.ndarray, final: Judged) -> None:
-    """confusion.csv, per_class.csv and reliability.csv for `dvc plots`."""
+    """confusion.csv, per_class.csv, reliability.csv and risk_coverage.csv for `dvc plots`."""
     names = [shown(name, 60) for name in manifest.classes]
     predicted = final.probabilities.argmax(axis=1)
     pairs = zip(manifest.labels[rows], predicted, strict=True)
@@ -43,12 +45,27 @@ def write_plots(folder: Path, manifest: Manifest, rows: np.ndarray, final: Judge
         ("actual", "predicted"),
         [(names[actual], names[guess]) for actual, guess in pairs],
     )
-    scores = final.scores
-    columns = zip(names, scores.precision, scores.recall, scores.f1, scores.support, strict=True)
+    scores, ranking = final.scores, final.ranking
+    ratios = (
+        scores.precision, scores.recall, scores.f1, ranking.roc_auc, ranking.average_precision,
+    )  # fmt: skip
     write_csv(
         folder / "per_class.csv",
-        ("class", "precision", "recall", "f1", "support"),
-        [(name, *(f"{v:.6f}" for v in (p, r, f)), int(s)) for name, p, r, f, s in columns],
+        ("class", "precision", "recall", "f1", "roc_auc", "average_precision", "support"),
+        [
+            (name, *map(_decimals, of_class), int(support))
+            for name, *of_class, support in zip(names, *ratios, scores.support, strict=True)
+        ],
+    )
+    answered = final.risk_coverage
+    at = np.unique(np.linspace(0, len(answered.coverage) - 1, _CURVE_POINTS).round().astype(int))
+    write_csv(
+        folder / "risk_coverage.csv",
+        ("coverage", "accuracy", "entropy"),
+        [
+            tuple(f"{v[i]:.6f}" for v in (answered.coverage, answered.accuracy, answered.threshold))
+            for i in at
+        ],
     )
     bins = [row for row in final.reliability.rows() if row["count"]]
     write_csv(
@@ -56,3 +73,7 @@ def write_plots(folder: Path, manifest: Manifest, rows: np.ndarray, final: Judge
         ("confidence", "accuracy", "count"),
         [(f"{b['confidence']:.6f}", f"{b['accuracy']:.6f}", b["count"]) for b in bins],
     )
+
+
+def _decimals(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.6f}"

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from thawline.evaluation import headline
 from thawline.evaluation.labels import markdown
 from thawline.evaluation.quantities import (
     UNKNOWN,
@@ -90,8 +91,10 @@ def render(
         _classes(classes),
         "## Where the mistakes came from",
         _mistakes(mistakes),
+        "## Further scores",
+        _further(results),
         "## How it was measured",
-        _method(results, bootstrap_samples, calibration_bins),
+        method(results, bootstrap_samples, calibration_bins),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -209,8 +212,12 @@ def _mistakes(mistakes: Sequence[Mistake]) -> str:
 
 
 def _source(name: str) -> str:
+    return markdown(short_source(name), 80)
+
+
+def short_source(name: str) -> str:
     """The last two parts of a path: enough to find the file, nothing about the machine."""
-    return markdown("/".join(PurePosixPath(name).parts[-2:]).lstrip("/"), 80)
+    return "/".join(PurePosixPath(name).parts[-2:]).lstrip("/")
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -218,7 +225,12 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([*head, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
-def _method(results: Results, bootstrap_samples: int, calibration_bins: int) -> str:
+def _further(results: Results) -> str:
+    return _table(("score", "value", "95 % interval"), headline.lines(results.of(results.final)))
+
+
+def method(results: Results, bootstrap_samples: int, calibration_bins: int) -> str:
+    """How each number came about, as a Markdown list."""
     row = results.of(results.final)
     libraries = megabytes(row.get("runtime_memory_mb"))
     return f"""\
@@ -226,6 +238,8 @@ def _method(results: Results, bootstrap_samples: int, calibration_bins: int) -> 
 - The interval is a percentile bootstrap over test images, {bootstrap_samples:,} resamples. It
   covers the choice of test images, not the chance in training.
 - Rare recall is the mean recall of the third of the classes with the fewest training images.
+- The temperature is fitted on validation images; the scores after it are those of the test images
+  at that temperature, which changes no prediction.
 - NLL is the mean negative log-likelihood of the true class, in nats. ECE is the expected
   calibration error with {calibration_bins} bins of equal width (Guo et al., 2017).
 - Time runs from pixels in memory to probabilities in memory, on random images, after warm-up,

@@ -1,10 +1,13 @@
 """The two files that hold what evaluation found: what is reproducible, and what was measured.
 
 metrics.json, per checkpoint (`int8` among them when compress kept such a file): num_images,
-accuracy, accuracy_low, accuracy_high (95 %), balanced_accuracy, macro_f1, rare_recall, nll, ece,
-parameters, macs, size_mb.
-speed.json, per checkpoint: latency_ms, latency_p95_ms, throughput_per_s, batch_size, repeats,
-peak_memory_mb, runtime_memory_mb; and `device`: name, instructions, threads, torch, onnxruntime,
+parameters, macs, size_mb; with their 95 % intervals
+(NAME_low, NAME_high) accuracy, balanced_accuracy, macro_f1, rare_recall, nll, brier; without, kappa
+and top_K_accuracy, macro_roc_auc, macro_average_precision, ece, mean_entropy, aurc,
+accuracy_at_80_coverage; and temperature, with nll_scaled and ece_scaled after it.
+speed.json, per checkpoint: runtime, threads, latency_ms, latency_p95_ms, latency_p99_ms,
+throughput_per_s, batch_size, throughput_by_batch, best_batch, repeats, peak_memory_mb,
+runtime_memory_mb; and `device`: name, instructions, threads, torch, onnxruntime,
 fingerprint.
 """
 

@@ -32,7 +32,7 @@ Channels = tuple[float, float, float]
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 WARM_UP = 10
 MIN_REPEATS = 50
-_BATCHES_S = 1.0
+_BATCHES_S = 0.5
 _MIN_BATCHES = 5
 
 
@@ -43,11 +43,16 @@ class Speed:
     latency_ms: float
     """Median time of one image."""
     latency_p95_ms: float
+    latency_p99_ms: float
     throughput_per_s: float
     """Images a second in batches of `batch_size`, by the median batch."""
     batch_size: int
     repeats: int
     """Timed calls behind the latency, after WARM_UP untimed ones."""
+    throughput_by_batch: dict[int, float]
+    """Images a second by batch size: 1, a quarter of `batch_size`, it, and twice it."""
+    best_batch: int
+    """The batch size with the most images a second, of equal ones the smallest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,21 +171,33 @@ def _measure(
         raise ValueError(f"repeats must be at least {MIN_REPEATS}, not {repeats}")
     shape = (image_size_px, image_size_px, 3)
     one = rng.integers(0, 256, (1, *shape), dtype=np.uint8)
-    many = rng.integers(0, 256, (batch_size, *shape), dtype=np.uint8)
+    many = rng.integers(0, 256, (2 * batch_size, *shape), dtype=np.uint8)
     with _no_garbage_collection():
         single = _times_s(run, one, warm_up=WARM_UP, repeats=repeats)
-        batches = _times_s(run, many, warm_up=2, repeats=_num_batches(run, many))
+        rates = {
+            size: size / float(np.median(_batch_times_s(run, many, size)))
+            for size in sorted({max(2, batch_size // 4), max(2, batch_size), 2 * batch_size})
+        }
+    rates = {1: 1 / float(np.median(single)), **rates}
     return Speed(
         latency_ms=1e3 * float(np.median(single)),
         latency_p95_ms=1e3 * float(np.quantile(single, 0.95)),
-        throughput_per_s=batch_size / float(np.median(batches)),
+        latency_p99_ms=1e3 * float(np.quantile(single, 0.99)),
+        throughput_per_s=rates[batch_size],
         batch_size=batch_size,
         repeats=repeats,
+        throughput_by_batch=rates,
+        best_batch=max(rates, key=lambda size: (rates[size], -size)),
     )
 
 
+def _batch_times_s(run: Predict, many: NDArray[np.uint8], size: int) -> NDArray[np.float64]:
+    images = many[:size]
+    return _times_s(run, images, warm_up=1, repeats=_num_batches(run, images))
+
+
 def _num_batches(run: Predict, images: NDArray[np.uint8]) -> int:
-    """About a second of batches, at least five: a large network must not take minutes."""
+    """About half a second of batches, at least five: a large network must not take minutes."""
     (seconds,) = _times_s(run, images, warm_up=1, repeats=1)
     return int(np.clip(_BATCHES_S / seconds, _MIN_BATCHES, MIN_REPEATS))
 

@@ -67,5 +67,5 @@ def footer(results: Results, directory: Path) -> list[str]:
     timed = [f"Timed on {device['name']}, {device['threads']} threads."] if device else []
     return [
         *timed,
-        f"Report: {directory / 'report.md'}   Runs: make ui   Register the model: thawline publish",
+        f"Report: {directory / 'report.html'}   Runs: make ui   Register: thawline publish",
     ]

@@ -35,7 +35,16 @@ def test_a_larger_network_is_slower() -> None:
     small, large = measure(network(2)), measure(network(512))
     assert 0 < small.latency_ms < large.latency_ms
     assert large.throughput_per_s < small.throughput_per_s
-    assert small.latency_ms <= small.latency_p95_ms
+    assert small.latency_ms <= small.latency_p95_ms <= small.latency_p99_ms
+
+
+def test_batch_sizes_are_compared() -> None:
+    measured = measure(network(2))
+    assert sorted(measured.throughput_by_batch) == [1, 2, 8, 16]
+    assert measured.throughput_by_batch[8] == measured.throughput_per_s
+    assert measured.throughput_by_batch[measured.best_batch] == max(
+        measured.throughput_by_batch.values()
+    )
 
 
 def test_sleep_is_measured_as_sleep() -> None:

@@ -1,0 +1,75 @@
+"""Where a network looked: Grad-CAM.
+
+Source: R. Selvaraju et al., 2017, "Grad-CAM: visual explanations from deep networks via
+gradient-based localization".
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from thawline.inference import Normalisation
+from thawline.network import Network
+from thawline.training.device import to_input
+
+MIN_SIDE = 4
+"""A map of fewer rows shows nothing; at small images the last blocks have only one or two."""
+
+
+def grad_cam(
+    network: Network,
+    images: NDArray[np.uint8],
+    classes: NDArray[np.int64],
+    card: Normalisation,
+) -> NDArray[np.float32]:
+    """How much each place spoke for a class, on the CPU.
+
+    Args:
+        network: in evaluation mode.
+        images: uint8 (B, S, S, 3).
+        classes: the class to explain, int64 (B,).
+
+    Returns:
+        float32 (B, S, S) in [0, 1], the largest value of an image being 1; all 0 where nothing
+        spoke for the class.
+    """
+    from captum.attr import LayerAttribution, LayerGradCam
+
+    if not len(images):
+        return np.zeros(images.shape[:3], np.float32)
+    inputs = to_input(images, mean=card.mean, std=card.std, device="cpu")
+    inputs.requires_grad_(True)  # of frozen networks no parameter asks for a gradient
+    explain = LayerGradCam(network, layer(network, inputs[:1]))
+    maps = explain.attribute(inputs, torch.from_numpy(classes), relu_attributions=True)
+    large = LayerAttribution.interpolate(maps, images.shape[1:3], "bilinear")
+    found: NDArray[np.float32] = large.detach()[:, 0].numpy()
+    peak = found.max(axis=(1, 2), keepdims=True)
+    heat: NDArray[np.float32] = np.zeros_like(found)
+    np.divide(found, peak, out=heat, where=peak > 0)
+    return heat
+
+
+def layer(network: Network, inputs: torch.Tensor) -> nn.Module:
+    """The last block whose output has MIN_SIDE rows, or the last one that has any.
+
+    Args:
+        inputs: one normalised image, float32 (1, 3, S, S).
+    """
+    chosen: nn.Module | None = None
+    with torch.no_grad():
+        for block in network:
+            inputs = block(inputs)
+            if inputs.ndim == 4 and (chosen is None or inputs.shape[2] >= MIN_SIDE):
+                chosen = block
+    assert chosen is not None, "a convolutional network has maps"
+    return chosen
+
+
+def overlay(image: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The image, grey where the network did not look and warm where it did, uint8 (S, S, 3)."""
+    grey = image.mean(axis=2, keepdims=True) * 0.7 + 40
+    warm = np.array([235.0, 96.0, 20.0])
+    share = 0.75 * heat[..., None]
+    mixed: NDArray[np.uint8] = (grey * (1 - share) + warm * share).clip(0, 255).astype(np.uint8)
+    return mixed

@@ -1,0 +1,99 @@
+"""What the report tells beyond the scores: parts of the rows, corruptions, doubts, pictures."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from thawline import checkpoint
+from thawline.compress import outcome
+from thawline.evaluation import album, corruptions, label_issues, slices
+from thawline.evaluation.album import Evidence
+from thawline.evaluation.checkpoints import predict
+from thawline.evaluation.corruptions import Robustness
+from thawline.evaluation.label_issues import LabelIssue
+from thawline.evaluation.page import Content
+from thawline.evaluation.report import Picture
+from thawline.evaluation.results import Results
+from thawline.evaluation.slices import Slice
+from thawline.files import INGEST, MANIFEST
+from thawline.inference import BATCH
+from thawline.sections import Params
+
+
+def gather(
+    folder: Path,
+    evidence: Evidence,
+    params: Params,
+    *,
+    shipped: Path,
+    in_torch: Path,
+    compressed: Mapping[str, Any],
+    pruning: Path,
+) -> Content:
+    """Find it, write its tables and figures into the folder, and hand on what the page shows.
+
+    Args:
+        shipped: the checkpoint that is reported on.
+        in_torch: the one that gradients are taken of, to see where the network looked.
+        compressed: metrics of the stage compress.
+        pruning: folder of its curve.
+    """
+    p = params.evaluate
+    figures = folder / "figures"
+    pictures = [*album.draw(figures, evidence), *album.pruning(figures, pruning)]
+    issues: list[LabelIssue] = []
+    if p.explanations:
+        explained, issues = _explain(figures, evidence, in_torch)
+        pictures += explained
+    label_issues.write(folder / "label_issues.csv", issues, evidence.manifest)
+    parts = _slices(evidence)
+    slices.write(folder / "slices.csv", parts)
+    robustness = _robustness(evidence, params, shipped) if p.corruptions else []
+    corruptions.write(folder / "corruptions.csv", robustness)
+    return Content(
+        folder=folder,
+        results=Results.read(folder),
+        card=checkpoint.read_card(shipped),
+        manifest=evidence.manifest,
+        decisions=album.decisions(evidence) | outcome.describe(compressed),
+        classes=album.class_scores(evidence),
+        pictures=pictures,
+        mistakes=album.mistake_list(evidence),
+        slices=parts,
+        robustness=robustness,
+        issues=issues,
+        budget=params.budget.model_dump(),
+        bootstrap_samples=p.bootstrap_samples,
+        calibration_bins=p.calibration_bins,
+    )
+
+
+def _slices(evidence: Evidence) -> list[Slice]:
+    bright = slices.brightness(evidence.store.batches(evidence.test, BATCH))
+    right = evidence.final.probabilities.argmax(axis=1) == evidence.labels
+    columns = slices.columns(INGEST / MANIFEST, evidence.test, evidence.labels, bright)
+    return slices.find(right, columns)
+
+
+def _robustness(evidence: Evidence, params: Params, shipped: Path) -> list[Robustness]:
+    return corruptions.measure(
+        partial(predict, shipped, threads=params.training.threads),
+        partial(evidence.store.batches, evidence.test, BATCH),
+        evidence.labels,
+        seed=params.seed,
+    )
+
+
+def _explain(
+    figures: Path, evidence: Evidence, in_torch: Path
+) -> tuple[list[Picture], list[LabelIssue]]:
+    from thawline.evaluation import explanations  # loads captum
+
+    pictures = explanations.draw(figures, evidence, in_torch)
+    val = evidence.manifest.rows("val")
+    unseen = np.concatenate([val, evidence.test])
+    predicted = np.concatenate([evidence.final.validation, evidence.final.probabilities])
+    return pictures, label_issues.find(unseen, evidence.manifest.labels[unseen], predicted)

@@ -1,0 +1,49 @@
+"""Pictures inside a page, so that one file is all there is to send."""
+
+import base64
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+from PIL import Image
+
+MAX_BYTES = 4_500_000
+"""Of all pictures as text; the page is to stay below 5 MB."""
+_QUALITY = 80
+
+
+def data_uris(pictures: Mapping[str, Path], max_bytes: int = MAX_BYTES) -> dict[str, str]:
+    """Each picture as a `data:` address, by its name.
+
+    As they are where they fit; else the largest are made smaller until all of them do.
+    """
+    contents = {name: path.read_bytes() for name, path in pictures.items()}
+    while _as_text(contents) > max_bytes:
+        largest = max(contents, key=lambda name: len(contents[name]))
+        smaller = _smaller(contents[largest])
+        if len(smaller) >= len(contents[largest]):
+            break
+        contents[largest] = smaller
+    return {name: _data_uri(content) for name, content in contents.items()}
+
+
+def _as_text(contents: Mapping[str, bytes]) -> int:
+    return sum(4 * -(-len(content) // 3) for content in contents.values())
+
+
+def _smaller(content: bytes) -> bytes:
+    """WebP with losses; what is WebP already, at seven tenths of its side."""
+    with Image.open(io.BytesIO(content)) as image:
+        again, picture = image.format == "WEBP", image.convert("RGB")
+    if again:
+        picture = picture.resize(
+            (max(1, picture.width * 7 // 10), max(1, picture.height * 7 // 10))
+        )
+    buffer = io.BytesIO()
+    picture.save(buffer, "WEBP", quality=_QUALITY)
+    return buffer.getvalue()
+
+
+def _data_uri(content: bytes) -> str:
+    kind = "webp" if content[8:12] == b"WEBP" else "png"
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
