@@ -170,11 +170,12 @@ def _naming(network: Network, ratio: float, example: torch.Tensor) -> Iterator[N
 
 
 def _untraceable(network: Network, images: torch.Tensor) -> str:
-    """The first block that the library cannot follow by itself."""
-    for name, block in network.named_children():
+    """The first block that the library cannot follow by itself, else the last."""
+    name = ""
+    for name, block in network.named_children():  # noqa: B007
         try:
             torch_pruning.DependencyGraph().build_dependency(block, images)
         except Exception:  # as above
-            return name
+            break
         images = block(images).detach().requires_grad_()  # for blocks without weights
-    return network[-1]._get_name()
+    return name
