@@ -18,7 +18,7 @@ def main(params: Params, run: StageRun) -> None:
     import torch
 
     from thawline import checkpoint
-    from thawline.compress import exports, int8, outcome
+    from thawline.compress import curve, exports, int8, outcome
     from thawline.data.manifest import Manifest
     from thawline.data.store import ImageStore
     from thawline.design import ORIGINAL
@@ -31,7 +31,7 @@ def main(params: Params, run: StageRun) -> None:
     network, card = checkpoint.load(MODELS / "fine_tune")
     manifest, store = Manifest.read(INGEST), ImageStore(INGEST)
     metrics: dict[str, Any] = {}
-    for folder in (FOLDER, PRUNING):  # DVC wants its outputs, also when nothing is pruned
+    for folder in (FOLDER, PRUNING):
         folder.mkdir(parents=True, exist_ok=True)
     if any(p.prune.ratio):
         # Only here, because a run that does not prune need not wait for torch-pruning.
@@ -41,6 +41,8 @@ def main(params: Params, run: StageRun) -> None:
         network, card = shrunk.network, shrunk.card
         metrics["pruning"] = shrunk.record(PRUNING)
         checkpoint.save(FOLDER, network, card)
+    else:
+        curve.write_none(PRUNING)
     images = store.take(manifest.rows("val")[: p.check_images])
     metrics |= exports.write(FOLDER, network, card, images, p, threads=threads)
     checkpoint.write_card(FOLDER, card)

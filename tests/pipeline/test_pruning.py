@@ -39,4 +39,5 @@ def test_without_a_ratio_nothing_of_it_is_left(copied: Project) -> None:
     copied.run("dvc", "repro", "--force", "--single-item", "compress")
     files = {file.name for file in (copied.folder / "models/compress").iterdir()}
     assert files == {"model.json", "model.onnx", "model_int8.onnx"}
-    assert not list((copied.folder / "reports/compress/pruning").iterdir())
+    pictures = [p.name for p in (copied.folder / "reports/compress/pruning").iterdir()]
+    assert pictures == ["none.svg"]

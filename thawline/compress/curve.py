@@ -59,6 +59,16 @@ def write(path: Path, points: Sequence[Point]) -> None:
     write_csv(path, [field.name for field in fields(Point)], [astuple(p) for p in points])
 
 
+def write_none(folder: Path) -> None:
+    """A picture that says so: DVC warns of an empty folder at every turn."""
+    said = "Nothing was pruned (compress.prune.ratio: 0)"
+    (folder / "none.svg").write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="360" height="40" font-family="sans-serif" '
+        f'font-size="13"><text x="12" y="25">{said}</text></svg>\n',
+        encoding="utf-8",
+    )
+
+
 def _cost(point: Point) -> tuple[int, int, float]:
     return point.macs, point.bytes, -point.val_accuracy
 

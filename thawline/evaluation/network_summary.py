@@ -120,9 +120,11 @@ def _pointwise(module: nn.Module) -> bool:
     place = type(module).__module__
     if isinstance(module, nn.LayerNorm):  # over channels, in networks of images
         return True
+    if place.endswith("layers.norm_act"):  # timm's norm holds its activation
+        return True
     return not list(module.children()) and place.endswith(
         ("modules.activation", "modules.batchnorm", "modules.dropout", "layers.activations",
-         "layers.norm_act", "surgery.activation")
+         "surgery.activation")
     )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; }
 table.words th, table.words td { text-align: left; white-space: normal;
   overflow-wrap: anywhere; vertical-align: top; }
-tr.last td { font-weight: 600; background: #f0f6fc; }
+tr.final td { font-weight: 600; background: #f0f6fc; }
 tr.worse td { color: #93400f; font-weight: 600; }
 figure { margin: 1rem 0; }
 figure img { display: block; max-width: 100%; height: auto; border: 1px solid var(--line);
@@ -114,7 +114,7 @@ TEMPLATE = (
 <th scope="col">NLL</th><th scope="col">ECE</th></tr></thead>
 <tbody>
 {% for row in checkpoints %}
-<tr{% if loop.last %} class="last"{% endif %}>
+<tr{% if row[0] == final %} class="final"{% endif %}>
 {% for cell in row[:7] %}<td>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}
 </tbody></table></div>
@@ -169,7 +169,7 @@ data/label_fixes.csv.</p>
 <th scope="col">size</th><th scope="col">memory</th></tr></thead>
 <tbody>
 {% for row in checkpoints %}
-<tr{% if loop.last %} class="last"{% endif %}><td>{{ row[0] }}</td>
+<tr{% if row[0] == final %} class="final"{% endif %}><td>{{ row[0] }}</td>
 {% for cell in row[7:] %}<td>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}
 </tbody></table></div>

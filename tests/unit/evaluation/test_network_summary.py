@@ -59,3 +59,16 @@ def test_activations_are_those_of_every_layer() -> None:
     (found,) = summarise(row(nn.Sequential(conv(3), nn.ReLU())), 8)
     assert found.activation_bytes == 2 * 3 * 8 * 8 * 4
     assert found.macs == 8 * 8 * 27 * 3
+
+
+def test_norms_that_saturate_hide_nothing() -> None:
+    """timm's norms hold their activation: what they clip has no gradient."""
+    network = networks.build(
+        "efficientnet", "tf_efficientnet_lite0", num_classes=3, dropout=0.1, seed=0
+    )
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.bias.data.fill_(100.0)
+    fields = [field for field in receptive_fields(network, 64) if field is not None]
+    assert fields == sorted(fields)
+    assert fields[-1] == 64
