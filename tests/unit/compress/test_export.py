@@ -102,6 +102,7 @@ def test_the_bytes_name_no_place_and_no_version(file: Path) -> None:
         assert part not in content
 
 
+@pytest.mark.slow
 def test_the_network_stays_as_it_was(tmp_path: Path) -> None:
     net = network().train()
     write(tmp_path / "model.onnx", net)
@@ -137,6 +138,7 @@ def test_an_operator_set_that_pytorch_cannot_write_is_refused(tmp_path: Path) ->
     assert not (tmp_path / "model.onnx").exists()
 
 
+@pytest.mark.slow
 def test_a_later_operator_set_is_written_as_asked(tmp_path: Path) -> None:
     later = onnx.load(write(tmp_path / "model.onnx", network(), opset=20))
     assert later.opset_import[0].version == 20

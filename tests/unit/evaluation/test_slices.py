@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from thawline.evaluation import slices
 
@@ -20,6 +21,7 @@ def test_a_bad_third_is_named_and_nothing_else() -> None:
         assert part.low <= part.accuracy <= part.high
 
 
+@pytest.mark.slow
 def test_chance_alone_seldom_makes_a_slice_worse() -> None:
     rng = np.random.default_rng(0)
     alarms = 0

@@ -37,6 +37,7 @@ def test_intervals_hold_the_number_and_are_the_same_twice() -> None:
     assert found == bounds(probabilities, labels)
 
 
+@pytest.mark.slow
 def test_drawing_cells_is_drawing_rows() -> None:
     """The interval of macro-F1 equals that of resampled rows, up to the resampling's own noise."""
     probabilities, labels = predictions(2, 200, 3)
