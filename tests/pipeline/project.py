@@ -1,12 +1,14 @@
 """A real project to run the pipeline in: the repository's files, its own params made small."""
 
 import json
+import operator
 import os
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -105,9 +107,10 @@ class Project:
         yaml, path = YAML(), self.folder / "params.yaml"
         content = yaml.load(path.read_text(encoding="utf-8"))
         for dotted, value in values.items():
-            section, key = dotted.split(".")
-            assert key in content[section], f"{dotted} is no key of params.yaml"
-            content[section][key] = value
+            *sections, key = dotted.split(".")
+            section = reduce(operator.getitem, sections, content)
+            assert key in section, f"{dotted} is no key of params.yaml"
+            section[key] = value
         with path.open("w", encoding="utf-8") as file:
             yaml.dump(content, file)
 
