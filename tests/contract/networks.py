@@ -22,8 +22,8 @@ NETWORKS = [
     for name in plugins.load(plugins.FAMILY, family).NAMES or OF_TIMM
 ]
 FIRSTS = dict(reversed(NETWORKS))
-LARGE = {"alexnet", "vgg", "convnext", "densenet"}
-"""Families whose smallest network has tens of millions of weights, or hundreds of layers."""
+LARGE = {"alexnet", "vgg", "convnext", "densenet", "inception", "regnet"}
+"""Families whose smallest network has tens of millions of weights, or many layers."""
 VARIANTS = {
     "vgg11_bn", "inception_v3", "resnet50", "resnext50_32x4d", "mobilenet_v3_large", "mobilenet_v2",
     "mobilenetv1_100", "mobilenetv1_100h", "tf_efficientnet_lite1", "efficientnet_b0",

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.contract.networks import FIRSTS, KINDS, is_quick
+from tests.contract.networks import FIRSTS, KINDS, LARGE, is_quick
 from thawline import checkpoint, network, plugins
 from thawline.design import ORIGINAL, Design, Stem
 from thawline.evaluation.complexity import num_parameters
@@ -111,7 +111,10 @@ LIMITS = [
 ]
 
 
-@pytest.mark.parametrize(("family", "name", "stem", "smallest"), LIMITS)
+@pytest.mark.parametrize(
+    ("family", "name", "stem", "smallest"),
+    [pytest.param(*one, marks=pytest.mark.slow if one[0] in LARGE else ()) for one in LIMITS],
+)
 def test_the_smallest_image_passes_and_the_next_smaller_one_does_not(
     family: str, name: str, stem: Stem, smallest: int
 ) -> None:

@@ -79,6 +79,7 @@ def hashes(folder: Path, drawn: dict[str, Figure]) -> dict[str, str]:
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_equal_content_gives_equal_bytes(tmp_path: Path) -> None:
     first = hashes(tmp_path / "a", every_figure(NASTY))
     matplotlib.rcParams["font.size"] = 20  # a user's own settings must not matter

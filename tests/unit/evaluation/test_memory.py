@@ -29,6 +29,7 @@ def test_a_large_network_needs_at_least_its_weights_more(tmp_path: Path) -> None
     assert small_peak.runtime_mb < small_peak.peak_mb
 
 
+@pytest.mark.slow
 def test_a_large_parent_does_not_count(tmp_path: Path) -> None:
     file = exported(tmp_path, 8)
     ballast = bytearray(b"x") * 400_000_000

@@ -31,6 +31,7 @@ def measure(net: nn.Module, repeats: int = 50) -> speed.Speed:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_larger_network_is_slower() -> None:
     small, large = measure(network(2)), measure(network(512))
     assert 0 < small.latency_ms < large.latency_ms
@@ -64,6 +65,7 @@ def test_threads_are_put_back() -> None:
     assert torch.get_num_threads() == before
 
 
+@pytest.mark.slow
 def test_an_exported_network_is_measured(tmp_path: Path) -> None:
     file = tmp_path / "model.onnx"
     export(network(4), file, image_size_px=32, mean=HALF, std=HALF)

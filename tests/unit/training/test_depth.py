@@ -158,7 +158,10 @@ def test_features_are_averaged_over_the_places(
     assert found["tail"] == pytest.approx(pooled, abs=1e-6)
 
 
-@pytest.mark.parametrize("accuracies", [(0.6, 0.9, 0.8), (0.9,), tuple(np.linspace(0.3, 0.9, 40))])
+@pytest.mark.parametrize(
+    "accuracies",
+    [(0.6, 0.9, 0.8), pytest.param(tuple(np.linspace(0.3, 0.9, 40)), marks=pytest.mark.slow)],
+)
 def test_the_picture_is_a_function_of_the_decision(
     tmp_path: Path, accuracies: tuple[float, ...]
 ) -> None:

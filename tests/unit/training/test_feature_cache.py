@@ -236,6 +236,7 @@ def test_rows_as_they_are_are_shared_whatever_repeats_them(
     assert len(files(tmp_path)) == 1
 
 
+@pytest.mark.slow
 def test_the_profile_of_the_blocks_is_the_same(
     small: Network, card: ModelCard, data: TrainingData, tmp_path: Path
 ) -> None:

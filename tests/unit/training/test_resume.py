@@ -134,7 +134,11 @@ def same(one: tuple[History, dict[str, torch.Tensor]], other: object) -> bool:
     ],
     ids=str,
 )
-@pytest.mark.parametrize("minutes", [0.0, 1e-9], ids=["epochs", "steps"])
+@pytest.mark.parametrize(
+    "minutes",
+    [pytest.param(0.0, marks=pytest.mark.slow), 1e-9],
+    ids=["epochs", "steps"],
+)
 def test_a_killed_training_ends_in_the_same_bits(
     training: Callable[..., Training],
     monkeypatch: pytest.MonkeyPatch,
