@@ -12,7 +12,9 @@ from thawline.data.minority import Extras
 from thawline.data.rows import Rows
 from thawline.data.store import ImageStore
 from thawline.evaluation import frozen_blocks
+from thawline.evaluation.accuracy import score
 from thawline.files import INGEST, MINORITY, MODELS, POLICY, REPORTS, ROWS, write_csv, write_metrics
+from thawline.inference import BATCH, probabilities
 from thawline.network import Network
 from thawline.progress import log
 from thawline.sections import Params
@@ -79,6 +81,7 @@ def train_stage(
     if teacher is not None:
         known_by["teacher"] = teacher.known_by()
     kept = Resume(name, known_by, minutes=params.training.checkpoint_minutes)
+    start = _val_macro_f1(network, card, data) if before else 0.0
     history = train(network, card, data, recipe, machine, on_epoch, kept, teacher)
     checkpoint.save(MODELS / name, network, card)
     picture = REPORTS / name / decision.PICTURES / frozen_blocks.FILE
@@ -88,6 +91,13 @@ def train_stage(
     best = history.epochs[history.best_epoch]
     run.metrics({"best_epoch": history.best_epoch + 1, "best_val_macro_f1": best["val_macro_f1"]})
     run.artifact(REPORTS / name / "curves.csv")
+    if best["val_macro_f1"] < start:
+        worse = (
+            f"{name} ends with a validation macro-F1 of {best['val_macro_f1']:.3f}, and began with "
+            f"{start:.3f}; a lower learning_rate, more epochs or a smaller num_blocks may help"
+        )
+        log(f"warning: {worse}")
+        run.tags({f"{name}.worse": worse})
     kept.finish()
 
 
@@ -129,6 +139,12 @@ def rows_for(manifest: Manifest, *, head: bool, apply_to: str) -> Rows:
     if head or apply_to == "all":
         return Rows.read(ROWS)
     return Rows.untouched(manifest.rows("train"), len(manifest.classes))
+
+
+def _val_macro_f1(network: Network, card: ModelCard, data: TrainingData) -> float:
+    val = data.manifest.rows("val")
+    predicted = probabilities(network, data.store.batches(val, BATCH), card)
+    return score(predicted, data.manifest.labels[val]).macro_f1
 
 
 def _teacher(recipe: Recipe, card: ModelCard, machine: Machine) -> Teacher | None:
