@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from thawline import checkpoint
 from thawline.data.manifest import Manifest
@@ -64,6 +65,9 @@ def draw(curve: Curve, stage: str, present: float) -> Figure:
     drawn = style.figure(6.5, 4.0, f"Learning rates for {stage}")
     axis = drawn.subplots()
     axis.semilogx(curve.rates, curve.losses, color=style.BLUE, lw=1.8)
+    # matplotlib's own are mathematics, which the project's style shows as they are written.
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.xaxis.set_minor_formatter(NullFormatter())
     axis.axvline(
         curve.suggestion, color=style.GREEN, lw=1.4, label=f"suggestion {curve.suggestion:g}"
     )
