@@ -27,6 +27,7 @@ from thawline.data import segments
 from thawline.data.content import Content, Geometry
 from thawline.data.looks import Looks
 from thawline.errors import UserError
+from thawline.eviction import make_room, mark_used
 from thawline.progress import log
 
 LIMIT = "THAWLINE_PACK_CACHE_GB"
@@ -91,9 +92,9 @@ class Known:
         return None
 
     def _used(self, number: int) -> None:
-        """For PackCache._make_room; images come in much the order in which they were written."""
+        """For eviction; images come in much the order in which they were written."""
         if number != self._last:
-            _mark_used(self.files[number])
+            mark_used(self.files[number])
             self._last = number
 
 
@@ -144,25 +145,20 @@ class PackCache:
     def _write(self) -> None:
         file = self._folder / f"{self._made_with}-{uuid.uuid4().hex}{segments.SUFFIX}"
         try:
-            if self._make_room():
+            if make_room(
+                self._folder,
+                segments.SUFFIX,
+                self._held_bytes,
+                limit=self._limit,
+                since_ns=self._began_ns,
+            ):
                 segments.write(file, self._held)
-                _mark_used(file)
+                mark_used(file)
             else:
                 self._open = False
         except OSError as error:
             self._give_up(error)
         self._held, self._held_bytes = [], 0
-
-    def _make_room(self) -> bool:
-        """Remove what was not used for longest; nothing that this run has used."""
-        status = {file: file.stat() for file in self._folder.glob(f"*{segments.SUFFIX}")}
-        total = self._held_bytes + sum(found.st_size for found in status.values())
-        for file, found in sorted(status.items(), key=lambda pair: pair[1].st_mtime_ns):
-            if total <= self._limit or found.st_mtime_ns >= self._began_ns:
-                break
-            file.unlink(missing_ok=True)
-            total -= found.st_size
-        return total <= self._limit
 
     def _give_up(self, error: OSError) -> None:
         """A disk that is full ends the keeping, not the run."""
@@ -206,12 +202,6 @@ def _keys(file: Path) -> np.ndarray:
     except OSError:
         pass
     return np.empty(0, dtype=np.uint64)
-
-
-def _mark_used(file: Path) -> None:
-    """The kernel's own stamps lag behind the clock by some milliseconds."""
-    now = time.time_ns()
-    os.utime(file, ns=(now, now))
 
 
 def _record(wanted: bytes, image: Content) -> segments.Record:

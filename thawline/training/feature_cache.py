@@ -6,7 +6,6 @@ the right checksum, so those that are read are the bits that would be computed.
 """
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
@@ -18,6 +17,7 @@ from torch import nn
 
 from thawline import project
 from thawline.data.store import ImageStore
+from thawline.eviction import make_room, mark_used
 from thawline.inference import Normalisation
 from thawline.progress import log
 from thawline.training import inputs, sealed
@@ -61,7 +61,7 @@ class FeatureCache:
             if about["known_by"] != dict(known_by):
                 raise ValueError("is of something else")
             mapped = np.memmap(path, np.float32, "c", sealed.HEADER_BYTES, tuple(about["shape"]))
-            _mark_used(path)
+            mark_used(path)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -93,14 +93,9 @@ class FeatureCache:
             return False
         self._folder.mkdir(parents=True, exist_ok=True)
         sealed.remove_abandoned(self._folder)
-        status = {file: file.stat() for file in self._folder.glob(f"*{SUFFIX}")}
-        total = num_bytes + sum(found.st_size for found in status.values())
-        for file, found in sorted(status.items(), key=lambda pair: pair[1].st_mtime_ns):
-            if total <= self._limit or found.st_mtime_ns >= self._began_ns:
-                break
-            file.unlink(missing_ok=True)
-            total -= found.st_size
-        return total <= self._limit
+        return make_room(
+            self._folder, SUFFIX, num_bytes, limit=self._limit, since_ns=self._began_ns
+        )
 
 
 def of_trunk(
@@ -131,9 +126,3 @@ def of_trunk(
 def _bytes(batches: Iterable[np.ndarray]) -> Iterator[bytes]:
     for batch in batches:
         yield np.ascontiguousarray(batch, dtype=np.float32).tobytes()
-
-
-def _mark_used(path: Path) -> None:
-    """The kernel's own stamps lag behind the clock by some milliseconds."""
-    now = time.time_ns()
-    os.utime(path, ns=(now, now))
