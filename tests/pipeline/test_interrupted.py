@@ -1,5 +1,6 @@
 """Killed and interrupted runs end, leave nothing open, and the next run gives the same hashes."""
 
+import json
 import os
 import signal
 import subprocess
@@ -22,6 +23,8 @@ def undisturbed(built: Project, tmp_path_factory: pytest.TempPathFactory) -> Ite
     project = built.copy(tmp_path_factory.mktemp("undisturbed") / "a copy")
     project.set(**EPOCHS)
     project.run("dvc", "repro", "fine_tune")
+    metrics = json.loads((project.folder / "reports/fine_tune/metrics.json").read_text())
+    assert metrics["best_epoch"] > 0, "weights that no epoch changed, which are always the same"
     yield project
     project.end()
 

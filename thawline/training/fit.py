@@ -39,18 +39,31 @@ class Validation:
 
 @dataclass
 class History:
-    """Per epoch what was measured, and which one was kept."""
+    """Per epoch what was measured, and which one was kept.
+
+    Attributes:
+        start: what the weights that training began with measured, where these may be kept.
+        best_epoch: of the weights that are kept, -1 for those of the start.
+    """
 
     epochs: list[Epoch] = field(default_factory=list)
+    start: Epoch | None = None
     best_epoch: int = -1
     best_state: dict[str, torch.Tensor] = field(default_factory=dict)
 
-    def best(self) -> tuple[float, float]:
-        """Validation macro-F1 and negative loss of the epoch that is kept."""
-        if self.best_epoch < 0:
-            return -1.0, -math.inf
-        epoch = self.epochs[self.best_epoch]
-        return epoch["val_macro_f1"], -epoch["val_loss"]
+    def kept(self) -> Epoch:
+        """What the weights that are kept measured."""
+        if self.best_epoch >= 0:
+            return self.epochs[self.best_epoch]
+        return self.start or {"val_macro_f1": -1.0, "val_loss": math.inf}
+
+    def is_better(self, judged: Epoch) -> bool:
+        """Whether these weights are to be kept instead."""
+        return _rank(judged) > _rank(self.kept())
+
+    def is_ahead(self, judged: Epoch) -> bool:
+        """Whether its macro-F1 is above that of all epochs; the start is none of them."""
+        return judged["val_macro_f1"] > max((e["val_macro_f1"] for e in self.epochs), default=-1.0)
 
 
 def fit(
@@ -67,6 +80,7 @@ def fit(
     on_epoch: OnEpoch,
     resume: Resume | None = None,
     teacher: Teacher | None = None,
+    may_keep_start: bool = False,
 ) -> History:
     """Train in place and leave the weights of the best epoch in the network.
 
@@ -82,6 +96,7 @@ def fit(
             interrupted run made too.
         resume: where training is kept under way, and goes on from.
         teacher: whose word counts too; of examples that are images.
+        may_keep_start: whether the weights are left as they came when no epoch is better.
 
     Raises:
         UserError: the loss is no longer finite.
@@ -91,7 +106,8 @@ def fit(
         loss=loss, device=device, precision=precision, teacher=teacher,
     )  # fmt: skip
     course = _Course(steps, recipe, resume)
-    course.take_up(on_epoch)
+    if not course.take_up(on_epoch) and may_keep_start:
+        course.judge_start(validation)
     while course.goes_on():
         course.begin()
         for batches in track(course.rest(examples), f"epoch {course.epoch + 1}"):
@@ -121,17 +137,24 @@ class _Course:
         self._steps, self._recipe, self._resume = steps, recipe, resume
         self._random: resuming.State | None = None
 
-    def take_up(self, on_epoch: OnEpoch) -> None:
-        """Go on from the checkpoint of an interrupted run, if there is one."""
+    def take_up(self, on_epoch: OnEpoch) -> bool:
+        """Go on from the checkpoint of an interrupted run; whether there is one."""
         if self._resume is None:
-            return
+            return False
         state = resuming.take_up(self._resume, self._load, self._state)
         if state is None:
-            return
+            return False
         within = f", in epoch {self.epoch + 1}" if self._batch else ""
         log(f"{self._recipe.stage}: resumes after epoch {self.epoch}{within}")
         for number, judged in enumerate(self.history.epochs):
             on_epoch(number, judged)
+        return True
+
+    def judge_start(self, validation: Validation) -> None:
+        """Let the weights as they are be the ones that an epoch has to better."""
+        network = self._steps.evaluated()
+        self.history.start = _judge(network, validation, self._recipe)
+        self.history.best_state = copy.deepcopy(network.state_dict())
 
     def goes_on(self) -> bool:
         return self.epoch < self._recipe.epochs and self._waited < self._recipe.patience
@@ -172,11 +195,10 @@ class _Course:
 
     def end(self, judged: Epoch) -> None:
         """Note an epoch and its weights, if they are the best so far."""
-        best = self.history.best()
-        score = (judged["val_macro_f1"], -judged["val_loss"])
+        self._waited = 0 if self.history.is_ahead(judged) else self._waited + 1
+        better = self.history.is_better(judged)
         self.history.epochs.append(judged)
-        self._waited = 0 if score[0] > best[0] else self._waited + 1
-        if score > best:
+        if better:
             self.history.best_epoch = self.epoch
             self.history.best_state = copy.deepcopy(self._steps.evaluated().state_dict())
         self.epoch += 1
@@ -217,6 +239,10 @@ def _judge(network: Network, validation: Validation, recipe: Recipe) -> dict[str
         "val_accuracy": scores.accuracy,
         "val_macro_f1": scores.macro_f1,
     }
+
+
+def _rank(judged: Epoch) -> tuple[float, float]:
+    return judged["val_macro_f1"], -judged["val_loss"]
 
 
 def _check_finite(value: float, what: str, recipe: Recipe) -> None:

@@ -50,6 +50,14 @@ def optimizer(
 
 
 def averaged(network: nn.Module, decay: float) -> torch.optim.swa_utils.AveragedModel:
-    """Exponential moving average of parameters and buffers, updated once a step."""
-    average = torch.optim.swa_utils.get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    """Exponential moving average of parameters and buffers, updated once a step.
+
+    The decay of step t is at most (1 + t) / (10 + t), as in TensorFlow's average: else the weights
+    that training began with would weigh on the first 1 / (1 - decay) steps and more.
+    """
+
+    def average(own: list[torch.Tensor], others: list[torch.Tensor], step: torch.Tensor) -> None:
+        now = min(decay, (1 + int(step)) / (10 + int(step)))
+        torch.optim.swa_utils.get_ema_multi_avg_fn(now)(own, others, step)  # type: ignore[no-untyped-call]
+
     return torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=average, use_buffers=True)

@@ -12,9 +12,7 @@ from thawline.data.minority import Extras
 from thawline.data.rows import Rows
 from thawline.data.store import ImageStore
 from thawline.evaluation import frozen_blocks
-from thawline.evaluation.accuracy import score
 from thawline.files import INGEST, MINORITY, MODELS, POLICY, REPORTS, ROWS, write_csv, write_metrics
-from thawline.inference import BATCH, probabilities
 from thawline.network import Network
 from thawline.progress import log
 from thawline.sections import Params
@@ -81,23 +79,27 @@ def train_stage(
     if teacher is not None:
         known_by["teacher"] = teacher.known_by()
     kept = Resume(name, known_by, minutes=params.training.checkpoint_minutes)
-    start = _val_macro_f1(network, card, data) if before else 0.0
-    history = train(network, card, data, recipe, machine, on_epoch, kept, teacher)
+    history = train(
+        network, card, data, recipe, machine, on_epoch, kept, teacher,
+        may_keep_start=before is not None,
+    )  # fmt: skip
     checkpoint.save(MODELS / name, network, card)
     picture = REPORTS / name / decision.PICTURES / frozen_blocks.FILE
     frozen_blocks.write(picture, f"{name}: what was trained", frozen_blocks.blocks(network))
     run.artifact(picture)
     _write_reports(name, history, network)
-    best = history.epochs[history.best_epoch]
-    run.metrics({"best_epoch": history.best_epoch + 1, "best_val_macro_f1": best["val_macro_f1"]})
+    macro_f1 = history.kept()["val_macro_f1"]
+    run.metrics({"best_epoch": history.best_epoch + 1, "best_val_macro_f1": macro_f1})
     run.artifact(REPORTS / name / "curves.csv")
-    if best["val_macro_f1"] < start:
-        worse = (
-            f"{name} ends with a validation macro-F1 of {best['val_macro_f1']:.3f}, and began with "
-            f"{start:.3f}; a lower learning_rate, more epochs or a smaller num_blocks may help"
+    if history.best_epoch < 0:
+        reached = max(epoch["val_macro_f1"] for epoch in history.epochs)
+        text = (
+            f"{name} keeps the weights that it began with: their validation macro-F1 is "
+            f"{macro_f1:.3f}, and training reached {reached:.3f}; a lower learning_rate, more "
+            "epochs or a smaller num_blocks may help"
         )
-        log(f"warning: {worse}")
-        run.tags({f"{name}.worse": worse})
+        log(f"warning: {text}")
+        run.tags({f"{name}.kept_start": text})
     kept.finish()
 
 
@@ -141,12 +143,6 @@ def rows_for(manifest: Manifest, *, head: bool, apply_to: str) -> Rows:
     return Rows.untouched(manifest.rows("train"), len(manifest.classes))
 
 
-def _val_macro_f1(network: Network, card: ModelCard, data: TrainingData) -> float:
-    val = data.manifest.rows("val")
-    predicted = probabilities(network, data.store.batches(val, BATCH), card)
-    return score(predicted, data.manifest.labels[val]).macro_f1
-
-
 def _teacher(recipe: Recipe, card: ModelCard, machine: Machine) -> Teacher | None:
     if recipe.distill is None or not recipe.distill["weight"]:
         return None
@@ -156,15 +152,12 @@ def _teacher(recipe: Recipe, card: ModelCard, machine: Machine) -> Teacher | Non
 
 
 def _write_reports(name: str, history: History, network: Network) -> None:
-    best = history.epochs[history.best_epoch]
+    best = history.kept()
     trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
     metrics = {
         "epochs": len(history.epochs),
         "best_epoch": history.best_epoch + 1,
-        "train_loss": best["train_loss"],
-        "val_loss": best["val_loss"],
-        "val_accuracy": best["val_accuracy"],
-        "val_macro_f1": best["val_macro_f1"],
+        **{key: best[key] for key in _CURVES[:-1] if key in best},
         "trained_parameters": trained,
     }
     write_metrics(name, metrics)

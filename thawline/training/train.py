@@ -28,8 +28,12 @@ def train(
     on_epoch: Callable[[int, Epoch], None],
     resume: Resume | None = None,
     teacher: Teacher | None = None,
+    *,
+    may_keep_start: bool = False,
 ) -> History:
     """Train in place; the network ends with the weights of its best epoch, on the CPU.
+
+    With may_keep_start these may be the weights that it came with.
 
     With everything but the head frozen, the trunk's features of each image and view are computed
     once and the head trains on those. So does what follows other frozen first blocks, with
@@ -63,6 +67,7 @@ def train(
         on_epoch=on_epoch,
         resume=resume,
         teacher=teacher,
+        may_keep_start=may_keep_start,
     )
     network.cpu().eval()
     return history

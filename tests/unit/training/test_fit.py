@@ -44,6 +44,7 @@ def run(
     inputs: torch.Tensor | None = None,
     val: tuple[torch.Tensor, torch.Tensor] | None = None,
     class_weights: torch.Tensor | None = None,
+    may_keep_start: bool = False,
 ) -> tuple[History, list[Epoch]]:
     train_inputs, labels = clusters(90)
     val_inputs, val_labels = clusters(30, seed=1) if val is None else val
@@ -63,6 +64,7 @@ def run(
         device=CPU,
         precision="float32",
         on_epoch=lambda _, epoch: seen.append(epoch),
+        may_keep_start=may_keep_start,
     )
     return history, seen
 
@@ -113,6 +115,29 @@ def test_the_weights_of_the_best_epoch_are_kept(
     )
     assert not head.training
     assert float(loss) == pytest.approx(history.epochs[history.best_epoch]["val_loss"], rel=1e-4)
+
+
+def test_the_start_is_kept_when_no_epoch_is_better(head: Network, recipe: Change) -> None:
+    run(head, recipe(epochs=20, learning_rate=0.1))
+    before = {key: value.clone() for key, value in head.state_dict().items()}
+    spoilt, _ = run(head, recipe(epochs=2, learning_rate=80.0), may_keep_start=True)
+    assert spoilt.best_epoch == -1
+    assert spoilt.kept() is spoilt.start
+    assert all(torch.equal(before[key], value) for key, value in head.state_dict().items())
+
+
+def test_a_better_epoch_takes_the_place_of_the_start(head: Network, recipe: Change) -> None:
+    history, _ = run(head, recipe(epochs=5, learning_rate=0.1), may_keep_start=True)
+    assert history.start is not None
+    assert history.best_epoch >= 0
+    assert history.kept()["val_macro_f1"] > history.start["val_macro_f1"]
+
+
+def test_a_good_start_does_not_shorten_training(head: Network, recipe: Change) -> None:
+    """A first epoch is often worse than the start; patience counts epochs."""
+    run(head, recipe(epochs=20, learning_rate=0.1))
+    history, _ = run(head, recipe(epochs=9, patience=3, learning_rate=0.0), may_keep_start=True)
+    assert len(history.epochs) == 4
 
 
 def test_it_stops_after_patience_epochs_without_a_better_score(

@@ -90,13 +90,14 @@ def test_rates_are_never_negative_nor_above_the_highest(
 
 def test_the_average_is_exponential_and_includes_statistics() -> None:
     network = nn.Sequential(nn.Linear(1, 1, bias=False), nn.BatchNorm1d(1))
-    average = averaged(network, 0.5)
+    average = averaged(network, 0.15)
     expected = None
-    for value in (4.0, 0.0, 2.0):
+    for step, value in enumerate((4.0, 0.0, 2.0)):
+        decay = min(0.15, (1 + step) / (10 + step))
         with torch.no_grad():
             network[0].weight.fill_(value)
             network[1].running_mean.fill_(value)
         average.update_parameters(network)
-        expected = value if expected is None else 0.5 * expected + 0.5 * value
+        expected = value if expected is None else decay * expected + (1 - decay) * value
     assert average.module[0].weight.item() == pytest.approx(expected)
     assert average.module[1].running_mean.item() == pytest.approx(expected)
