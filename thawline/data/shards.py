@@ -25,8 +25,12 @@ class Shard(Protocol):
 
     def __len__(self) -> int: ...
 
-    def take(self, rows: np.ndarray) -> np.ndarray:
-        """RGB, uint8 (B, S, S, 3), a copy."""
+    def image(self, row: int) -> np.ndarray:
+        """RGB, uint8 (S, S, 3), perhaps read-only."""
+        ...
+
+    def copy(self, rows: np.ndarray, out: np.ndarray, at: np.ndarray) -> None:
+        """Put the images of `rows` into out[at], uint8 (B, S, S, 3)."""
         ...
 
 
@@ -60,13 +64,20 @@ class _Raw:
     encoding = "raw"
 
     def __init__(self, file: Path) -> None:
-        self.pixels = _mapped(file, np.dtype(np.uint8), 4)
+        # A plain array: the class of NumPy's maps makes each row's slice ten times as slow.
+        self.pixels = np.asarray(_mapped(file, np.dtype(np.uint8), 4))
 
     def __len__(self) -> int:
         return len(self.pixels)
 
-    def take(self, rows: np.ndarray) -> np.ndarray:
-        return np.asarray(self.pixels[rows])
+    def image(self, row: int) -> np.ndarray:
+        pixels: np.ndarray = self.pixels[row]
+        return pixels
+
+    def copy(self, rows: np.ndarray, out: np.ndarray, at: np.ndarray) -> None:
+        # One by one: NumPy's own out[at] = pixels[rows] copies twice, at two thirds of the rate.
+        for place, row in zip(at.tolist(), rows.tolist(), strict=True):
+            out[place] = self.pixels[row]
 
 
 class _Jpeg:
@@ -84,13 +95,14 @@ class _Jpeg:
     def __len__(self) -> int:
         return len(self._index)
 
-    def take(self, rows: np.ndarray) -> np.ndarray:
-        images = [self._one(int(row)) for row in rows]
-        if len({image.shape for image in images}) > 1:
-            _refuse(self._file, "holds images of several sizes")
-        return np.stack(images)
+    def copy(self, rows: np.ndarray, out: np.ndarray, at: np.ndarray) -> None:
+        for place, row in zip(at.tolist(), rows.tolist(), strict=True):
+            image = self.image(row)
+            if image.shape != out.shape[1:]:
+                _refuse(self._file, "holds images of several sizes")
+            out[place] = image
 
-    def _one(self, row: int) -> np.ndarray:
+    def image(self, row: int) -> np.ndarray:
         start = int(self._index["end"][row - 1]) if row else 0
         encoded = self._bytes[start : int(self._index["end"][row])]
         whole = zlib.crc32(encoded.data) == self._index["crc32"][row]

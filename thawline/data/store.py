@@ -65,7 +65,7 @@ class ImageStore:
             raise FileNotFoundError(f"{directory} holds no packed images; run `dvc repro ingest`")
         self._shards += [shard for folder in more for shard in shards.read(folder)]
         self._starts = np.cumsum([0] + [len(shard) for shard in self._shards])
-        self._shape = self._shards[0].take(np.zeros(1, dtype=np.int64)).shape[1:]
+        self._shape = self._shards[0].image(0).shape
 
     def __len__(self) -> int:
         return int(self._starts[-1])
@@ -83,8 +83,7 @@ class ImageStore:
         if not 0 <= row < len(self):
             raise IndexError(f"row {row} of {len(self)}")
         shard = int(np.searchsorted(self._starts, row, side="right")) - 1
-        image: np.ndarray = self._shards[shard].take(np.array([row - self._starts[shard]]))[0]
-        return image
+        return self._shards[shard].image(row - int(self._starts[shard])).copy()
 
     def take(self, rows: np.ndarray) -> np.ndarray:
         """Images of the given rows in that order, uint8 (B, S, S, 3)."""
@@ -94,8 +93,8 @@ class ImageStore:
         out = np.empty((len(rows), *self._shape), dtype=np.uint8)
         shard_of = np.searchsorted(self._starts, rows, side="right") - 1
         for shard in np.unique(shard_of):
-            at = shard_of == shard
-            out[at] = self._shards[shard].take(rows[at] - self._starts[shard])
+            at = np.flatnonzero(shard_of == shard)
+            self._shards[shard].copy(rows[at] - self._starts[shard], out, at)
         return out
 
     def batches(self, rows: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:

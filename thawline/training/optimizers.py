@@ -7,6 +7,8 @@ from torch import nn
 
 from thawline.network import Network
 
+_Tensors = tuple[torch.Tensor, ...] | list[torch.Tensor]
+
 
 def parameter_groups(
     network: Network, learning_rate: float, layer_decay: float
@@ -56,7 +58,7 @@ def averaged(network: nn.Module, decay: float) -> torch.optim.swa_utils.Averaged
     that training began with would weigh on the first 1 / (1 - decay) steps and more.
     """
 
-    def average(own: list[torch.Tensor], others: list[torch.Tensor], step: torch.Tensor) -> None:
+    def average(own: _Tensors, others: _Tensors, step: torch.Tensor | int) -> None:
         now = min(decay, (1 + int(step)) / (10 + int(step)))
         torch.optim.swa_utils.get_ema_multi_avg_fn(now)(own, others, step)  # type: ignore[no-untyped-call]
 
