@@ -2,25 +2,33 @@
 
 oneDNN 3 (in PyTorch 2.14) has no fast form of this gradient where the map is smaller than the
 kernel, as in the late stages of mobile networks on small images: there it takes 10 to 100 times as
-long as the rest of the layer. See benchmarks/depthwise.py.
+long as the rest of the layer. See benchmarks/convolutions.py.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch.autograd.function import once_differentiable
-from torch.overrides import TorchFunctionMode
 
-Pair = tuple[int, int]
+from thawline.training.convolution import Conv2d, Pair
+
 _Tap = tuple[int, slice, slice]
 
 
-def quick(device: torch.device, precision: str) -> AbstractContextManager[Any]:
-    """Within it, conv2d takes the quick gradient where that is the faster one."""
-    applies = device.type == "cpu" and precision == "float32"
-    return _QuickDepthwise() if applies else nullcontext()
+def applies(call: Conv2d) -> bool:
+    """Whether it will need the gradient that oneDNN is slow at."""
+    depthwise = 1 < call.groups == call.weight.shape[0] == call.input.shape[1]
+    sides = zip(call.input.shape[2:], call.weight.shape[2:], strict=True)
+    small = any(size < kernel for size, kernel in sides)
+    return depthwise and small and not isinstance(call.padding, str)
+
+
+def convolve(call: Conv2d) -> torch.Tensor:
+    """What conv2d gives, with the quick gradient."""
+    sides = (_pair(call.stride), _pair(call.padding), _pair(call.dilation))
+    output: torch.Tensor = _Depthwise.apply(call.input, call.weight, *sides)
+    return output if call.bias is None else output + call.bias.view(1, -1, 1, 1)
 
 
 def weight_gradient(
@@ -67,47 +75,6 @@ def _taps(
             start = first * stride + shift
             last = (stop - 1) * stride + shift
             yield tap, slice(first, stop), slice(start, last + 1, stride)
-
-
-class _QuickDepthwise(TorchFunctionMode):
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        named = kwargs or {}
-        if func is torch.conv2d:
-            call = _Conv2d(*args, **named)
-            if call.is_slow():
-                return call.quick()
-        return func(*args, **named)
-
-
-class _Conv2d(NamedTuple):
-    """The arguments of torch.conv2d, under its names."""
-
-    input: torch.Tensor
-    weight: torch.Tensor
-    bias: torch.Tensor | None = None
-    stride: int | Pair = 1
-    padding: int | Pair | str = 0
-    dilation: int | Pair = 1
-    groups: int = 1
-
-    def is_slow(self) -> bool:
-        """Whether it will need the gradient that oneDNN is slow at."""
-        needed = self.weight.requires_grad and torch.is_grad_enabled()
-        depthwise = 1 < self.groups == self.weight.shape[0] == self.input.shape[1]
-        sides = zip(self.input.shape[2:], self.weight.shape[2:], strict=True)
-        small = any(size < kernel for size, kernel in sides)
-        return needed and depthwise and small and not isinstance(self.padding, str)
-
-    def quick(self) -> torch.Tensor:
-        sides = (_pair(self.stride), _pair(self.padding), _pair(self.dilation))
-        output: torch.Tensor = _Depthwise.apply(self.input, self.weight, *sides)
-        return output if self.bias is None else output + self.bias.view(1, -1, 1, 1)
 
 
 def _pair(value: int | str | Pair) -> Pair:

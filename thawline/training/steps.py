@@ -10,7 +10,7 @@ from torch import nn
 from thawline import auxiliary
 from thawline.network import Network
 from thawline.progress import log
-from thawline.training import depthwise, optimizers, switching
+from thawline.training import optimizers, quick, switching
 from thawline.training.device import numerics
 from thawline.training.distillation import Teacher
 from thawline.training.examples import Batch
@@ -44,7 +44,7 @@ class Steps:
         self._thawing = Thawing(network, frozen, recipe.unfreeze_every)
         self._to_input, self._loss, self._teacher = to_input, loss, teacher
         self._device, self._precision = device, precision
-        self._quick = depthwise.quick(device, precision)
+        self._quick = quick.convolutions(device, precision)
         num_batches = math.ceil(num_examples / recipe.batch_size)
         self._steps_per_epoch = math.ceil(num_batches / recipe.accumulate)
         groups = optimizers.parameter_groups(network, recipe.learning_rate, recipe.layer_decay)

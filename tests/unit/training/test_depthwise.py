@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from thawline.training import depthwise
+from thawline.training.quick import convolutions
 
 CPU = torch.device("cpu")
 
@@ -19,7 +19,7 @@ def _layer(kernel: int, stride: int, padding: int, dilation: int, bias: bool) ->
 def _gradients(layer: nn.Conv2d, images: torch.Tensor, *, quick: bool) -> list[torch.Tensor]:
     images = images.clone().requires_grad_(True)
     layer.zero_grad()
-    with depthwise.quick(CPU if quick else torch.device("meta"), "float32"):
+    with convolutions(CPU if quick else torch.device("meta"), "float32"):
         output = layer(images)
     output.pow(2).sum().backward()
     assert ("_DepthwiseBackward" in str(_functions(output.grad_fn))) is quick
@@ -60,7 +60,7 @@ def test_equals_pytorchs_gradient(
 def test_double_precision_gradient_by_finite_differences() -> None:
     layer = _layer(5, 2, 2, 1, bias=False).double()
     images = torch.randn(2, 6, 3, 4, dtype=torch.float64, requires_grad=True)
-    with depthwise.quick(CPU, "float32"):
+    with convolutions(CPU, "float32"):
         assert torch.autograd.gradcheck(
             lambda x, w: _convolved(layer, x, w), (images, layer.weight)
         )
@@ -84,12 +84,12 @@ def _convolved(layer: nn.Conv2d, images: torch.Tensor, weight: torch.Tensor) -> 
 )
 def test_leaves_other_convolutions_alone(layer: nn.Conv2d) -> None:
     images = torch.randn(2, 6, 4, 4, requires_grad=True)
-    with depthwise.quick(CPU, "float32"):
+    with convolutions(CPU, "float32"):
         assert "_DepthwiseBackward" not in str(_functions(layer(images).grad_fn))
 
 
 def test_bfloat16_keeps_pytorchs_gradient() -> None:
     layer = _layer(5, 1, 2, 1, bias=False)
-    with depthwise.quick(CPU, "bfloat16"), torch.autocast("cpu", dtype=torch.bfloat16):
+    with convolutions(CPU, "bfloat16"), torch.autocast("cpu", dtype=torch.bfloat16):
         output = layer(torch.randn(2, 6, 2, 2))
     assert "_DepthwiseBackward" not in str(_functions(output.grad_fn))

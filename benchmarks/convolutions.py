@@ -1,6 +1,6 @@
-"""Training steps with and without the quick depthwise gradient, in alternation.
+"""Training steps with and without the quick convolutions, in alternation.
 
-    python -m benchmarks.depthwise [NAME] [SIZE_PX] [BATCH]
+    python -m benchmarks.convolutions [NAME] [SIZE_PX] [BATCH]
 
 Prints the median step of each and their ratio, measured in one process.
 """
@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from thawline import network as networks
-from thawline.training import depthwise, device
+from thawline.training import device, quick
 
 _ROUNDS, _WARM_UP = 15, 3
 
@@ -37,7 +37,7 @@ def main(name: str = "tf_efficientnet_lite0", size_px: str = "64", batch: str = 
 
 def _step(network: nn.Module, images: torch.Tensor, kind: str) -> float:
     began = time.perf_counter()
-    with depthwise.quick(torch.device("cpu"), kind):
+    with quick.convolutions(torch.device("cpu"), kind):
         loss = network(images).square().mean()
     loss.backward()
     network.zero_grad(set_to_none=True)
