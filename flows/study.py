@@ -4,15 +4,19 @@ Light, so that a server starts before Prefect is loaded; the flow itself is in s
 """
 
 import argparse
+import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from typing import Any
 
-from flows import command
+from flows import command, crew, environment
 from thawline import params
 from thawline.errors import UserError
 from thawline.studies import definition, plan
+from thawline.tracking import address
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
@@ -22,33 +26,55 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m flows.study")
     parser.add_argument("name", help="of a file in studies/, a path, or all")
     parser.add_argument("--budget", help="start no trial after this time, e.g. 90s, 30m, 8h")
-    parser.add_argument("--workers", type=int, default=1, help="trials side by side")
+    parser.add_argument("--workers", type=int, help="trials side by side; 1 by default")
+    parser.add_argument("--runner", choices=("threads", "dask"), default="threads")
+    parser.add_argument("--address", help="of a Dask scheduler, whose workers run the trials")
     parser.add_argument("--again", action="store_true", help="repeat trials that failed")
     parser.add_argument("--plan", action="store_true", help="list the trials and run none")
     parser.add_argument("--storage", help="of a search: a database URL; SQLite by default")
     given = parser.parse_args(words)
     try:
         budget_s = seconds(given.budget)
-        if not 1 <= given.workers <= _MOST_WORKERS:
-            raise UserError(f"--workers: {given.workers} is not allowed; 1 to {_MOST_WORKERS} are")
+        _check_workers(given)
         studies = checked(given.name)
+        if given.plan:
+            _show(studies)
+            return 0
     except UserError as error:
         print(f"thawline: {error}", file=sys.stderr)
         return UserError.exit_code
-    if given.plan:
-        _show(studies)
-        return 0
-    return command.run(
-        lambda: _flow(given.workers),
-        paths=[str(study.path) for study in studies],
-        budget_s=budget_s,
-        workers=given.workers,
-        again=given.again,
-        storage=given.storage,
-    )
+    with ExitStack() as stack:
+        return command.run(
+            lambda: _flow(stack.enter_context(_crew(given, studies))),
+            paths=[str(study.path) for study in studies],
+            budget_s=budget_s,
+            again=given.again,
+            storage=given.storage,
+        )
 
 
 _MOST_WORKERS = 256
+
+
+def _check_workers(given: argparse.Namespace) -> None:
+    if given.workers is not None and not 1 <= given.workers <= _MOST_WORKERS:
+        raise UserError(f"--workers: {given.workers} is not allowed; 1 to {_MOST_WORKERS} are")
+    if given.address is not None and given.workers is not None:
+        raise UserError("--workers: not with --address, whose workers are all there are")
+
+
+def _crew(
+    given: argparse.Namespace, studies: Sequence[plan.Study]
+) -> AbstractContextManager[crew.Crew]:
+    if given.address is None:
+        start = crew.dask if given.runner == "dask" else crew.threads
+        return start(given.workers or 1)
+    stores = {environment.API: os.environ[environment.API]}
+    if address.enabled(params.load().tracking.enabled):
+        stores["MLFLOW_TRACKING_URI"] = address.uri()
+    if any(study.definition.search for study in studies):
+        stores["--storage"] = given.storage or "sqlite:///.thawline/studies/optuna.db"
+    return crew.connected(given.address, stores)
 
 
 def checked(name: str) -> list[plan.Study]:
@@ -89,13 +115,10 @@ def _show(studies: Sequence[plan.Study]) -> None:
             print(f"  {contender.label}")
 
 
-def _flow(workers: int) -> Any:
-    from prefect.task_runners import ThreadPoolTaskRunner
-
+def _flow(found: crew.Crew) -> Callable[..., Any]:
     from flows.study_flow import study
 
-    runner: Any = ThreadPoolTaskRunner(max_workers=workers)
-    return study.with_options(task_runner=runner)
+    return partial(study.with_options(task_runner=found.runner()), cores=found.cores)
 
 
 if __name__ == "__main__":

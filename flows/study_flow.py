@@ -1,7 +1,5 @@
 """Studies as a Prefect flow: a task per trial, then timings one at a time, then the report."""
 
-import os
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +28,7 @@ OUT = Path("build/studies")
 def study(
     paths: Sequence[str],
     budget_s: float | None = None,
-    workers: int = 1,
+    cores: int = 1,
     again: bool = False,
     storage: str | None = None,
 ) -> State[Any]:
@@ -39,7 +37,7 @@ def study(
     Args:
         paths: of the studies' files.
         budget_s: no trial starts later than this after the beginning.
-        workers: trials side by side; the threads of each are set so that they do not fight.
+        cores: for each trial, which gets no more threads, so that trials do not fight.
         again: repeat trials that failed.
         storage: of a search, a database URL.
 
@@ -51,7 +49,7 @@ def study(
     try:
         repository.check(project.root())
         with locks.pipeline(kind="study", owner=f"flow run {flow_run.name}"):
-            found = [_one(Path(p), deadline, workers, again, storage) for p in paths]
+            found = [_one(Path(p), deadline, cores, again, storage) for p in paths]
             workspaces.remove(project.root())
         report.write_all(OUT, found)
     except KeyboardInterrupt:
@@ -67,7 +65,7 @@ def study(
 
 
 def _one(
-    path: Path, deadline: float | None, workers: int, again: bool, storage: str | None
+    path: Path, deadline: float | None, cores: int, again: bool, storage: str | None
 ) -> Summary:
     checked = params.load()
     planned = plan.study(path, definition.load(path), checked)
@@ -75,7 +73,7 @@ def _one(
     recorded = Recorded(planned, digest, checked)
     try:
         order = {"code": digest, "env": recorded.environment, "again": again}
-        threads = threads_each(checked.training.threads, workers)
+        threads = min(checked.training.threads, cores)
         if planned.definition.search is not None:
             records = search.run(planned, order, deadline, threads, storage)
         else:
@@ -91,13 +89,6 @@ def _one(
     return summary
 
 
-def threads_each(wanted: int, workers: int) -> int:
-    """Threads of one trial: more than the cores altogether would make the trials fight."""
-    linux = sys.platform == "linux"
-    cores = len(os.sched_getaffinity(0)) if linux else os.cpu_count() or 1
-    return max(1, min(wanted, cores // workers))
-
-
 def _grid(
     planned: plan.Study, common: dict[str, Any], deadline: float | None, threads: int
 ) -> list[Record]:
@@ -110,8 +101,10 @@ def _grid(
     for order in orders:
         named = run.with_options(task_run_name=f"{order.trial.contender}, seed {order.trial.seed}")
         futures.append(named.submit(order, deadline))
-    for future in futures:
+    for order, future in zip(orders, futures, strict=True):
         future.wait()
+        if not future.state.is_final():  # Dask gives up a trial that killed several workers
+            trial.lost(order)
     known = [Record.read(order.trial.study, order.key) for order in orders]
     return timed([record for record in known if record is not None])
 

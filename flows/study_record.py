@@ -11,6 +11,7 @@ from thawline.studies.plan import Study
 from thawline.studies.records import Record
 from thawline.studies.summary import Summary
 from thawline.tracking import address
+from thawline.tracking.parent import TRIAL_TAG
 from thawline.tracking.study import StudyRun
 
 
@@ -31,7 +32,8 @@ class Recorded:
 
     @property
     def environment(self) -> dict[str, str]:
-        return self._run.environment if self._run else {}
+        """Of the processes of a trial."""
+        return self._run.environment if self._run else {address.SWITCH: "off"}
 
     def close(self, records: Sequence[Record], summary: Summary, files: Sequence[Path]) -> None:
         """Send trials that are not sent yet, and the report."""
@@ -56,7 +58,7 @@ class Recorded:
         assert self._run is not None
         tags = {
             "thawline.study": record.study,
-            "thawline.trial": record.key,
+            TRIAL_TAG: record.key,
             "contender": record.contender,
             "seed": str(record.seed),
         }

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -21,13 +22,14 @@ from thawline.errors import UserError
 from thawline.files import MODELS
 from thawline.studies.plan import Trial
 from thawline.studies.records import Record, folder
+from thawline.tracking import execution
 from thawline.tracking.hashes import Graph
 
 Say = Callable[[str], None]
 Hopeless = Callable[[Path], str | None]
 _FIRST = "ingest"
-_KILLED = -9
-
+_KILLED, _ENDED = -9, (128 + signal.SIGINT, 128 + signal.SIGTERM)
+_LOST = "the workers that ran it died; a machine may have been out of memory"
 
 _RUNNING: set[follow.Run] = set()
 _STOPPED = threading.Event()
@@ -35,6 +37,11 @@ _STOPPED = threading.Event()
 
 class Stopped(Exception):
     """The trial was ended from outside; it runs again the next time."""
+
+
+def begin() -> None:
+    """Allow trials, in a process that may have been told to `stop` by an earlier study."""
+    _STOPPED.clear()
 
 
 def stop() -> None:
@@ -77,6 +84,10 @@ class Order:
         """Of the DVC experiment and the MLflow run."""
         return f"{self.trial.study}-{self.key}"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**self.env, project.VARIABLE: str(project.root()), execution.TRIAL: self.key}
+
 
 def run(order: Order, say: Say, hopeless: Hopeless = lambda _: None) -> Record:
     """Run a trial, or take what is known of it; a failure is a record too.
@@ -102,6 +113,11 @@ def run(order: Order, say: Say, hopeless: Hopeless = lambda _: None) -> Record:
     return record
 
 
+def lost(order: Order) -> None:
+    """Record a trial that nobody came back from."""
+    _record(order, "failed", message=_LOST).write()
+
+
 def _run(order: Order, tree: Path, say: Say, hopeless: Hopeless) -> Record:
     shutil.copy(project.root() / params.FILE, tree / params.FILE)
     writing.set_values(order.trial.overrides, tree / params.FILE)
@@ -111,6 +127,8 @@ def _run(order: Order, tree: Path, say: Say, hopeless: Hopeless) -> Record:
     common = {"run_id": stages.run_id}
     if reason is not None:
         return _record(order, "pruned", message=reason, **common)
+    if stages.code in _ENDED:
+        raise Stopped
     if stages.code:
         return _record(order, "failed", message=stages.message, **common)
     found = _judged(order, tree)
@@ -136,7 +154,7 @@ class _Stages:
         if _STOPPED.is_set():  # while it waited
             lock.release()
             raise Stopped
-        run = follow.Run([order.until], self._tree, f"trial {order.name}", order.env)
+        run = follow.Run([order.until], self._tree, f"trial {order.name}", order.environment)
         _RUNNING.add(run)
         try:
             while True:
@@ -196,7 +214,7 @@ def _judged(order: Order, tree: Path) -> dict[str, Any]:
     out = folder(order.trial.study, order.key) / "judged.json"
     out.parent.mkdir(parents=True, exist_ok=True)
     command = processes.python("thawline.studies.judging", order.until, str(out))
-    processes.output(command, tree, {project.VARIABLE: str(project.root()), **order.env})
+    processes.output(command, tree, order.environment)
     found = json.loads(out.read_text(encoding="utf-8"))
     out.unlink()
     return {"values": found["values"], "rows": Rows.from_json(found["rows"])}

@@ -17,10 +17,10 @@ from filelock import FileLock, Timeout
 from flows.processes import CommandError
 from flows.repository import git
 from flows.worktree import WorkTree, edits
-from thawline import project
+from thawline import locks, project
 
 _FOLDER = "workspaces"
-_MARK = "made"
+_MARK, _TREE = "made", "tree"
 
 
 @contextmanager
@@ -31,6 +31,8 @@ def free(root: Path) -> Iterator[Path]:
         place.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(place.with_suffix(".lock"), timeout=0):
+                if not locks.idle(place / _TREE):  # what a worker left that was killed just now
+                    continue
                 yield _ready(root, place)
                 return
         except Timeout:
@@ -65,7 +67,7 @@ def _remove(root: Path, place: Path) -> None:
 
 
 def _tree(root: Path, place: Path) -> WorkTree:
-    return WorkTree(root, git(root, "rev-parse", "HEAD"), f"{_FOLDER}/{place.name}/tree")
+    return WorkTree(root, git(root, "rev-parse", "HEAD"), f"{_FOLDER}/{place.name}/{_TREE}")
 
 
 def _state(root: Path) -> str:

@@ -197,14 +197,16 @@ def serve(
 def study(
     name: Annotated[str, typer.Argument(help="Of a file in studies/, a path, or all.")],
     budget: Annotated[str | None, typer.Option(help="Start no trial later, e.g. 30m.")] = None,
-    workers: Annotated[int, typer.Option(help="Trials side by side.")] = 1,
+    workers: Annotated[int | None, typer.Option(help="Trials side by side.")] = None,
+    runner: Annotated[str, typer.Option(help="threads or dask.")] = "threads",
+    address: Annotated[str | None, typer.Option(help="Of a Dask scheduler with workers.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Repeat trials that failed.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="List the trials, run none.")] = False,
     storage: Annotated[str | None, typer.Option(help="Of a search: a database URL.")] = None,
 ) -> None:
     """Compare designs on your data as a study's file says, and write the report."""
-    words = [name, f"--workers={workers}", *["--again"] * again, *["--plan"] * plan]
-    given = {"budget": budget, "storage": storage}
+    words = [name, f"--runner={runner}", *["--again"] * again, *["--plan"] * plan]
+    given = {"budget": budget, "storage": storage, "workers": workers, "address": address}
     words += [f"--{key}={value}" for key, value in given.items() if value is not None]
     os.execv(sys.executable, [sys.executable, "-m", "flows.study", *words])
 

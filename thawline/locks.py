@@ -113,8 +113,19 @@ def workspace(stage: str) -> Iterator[None]:
         lock.release()
 
 
-def _path(suffix: str = "") -> Path:
-    here = str(project.workspace().resolve())
+def idle(folder: Path) -> bool:
+    """Whether no run and no stage is in progress in a working tree of the project."""
+    for suffix in ("-pipeline", ""):
+        try:
+            with _lock_file(_path(suffix, folder)).acquire(timeout=0):
+                pass
+        except Timeout:
+            return False
+    return True
+
+
+def _path(suffix: str = "", folder: Path | None = None) -> Path:
+    here = str((folder or project.workspace()).resolve())
     name = hashlib.sha256(here.encode()).hexdigest()[:16]
     return project.scratch() / "locks" / f"{name}{suffix}.lock"
 

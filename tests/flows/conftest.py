@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from flows import server
-from tests.tracking.conftest import Project, project  # noqa: F401
+from tests.tracking.conftest import Project, mlflow_server, project  # noqa: F401
 
 STAGES = ("ingest", "fine_tune", "evaluate")
 

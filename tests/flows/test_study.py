@@ -34,6 +34,7 @@ comparisons:
         (("depth", "--budget", "soon"), "--budget: 'soon' is not allowed"),
         (("depth", "--budget", "0m"), "--budget: '0m' is not allowed"),
         (("depth", "--workers", "0"), "--workers: 0 is not allowed"),
+        (("depth", "--workers", "2", "--address", "tcp://x:1"), "--workers: not with --address"),
     ],
 )
 def test_a_mistake_is_one_line(

@@ -7,9 +7,10 @@ execution, `thawline run` and `thawline log`.
 import hashlib
 import json
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from thawline import project
 from thawline.errors import UserError
 
 VARIABLE = "THAWLINE_EXECUTION"
+TRIAL = "THAWLINE_TRIAL"
+"""Key of the trial of a study that the execution is."""
 State = dict[str, Any]
 
 
@@ -33,6 +36,8 @@ class Execution:
     """Start of that process, seconds since the epoch: with the pid it is unique on a host."""
     launched: bool = False
     """Started by `thawline run`, which closes the parent run itself."""
+    host: str = field(default_factory=socket.gethostname)
+    """Whose process that is: several machines may share the project's folder."""
 
 
 def identify() -> Execution:
@@ -44,7 +49,7 @@ def identify() -> Execution:
     process = psutil.Process()
     named = os.environ.get(VARIABLE)
     if named and (state := read(named)):
-        return Execution(named, state["pid"], state["started"], launched=True)
+        return Execution(named, state["pid"], state["started"], True, state["host"])
     ancestor = next((p for p in process.parents() if _is_dvc(p)), process)
     started = ancestor.create_time()
     # One dvc process may work through several experiments, each with a workspace of its own.
@@ -117,7 +122,10 @@ def read(identifier: str) -> State | None:
         state = json.loads(_path(identifier).read_text())
     except (OSError, ValueError):
         return None
-    return state if isinstance(state, dict) and "stages" in state else None
+    if not isinstance(state, dict) or "stages" not in state:
+        return None
+    state.setdefault("host", socket.gethostname())  # of an earlier version
+    return state
 
 
 def everything() -> Iterator[tuple[Execution, State]]:
@@ -125,17 +133,21 @@ def everything() -> Iterator[tuple[Execution, State]]:
     files = sorted(_folder().glob("*.json"), key=lambda p: p.stat().st_mtime)
     for path in files:
         if state := read(path.stem):
-            yield Execution(path.stem, state["pid"], state["started"], state["launched"]), state
+            known = (state[name] for name in ("pid", "started", "launched", "host"))
+            yield Execution(path.stem, *known), state
 
 
 def of_process(pid: int) -> State | None:
-    """The newest state that the process stands for."""
-    found = [state for current, state in everything() if current.pid == pid]
+    """The newest state that the process, of this machine, stands for."""
+    here = socket.gethostname()
+    found = [state for current, state in everything() if (current.pid, current.host) == (pid, here)]
     return found[-1] if found else None
 
 
 def alive(execution: Execution) -> bool:
-    """Whether the process that stands for the execution still lives."""
+    """Whether the process that stands for the execution lives, or is another machine's to judge."""
+    if execution.host != socket.gethostname():
+        return True
     try:
         process = psutil.Process(execution.pid)
         same = abs(process.create_time() - execution.started) < 1.0
@@ -158,6 +170,7 @@ def _fresh(execution: Execution) -> State:
         "pid": execution.pid,
         "started": execution.started,
         "launched": execution.launched,
+        "host": execution.host,
         "workspace": str(project.workspace().resolve()),
         "parent_run_id": None,
         "closed": False,

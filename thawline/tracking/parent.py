@@ -7,12 +7,14 @@ from typing import Any
 
 from thawline import project
 from thawline.tracking import closing, execution
-from thawline.tracking.recorder import Recorder, log_params
+from thawline.tracking.recorder import Recorder, log_params, set_tags
 from thawline.tracking.spool import Spool
 from thawline.tracking.store import PARENT, ROLE, SOURCE_TYPE, STAGE, Store, connect, reason
 
 STUDY = "THAWLINE_STUDY_RUN"
 """Names the run of the study whose trial this execution is."""
+TRIAL_TAG = "thawline.trial"
+"""With the trial's key: one that was ended and begins again goes on in the run that it had."""
 _GENERATED = (":!dvc.lock", ":!reports")
 
 
@@ -91,10 +93,19 @@ def _create(
     tags = _origin() | {ROLE: "pipeline", "thawline.execution": current.id}
     tags["mlflow.source.name"] = "thawline run" if current.launched else "dvc"
     if study := os.environ.get(STUDY):
-        tags |= {PARENT: study, ROLE: "trial"}
+        tags |= {PARENT: study, ROLE: "trial"} | _trial()
+        if _trial() and (begun := store.newest({PARENT: study, **_trial()})):
+            set_tags(store, begun.info.run_id, tags)
+            store.client.update_run(begun.info.run_id, "RUNNING")
+            return str(begun.info.run_id)
     run = store.client.create_run(store.experiment_id, start_ms, tags, run_name=_name(tags))
     log_params(store, run.info.run_id, dict(params))
     return str(run.info.run_id)
+
+
+def _trial() -> dict[str, str]:
+    key = os.environ.get(execution.TRIAL)
+    return {TRIAL_TAG: key} if key else {}
 
 
 def _origin() -> dict[str, str]:

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from thawline.tracking import address
 from thawline.tracking.parent import STUDY
 from thawline.tracking.recorder import log_metrics, log_params, set_tags
 from thawline.tracking.store import PARENT, ROLE, SOURCE_TYPE, Store, connect, patient
 
 _NAME, _CODE = "thawline.study", "thawline.study.code"
+_ERROR = "error"
 _STATUS = {"complete": "FINISHED", "failed": "FAILED", "pruned": "KILLED"}
 
 
@@ -43,8 +45,8 @@ class StudyRun:
 
     @property
     def environment(self) -> dict[str, str]:
-        """For the processes of a trial: their run is nested here."""
-        return {STUDY: self.id}
+        """For the processes of a trial, on any machine: their run is nested here."""
+        return {STUDY: self.id, "MLFLOW_TRACKING_URI": address.uri()}
 
     def trial(
         self,
@@ -73,6 +75,8 @@ class StudyRun:
         assert run_id is not None
         now = _now_ms()
         set_tags(self._store, run_id, {"mlflow.runName": name, **tags})
+        if _ERROR not in tags and _ERROR in client.get_run(run_id).data.tags:
+            client.delete_tag(run_id, _ERROR)  # of an attempt that was ended
         log_metrics(self._store, run_id, [[key, value, 0, now] for key, value in metrics.items()])
         client.set_terminated(run_id, _STATUS[state])
         return run_id

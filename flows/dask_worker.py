@@ -1,0 +1,29 @@
+"""What one of Dask's workers is told before it gets trials; those that join later, too."""
+
+import os
+from collections.abc import Mapping
+
+import distributed
+
+from flows import trial
+from thawline import project
+
+
+class Prepared(distributed.WorkerPlugin):  # type: ignore[misc]
+    """Sets the environment before Prefect is loaded, which reads it once.
+
+    Args:
+        environment: added to the worker's.
+        root: the project; a worker in another folder is turned away.
+    """
+
+    name = "thawline"
+
+    def __init__(self, environment: Mapping[str, str], root: str) -> None:
+        self._environment, self._root = dict(environment), root
+
+    def setup(self, worker: object) -> None:  # noqa: ARG002
+        os.environ.update(self._environment)
+        trial.begin()
+        if str(project.root()) != self._root:
+            raise RuntimeError(f"works in {project.root()}, not in {self._root}")
