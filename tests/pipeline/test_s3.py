@@ -8,7 +8,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from tests.flows.conftest import server
+from flows import server
 from tests.tracking.conftest import Project, project  # noqa: F401
 
 KEYS = {
