@@ -36,7 +36,7 @@ class Execution:
     """Start of that process, seconds since the epoch: with the pid it is unique on a host."""
     launched: bool = False
     """Started by `thawline run`, which closes the parent run itself."""
-    host: str = field(default_factory=socket.gethostname)
+    machine: str = field(default_factory=socket.gethostname)
     """Whose process that is: several machines may share the project's folder."""
 
 
@@ -49,7 +49,7 @@ def identify() -> Execution:
     process = psutil.Process()
     named = os.environ.get(VARIABLE)
     if named and (state := read(named)):
-        return Execution(named, state["pid"], state["started"], True, state["host"])
+        return Execution(named, state["pid"], state["started"], True, state["machine"])
     ancestor = next((p for p in process.parents() if _is_dvc(p)), process)
     started = ancestor.create_time()
     # One dvc process may work through several experiments, each with a workspace of its own.
@@ -124,7 +124,7 @@ def read(identifier: str) -> State | None:
         return None
     if not isinstance(state, dict) or "stages" not in state:
         return None
-    state.setdefault("host", socket.gethostname())  # of an earlier version
+    state.setdefault("machine", socket.gethostname())  # of an earlier version
     return state
 
 
@@ -133,20 +133,22 @@ def everything() -> Iterator[tuple[Execution, State]]:
     files = sorted(_folder().glob("*.json"), key=lambda p: p.stat().st_mtime)
     for path in files:
         if state := read(path.stem):
-            known = (state[name] for name in ("pid", "started", "launched", "host"))
+            known = (state[name] for name in ("pid", "started", "launched", "machine"))
             yield Execution(path.stem, *known), state
 
 
 def of_process(pid: int) -> State | None:
     """The newest state that the process, of this machine, stands for."""
     here = socket.gethostname()
-    found = [state for current, state in everything() if (current.pid, current.host) == (pid, here)]
+    found = [
+        state for current, state in everything() if (current.pid, current.machine) == (pid, here)
+    ]
     return found[-1] if found else None
 
 
 def alive(execution: Execution) -> bool:
     """Whether the process that stands for the execution lives, or is another machine's to judge."""
-    if execution.host != socket.gethostname():
+    if execution.machine != socket.gethostname():
         return True
     try:
         process = psutil.Process(execution.pid)
@@ -170,7 +172,7 @@ def _fresh(execution: Execution) -> State:
         "pid": execution.pid,
         "started": execution.started,
         "launched": execution.launched,
-        "host": execution.host,
+        "machine": execution.machine,
         "workspace": str(project.workspace().resolve()),
         "parent_run_id": None,
         "closed": False,
