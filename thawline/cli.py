@@ -29,6 +29,24 @@ def check() -> None:
 
 
 @app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Empty, or not there yet.")] = Path(),
+    source: Annotated[str | None, typer.Option(help="Of the images, e.g. folder.")] = None,
+    path: Annotated[Path | None, typer.Option(help="Where they are.")] = None,
+    upgrade: Annotated[
+        bool, typer.Option("--upgrade", help="Take over the installed version of the package.")
+    ] = False,
+) -> None:
+    """Begin a project of your own in a folder, or bring one up to the installed version."""
+    from thawline.projects import command
+
+    if upgrade:
+        command.upgrade(folder, source, path)
+    else:
+        command.create(folder, source, path)
+
+
+@app.command()
 def run(
     targets: Annotated[list[str] | None, typer.Argument(help="Stages; all by default.")] = None,
 ) -> None:
