@@ -228,6 +228,17 @@ def study(
 
 
 @app.command()
+def gc(
+    older_than: Annotated[float, typer.Option(help="Days since its last use.", min=0)] = 30,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it; else only say what.")] = False,
+) -> None:
+    """Remove old experiments, runs, cached files and scratch that nothing registered needs."""
+    from thawline.housekeeping import command
+
+    command.run(older_than, sure=yes)
+
+
+@app.command()
 def ui(
     port: Annotated[int, typer.Option(help="Port on loopback.", min=1, max=65535)] = 5000,
 ) -> None:
