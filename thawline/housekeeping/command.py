@@ -34,7 +34,7 @@ def run(older_than_days: float, *, sure: bool) -> None:
     """Find what is older than that, and remove it if so told.
 
     Raises:
-        UserError: a run or a study is in progress, or git, DVC or the store cannot do it.
+        UserError: a run, a stage or a study is in progress, or git, DVC or the store cannot do it.
     """
     before_s = time.time() - older_than_days * _DAY_S
     with ExitStack() as held:
@@ -43,6 +43,7 @@ def run(older_than_days: float, *, sure: bool) -> None:
             held.enter_context(locks.pipeline(kind="retrain", owner="thawline gc"))
         except locks.Busy as busy:
             raise UserError(f"{busy}; wait for it or end it") from None
+        held.enter_context(locks.workspace("gc"))
         held.enter_context(scratch.no_trials())
         found = _find(before_s)
         for finding in found:
