@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from thawline import plugins, stage
 from thawline.files import (
@@ -17,11 +18,16 @@ from thawline.files import (
 from thawline.sections import Params
 from thawline.tracking.client import StageRun
 
+if TYPE_CHECKING:
+    from thawline.data.manifest import Manifest
+    from thawline.data.preview import Part
+    from thawline.data.store import ImageStore
+
 
 def main(params: Params, run: StageRun) -> None:
     from thawline.data import minority
     from thawline.data.manifest import Manifest
-    from thawline.data.preview import preview
+    from thawline.data.preview import preview, rare_classes
     from thawline.data.rows import Rows
     from thawline.data.store import ImageStore
     from thawline.errors import UserError
@@ -42,15 +48,41 @@ def main(params: Params, run: StageRun) -> None:
     # Through JSON, as training reads it: lists where the policy may have had pairs.
     stored = json.loads(POLICY.read_text(encoding="utf-8"))
     manifest, store = Manifest.read(INGEST), ImageStore(INGEST)
-    change = preview(picture, manifest, store, stored, seed=params.seed)
     extras = minority.plan(Rows.read(ROWS).indices, manifest.labels, target_ratio=p.minority)
     with staged(MINORITY) as folder:
         extras.write(folder, store, stored, seed=params.seed)
+    parts = [rare_classes(extras, manifest.labels, store, ImageStore(MINORITY))] if extras else []
+    parts += _mixed(params, manifest, store, stored)
+    change = preview(picture, manifest, store, stored, seed=params.seed, parts=parts)
     metrics = {"steps": len(policy), "mean_pixel_change": change, "extra_images": len(extras)}
     write_metrics("augment", metrics)
     run.metrics(metrics)
     run.artifact(POLICY)
     run.artifact(Path(picture))
+
+
+def _mixed(
+    params: Params, manifest: "Manifest", store: "ImageStore", policy: list[dict[str, Any]]
+) -> list["Part"]:
+    sections = {"transfer_learn": params.transfer_learn, "fine_tune": params.fine_tune}
+    on = {n: s for n, s in sections.items() if s.mixup_alpha or s.cutmix_alpha or s.random_erasing}
+    if not on:
+        return []
+    from thawline.training import mixed_preview  # loads torch
+
+    return [
+        mixed_preview.part(
+            name,
+            manifest,
+            store,
+            policy,
+            mixup_alpha=section.mixup_alpha,
+            cutmix_alpha=section.cutmix_alpha,
+            random_erasing=section.random_erasing,
+            seed=params.seed,
+        )
+        for name, section in on.items()
+    ]
 
 
 if __name__ == "__main__":

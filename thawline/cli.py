@@ -29,6 +29,24 @@ def check() -> None:
 
 
 @app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Empty, or not there yet.")] = Path(),
+    source: Annotated[str | None, typer.Option(help="Of the images, e.g. folder.")] = None,
+    path: Annotated[Path | None, typer.Option(help="Where they are.")] = None,
+    upgrade: Annotated[
+        bool, typer.Option("--upgrade", help="Take over the installed version of the package.")
+    ] = False,
+) -> None:
+    """Begin a project of your own in a folder, or bring one up to the installed version."""
+    from thawline.projects import command
+
+    if upgrade:
+        command.upgrade(folder, source, path)
+    else:
+        command.create(folder, source, path)
+
+
+@app.command()
 def run(
     targets: Annotated[list[str] | None, typer.Argument(help="Stages; all by default.")] = None,
 ) -> None:
@@ -209,6 +227,17 @@ def study(
     given = {"budget": budget, "storage": storage, "workers": workers, "address": address}
     words += [f"--{key}={value}" for key, value in given.items() if value is not None]
     os.execv(sys.executable, [sys.executable, "-m", "flows.study", *words])
+
+
+@app.command()
+def gc(
+    older_than: Annotated[float, typer.Option(help="Days since its last use.", min=0)] = 30,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it; else only say what.")] = False,
+) -> None:
+    """Remove old experiments, runs, cached files and scratch that nothing registered needs."""
+    from thawline.housekeeping import command
+
+    command.run(older_than, sure=yes)
 
 
 @app.command()

@@ -15,6 +15,7 @@ from typing import Any
 
 from thawline import locks, params, project
 from thawline.errors import UserError
+from thawline.projects import code_file
 from thawline.relay import Relay, Watcher
 from thawline.sections import Params
 from thawline.tracking import address, closing, execution
@@ -33,8 +34,10 @@ def run(targets: Sequence[str] = ()) -> int:
         after SIGTERM.
 
     Raises:
-        UserError: params.yaml is wrong, or there is no dvc.yaml here.
+        UserError: params.yaml is wrong, there is no dvc.yaml here, or the code is not what the
+            project's code.yaml describes.
     """
+    code_file.check()
     checked = params.load()
     if not Path("dvc.yaml").is_file():
         raise UserError(

@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from thawline import locks, outputs, params, project
 from thawline.errors import UserError
+from thawline.projects import code_file
 from thawline.sections import Params
 from thawline.tracking import execution
 from thawline.tracking.client import StageRun, open_stage_run
@@ -38,6 +39,7 @@ def run(name: str, main: Main) -> NoReturn:
     locks.die_with_parent()
     try:
         locks.end_without(partial(execution.alive, execution.identify()))
+        code_file.check()
         checked = params.load()
         with (
             locks.workspace(name),

@@ -38,7 +38,11 @@ IMPORTED = {("rebalance", plugins.FAMILY), ("rebalance", plugins.CONVOLUTION)}
 
 
 def is_neutral(file: str) -> bool:
-    return file in NEUTRAL or file.startswith("thawline/tracking/") or _is_docstring_only(file)
+    return (
+        file in NEUTRAL
+        or file.startswith(("thawline/tracking/", "thawline/projects/"))
+        or _is_docstring_only(file)
+    )
 
 
 @cache

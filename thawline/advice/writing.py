@@ -27,14 +27,19 @@ def write(proposals: Iterable[Proposal], path: Path = params.FILE) -> None:
     set_values({proposal.key: proposal.value for proposal in proposals}, path)
 
 
-def set_values(values: Mapping[str, Any], path: Path = params.FILE) -> None:
+def set_values(
+    values: Mapping[str, Any], path: Path = params.FILE, *, source: Path | None = None
+) -> None:
     """Set values by their dotted keys, all or none of them; the file is replaced at once.
+
+    Args:
+        source: the file whose other values, comments and order are taken; itself by default.
 
     Raises:
         UserError: the file cannot be written, or would not be valid with these values.
     """
-    yaml = _yaml()
-    content = yaml.load(path.read_text(encoding="utf-8"))
+    yaml = round_trip()
+    content = yaml.load((source or path).read_text(encoding="utf-8"))
     for dotted, value in values.items():
         *sections, key = dotted.split(".")
         reduce(getitem, sections, content)[key] = _on_one_line(value)
@@ -57,7 +62,8 @@ def _null(representer: Any, value: None) -> ScalarNode:  # noqa: ARG001
 _Representer.add_representer(type(None), _null)
 
 
-def _yaml() -> YAML:
+def round_trip() -> YAML:
+    """A reader and writer that keeps comments, quotes and lines."""
     yaml = YAML()
     yaml.Representer = _Representer
     yaml.preserve_quotes = True

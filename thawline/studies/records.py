@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 from ruamel.yaml import YAML
 
 from thawline import params, project
+from thawline.projects.code_file import FILE as CODE
 from thawline.sections import Params
 from thawline.studies.definition import STAGES
 from thawline.studies.scores import Rows
@@ -89,6 +90,7 @@ def code(root: Path, checked: Params, until: str, *, inputs: bool = True) -> str
     """
     stages = YAML(typ="safe").load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
     names = {dep for stage in _before(stages, until) for dep in stages[stage]["deps"]}
+    names.add(CODE.as_posix())  # stands for the modules in a project of one's own
     found = hashlib.sha256()
     for name in sorted(names):
         if not name.startswith("${"):

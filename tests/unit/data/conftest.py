@@ -29,3 +29,10 @@ def encode() -> Encode:
         return out.getvalue()
 
     return encoded
+
+
+@pytest.fixture(scope="session")
+def alpha(photo: np.ndarray) -> np.ndarray:
+    return np.broadcast_to(np.linspace(0, 255, photo.shape[1]).round(), photo.shape[:2]).astype(
+        np.uint8
+    )

@@ -1,0 +1,100 @@
+"""What a project of one's own is made of; tests/pipeline has one on an installed wheel."""
+
+import os
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from thawline.errors import UserError
+from thawline.projects import code_file, create, upgrade
+
+
+def test_the_wheel_has_every_file_that_a_project_begins_with(repository: Path) -> None:
+    text = (repository / "pyproject.toml").read_text(encoding="utf-8")
+    placed = tomllib.loads(text)["tool"]["setuptools"]["data-files"]
+    names = {"/".join([*place.split("/")[2:], pattern]) for place, patterns in placed.items()
+             for pattern in (Path(p).name for p in patterns)}  # fmt: skip
+    assert names == {*create.OWN, "dvc.yaml", ".dvc/config", "studies/*.yaml"}
+    assert all(Path(pattern).name and list(repository.glob(pattern)) for p in placed.values()
+               for pattern in p)  # fmt: skip
+
+
+def test_every_stage_has_modules_and_every_template_a_plugin() -> None:
+    stages = code_file.graph()["stages"]
+    known = code_file.installed()["plugins"]
+    for name, stage in stages.items():
+        assert f"stages/{name}.py" in code_file.modules(name)
+        for key in filter(None, map(code_file.chosen_by, code_file.code_deps(stage))):
+            found = known
+            for part in key.split("."):
+                found = found[part]
+            assert found, key
+
+
+@pytest.mark.parametrize("part", ["stages", "plugins"])
+def test_another_hash_is_refused_with_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code_file.check()  # without the file, nothing is asked
+    record = code_file.installed()
+    write(record)
+    code_file.check()
+    write(record | {"package": "0" * 16})
+    code_file.check()  # only modules differ that no stage is made of
+    write(record | {"package": "0" * 16, "version": "0.0.9", part: {"ingest": "1"}})
+    with pytest.raises(UserError, match=r"code of thawline 0\.0\.9, and .*--upgrade"):
+        code_file.check()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "stages: 3", "a: &b c", "\x00"])
+def test_a_file_that_was_not_written_by_init_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code_file.FILE.write_text(text)
+    with pytest.raises(UserError, match=r"^code\.yaml: ") as caught:
+        code_file.check()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_project_begins_in_an_empty_folder_outside_of_git(tmp_path: Path) -> None:
+    (tmp_path / "full/inner").mkdir(parents=True)
+    (tmp_path / "file").write_text("")
+    repository = tmp_path / "other"
+    subprocess.run(["git", "init", "--quiet", str(repository)], check=True)
+    for folder, says in (
+        (tmp_path / "full", "is not empty"),
+        (tmp_path / "file/inner", "is a file"),
+        (repository / "new/inner", "lies in the git repository"),
+    ):
+        with pytest.raises(UserError, match=says) as caught:
+            create.create(folder, {})
+        assert "\n" not in str(caught.value)
+    assert not (repository / "new").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only to root")
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(UserError, match="cannot be written"):
+        create.create(tmp_path / "new", {})
+
+
+def test_a_value_that_is_not_allowed_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"params.yaml: ingest.source: 'wheel' is unknown"):
+        create.create(tmp_path / "a/b", {"ingest.source": "wheel"})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_upgrade_wants_a_project(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"code\.yaml: not here"):
+        upgrade.upgrade(tmp_path)
+
+
+def write(record: code_file.Record) -> None:
+    with code_file.FILE.open("w", encoding="utf-8") as file:
+        YAML().dump(record, file)

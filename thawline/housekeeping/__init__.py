@@ -1,0 +1,1 @@
+"""`thawline gc`: what a project has gathered and nothing needs any more."""

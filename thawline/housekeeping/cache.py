@@ -1,0 +1,91 @@
+"""DVC's cache: what no branch, tag, experiment, young commit or registered version needs."""
+
+import re
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from thawline import project
+from thawline.errors import UserError
+from thawline.housekeeping.commands import dvc, git
+
+_HASH = re.compile(r"\bmd5: '?([0-9a-f]{32}(?:\.dir)?)\b")
+_REMOVING = re.compile(r"Removing (/.*)")
+
+
+class Shared(Exception):
+    """The cache is not the project's alone; the message says what to do."""
+
+
+def folder() -> Path:
+    """Where the cache is.
+
+    Raises:
+        Shared: outside of the project, where others may use it too.
+    """
+    found = (project.root() / dvc("cache", "dir").strip()).resolve()
+    if not found.is_relative_to(project.root()):
+        raise Shared(
+            f"{found}: DVC's cache is outside of the project, and others may share it; "
+            "`dvc gc --projects` cleans it by hand"
+        )
+    return found
+
+
+def hashes_at(commit: str) -> set[str]:
+    """Hashes that `dvc.lock` and the `.dvc` files of a commit name."""
+    names = git("ls-tree", "-r", "-z", "--name-only", commit).split("\0")
+    found = [name for name in names if name == "dvc.lock" or name.endswith(".dvc")]
+    return {value for name in found for value in _HASH.findall(git("show", f"{commit}:{name}"))}
+
+
+def sweep(before_s: float, kept: Iterable[str], *, dry: bool) -> list[int]:
+    """Remove what is not needed; bytes of each object.
+
+    Args:
+        before_s: commits from then on are kept whole, seconds since the epoch; by the day.
+        kept: hashes that are needed too.
+        dry: only say what would go.
+
+    Raises:
+        Shared: the cache is outside of the project.
+    """
+    place = folder()
+    date = time.strftime("%Y-%m-%d", time.localtime(before_s))
+    scope = ["--workspace", "--all-branches", "--all-tags", "--date", date, "--force"]
+    with _holding(place, kept) as beside:
+        found = _REMOVING.findall(dvc("gc", *scope, "--projects", str(beside), "--dry"))
+        sizes = [Path(path).stat().st_size for path in found]
+        if not dry and sizes:
+            dvc("gc", *scope, "--projects", str(beside))
+    return sizes
+
+
+@contextmanager
+def _holding(cache: Path, kept: Iterable[str]) -> Iterator[Path]:
+    """A project of DVC's that does nothing but need these hashes: `dvc gc` asks for such."""
+    scratch = project.scratch() / "staging"
+    scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=scratch, prefix="gc-") as temporary:
+        beside = Path(temporary)
+        (beside / ".dvc").mkdir()
+        settings = f"[core]\n    no_scm = true\n[cache]\n    dir = {cache}\n"
+        (beside / ".dvc/config").write_text(settings, encoding="utf-8")
+        for value in sorted(set(kept)):
+            if (cache / "files" / "md5" / value[:2] / value[2:]).is_file():
+                text = f"outs:\n- md5: {value}\n  hash: md5\n  path: held-{value}\n"
+                (beside / f"{value}.dvc").write_text(text, encoding="utf-8")
+        yield beside
+
+
+def needed(commits: Iterable[str], outs: Iterable[Mapping[str, str]]) -> set[str]:
+    """Hashes of commits, as far as git has them, and of outputs."""
+    found = {value for named in outs for value in named.values()}
+    for commit in set(commits):
+        try:
+            found |= hashes_at(commit)
+        except UserError:  # e.g. of a branch that was removed
+            continue
+    return found

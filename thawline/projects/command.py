@@ -1,0 +1,40 @@
+"""What `thawline init` says and asks."""
+
+from pathlib import Path
+
+from thawline.errors import UserError
+from thawline.projects import create as creation
+from thawline.projects import upgrade as renewal
+
+
+def create(folder: Path, source: str | None, path: Path | None) -> None:
+    """A new project; with a source, its params name the images."""
+    if path is not None and not path.exists():
+        raise UserError(f"--path: {str(path)!r} does not exist")
+    values = {"ingest.source": source, "ingest.path": path and str(path.resolve())}
+    creation.create(folder, {key: value for key, value in values.items() if value is not None})
+    print(f"{folder}: a project; nothing is committed yet. Next:")
+    print(f'  cd {folder} && git commit -m "Start" && thawline run')
+    if source is None:
+        print("It takes scanned digits until ingest.source and ingest.path name your images.")
+    print("Look at ingest.image_size_px (224 for photographs) and augment.policy of params.yaml.")
+
+
+def upgrade(folder: Path, source: str | None, path: Path | None) -> None:
+    """Files of the project in the folder for the installed package."""
+    if source is not None or path is not None:
+        raise UserError("--source and --path are for a new project, not for --upgrade")
+    done = renewal.upgrade(folder)
+    print(f"from thawline {done.before} to {done.now}")
+    lines = {
+        "written": done.renewed,
+        "edited here, so the new text is in <name>.new": done.beside,
+        "params.yaml, new keys, with the package's values": done.added,
+        "params.yaml, keys that are gone": done.gone,
+        "stages whose code is another; what they change runs again": done.stages,
+    }
+    for what, names in lines.items():
+        if names:
+            print(f"{what}: {', '.join(names)}")
+    if not any(lines.values()):
+        print("nothing to renew")

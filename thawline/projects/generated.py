@@ -1,0 +1,70 @@
+"""Files of a project that `thawline init` makes from the package, and that an upgrade renews."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from thawline.advice import writing
+from thawline.projects import code_file, pipeline_file, shipped
+
+_FILES = "files"
+_SAYS = """\
+# Written by `thawline init`, and by `thawline init --upgrade` for another version of the package:
+# the code that results are made by. Stages depend on `stages` and `plugins`; an edit of a hash
+# runs them again. `files` are those that an upgrade renews as long as nobody edited them.
+"""
+_README = """\
+# An image classifier
+
+Made with thawline {version}; `params.yaml` holds every knob, with its choices.
+
+```console
+$ thawline check          # are the params allowed?
+$ thawline run            # runs the stages that changed
+$ thawline table          # accuracy, latency, size
+$ thawline publish        # registers the model in MLflow
+$ thawline ui             # MLflow's pages
+$ git add --all && git commit -m "Baseline"
+```
+
+The images are named by `ingest.source` and `ingest.path`, wrong labels corrected in
+`data/label_fixes.csv`. `dvc.yaml` has the stages, `studies/` the comparisons for `thawline study`.
+
+Another version of thawline: commit what you have, install it, then `thawline init --upgrade`. What
+the new code changes runs again. An older commit runs on the version that its `code.yaml` names.
+"""
+
+
+def files() -> dict[str, str]:
+    """path -> text, all but code.yaml."""
+    folder = shipped.folder() / "studies"
+    studies = {f"studies/{path.name}": path.read_text("utf-8") for path in folder.glob("*.yaml")}
+    readme = _README.format(version=shipped.version())
+    return {"dvc.yaml": pipeline_file.text(), "README.md": readme, **studies}
+
+
+def write(folder: Path, texts: Mapping[str, str], known: Mapping[str, str] | None = None) -> None:
+    """Write the files and, last, code.yaml.
+
+    Args:
+        known: hashes of files that stay as they are, to be kept on record.
+    """
+    for name, text in texts.items():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    hashes = dict(known or {}) | {name: digest(text) for name, text in texts.items()}
+    record = code_file.installed() | {_FILES: dict(sorted(hashes.items()))}
+    with (folder / code_file.FILE).open("w", encoding="utf-8") as file:
+        file.write(_SAYS)
+        writing.round_trip().dump(record, file)
+
+
+def recorded(folder: Path) -> dict[str, str]:
+    """path -> hash of the text that was written last."""
+    found = code_file.read(folder / code_file.FILE).get(_FILES)
+    return dict(found) if isinstance(found, dict) else {}
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,112 @@
+"""`thawline init --upgrade`: a project's files for the installed version of the package."""
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from thawline import params, safe_yaml
+from thawline.advice import writing
+from thawline.errors import UserError
+from thawline.projects import code_file, generated, shipped
+
+
+@dataclass
+class Changes:
+    """What an upgrade did.
+
+    Attributes:
+        before, now: versions of the package.
+        stages: whose code is another.
+        renewed: files that were written.
+        beside: files that had been edited; the new text is beside them, as `<name>.new`.
+        added, gone: keys of params.yaml, dotted.
+    """
+
+    before: str
+    now: str
+    stages: list[str]
+    renewed: list[str] = field(default_factory=list)
+    beside: list[str] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+
+
+def upgrade(folder: Path) -> Changes:
+    """Renew code.yaml, the files that nobody edited, and the keys of params.yaml.
+
+    Keys that are new get the package's value, keys that are gone go; values of the others stay. The
+    comments become the package's.
+
+    Raises:
+        UserError: there is no project, it has edits that are not committed, or a value is not
+            allowed any more; then nothing has changed.
+    """
+    if not (folder / code_file.FILE).is_file():
+        raise UserError(
+            f"{code_file.FILE}: not here; `--upgrade` is for a project of `thawline init`"
+        )
+    _check_committed(folder)
+    before, now = code_file.read(folder / code_file.FILE), code_file.installed()
+    changes = Changes(
+        before=str(before.get("version")),
+        now=now["version"],
+        stages=[n for n, value in now["stages"].items() if before["stages"].get(n) != value],
+    )
+    _renew_params(folder / params.FILE, changes)
+    _renew_files(folder, changes)
+    return changes
+
+
+def _renew_params(path: Path, changes: Changes) -> None:
+    source = shipped.folder() / params.FILE
+    theirs, new = safe_yaml.load(path), safe_yaml.load(source)
+    have, want = _leaves(theirs, new), _leaves(new, new)
+    changes.added = sorted(want.keys() - have.keys())
+    changes.gone = sorted(have.keys() - want.keys())
+    if changes.added or changes.gone:
+        kept = {key: value for key, value in have.items() if key in want and value != want[key]}
+        writing.set_values(kept, path, source=source)
+        changes.renewed.append(path.name)
+
+
+def _leaves(raw: Mapping[str, Any], model: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted keys to values; what is a section in `model` is gone into, `options` are not."""
+    found: dict[str, Any] = {}
+    for key, value in raw.items():
+        inner = model.get(key)
+        if isinstance(value, Mapping) and isinstance(inner, Mapping) and inner:
+            found |= _leaves(value, inner, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found
+
+
+def _renew_files(folder: Path, changes: Changes) -> None:
+    known, texts = generated.recorded(folder), {}
+    for name, text in generated.files().items():
+        present = _text(folder / name)
+        if present == text:
+            known[name] = generated.digest(text)
+        elif present is None or generated.digest(present) == known.get(name):
+            texts[name] = text
+            changes.renewed.append(name)
+        else:
+            (folder / f"{name}.new").write_text(text, encoding="utf-8")
+            changes.beside.append(name)
+    generated.write(folder, texts, known)
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def _check_committed(folder: Path) -> None:
+    listed = subprocess.run(
+        ["git", "status", "--porcelain", "--untracked-files=no"],
+        cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if listed.returncode or listed.stdout.strip():
+        said = listed.stderr or listed.stdout.strip().splitlines()[0]
+        raise UserError(f"not committed: {said.strip()}; commit first, so that you can go back")
