@@ -134,10 +134,14 @@ def find_lr(
 
 @app.command()
 def table() -> None:
-    """Show accuracy, macro-F1, latency and size of every checkpoint of the last run."""
+    """Show accuracy, macro-F1, latency and size of every checkpoint, and what the gate said."""
     from thawline.evaluation.summary import show
+    from thawline.tracking.outcome import Outcome
 
     show()
+    published = Outcome.read()
+    for line in published.lines() if published else []:
+        print(line)
 
 
 @app.command()

@@ -1,5 +1,7 @@
 """The look of the page. A module rather than a file beside it, so that DVC knows it as code."""
 
+from thawline.evaluation import gate_line
+
 STYLE = """
 :root { color-scheme: light; --ink: #22272e; --soft: #56606b; --line: #dfe4e9; --blue: #2a6fb0; }
 * { box-sizing: border-box; }
@@ -84,6 +86,9 @@ TEMPLATE = (
 {% else %}
 <p class="budget none">No budget is set in params.yaml.</p>
 {% endif %}
+"""
+    + gate_line.HTML
+    + """
 <div class="tiles">
 {% for name, value, note in tiles %}
 <div class="tile"><span>{{ name }}</span><b>{{ value }}</b><span>{{ note }}</span></div>

@@ -130,7 +130,8 @@ class _Contest:
         tags = self._version.tags
         if tags.get(_KEY) != self._key() or OUTCOME not in tags:
             return None
-        return Verdict(outcome=tags[OUTCOME], reasons=tuple(tags[REASON].split("\n")))
+        reasons = tuple(tags[REASON].split("\n"))
+        return Verdict(outcome=tags[OUTCOME], reasons=reasons, looks=self._looks())
 
     def judge(self) -> Verdict:
         verdict = self._judge()
@@ -182,8 +183,9 @@ class _Contest:
     def _summary(self, found: Comparison, looks: int) -> str:
         changed = self._champions_test_set() not in (None, self._test_set)
         return (
-            f"{100 * found.challenger:.2f} % against {100 * found.champion:.2f} % of version "
-            f"{self._champion} on {found.num_rows} rows that neither learned from"
+            f"{_credibly(found)}: {100 * found.challenger:.2f} % against "
+            f"{100 * found.champion:.2f} % of version {self._champion} on {found.num_rows} rows "
+            "that neither learned from"
             f"{', of a test set that has changed since' if changed else ''}: "
             f"{100 * found.difference:+.2f} points, {100 * self._params.gate.confidence:g} % "
             f"interval {100 * found.low:+.2f} to {100 * found.high:+.2f}; McNemar p = "
@@ -201,12 +203,14 @@ class _Contest:
         found = champion.tags.get(_TEST_SET)
         return str(found) if found else None
 
+    def _looks(self) -> int:
+        tags = self._store.client.get_registered_model(self._version.name).tags
+        return int(tags.get(f"{_LOOKS}{self._test_set}", "0"))
+
     def _count_look(self) -> int:
         """One more model scored on this test set: each makes a lucky one likelier to win."""
-        name, key = self._version.name, f"{_LOOKS}{self._test_set}"
-        tags = self._store.client.get_registered_model(name).tags
-        looks = int(tags.get(key, "0")) + 1
-        self._store.client.set_registered_model_tag(name, key, str(looks))
+        looks, key = self._looks() + 1, f"{_LOOKS}{self._test_set}"
+        self._store.client.set_registered_model_tag(self._version.name, key, str(looks))
         return looks
 
     def _note(self, tags: Mapping[str, str]) -> None:
@@ -220,6 +224,12 @@ class _Contest:
         rules = self._params.gate.model_dump_json()
         text = json.dumps([self._champion, self._test_set, rules, self._misses])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _credibly(found: Comparison) -> str:
+    if found.low > 0:
+        return "credibly better"
+    return "credibly worse" if found.high < 0 else "no credible difference"
 
 
 def _digest(manifest: Manifest) -> str:
