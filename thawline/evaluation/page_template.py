@@ -42,11 +42,17 @@ nav { font-size: .92rem; margin-top: 1rem; } nav a { color: var(--blue); margin-
   .tiles { grid-template-columns: 1fr 1fr; } .tile b { font-size: 1.2rem; }
   th:first-child, td:first-child { white-space: normal; min-width: 7rem; }
   figure { overflow-x: auto; } figure img { max-width: none; width: 38rem; } }
-@media print { body { background: #fff; font-size: 10.5pt; } main { max-width: none; padding: 0; }
-  nav { display: none; } .scroll { overflow: visible; } table { font-size: 7.5pt; }
-  th, td { white-space: normal; padding-right: .4rem; }
-  figure, tr, .tile { break-inside: avoid; } h2, h3 { break-after: avoid; }
-  figure img { max-height: 21cm; border: 0; } }
+@page { margin: 15mm; }
+@media print { :root { --ink: #000; --soft: #333; --line: #999; }
+  body { background: #fff; font-size: 10.5pt; } main { max-width: none; padding: 0; }
+  nav { display: none; } .scroll { overflow: visible; break-inside: avoid; }
+  table { font-size: 8pt; } th, td { white-space: normal; padding-right: .4rem; }
+  .budget, .budget.over, tr.worse td { background: none; color: #000; }
+  .budget { border: 1px solid var(--line); } tr.final td { background: none; }
+  figure, tr, li, .tile { break-inside: avoid; } thead { display: table-header-group; }
+  h2, h3 { break-after: avoid; } h2 { border: 0; margin-top: 1.2rem; }
+  h2 ~ h2 { break-before: page; margin-top: 0; } figure { margin: .5rem 0; overflow: visible; }
+  figure img { width: auto; max-width: 100%; max-height: 11.5cm; border: 0; } }
 """
 
 TEMPLATE = (
