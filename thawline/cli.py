@@ -99,6 +99,22 @@ def restore(
         print(f"  back: git checkout --force {done.branch} && dvc checkout")
 
 
+@app.command()
+def holdout(
+    refresh: Annotated[bool, typer.Option("--refresh", help="Draw a new test set.")] = False,
+) -> None:
+    """Say how worn the test set is; draw a new one from images that no model has seen."""
+    from thawline.tracking import holdout as drawing
+
+    if refresh:
+        print(f"data/holdout.csv: {drawing.refresh():,} images are the test set from now on")
+        print("  the old ones train: commit the file, then `thawline run` and `thawline publish`")
+        return
+    state = drawing.look()
+    print(f"{state.num_test:,} test images; the gate has scored {state.looks:,} models on them")
+    print(f"{state.num_fresh:,} images here that no model has seen")
+
+
 def _say(move: "Move") -> None:
     print(f"{move.name}: version {move.version} is the champion, before it {move.before or 'none'}")
 

@@ -170,7 +170,7 @@ def test_a_version_is_fetched_with_its_files(workspace: Workspace) -> None:
     for named in ("champion", "1"):
         folder = registry.fetch(named)
         stored = {p.name for p in folder.iterdir()}
-        assert stored == {"model.onnx", "model.json", "seen.npz", "restore"}
+        assert stored == {"model.onnx", "model.json", "seen.npz", "tested.npz", "restore"}
         assert (folder / "model.onnx").read_bytes() == Path(
             "models/compress/model.onnx"
         ).read_bytes()

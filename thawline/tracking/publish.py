@@ -25,7 +25,7 @@ from PIL import Image
 from thawline import data, params, project
 from thawline.data.manifest import Manifest
 from thawline.data.seen import FILE as SEEN
-from thawline.data.seen import Seen
+from thawline.data.seen import TESTED, Seen
 from thawline.errors import UserError
 from thawline.files import INGEST, MANIFEST
 from thawline.sections import Params
@@ -188,9 +188,12 @@ def _beside() -> Iterator[tuple[str, dict[str, Path]]]:
     """
     with tempfile.TemporaryDirectory() as temporary:
         scratch = Path(temporary)
-        copy, seen, recorded = scratch / f"{_DECODER}.py", scratch / SEEN, scratch / restore.FOLDER
+        copy, recorded = scratch / f"{_DECODER}.py", scratch / restore.FOLDER
+        seen, tested = scratch / SEEN, scratch / TESTED
         copy.write_bytes((Path(data.__path__[0]) / "decode.py").read_bytes())
-        Seen.of(Manifest.read(INGEST)).write(seen)
+        manifest = Manifest.read(INGEST)
+        Seen.of(manifest).write(seen)
+        Seen.of(manifest, ("test",)).write(tested)
         recorded.mkdir()
         restore.record(recorded)
         files = {"network": MODEL / "model.onnx", "card": MODEL / "model.json"}
@@ -198,7 +201,7 @@ def _beside() -> Iterator[tuple[str, dict[str, Path]]]:
             files["model_card"] = description.CARD
         sys.path.insert(0, temporary)
         try:
-            yield str(copy), files | {"seen": seen, "restore": recorded}
+            yield str(copy), files | {"seen": seen, "tested": tested, "restore": recorded}
         finally:
             sys.path.remove(temporary)
             sys.modules.pop(_DECODER, None)
