@@ -127,10 +127,10 @@ def advise(
     from thawline.advice import readiness
 
     readiness.require_data_set()
-    from thawline.advice import facts, proposal, show, writing
+    from thawline.advice import gathering, proposing, show, writing
 
-    found = facts.gather(parameters.load())
-    proposals = proposal.propose(found)
+    found = gathering.gather(parameters.load())
+    proposals = proposing.propose(found)
     show.show(found, proposals)
     if write and proposals:
         writing.write(proposals)

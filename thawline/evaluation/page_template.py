@@ -102,7 +102,7 @@ TEMPLATE = (
 </div>
 <nav><a href="#data">Data</a><a href="#training">Training</a><a href="#scores">Scores</a>
 <a href="#errors">Errors</a><a href="#certainty">Certainty</a><a href="#cost">Cost</a>
-<a href="#method">Method</a></nav>
+<a href="#next">Next</a><a href="#method">Method</a></nav>
 
 <h2 id="data">Data</h2>
 {{ table(("", ""), data, words=True) }}
@@ -193,6 +193,15 @@ data/label_fixes.csv.</p>
 {{ device.threads }} threads, PyTorch {{ device.torch }}, ONNX Runtime {{ device.onnxruntime }};
 device {{ device.fingerprint }}. Times compare only where that is equal.</p>
 {% endif %}
+
+<h2 id="next">What the guide would try next</h2>
+{% if advice %}
+{{ table(("key of params.yaml", "now", "to try", "the rule, and the figure behind it"), advice,
+words=True) }}
+<p class="soft">From what this run left behind, and from training and validation images alone.
+<code>thawline advise</code> measures more, and <code>--write</code> puts it into params.yaml.</p>
+{% else %}<p>Nothing: params.yaml says what the figures say. <code>thawline advise</code> measures
+more.</p>{% endif %}
 
 <h2 id="method">How it was measured</h2>
 <ul>
