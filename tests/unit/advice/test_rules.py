@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from tests.unit.advice.conftest import profile
+from thawline import plugins
 from thawline.advice import from_scratch
-from thawline.advice.facts import Facts
+from thawline.advice.facts import Cost, Facts
 from thawline.advice.proposing import propose
+from thawline.sections import Params
 
 Make = Callable[..., Facts]
 LIMIT = "budget.max_latency_ms"
@@ -156,3 +158,38 @@ def test_intervals_and_percentiles_get_their_samples(facts: Make) -> None:
     assert proposed(few)["evaluate.bootstrap_samples"] == 2000
     assert "10 of 400 resamples of 300 test images" in figure(few, "evaluate.bootstrap_samples")
     assert proposed(few)["evaluate.latency_repeats"] == 100
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "key", "value"),
+    [
+        ("vgg", "vgg11", "transfer_learn.learning_rate", 0.0003),
+        ("vgg", "vgg11_bn", "transfer_learn.learning_rate", 0.001),
+        ("alexnet", "alexnet", "fine_tune.clip_norm", 1.0),
+        ("convnext", "convnext_tiny", "fine_tune.optimizer", "adamw"),
+        ("mobilenet", "mobilenet_v2", "fine_tune.weight_decay", 0.00004),
+    ],
+)
+def test_a_family_may_train_from_scratch_in_its_own_way(
+    facts: Make, family: str, name: str, key: str, value: object
+) -> None:
+    chosen = {"model.weights": "none", "model.family": family, "model.name": name}
+    costs = {name: Cost(parameters=1, macs=1, size_mb=1.0)}
+    found = {p.key: p for p in propose(facts(chosen, profile=None, costs=costs))}
+    current = facts(chosen).params
+    section, last = key.split(".")
+    assert (
+        found[key].value == value
+        if key in found
+        else getattr(getattr(current, section), last) == value
+    )
+
+
+def test_every_family_s_own_recipe_is_of_keys_that_exist() -> None:
+    for family in plugins.names(plugins.FAMILY):
+        known = plugins.constant(plugins.FAMILY, family, "FROM_SCRATCH") or {}
+        for stages in known.values():
+            for stage, values in stages.items():
+                fields = Params.model_fields[stage].annotation
+                assert fields is not None
+                assert values.keys() <= fields.model_fields.keys()  # type: ignore[attr-defined]

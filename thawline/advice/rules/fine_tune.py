@@ -15,9 +15,7 @@ _SGD: dict[str, Any] = {"optimizer": "sgd", "learning_rate": 0.01, "momentum": 0
 
 def propose(facts: Facts) -> list[Proposal]:
     if facts.params.model.weights == "none":
-        return section(
-            "fine_tune", from_scratch.FINE_TUNE, rule=from_scratch.RULE, figure=from_scratch.FIGURE
-        )
+        return from_scratch.propose(facts.params, "fine_tune")
     return [*_depth(facts), *_optimizer(facts), *_epochs.propose(facts, "fine_tune")]
 
 

@@ -12,12 +12,7 @@ _OF_PIXELS = ("mixup_alpha", "cutmix_alpha", "random_erasing")
 
 def propose(facts: Facts) -> list[Proposal]:
     if facts.params.model.weights == "none":
-        return section(
-            "transfer_learn",
-            from_scratch.TRANSFER_LEARN,
-            rule=from_scratch.RULE,
-            figure=from_scratch.FIGURE,
-        )
+        return from_scratch.propose(facts.params, "transfer_learn")
     return [*_depth(facts), *_epochs.propose(facts, "transfer_learn")]
 
 
