@@ -196,8 +196,11 @@ device {{ device.fingerprint }}. Times compare only where that is equal.</p>
 
 <h2 id="next">What the guide would try next</h2>
 {% if advice %}
-{{ table(("key of params.yaml", "now", "to try", "the rule, and the figure behind it"), advice,
-words=True) }}
+<ul>
+{% for key, now, value, reason in advice %}
+<li><b>{{ key }}: {{ value }}</b> (now {{ now }}). {{ reason }}.</li>
+{% endfor %}
+</ul>
 <p class="soft">From what this run left behind, and from training and validation images alone.
 <code>thawline advise</code> measures more, and <code>--write</code> puts it into params.yaml.</p>
 {% else %}<p>Nothing: params.yaml says what the figures say. <code>thawline advise</code> measures
