@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.advice.conftest import with_values
 from thawline import params
 from thawline.advice import recorded
 
@@ -18,8 +19,7 @@ def curves(folder: Path, *scores: float) -> Path:
 
 
 def test_the_late_gain_is_that_of_the_last_quarter(repository: Path, tmp_path: Path) -> None:
-    read = params.load(repository / "params.yaml")
-    assert read.fine_tune.epochs == 8
+    read = with_values(params.load(repository / "params.yaml"), {"fine_tune.epochs": 8})
     whole = curves(tmp_path / "a", *[0.1, 0.2, 0.5, 0.4, 0.6, 0.7, 0.75, 0.72])
     early = curves(tmp_path / "b", *[0.1, 0.2])
     found = recorded.late_gain(read, {"fine_tune": whole, "transfer_learn": early})
