@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thawline import plugins, stage
-from thawline.files import INGEST, LABEL_FIXES, REPORTS, staged, write_csv, write_metrics
+from thawline.files import HOLDOUT, INGEST, LABEL_FIXES, REPORTS, staged, write_csv, write_metrics
 from thawline.sections import Ingest, Params
 from thawline.tracking.client import StageRun
 
@@ -35,6 +35,7 @@ def main(params: Params, run: StageRun) -> None:
         found = _collect(p, source, folder)
         if grouping and (alone := walk.regroup(found, grouping)):
             log(f"ingest: ingest.group_by does not match {alone} images: each is its own group")
+        _hold_out(found)
         resolved = resolve(
             found.packed,
             found.conflicts,
@@ -75,6 +76,20 @@ def main(params: Params, run: StageRun) -> None:
     run.artifact(INGEST / "quarantine.csv")
     for name in ("report.md", "pictures", "conflicts.csv", "near_duplicates.csv"):
         run.artifact(_REPORT / name, "data")
+
+
+def _hold_out(found: "Collected") -> None:
+    """Where the test set was drawn anew, it is what the list says."""
+    from thawline.data import holdout
+    from thawline.data.resolve import own_keys
+    from thawline.progress import log
+
+    packed = found.packed
+    if not (listed := holdout.read(HOLDOUT)):
+        return
+    packed.give_splits(holdout.splits(listed, own_keys(packed), packed.sha256, packed.splits))
+    if missing := len(listed - set(packed.sha256)):
+        log(f"ingest: {missing} of {len(listed)} images of {HOLDOUT} are not in the source")
 
 
 def _collect(p: Ingest, source: "Source", folder: Path) -> "Collected":

@@ -117,6 +117,22 @@ def restore(
         print(f"  back: git checkout --force {done.branch} && dvc checkout")
 
 
+@app.command()
+def holdout(
+    refresh: Annotated[bool, typer.Option("--refresh", help="Draw a new test set.")] = False,
+) -> None:
+    """Say how worn the test set is; draw a new one from images that no model has seen."""
+    from thawline.tracking import holdout as drawing
+
+    if refresh:
+        print(f"data/holdout.csv: {drawing.refresh():,} images are the test set from now on")
+        print("  the old ones train: commit the file, then `thawline run` and `thawline publish`")
+        return
+    state = drawing.look()
+    print(f"{state.num_test:,} test images; the gate has scored {state.looks:,} models on them")
+    print(f"{state.num_fresh:,} images here that no model has seen")
+
+
 def _say(move: "Move") -> None:
     print(f"{move.name}: version {move.version} is the champion, before it {move.before or 'none'}")
 
@@ -129,10 +145,10 @@ def advise(
     from thawline.advice import readiness
 
     readiness.require_data_set()
-    from thawline.advice import facts, proposal, show, writing
+    from thawline.advice import gathering, proposing, show, writing
 
-    found = facts.gather(parameters.load())
-    proposals = proposal.propose(found)
+    found = gathering.gather(parameters.load())
+    proposals = proposing.propose(found)
     show.show(found, proposals)
     if write and proposals:
         writing.write(proposals)
@@ -152,10 +168,14 @@ def find_lr(
 
 @app.command()
 def table() -> None:
-    """Show accuracy, macro-F1, latency and size of every checkpoint of the last run."""
+    """Show accuracy, macro-F1, latency and size of every checkpoint, and what the gate said."""
     from thawline.evaluation.summary import show
+    from thawline.tracking.outcome import Outcome
 
     show()
+    published = Outcome.read()
+    for line in published.lines() if published else []:
+        print(line)
 
 
 @app.command()

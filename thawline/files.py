@@ -15,6 +15,7 @@ INGEST = Path("data/ingest")
 MANIFEST = "manifest.parquet"
 """In INGEST."""
 LABEL_FIXES = Path("data/label_fixes.csv")
+HOLDOUT = Path("data/holdout.csv")
 ROWS = Path("data/rebalance/rows.parquet")
 POLICY = Path("data/augment/policy.json")
 MINORITY = Path("data/augment/minority")

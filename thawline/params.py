@@ -19,7 +19,10 @@ from thawline.safe_yaml import shown
 from thawline.sections import Params
 
 FILE = Path("params.yaml")
-LABEL_FIXES = Path("data/label_fixes.csv")
+_TABLES = {
+    Path("data/label_fixes.csv"): "image,label,was",
+    Path("data/holdout.csv"): "image,sha256",
+}
 NOTHING = "data/none"
 """What a path key has when nothing is to be read: DVC refuses an empty dependency."""
 _OPTION_KEYS = {
@@ -69,11 +72,9 @@ def check_inputs(params: Params) -> None:
             raise UserError(
                 f"{FILE}: {key}: {path!r} does not exist; `{NOTHING}` stands for nothing"
             )
-    if not LABEL_FIXES.exists():
-        raise UserError(
-            f"{LABEL_FIXES}: does not exist; with no label to correct it holds the line "
-            "image,label,was"
-        )
+    for table, header in _TABLES.items():
+        if not table.exists():
+            raise UserError(f"{table}: does not exist; an empty one holds the line {header}")
 
 
 def named_inputs(params: Params) -> dict[str, str]:

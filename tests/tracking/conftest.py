@@ -194,6 +194,7 @@ def project(tmp_path: Path) -> Project:
     (folder / "data").mkdir()
     (folder / "data/none").write_text("named by params.yaml\n")
     (folder / "data/label_fixes.csv").write_text("image,label,was\n")
+    (folder / "data/holdout.csv").write_text("image,sha256\n")
     (folder / "params.yaml").write_text((REPOSITORY / "params.yaml").read_text())
     (folder / ".gitignore").write_text(".thawline\nmlflow.db\nmlartifacts\n__pycache__\n/mode-*\n")
     made = Project(folder)

@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 
 from tests import colours
 from thawline.errors import UserError
+from thawline.evaluation import gate_line
 from thawline.tracking import promotions, registry
 from thawline.tracking.publish import Published, publish
 
@@ -169,12 +170,40 @@ def test_a_version_is_fetched_with_its_files(workspace: Workspace) -> None:
     for named in ("champion", "1"):
         folder = registry.fetch(named)
         stored = {p.name for p in folder.iterdir()}
-        assert stored == {"model.onnx", "model.json", "seen.npz", "restore"}
+        assert stored == {"model.onnx", "model.json", "seen.npz", "tested.npz", "restore"}
         assert (folder / "model.onnx").read_bytes() == Path(
             "models/compress/model.onnx"
         ).read_bytes()
     with pytest.raises(UserError, match=r"aliases: challenger \(1\), champion \(1\)"):
         registry.fetch("previous")
+
+
+def test_the_card_goes_with_the_version_and_the_report_says_who_is_better(
+    workspace: Workspace,
+) -> None:
+    reports = workspace.folder / "reports/evaluate"
+    card = "# a card\n\n## Uses\n\n" + "word " * 2000
+    (reports / "model_card.md").write_text(f"---\ntags: [a]\n---\n{card}")
+    (reports / "report.html").write_text(f"<h1>good</h1>{gate_line.HTML}<p>more")
+    before = (reports / "report.html").read_bytes()
+    workspace.publish()
+    version = workspace.client.get_model_version("thawline", "1")
+    assert version.description.startswith("# a card")
+    assert len(version.description) <= 5000
+    stored = registry.fetch("1") / "model_card.md"
+    assert stored.read_text().endswith(card)
+
+    published = workspace.folder / "reports/publish/report.html"
+    assert "version 1 is the champion now" in published.read_text()
+    workspace.publish(bias=WORSE)
+    said = published.read_text()
+    assert said.startswith("<h1>good</h1>")
+    assert "version 2 does not replace the champion" in said
+    assert "credibly worse" in said
+    assert "looked at this test set 1 time." in said
+    workspace.publish(bias=WORSE)
+    assert published.read_text() == said
+    assert (reports / "report.html").read_bytes() == before
 
 
 def test_nothing_is_published_without_data(workspace: Workspace) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from mlflow import MlflowClient
 from PIL import Image
@@ -112,6 +113,8 @@ def test_mlflow_serves_one_image_without_the_project(served: str) -> None:
         {"dataframe_records": [{"image": image}]},
         {"inputs": {"image": [image]}},
         {"inputs": [image]},
+        {"inputs": {"image": [np.full((9, 9, 3), (250, 10, 10)).tolist()]}},
+        {"dataframe_records": [{"image": np.full((9, 9, 3), (250, 10, 10)).tolist()}]},
     )
     for body in bodies:
         status, answer = _ask(served, body)
@@ -125,4 +128,12 @@ def test_mlflow_serves_one_image_without_the_project(served: str) -> None:
         status, answer = _ask(served, {"dataframe_split": {"columns": ["image"], "data": [[bad]]}})
         assert status == 400, answer
         assert answer["message"].startswith("image 0: ")
+    assert _ask(served, {"inputs": []})[0] == 400
+    text = urllib.request.Request(
+        f"{served}/invocations", data=image.encode(), headers={"Content-Type": "text/plain"}
+    )
+    with pytest.raises(urllib.error.HTTPError) as unsupported:
+        urllib.request.urlopen(text, timeout=20)
+    assert unsupported.value.code == 415
+    unsupported.value.close()
     assert _ask(served, bodies[0])[0] == 200

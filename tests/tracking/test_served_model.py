@@ -13,6 +13,7 @@ from struct import pack
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import psutil
 import pytest
@@ -79,6 +80,31 @@ def test_bytes_and_base64_with_blanks_are_images(served: Any) -> None:
     assert "\n" in text
     spaced = " ".join(text.strip())
     assert ask(served, red, text, spaced, bytearray(red)) == ["red", "blue", "blue", "red"]
+
+
+def test_arrays_of_pixels_are_images(served: Any) -> None:
+    blue = np.zeros((5, 7, 3), dtype=np.uint8)
+    blue[..., 2] = 250
+    assert ask(served, blue, blue.tolist(), blue.astype(np.int64)) == ["blue"] * 3
+    assert ask(served, png((250, 9, 9)), blue) == ["red", "blue"]
+    for given in (blue, blue[None], [blue.tolist()], {"image": [blue.tolist()]}):
+        assert list(served.predict(None, given).idxmax(axis=1)) == ["blue"]
+    assert len(ask(served, np.zeros((4, 4), dtype=np.uint8))) == 1
+
+
+@pytest.mark.parametrize(
+    ("pixels", "says"),
+    [
+        (np.full((4, 4, 3), 0.5), "whole numbers from 0 to 255"),
+        (np.full((4, 4, 3), 300), "whole numbers from 0 to 255"),
+        ([[[0, 0, 0], [0, 0]]], "different lengths"),
+        (np.zeros((4, 4, 5), dtype=np.uint8), r"shape (4, 4, 5)"),
+    ],
+)
+def test_other_arrays_are_one_message(served: Any, pixels: Any, says: str) -> None:
+    message = refusal(served, png((250, 9, 9)), pixels)
+    assert "image 1: " in message
+    assert says in message
 
 
 @pytest.mark.parametrize(

@@ -282,6 +282,9 @@ def test_a_table_of_corrections_must_be_there(
     with pytest.raises(UserError, match=r"label_fixes\.csv: does not exist"):
         params.check_inputs(loaded)
     (tmp_path / "data" / "label_fixes.csv").write_text("image,label,was\n")
+    with pytest.raises(UserError, match=r"holdout\.csv: does not exist.* image,sha256"):
+        params.check_inputs(loaded)
+    (tmp_path / "data" / "holdout.csv").write_text("image,sha256\n")
     params.check_inputs(loaded)
 
 

@@ -1,12 +1,11 @@
-"""A proposal, and how the rules of all sections are asked for theirs."""
+"""A proposal: one value for one key of params.yaml, and why."""
 
-import importlib
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from functools import reduce
 from typing import Any
 
-from thawline.advice.facts import Facts
 from thawline.sections import Params
 
 
@@ -25,6 +24,10 @@ class Proposal:
     rule: str
     figure: str
 
+    @property
+    def reason(self) -> str:
+        return f"{self.rule}: {self.figure}"
+
 
 def section(name: str, values: Mapping[str, Any], *, rule: str, figure: str) -> list[Proposal]:
     """Proposals for several keys of a section out of one rule."""
@@ -34,26 +37,12 @@ def section(name: str, values: Mapping[str, Any], *, rule: str, figure: str) -> 
     ]
 
 
-def sections() -> tuple[str, ...]:
-    """Sections that have a rule, in the order of params.yaml."""
-    files = {path.stem for path in (Path(__file__).parent / "rules").glob("[!_]*.py")}
-    return tuple(name for name in Params.model_fields if name in files)
-
-
-def propose(facts: Facts) -> list[Proposal]:
-    """What the rules of every section propose and params do not say already."""
-    found: list[Proposal] = []
-    for name in sections():
-        rule = importlib.import_module(f"thawline.advice.rules.{name}")
-        found += _news(rule.propose(facts), facts.params)
-    return found
-
-
 def current(params: Params, key: str) -> Any:
-    """The value of a dotted key."""
-    name, inner = key.split(".", 1)
-    return getattr(getattr(params, name), inner)
+    """The value of a dotted key, as params.yaml would hold it."""
+    value = reduce(getattr, key.split("."), params)
+    return list(value) if isinstance(value, tuple) else value
 
 
-def _news(proposals: Iterable[Proposal], params: Params) -> list[Proposal]:
-    return [p for p in proposals if current(params, p.key) != p.value]
+def shown(value: Any) -> str:
+    """A value as params.yaml spells it, near enough for a person."""
+    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)

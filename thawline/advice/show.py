@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Any, TextIO
+from typing import TextIO
 
 from rich import box
 from rich.console import Console
@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from thawline.advice.facts import Facts
-from thawline.advice.proposal import Proposal, current
+from thawline.advice.proposal import Proposal, current, shown
 from thawline.evaluation.quantities import count, megabytes, milliseconds, percent
 from thawline.training import decision
 
@@ -56,8 +56,8 @@ def table(facts: Facts, proposals: Sequence[Proposal], *, plain: bool = False) -
     before: tuple[str, str] | None = None
     for p in proposals:
         why = (p.rule, p.figure)
-        reason = "" if why == before else f"{p.rule}: {p.figure}"
-        cells = (p.key, _value(current(facts.params, p.key)), _value(p.value), reason)
+        reason = "" if why == before else p.reason
+        cells = (p.key, shown(current(facts.params, p.key)), shown(p.value), reason)
         drawn.add_row(*map(Text, cells))
         before = why
     return drawn
@@ -79,7 +79,3 @@ def _budget(facts: Facts) -> str:
         f"most {milliseconds(budget.max_latency_ms)}; size {megabytes(facts.cost.size_mb)} of at "
         f"most {megabytes(budget.max_size_mb)}."
     )
-
-
-def _value(value: Any) -> str:
-    return "null" if value is None else str(value)

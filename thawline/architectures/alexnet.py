@@ -14,6 +14,13 @@ from thawline.architectures import _resolution, _torchvision
 from thawline.design import Stem
 
 NAMES = ("alexnet",)
+FROM_SCRATCH = {
+    "*": {
+        "transfer_learn": {"learning_rate": 0.0003, "clip_norm": 1.0},
+        "fine_tune": {"learning_rate": 0.003, "clip_norm": 1.0},
+    },
+}
+"""Without normalisation layers the rates for the other families diverge."""
 SMALLEST_PX = {"alexnet": {"imagenet": 63, "small": 16}}
 
 describe = _torchvision.describe

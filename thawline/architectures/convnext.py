@@ -15,6 +15,16 @@ from thawline.architectures import _resolution, _scaling, _torchvision
 from thawline.design import Stem
 
 NAMES = ("convnext_tiny", "convnext_small", "convnext_base", "convnext_large")
+FROM_SCRATCH = {
+    "*": {
+        "transfer_learn": {
+            "optimizer": "adamw", "learning_rate": 0.0005, "weight_decay": 0.05,
+            "warmup_ratio": 0.2,
+        },
+        "fine_tune": {"optimizer": "adamw", "learning_rate": 0.0001, "weight_decay": 0.05},
+    },
+}  # fmt: skip
+"""Layer norm and GELU as in transformers: AdamW to the end, SGD does not get there."""
 SMALLEST_PX = {
     "convnext_tiny": {"imagenet": 32},
     "convnext_small": {"imagenet": 32},

@@ -34,6 +34,8 @@ NAMES = (
     "efficientnet_b6", "efficientnet_b7", "efficientnet_v2_s", "efficientnet_v2_m",
     "efficientnet_v2_l",
 )  # fmt: skip
+FROM_SCRATCH = {"*": {"fine_tune": {"weight_decay": 0.00001}}}
+"""Depthwise filters have nine weights each: the usual decay takes them away."""
 
 _MULTIPLIERS = {
     "efficientnet_b0": (1.0, 1.0),

@@ -25,6 +25,8 @@ NAMES = (
     "mobilenet_v3_small", "mobilenet_v3_large", "mobilenet_v2", "mobilenetv1_100",
     "mobilenetv1_100h", "mobilenetv1_125",
 )  # fmt: skip
+FROM_SCRATCH = {"*": {"fine_tune": {"weight_decay": 0.00004}}}
+"""Depthwise filters have nine weights each: the usual decay takes them away."""
 
 _V1 = {
     "mobilenetv1_100": (1.0, {}),

@@ -14,6 +14,8 @@ from thawline.architectures import _resolution, _scaling, _torchvision
 from thawline.design import Stem
 
 NAMES = ("shufflenet_v2_x0_5", "shufflenet_v2_x1_0", "shufflenet_v2_x1_5", "shufflenet_v2_x2_0")
+FROM_SCRATCH = {"*": {"fine_tune": {"weight_decay": 0.00004}}}
+"""Depthwise filters have nine weights each: the usual decay takes them away."""
 
 describe = _torchvision.describe
 imagenet_weights = _torchvision.imagenet_weights

@@ -17,6 +17,13 @@ from thawline.architectures import _scaling, _torchvision
 NAMES = (
     "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn",
 )  # fmt: skip
+FROM_SCRATCH = {
+    "vgg??": {
+        "transfer_learn": {"learning_rate": 0.0003, "clip_norm": 1.0},
+        "fine_tune": {"learning_rate": 0.003, "clip_norm": 1.0},
+    },
+}
+"""Those without batch norm: there the rates for the other families diverge."""
 SMALLEST_PX = {
     "vgg11": {"imagenet": 32},
     "vgg11_bn": {"imagenet": 32},

@@ -73,6 +73,11 @@ class PackedRows:
         pairs = zip(self.groups, groups, strict=True)
         self.groups = [new if old is None else old for old, new in pairs]
 
+    def give_splits(self, splits: Iterable[str | None]) -> None:
+        """In the place of those that the source gave."""
+        self._splits = array("b", [_SPLITS.index(split) for split in splits])
+        assert len(self._splits) == len(self)
+
     def append(self, image: Packed) -> None:
         for column, value in self._values(image):
             column.append(value)

@@ -1,6 +1,7 @@
 """What a model was trained and tuned on, as hashes: stored with it, so that a later comparison can
 leave those rows out wherever the data have gone by then."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -12,6 +13,8 @@ from thawline.data.manifest import Manifest
 from thawline.errors import UserError
 
 FILE = "seen.npz"
+TESTED = "tested.npz"
+"""The rows that it was tested on, in the same form: the next test set is not drawn from them."""
 _HASH_DIGITS = 16
 """64 bits of the pixels' SHA-256: a million rows against ten thousand meet by chance once in
 10^9 comparisons."""
@@ -28,9 +31,9 @@ class Seen:
     groups: np.ndarray
 
     @classmethod
-    def of(cls, manifest: Manifest) -> "Seen":
-        """Training and validation rows of a data set, and their groups."""
-        rows = np.flatnonzero(np.isin(manifest.splits, ("train", "val")))
+    def of(cls, manifest: Manifest, splits: Sequence[str] = ("train", "val")) -> "Seen":
+        """Rows of some splits of a data set, and their groups."""
+        rows = np.flatnonzero(np.isin(manifest.splits, splits))
         groups = [manifest.groups[row] for row in rows]
         return cls(
             rows=np.unique(_row_hashes(manifest, rows)),

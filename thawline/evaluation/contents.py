@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from thawline import checkpoint
+from thawline.advice import proposal, tracked
 from thawline.compress import outcome
 from thawline.evaluation import album, corruptions, label_issues, slices
 from thawline.evaluation.album import Evidence
 from thawline.evaluation.checkpoints import predict
 from thawline.evaluation.corruptions import Robustness
 from thawline.evaluation.label_issues import LabelIssue
-from thawline.evaluation.page import Content
+from thawline.evaluation.page import Advice, Content
 from thawline.evaluation.report import Picture
 from thawline.evaluation.results import Results
 from thawline.evaluation.slices import Slice
@@ -49,13 +50,13 @@ def gather(
         explained, issues = _explain(figures, evidence, in_torch)
         pictures += explained
     label_issues.write(folder / "label_issues.csv", issues, evidence.manifest)
-    parts = _slices(evidence)
+    parts, results = _slices(evidence), Results.read(folder)
     slices.write(folder / "slices.csv", parts)
     robustness = _robustness(evidence, params, shipped) if p.corruptions else []
     corruptions.write(folder / "corruptions.csv", robustness)
     return Content(
         folder=folder,
-        results=Results.read(folder),
+        results=results,
         card=checkpoint.read_card(shipped),
         manifest=evidence.manifest,
         decisions=album.decisions(evidence) | outcome.describe(compressed),
@@ -65,10 +66,19 @@ def gather(
         slices=parts,
         robustness=robustness,
         issues=issues,
+        advice=_advice(evidence, params, results),
         budget=params.budget.model_dump(),
         bootstrap_samples=p.bootstrap_samples,
         calibration_bins=p.calibration_bins,
     )
+
+
+def _advice(evidence: Evidence, params: Params, results: Results) -> list[Advice]:
+    found = tracked.proposals(params, evidence.manifest, evidence.store, results, evidence.training)
+    return [
+        (p.key, proposal.shown(proposal.current(params, p.key)), proposal.shown(p.value), p.reason)
+        for p in found
+    ]
 
 
 def _slices(evidence: Evidence) -> list[Slice]:

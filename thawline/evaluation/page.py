@@ -51,6 +51,8 @@ _SECTION_OF = {
     "risk_coverage": "certainty",
 }
 """Where a picture stands, by its file's stem; all others are about errors."""
+Advice = tuple[str, str, str, str]
+"""Key of params.yaml, its value, the proposed one, and the rule with its figure."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +70,7 @@ class Content:
     slices: Sequence[Slice]
     robustness: Sequence[Robustness]
     issues: Sequence[LabelIssue]
+    advice: Sequence[Advice]
     budget: Mapping[str, float | None]
     bootstrap_samples: int
     calibration_bins: int
@@ -133,6 +136,7 @@ def _context(content: Content) -> dict[str, object]:
         "robustness": [(r.corruption, r.severity, percent(r.accuracy)) for r in content.robustness],
         "issues": [_issue(issue, content.manifest) for issue in content.issues[:_MAX_ISSUES]],
         "num_issues": len(content.issues),
+        "advice": [tuple(map(visible, line)) for line in content.advice],
         "device": {key: visible(str(value)) for key, value in results.device.items()},
         "batches": _batches(results),
         "method": [line.replace("`", "") for line in _sentences(content)],

@@ -1,5 +1,7 @@
 """The look of the page. A module rather than a file beside it, so that DVC knows it as code."""
 
+from thawline.evaluation import gate_line
+
 STYLE = """
 :root { color-scheme: light; --ink: #22272e; --soft: #56606b; --line: #dfe4e9; --blue: #2a6fb0; }
 * { box-sizing: border-box; }
@@ -40,11 +42,17 @@ nav { font-size: .92rem; margin-top: 1rem; } nav a { color: var(--blue); margin-
   .tiles { grid-template-columns: 1fr 1fr; } .tile b { font-size: 1.2rem; }
   th:first-child, td:first-child { white-space: normal; min-width: 7rem; }
   figure { overflow-x: auto; } figure img { max-width: none; width: 38rem; } }
-@media print { body { background: #fff; font-size: 10.5pt; } main { max-width: none; padding: 0; }
-  nav { display: none; } .scroll { overflow: visible; } table { font-size: 7.5pt; }
-  th, td { white-space: normal; padding-right: .4rem; }
-  figure, tr, .tile { break-inside: avoid; } h2, h3 { break-after: avoid; }
-  figure img { max-height: 21cm; border: 0; } }
+@page { margin: 15mm; }
+@media print { :root { --ink: #000; --soft: #333; --line: #999; }
+  body { background: #fff; font-size: 10.5pt; } main { max-width: none; padding: 0; }
+  nav { display: none; } .scroll { overflow: visible; break-inside: avoid; }
+  table { font-size: 8pt; } th, td { white-space: normal; padding-right: .4rem; }
+  .budget, .budget.over, tr.worse td { background: none; color: #000; }
+  .budget { border: 1px solid var(--line); } tr.final td { background: none; }
+  figure, tr, li, .tile { break-inside: avoid; } thead { display: table-header-group; }
+  h2, h3 { break-after: avoid; } h2 { border: 0; margin-top: 1.2rem; }
+  h2 ~ h2 { break-before: page; margin-top: 0; } figure { margin: .5rem 0; overflow: visible; }
+  figure img { width: auto; max-width: 100%; max-height: 11.5cm; border: 0; } }
 """
 
 TEMPLATE = (
@@ -84,6 +92,9 @@ TEMPLATE = (
 {% else %}
 <p class="budget none">No budget is set in params.yaml.</p>
 {% endif %}
+"""
+    + gate_line.HTML
+    + """
 <div class="tiles">
 {% for name, value, note in tiles %}
 <div class="tile"><span>{{ name }}</span><b>{{ value }}</b><span>{{ note }}</span></div>
@@ -91,7 +102,7 @@ TEMPLATE = (
 </div>
 <nav><a href="#data">Data</a><a href="#training">Training</a><a href="#scores">Scores</a>
 <a href="#errors">Errors</a><a href="#certainty">Certainty</a><a href="#cost">Cost</a>
-<a href="#method">Method</a></nav>
+<a href="#next">Next</a><a href="#method">Method</a></nav>
 
 <h2 id="data">Data</h2>
 {{ table(("", ""), data, words=True) }}
@@ -182,6 +193,18 @@ data/label_fixes.csv.</p>
 {{ device.threads }} threads, PyTorch {{ device.torch }}, ONNX Runtime {{ device.onnxruntime }};
 device {{ device.fingerprint }}. Times compare only where that is equal.</p>
 {% endif %}
+
+<h2 id="next">What the guide would try next</h2>
+{% if advice %}
+<ul>
+{% for key, now, value, reason in advice %}
+<li><b>{{ key }}: {{ value }}</b> (now {{ now }}). {{ reason }}.</li>
+{% endfor %}
+</ul>
+<p class="soft">From what this run left behind, and from training and validation images alone.
+<code>thawline advise</code> measures more, and <code>--write</code> puts it into params.yaml.</p>
+{% else %}<p>Nothing: params.yaml says what the figures say. <code>thawline advise</code> measures
+more.</p>{% endif %}
 
 <h2 id="method">How it was measured</h2>
 <ul>

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from thawline.evaluation import headline
+from thawline.evaluation import gate_line, headline
 from thawline.evaluation.labels import markdown
 from thawline.evaluation.quantities import (
     UNKNOWN,
@@ -80,6 +80,7 @@ def render(
         "# Evaluation",
         f"**{verdict(results)}**",
         budget_line(results, budget),
+        gate_line.MARKDOWN,
         "## Checkpoints",
         _checkpoints(results),
         _device_line(results),

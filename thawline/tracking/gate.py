@@ -17,13 +17,13 @@ from thawline.evaluation.labels import visible
 from thawline.files import INGEST, MODELS
 from thawline.prediction.model import Model
 from thawline.sections import Budget, Gate, Params
-from thawline.tracking import closing, promotions, registry
+from thawline.tracking import closing, promotions, registry, test_sets
 from thawline.tracking.promotions import SET_ASIDE_TAG
 from thawline.tracking.registry import CHAMPION
 from thawline.tracking.store import TAG_LENGTH, Store, as_text
 
 OUTCOME, REASON = "thawline.gate", "thawline.gate.reason"
-_KEY, _TEST_SET, _LOOKS = "thawline.gate.key", "thawline.test_set", "thawline.looks."
+_KEY, _TEST_SET = "thawline.gate.key", "thawline.test_set"
 Outcome = Literal["champion", "passed", "failed", "undecided", "refused", "set aside"]
 
 
@@ -122,7 +122,7 @@ class _Contest:
         self._store, self._params, self._version = store, checked, version
         self._champion = champion
         self._manifest = Manifest.read(INGEST)
-        self._test_set = _digest(self._manifest)
+        self._test_set = test_sets.digest(self._manifest)
         self._misses = misses(checked.budget, closing.final_metrics())
 
     def remembered(self) -> Verdict | None:
@@ -130,7 +130,12 @@ class _Contest:
         tags = self._version.tags
         if tags.get(_KEY) != self._key() or OUTCOME not in tags:
             return None
-        return Verdict(outcome=tags[OUTCOME], reasons=tuple(tags[REASON].split("\n")))
+        reasons = tuple(tags[REASON].split("\n"))
+        return Verdict(
+            outcome=tags[OUTCOME],
+            reasons=reasons,
+            looks=test_sets.looks(self._store, self._version.name, self._test_set),
+        )
 
     def judge(self) -> Verdict:
         verdict = self._judge()
@@ -173,7 +178,7 @@ class _Contest:
             num_classes=len(manifest.classes), rng=np.random.default_rng(p.seed),
             confidence=p.gate.confidence, resamples=p.evaluate.bootstrap_samples,
         )  # fmt: skip
-        looks = self._count_look()
+        looks = test_sets.count_look(self._store, self._version.name, self._test_set)
         problems = objections(found, p.gate, manifest.classes)
         reasons = (*problems, self._summary(found, looks))
         outcome: Outcome = "failed" if problems else "passed"
@@ -182,8 +187,9 @@ class _Contest:
     def _summary(self, found: Comparison, looks: int) -> str:
         changed = self._champions_test_set() not in (None, self._test_set)
         return (
-            f"{100 * found.challenger:.2f} % against {100 * found.champion:.2f} % of version "
-            f"{self._champion} on {found.num_rows} rows that neither learned from"
+            f"{_credibly(found)}: {100 * found.challenger:.2f} % against "
+            f"{100 * found.champion:.2f} % of version {self._champion} on {found.num_rows} rows "
+            "that neither learned from"
             f"{', of a test set that has changed since' if changed else ''}: "
             f"{100 * found.difference:+.2f} points, {100 * self._params.gate.confidence:g} % "
             f"interval {100 * found.low:+.2f} to {100 * found.high:+.2f}; McNemar p = "
@@ -201,14 +207,6 @@ class _Contest:
         found = champion.tags.get(_TEST_SET)
         return str(found) if found else None
 
-    def _count_look(self) -> int:
-        """One more model scored on this test set: each makes a lucky one likelier to win."""
-        name, key = self._version.name, f"{_LOOKS}{self._test_set}"
-        tags = self._store.client.get_registered_model(name).tags
-        looks = int(tags.get(key, "0")) + 1
-        self._store.client.set_registered_model_tag(name, key, str(looks))
-        return looks
-
     def _note(self, tags: Mapping[str, str]) -> None:
         for key, value in tags.items():
             self._store.client.set_model_version_tag(
@@ -222,11 +220,10 @@ class _Contest:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _digest(manifest: Manifest) -> str:
-    """Of the pixels and labels of the test rows, in any order; 16 hexadecimal digits."""
-    rows = manifest.rows("test")
-    pairs = sorted((manifest.sha256[row], manifest.classes[manifest.labels[row]]) for row in rows)
-    return hashlib.sha256(json.dumps(pairs).encode()).hexdigest()[:16]
+def _credibly(found: Comparison) -> str:
+    if found.low > 0:
+        return "credibly better"
+    return "credibly worse" if found.high < 0 else "no credible difference"
 
 
 def _other_classes(before: Model, challenger: Model) -> str:

@@ -25,11 +25,11 @@ from PIL import Image
 from thawline import data, params, project
 from thawline.data.manifest import Manifest
 from thawline.data.seen import FILE as SEEN
-from thawline.data.seen import Seen
+from thawline.data.seen import TESTED, Seen
 from thawline.errors import UserError
 from thawline.files import INGEST, MANIFEST
 from thawline.sections import Params
-from thawline.tracking import address, gate, hashes, restore
+from thawline.tracking import address, description, gate, hashes, outcome, restore
 from thawline.tracking.registry import CHALLENGER, CHECKED_TAG, HASH_TAG
 from thawline.tracking.store import DIGEST, ROLE, Store, connect, patient
 
@@ -81,7 +81,9 @@ def publish() -> Published | None:
         _check(store, version)
         store.client.set_registered_model_alias(name, CHALLENGER, version.version)
     verdict = gate.decide(store, checked, version)
-    if parent := _parent(store):
+    parent = _parent(store)
+    outcome.write(outcome.Outcome.of(version, digest, verdict), store, parent)
+    if parent:
         from thawline.tracking import overview  # loads matplotlib
 
         overview.log_pareto(store, parent)
@@ -131,8 +133,9 @@ def _create_version(
     tags["thawline.outs"] = json.dumps({path: md5 for found in outs for path, md5 in found.items()})
     known = store.client.get_run(parent).data.tags if parent else {}
     tags |= {key: known[key] for key in (restore.COMMIT, restore.DIRTY) if key in known}
+    text = description.of_card()
     return store.client.create_model_version(
-        name, info.model_uri, parent, tags=tags, model_id=info.model_id
+        name, info.model_uri, parent, tags=tags, description=text, model_id=info.model_id
     )
 
 
@@ -185,15 +188,20 @@ def _beside() -> Iterator[tuple[str, dict[str, Path]]]:
     """
     with tempfile.TemporaryDirectory() as temporary:
         scratch = Path(temporary)
-        copy, seen, recorded = scratch / f"{_DECODER}.py", scratch / SEEN, scratch / restore.FOLDER
+        copy, recorded = scratch / f"{_DECODER}.py", scratch / restore.FOLDER
+        seen, tested = scratch / SEEN, scratch / TESTED
         copy.write_bytes((Path(data.__path__[0]) / "decode.py").read_bytes())
-        Seen.of(Manifest.read(INGEST)).write(seen)
+        manifest = Manifest.read(INGEST)
+        Seen.of(manifest).write(seen)
+        Seen.of(manifest, ("test",)).write(tested)
         recorded.mkdir()
         restore.record(recorded)
         files = {"network": MODEL / "model.onnx", "card": MODEL / "model.json"}
+        if description.CARD.is_file():
+            files["model_card"] = description.CARD
         sys.path.insert(0, temporary)
         try:
-            yield str(copy), files | {"seen": seen, "restore": recorded}
+            yield str(copy), files | {"seen": seen, "tested": tested, "restore": recorded}
         finally:
             sys.path.remove(temporary)
             sys.modules.pop(_DECODER, None)

@@ -9,6 +9,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from thawline import params, project
+from thawline.data.seen import Seen
 from thawline.errors import UserError
 from thawline.tracking.store import Store, connect, patient, reason
 
@@ -64,6 +65,25 @@ def aliases(store: Store, name: str) -> dict[str, str]:
     return {alias: str(version) for alias, version in found.items()}
 
 
+def seen(store: Store, version: ModelVersion, file: str) -> Seen | None:
+    """What a version learned from, or was tested on; None where it does not say.
+
+    Raises:
+        UserError: it cannot be had, or is damaged.
+    """
+    stored = f"models:/{version.name}/{version.version}/artifacts"
+    _point_at(store)
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            listed = mlflow.artifacts.list_artifacts(stored)
+            if file not in {Path(found.path).name for found in listed}:
+                return None
+            found = mlflow.artifacts.download_artifacts(f"{stored}/{file}", dst_path=scratch)
+        except Exception as error:  # each kind of store raises its own
+            raise _not_had(store, version, error) from None
+        return Seen.read(Path(found))
+
+
 def files(store: Store, version: ModelVersion) -> Path:
     """model.onnx, model.json and what else was stored with a version.
 
@@ -75,17 +95,24 @@ def files(store: Store, version: ModelVersion) -> Path:
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    mlflow.set_tracking_uri(store.uri)  # download_artifacts knows no client of its own
-    mlflow.set_registry_uri(store.uri)
+    _point_at(store)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         try:
             found = mlflow.artifacts.download_artifacts(
                 f"models:/{version.name}/{version.version}/artifacts", dst_path=scratch
             )
         except Exception as error:  # each kind of store raises its own
-            raise UserError(
-                f"{version.name} {version.version}: its files cannot be had: "
-                f"{reason(error, store.uri)}"
-            ) from None
+            raise _not_had(store, version, error) from None
         shutil.move(found, folder)
     return folder
+
+
+def _point_at(store: Store) -> None:
+    """mlflow.artifacts knows no client of its own."""
+    mlflow.set_tracking_uri(store.uri)
+    mlflow.set_registry_uri(store.uri)
+
+
+def _not_had(store: Store, version: ModelVersion, error: Exception) -> UserError:
+    why = reason(error, store.uri)
+    return UserError(f"{version.name} {version.version}: its files cannot be had: {why}")

@@ -6,6 +6,7 @@ the name `thawline_decode`; nothing of the project need be importable.
 
 import base64
 import binascii
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import onnxruntime
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from PIL import Image
 from thawline_decode import fit, picture  # type: ignore[import-not-found]
 
 _INPUT = "image"
@@ -24,7 +26,8 @@ _BATCH = 64
 
 
 class ImageClassifier(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
-    """Takes one column `image` of image files, bytes or base64; gives a column per class."""
+    """Takes one column `image`: files as bytes or base64, or pixels as arrays (H, W, 3) or (H, W)
+    of 0 to 255. Gives a column per class."""
 
     def load_context(self, context: Any) -> None:
         card = json.loads(Path(context.artifacts["card"]).read_text(encoding="utf-8"))
@@ -58,7 +61,8 @@ class ImageClassifier(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
     def _pixels(self, image: Any, row: int) -> np.ndarray:
         """uint8 (S, S, 3)."""
         try:
-            opened = picture(_encoded(image), self._size_px, self._fit, self._background)
+            encoded = _from_pixels(image) if _is_pixels(image) else _encoded(image)
+            opened = picture(encoded, self._size_px, self._fit, self._background)
             return np.asarray(fit(opened.image, self._size_px, self._fit, self._background))
         except ValueError as error:
             raise _Refusal(f"image {row}: {error}") from None
@@ -69,11 +73,42 @@ def _column(model_input: Any) -> list[Any]:
     if isinstance(model_input, pd.DataFrame | dict):
         named = _INPUT if _INPUT in model_input else next(iter(model_input), _INPUT)
         model_input = model_input[named]
+    if isinstance(model_input, np.ndarray):
+        model_input = list(model_input) if model_input.ndim in (1, 4) else [model_input]
     cells = list(model_input) if isinstance(model_input, pd.Series | list) else [model_input]
     nested = [
-        list(cell) if isinstance(cell, list | tuple | np.ndarray) else [cell] for cell in cells
+        list(cell)
+        if isinstance(cell, list | tuple | np.ndarray) and not _is_pixels(cell)
+        else [cell]
+        for cell in cells
     ]
     return [image for row in nested for image in row]
+
+
+def _is_pixels(image: Any) -> bool:
+    """Whether it is one image of numbers: rows of numbers, or of triples of them."""
+    for _ in range(2):
+        if not isinstance(image, list | tuple | np.ndarray) or not len(image):
+            return False
+        image = image[0]
+    if isinstance(image, list | tuple | np.ndarray):
+        return len(image) > 0 and isinstance(image[0], int | float | np.number)
+    return isinstance(image, int | float | np.number)
+
+
+def _from_pixels(image: Any) -> bytes:
+    """As a PNG, so that it goes the way of every other image; nothing is lost."""
+    try:
+        array = np.asarray(image)
+    except ValueError:
+        raise ValueError("rows of pixels of different lengths") from None
+    if array.dtype.kind not in "iu" or array.min() < 0 or array.max() > 255:
+        raise ValueError("pixels must be whole numbers from 0 to 255")
+    if array.ndim == 3 and array.shape[2] != 3:
+        raise ValueError(f"pixels of shape {array.shape}; expected (H, W, 3) or (H, W)")
+    buffer = io.BytesIO()
+    Image.fromarray(array.astype(np.uint8)).save(buffer, "PNG", compress_level=0)
+    return buffer.getvalue()
 
 
 def _encoded(image: Any) -> bytes:

@@ -49,6 +49,8 @@ def facts(repository: Path) -> Callable[..., Facts]:
             "val_accuracy": None,
             "latency_ms": None,
             "timed_on": "",
+            "late_gain": {},
+            "num_test": 300,
         }
         read = with_values(params.load(repository / "params.yaml"), changed or {})
         return Facts(params=read, **{**values, **figures})

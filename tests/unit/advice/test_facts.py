@@ -13,7 +13,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from thawline import params
-from thawline.advice import facts, proposal, show
+from thawline.advice import gathering, proposing, show
 from thawline.advice.facts import Facts
 from thawline.data.manifest import Manifest
 from thawline.data.store import StoreWriter
@@ -62,13 +62,13 @@ def project(
 
 def printed(found: Facts) -> str:
     out = io.StringIO()
-    show.show(found, proposal.propose(found), out)
+    show.show(found, proposing.propose(found), out)
     return out.getvalue()
 
 
 @pytest.mark.slow
 def test_what_is_measured(project: Path) -> None:
-    found = facts.gather(params.load())
+    found = gathering.gather(params.load())
     assert found.counts.sum() == 60
     assert (found.side_px, found.colour, found.pretrained_px) == (8, False, 224)
     assert found.cost.parameters == 3_373_570  # EfficientNet-Lite0 with two classes
@@ -76,7 +76,7 @@ def test_what_is_measured(project: Path) -> None:
     assert found.profile is not None
     assert (found.profile.split, found.profile.num_rows) == ("train", 60)
     assert (found.val_accuracy, found.latency_ms) == (None, None)
-    assert facts.gather(params.load()).profile == found.profile
+    assert gathering.gather(params.load()).profile == found.profile
     text = printed(found)
     for part in ("60 training images, grey", "8 px", "3.37 M parameters", "(not measured yet)",
                  "linear probe on 60 train images"):  # fmt: skip
@@ -94,7 +94,7 @@ def test_recorded_measurements_are_read(project: Path) -> None:
     text = (project / "params.yaml").read_text(encoding="utf-8")
     text = text.replace("weights: imagenet ", "weights: none ")
     (project / "params.yaml").write_text(text, encoding="utf-8")
-    found = facts.gather(params.load())
+    found = gathering.gather(params.load())
     assert (found.val_accuracy, found.latency_ms, found.profile) == (0.75, 1.5, None)
     assert "accuracy 75.0 % (validation)" in printed(found)
     assert "latency 1.50 ms on Some CPU" in printed(found)
@@ -102,7 +102,7 @@ def test_recorded_measurements_are_read(project: Path) -> None:
 
 def test_images_of_another_size_are_refused(project: Path, repository: Path) -> None:
     with pytest.raises(UserError, match=r"images of 32 px, params.yaml says 64.*dvc repro ingest"):
-        facts.gather(params.load(repository / "params.yaml"))
+        gathering.gather(params.load(repository / "params.yaml"))
 
 
 def test_without_ingest_it_is_one_message_and_exit_code_2(project: Path, repository: Path) -> None:
@@ -120,5 +120,5 @@ def test_without_ingest_it_is_one_message_and_exit_code_2(project: Path, reposit
 @pytest.mark.slow
 def test_nothing_to_propose_is_said(project: Path) -> None:
     out = io.StringIO()
-    show.show(facts.gather(params.load()), [], out)
+    show.show(gathering.gather(params.load()), [], out)
     assert "Nothing to propose" in out.getvalue()

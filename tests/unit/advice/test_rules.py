@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from tests.unit.advice.conftest import profile
+from thawline import plugins
 from thawline.advice import from_scratch
-from thawline.advice.facts import Facts
-from thawline.advice.proposal import propose
+from thawline.advice.facts import Cost, Facts
+from thawline.advice.proposing import propose
+from thawline.sections import Params
 
 Make = Callable[..., Facts]
 LIMIT = "budget.max_latency_ms"
@@ -118,3 +120,76 @@ def test_a_speed_is_one_that_was_measured(facts: Make) -> None:
         {"model.name": "tf_efficientnet_lite2", LIMIT: 1.0}, latency_ms=2.5, timed_on="a CPU"
     )
     assert "measured 2.50 ms on a CPU" in figure(slow, "model.name")
+
+
+def test_small_sets_get_smaller_batches_and_tiny_ones_larger(facts: Make) -> None:
+    small = facts({"training.batch_size": 128}, counts=np.array([60, 60]))
+    assert proposed(small)["training.batch_size"] == 16
+    assert "120 training images are 1 steps" in figure(small, "training.batch_size")
+    assert proposed(facts({"training.batch_size": 2}))["training.batch_size"] == 8
+    assert "training.batch_size" not in proposed(facts({"training.batch_size": 32}))
+
+
+def test_a_stage_that_still_rose_gets_more_epochs(facts: Make) -> None:
+    rising = facts(late_gain={"fine_tune": 0.03, "transfer_learn": 0.001})
+    assert proposed(rising)["fine_tune.epochs"] == 2 * rising.params.fine_tune.epochs
+    assert "3.0 points" in figure(rising, "fine_tune.epochs")
+    assert "transfer_learn.epochs" not in proposed(rising)
+
+
+def test_sgd_finishes_what_adam_began(facts: Make) -> None:
+    adam = {"fine_tune.optimizer": "adam"}
+    assert proposed(facts(adam, val_accuracy=0.9))["fine_tune.optimizer"] == "sgd"
+    assert "fine_tune.optimizer" not in proposed(facts(adam))
+    assert "fine_tune.optimizer" not in proposed(facts({"fine_tune.optimizer": "adamw"}))
+
+
+def test_channels_go_where_no_smaller_network_is_known(facts: Make) -> None:
+    slow = {"latency_ms": 2.0, "timed_on": "a CPU"}
+    alone = facts({LIMIT: 1.0}, **slow)
+    assert proposed(alone)["compress.prune.ratio"] == [0.0, 0.2, 0.4, 0.6]
+    larger = facts({LIMIT: 1.0, "model.name": "tf_efficientnet_lite2"}, **slow)
+    assert "compress.prune.ratio" not in proposed(larger)
+    assert "compress.prune.ratio" not in proposed(facts({LIMIT: 3.0}, **slow))
+
+
+def test_intervals_and_percentiles_get_their_samples(facts: Make) -> None:
+    few = facts({"evaluate.bootstrap_samples": 400, "evaluate.latency_repeats": 50})
+    assert proposed(few)["evaluate.bootstrap_samples"] == 2000
+    assert "10 of 400 resamples of 300 test images" in figure(few, "evaluate.bootstrap_samples")
+    assert proposed(few)["evaluate.latency_repeats"] == 100
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "key", "value"),
+    [
+        ("vgg", "vgg11", "transfer_learn.learning_rate", 0.0003),
+        ("vgg", "vgg11_bn", "transfer_learn.learning_rate", 0.001),
+        ("alexnet", "alexnet", "fine_tune.clip_norm", 1.0),
+        ("convnext", "convnext_tiny", "fine_tune.optimizer", "adamw"),
+        ("mobilenet", "mobilenet_v2", "fine_tune.weight_decay", 0.00004),
+    ],
+)
+def test_a_family_may_train_from_scratch_in_its_own_way(
+    facts: Make, family: str, name: str, key: str, value: object
+) -> None:
+    chosen = {"model.weights": "none", "model.family": family, "model.name": name}
+    costs = {name: Cost(parameters=1, macs=1, size_mb=1.0)}
+    found = {p.key: p for p in propose(facts(chosen, profile=None, costs=costs))}
+    current = facts(chosen).params
+    section, last = key.split(".")
+    assert (
+        found[key].value == value
+        if key in found
+        else getattr(getattr(current, section), last) == value
+    )
+
+
+def test_every_family_s_own_recipe_is_of_keys_that_exist() -> None:
+    for family in plugins.names(plugins.FAMILY):
+        known = plugins.constant(plugins.FAMILY, family, "FROM_SCRATCH") or {}
+        for stages in known.values():
+            for stage, values in stages.items():
+                fields = Params.model_fields[stage].annotation
+                assert fields is not None
+                assert values.keys() <= fields.model_fields.keys()  # type: ignore[attr-defined]

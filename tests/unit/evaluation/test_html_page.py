@@ -71,6 +71,7 @@ def content(folder: Path, name: str = "a", **changed: Any) -> page.Content:
         ],
         "robustness": [Robustness(corruption="noise", severity=1, accuracy=0.8)],
         "issues": [LabelIssue(row=0, label=0, proposed=1, confidence=0.9)],
+        "advice": [("augment.policy", "none", "light", f"only what can occur: {name}")],
         "budget": {"min_accuracy": None, "max_latency_ms": None, "max_size_mb": None},
         "bootstrap_samples": 2000,
         "calibration_bins": 15,
@@ -93,7 +94,7 @@ def test_the_verdict_comes_before_everything_else(tmp_path: Path) -> None:
     text = page.render(content(tmp_path))
     body = text[text.index("<main>") :]
     order = ["97.5 % of 360", "No budget is set", 'id="data"', 'id="training"', 'id="errors"',
-             "credibly", 'id="cost"']  # fmt: skip
+             "credibly", 'id="cost"', "augment.policy"]  # fmt: skip
     assert [body.index(word) for word in order] == sorted(body.index(word) for word in order)
     assert "noise" in body
     assert ", worse" in body

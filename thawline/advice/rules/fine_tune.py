@@ -1,17 +1,26 @@
-"""How deep to thaw: everything after the block whose features are the best."""
+"""How deep to thaw: everything after the block whose features are the best; and SGD to finish."""
+
+from typing import Any
 
 from thawline.advice import from_scratch
 from thawline.advice.facts import Facts
 from thawline.advice.proposal import Proposal, section
+from thawline.advice.rules import _epochs
+from thawline.evaluation.quantities import percent
 from thawline.training import decision
+
+_NO_FINISH = ("adam", "adagrad", "adadelta")
+_SGD: dict[str, Any] = {"optimizer": "sgd", "learning_rate": 0.01, "momentum": 0.9}
 
 
 def propose(facts: Facts) -> list[Proposal]:
-    if facts.profile is None:
-        return section(
-            "fine_tune", from_scratch.FINE_TUNE, rule=from_scratch.RULE, figure=from_scratch.FIGURE
-        )
-    if facts.params.fine_tune.trainable == decision.AUTO:
+    if facts.params.model.weights == "none":
+        return from_scratch.propose(facts.params, "fine_tune")
+    return [*_depth(facts), *_optimizer(facts), *_epochs.propose(facts, "fine_tune")]
+
+
+def _depth(facts: Facts) -> list[Proposal]:
+    if facts.profile is None or facts.params.fine_tune.trainable == decision.AUTO:
         return []
     decided = decision.by_profile("fine_tune", facts.profile)
     return section(
@@ -19,4 +28,16 @@ def propose(facts: Facts) -> list[Proposal]:
         {"trainable": decided.trainable, "num_blocks": decided.num_blocks},
         rule="the more the data resembles the pretraining data, the fewer layers to retrain",
         figure=decided.reason,
+    )
+
+
+def _optimizer(facts: Facts) -> list[Proposal]:
+    now, known = facts.params.fine_tune.optimizer, facts.val_accuracy
+    if now not in _NO_FINISH or known is None:
+        return []
+    return section(
+        "fine_tune",
+        _SGD,
+        rule="Adam to get a working model, then SGD to fine-tune",
+        figure=f"validation accuracy {percent(known)} with {now} to the end",
     )

@@ -3,6 +3,7 @@
 from thawline.advice import from_scratch
 from thawline.advice.facts import Facts
 from thawline.advice.proposal import Proposal, section
+from thawline.advice.rules import _epochs
 from thawline.training import decision
 
 _OF_PIXELS = ("mixup_alpha", "cutmix_alpha", "random_erasing")
@@ -10,13 +11,12 @@ _OF_PIXELS = ("mixup_alpha", "cutmix_alpha", "random_erasing")
 
 
 def propose(facts: Facts) -> list[Proposal]:
-    if facts.profile is None:
-        return section(
-            "transfer_learn",
-            from_scratch.TRANSFER_LEARN,
-            rule=from_scratch.RULE,
-            figure=from_scratch.FIGURE,
-        )
+    if facts.params.model.weights == "none":
+        return from_scratch.propose(facts.params, "transfer_learn")
+    return [*_depth(facts), *_epochs.propose(facts, "transfer_learn")]
+
+
+def _depth(facts: Facts) -> list[Proposal]:
     if facts.params.transfer_learn.trainable == decision.AUTO:
         return []
     return section(

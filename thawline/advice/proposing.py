@@ -1,0 +1,29 @@
+"""Asks the rules of all sections for their proposals."""
+
+from thawline.advice.facts import Facts
+from thawline.advice.proposal import Proposal, current
+from thawline.advice.rules import (
+    augment,
+    compress,
+    evaluate,
+    fine_tune,
+    ingest,
+    model,
+    rebalance,
+    training,
+    transfer_learn,
+)
+
+RULES = {
+    rule.__name__.rpartition(".")[2]: rule
+    for rule in (
+        ingest, rebalance, augment, model, training, transfer_learn, fine_tune, compress, evaluate,
+    )
+}  # fmt: skip
+"""By section, in the order of params.yaml. Named here, so that DVC sees them as code."""
+
+
+def propose(facts: Facts) -> list[Proposal]:
+    """What the rules propose and params do not say already."""
+    found = [proposal for rule in RULES.values() for proposal in rule.propose(facts)]
+    return [p for p in found if current(facts.params, p.key) != p.value]

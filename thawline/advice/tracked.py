@@ -1,0 +1,56 @@
+"""Figures for the report: of DVC's outputs and this evaluation alone, none that costs a second."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from thawline import network as networks
+from thawline.advice import recorded
+from thawline.advice.facts import Cost, Facts
+from thawline.advice.proposal import Proposal
+from thawline.advice.proposing import propose
+from thawline.data.manifest import Manifest
+from thawline.data.store import ImageStore
+from thawline.evaluation.results import Results
+from thawline.sections import Params
+from thawline.training.decision import Decision
+from thawline.training.profile import Profile
+
+
+def proposals(
+    params: Params,
+    manifest: Manifest,
+    store: ImageStore,
+    results: Results,
+    training: Mapping[str, Path],
+) -> list[Proposal]:
+    """What the guide would try next, without the figures that only `thawline advise` measures.
+
+    Of the networks it knows the cost of the one that was trained; how good the features of each
+    block are only where `trainable: auto` has measured it.
+
+    Args:
+        training: the reports of each training stage, by its name.
+    """
+    row, m = results.of(results.final), params.model
+    cost = Cost(parameters=row["parameters"], macs=row["macs"], size_mb=row["size_mb"])
+    found = Facts(
+        params=params,
+        counts=manifest.counts("train"),
+        side_px=recorded.side_px(manifest),
+        colour=recorded.colour(store, manifest.rows("train")),
+        profile=_profile(training),
+        costs={m.name: cost},
+        pretrained_px=networks.describe(m.family, m.name).image_size_px,
+        val_accuracy=recorded.val_accuracy(training),
+        latency_ms=row.get("latency_ms"),
+        timed_on=str(results.device.get("name", "")),
+        late_gain=recorded.late_gain(params, training),
+        num_test=len(manifest.rows("test")),
+    )
+    return propose(found)
+
+
+def _profile(training: Mapping[str, Path]) -> Profile | None:
+    """What `auto` measured of the pretrained network, on training rows."""
+    profile = Decision.read(training["transfer_learn"]).profile
+    return profile if profile.scores else None

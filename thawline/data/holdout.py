@@ -1,0 +1,73 @@
+"""A test set that was drawn anew: data/holdout.csv lists its images, and nothing else is in it.
+
+`thawline holdout --refresh` writes the file; without rows in it a hash decides, as ever. Rows are
+known by their pixels, so that renaming a file moves nothing.
+"""
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from thawline.errors import UserError
+from thawline.files import write_csv
+
+HEADER = ("image", "sha256")
+_DIGITS = 64
+
+
+def read(path: Path) -> frozenset[str]:
+    """Hashes of the pixels of the listed images; empty for a file without rows, or none.
+
+    Raises:
+        UserError: it is no such table.
+    """
+    if not path.exists():
+        return frozenset()
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            header, *rows = [tuple(row) for row in csv.reader(file, strict=True) if row] or [()]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
+    if header != HEADER:
+        raise UserError(f"{path} row 1: expected the columns {','.join(HEADER)}")
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(HEADER) or len(row[1]) != _DIGITS or not _is_hex(row[1]):
+            raise UserError(f"{path} row {number}: expected an image and {_DIGITS} hex digits")
+    return frozenset(row[1] for row in rows)
+
+
+def write(path: Path, images: Iterable[tuple[str, str]]) -> None:
+    """The table, by the images' names."""
+    write_csv(path, HEADER, sorted(images))
+
+
+def splits(
+    listed: frozenset[str],
+    keys: Sequence[str],
+    sha256: Sequence[str],
+    given: Sequence[str | None],
+) -> list[str | None]:
+    """Given splits with the drawn test set in the place of every other one.
+
+    What is listed, with its whole group, is test. What was test trains, what was train or
+    validation stays: no row that a model may have seen gets into the new test set.
+
+    Args:
+        keys: group, else pixels, per row; rows with equal keys share a split.
+        given: splits that came with the set.
+
+    Raises:
+        UserError: none of the listed images is there.
+    """
+    drawn = {key for key, digest in zip(keys, sha256, strict=True) if digest in listed}
+    if not drawn:
+        raise UserError(
+            "data/holdout.csv: none of its images is in the source; with the line "
+            f"{','.join(HEADER)} alone the test set is drawn by a hash again"
+        )
+    pairs = zip(keys, given, strict=True)
+    return ["test" if key in drawn else "val" if own == "val" else "train" for key, own in pairs]
+
+
+def _is_hex(text: str) -> bool:
+    return set(text) <= set("0123456789abcdef")

@@ -1,0 +1,31 @@
+"""The model card in the registry: whole beside the model, and as the version's description."""
+
+from pathlib import Path
+
+from thawline.files import REPORTS
+
+CARD = REPORTS / "evaluate" / "model_card.md"
+LIMIT = 5000
+"""MLflow's for a description, characters."""
+_REST = "\n\nThe rest is in the model's artifacts: `artifacts/model_card.md`."
+
+
+def of_card(path: Path = CARD) -> str | None:
+    """The card as MLflow's page of the version shows it, in Markdown; None where there is none.
+
+    Without the lines that are for machines, and cut after a section where it would be too long.
+    """
+    if not path.is_file():
+        return None
+    text = _body(path.read_text(encoding="utf-8"))
+    if len(text) <= LIMIT:
+        return text
+    room = LIMIT - len(_REST)
+    end = text.rfind("\n\n## ", 0, room)
+    return text[: end if end > 0 else room].rstrip() + _REST
+
+
+def _body(text: str) -> str:
+    """What follows the YAML between two lines of dashes."""
+    _, separator, body = text.removeprefix("---\n").partition("\n---\n")
+    return (body if separator else text).strip()

@@ -1,0 +1,102 @@
+"""`thawline holdout`: how worn the test set is, and a new one from data that no model has seen."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from thawline import params, project
+from thawline.data import holdout, holdout_draw
+from thawline.data.manifest import Manifest
+from thawline.data.seen import FILE as SEEN
+from thawline.data.seen import TESTED, Seen
+from thawline.data.splits import UNUSED
+from thawline.errors import UserError
+from thawline.files import HOLDOUT, INGEST, MANIFEST
+from thawline.sections import Params
+from thawline.tracking import hashes, registry, test_sets
+from thawline.tracking.store import Store, connect, patient
+
+_FIRST_TRAINING = "transfer_learn"
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """Attributes:
+    num_test: images that are tested on now.
+    looks: how many models the gate has scored on them.
+    num_fresh: images here that no registered model, nor the one of this workspace, was trained,
+        tuned or tested on.
+    """
+
+    num_test: int
+    looks: int
+    num_fresh: int
+
+
+def look() -> State:
+    """What there is, without changing anything.
+
+    Raises:
+        UserError: ingest has not run, the store cannot be used, or a version does not say what it
+            has seen.
+    """
+    checked, manifest, store = _open()
+    fresh = _fresh(store, checked, manifest)
+    name = checked.tracking.model_name
+    looks = test_sets.looks(store, name, test_sets.digest(manifest))
+    return State(num_test=len(manifest.rows("test")), looks=looks, num_fresh=int(fresh.sum()))
+
+
+def refresh() -> int:
+    """Write data/holdout.csv, which ingest then takes for the test set.
+
+    Returns:
+        Images in it.
+
+    Raises:
+        UserError: as `look`; or too few images that no model has seen.
+    """
+    checked, manifest, store = _open()
+    fresh = _fresh(store, checked, manifest)
+    rows = holdout_draw.draw(manifest, fresh, min_rows=checked.gate.min_rows, seed=checked.seed)
+    holdout.write(HOLDOUT, [(manifest.names[row], manifest.sha256[row]) for row in rows])
+    return len(rows)
+
+
+def _open() -> tuple[Params, Manifest, Store]:
+    checked = params.load()
+    if not (INGEST / MANIFEST).is_file():
+        raise UserError(f"{INGEST}: holds no data set yet; run `dvc repro ingest`")
+    store = connect(checked.tracking.experiment)
+    patient()
+    return checked, Manifest.read(INGEST), store
+
+
+def _fresh(store: Store, checked: Params, manifest: Manifest) -> np.ndarray:
+    """Rows that may become test rows, bool (N,); a group with a seen row is seen.
+
+    What a source or a rule has left out of all splits stays out.
+    """
+    fresh: np.ndarray = manifest.splits != UNUSED
+    rows = np.arange(len(manifest))
+    known = [Seen.of(manifest, ("train", "val", "test"))] if _trained_here() else []
+    name = checked.tracking.model_name
+    for version in store.client.search_model_versions(f"name = '{name}'"):
+        seen = registry.seen(store, version, SEEN)
+        if seen is None:
+            raise UserError(
+                f"{name} {version.version}: does not say what it was trained on; nothing is known "
+                "to be unseen by it as long as it is registered"
+            )
+        # Versions of before do not say what they were tested on: then all that is tested now.
+        tested = registry.seen(store, version, TESTED) or Seen.of(manifest, ("test",))
+        known += [seen, tested]
+    for seen in known:
+        fresh &= ~seen.knows(manifest, rows)
+    return fresh
+
+
+def _trained_here() -> bool:
+    """Whether the workspace's models were trained on the data set as it is now."""
+    graph = hashes.Graph(project.workspace())
+    return bool(graph.recorded(_FIRST_TRAINING)) and graph.current(_FIRST_TRAINING)

@@ -1,0 +1,108 @@
+"""What the gate said of the model here: in a copy of the report, in MLflow and in the terminal.
+
+The stage's own report cannot say it: it is made before the registry is asked, and DVC has its hash.
+"""
+
+import html
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from thawline.evaluation import gate_line
+from thawline.evaluation.labels import markdown, visible
+from thawline.files import REPORTS, write_json
+from thawline.tracking import hashes
+
+if TYPE_CHECKING:  # MLflow takes seconds to load, and `thawline table` needs none of it
+    from mlflow.entities.model_registry import ModelVersion
+
+    from thawline.tracking.gate import Verdict
+    from thawline.tracking.store import Store
+
+FOLDER = Path(gate_line.FOLDER)
+FILE = FOLDER / "gate.json"
+_MODEL = Path("models/compress")
+_REPORT = REPORTS / "evaluate"
+_HEADLINES = {
+    "champion": "Version {version} is the champion.",
+    "passed": "Passed the gate: version {version} is the champion now.",
+    "failed": "Failed the gate: version {version} does not replace the champion.",
+    "undecided": "Undecided: version {version} does not replace the champion.",
+    "refused": "Not comparable: version {version} does not replace the champion.",
+    "set aside": "Set aside by hand: version {version} does not replace the champion.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """A verdict and the model that it is about.
+
+    Attributes:
+        model: hash of the folder, as DVC computes it.
+        reasons: lines for a person.
+        looks: how many models the gate has scored on this test set.
+    """
+
+    model: str
+    version: str
+    outcome: str
+    reasons: tuple[str, ...]
+    looks: int
+
+    @classmethod
+    def of(cls, version: "ModelVersion", model: str, verdict: "Verdict") -> Self:
+        return cls(
+            model=model,
+            version=str(version.version),
+            outcome=verdict.outcome,
+            reasons=verdict.reasons,
+            looks=verdict.looks,
+        )
+
+    @classmethod
+    def read(cls, path: Path = FILE) -> Self | None:
+        """What was written last, if it is about the model that is here now."""
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            found = cls(**{**raw, "reasons": tuple(raw["reasons"])})
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+        return found if _MODEL.is_dir() and found.model == hashes.md5(_MODEL) else None
+
+    def lines(self) -> list[str]:
+        """The headline, the reasons, and how worn the test set is."""
+        head = _HEADLINES[self.outcome].format(version=self.version)
+        again = "" if self.looks == 1 else "s"
+        worn = f"The gate has looked at this test set {self.looks:,} time{again}."
+        return [head, *map(visible, self.reasons), *[worn] * bool(self.looks)]
+
+
+def write(outcome: Outcome, store: "Store", parent: str | None) -> None:
+    """gate.json and the report with the outcome in it; in the parent's run they replace the report.
+
+    Args:
+        parent: the run that the model came from, where it is known.
+    """
+    write_json(FILE, asdict(outcome))
+    for name, line in (("report.html", as_html(outcome)), ("report.md", as_markdown(outcome))):
+        path = _REPORT / name
+        if not path.is_file():
+            continue
+        text = gate_line.fill(path.read_text(encoding="utf-8"), line)
+        if path.suffix == ".html":  # the other one has its pictures beside it
+            (FOLDER / name).write_text(text, encoding="utf-8")
+        if parent:
+            store.client.log_text(parent, text, f"report/{name}")
+
+
+def as_html(outcome: Outcome) -> str:
+    head, *rest = (html.escape(line) for line in outcome.lines())
+    good = outcome.outcome in ("champion", "passed")
+    more = "".join(f"<li>{line}</li>" for line in rest)
+    return f'<p class="budget{"" if good else " over"}">{head}</p><ul class="soft">{more}</ul>'
+
+
+def as_markdown(outcome: Outcome) -> str:
+    head, *rest = (markdown(line) for line in outcome.lines())
+    return "\n".join([f"**{head}**", "", *(f"- {line}" for line in rest)])
