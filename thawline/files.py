@@ -67,7 +67,8 @@ def intact(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: not there; `dvc repro` makes it") from None
     # pyarrow's errors are of these; columns and keys that are not there are the other kinds.
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        problem = " ".join(str(error).split())[:160]
+        # A damaged name may be in it.
+        problem = "".join(c if c.isprintable() else "?" for c in " ".join(str(error).split())[:160])
         raise UserError(
             f"{path}: damaged: {problem}; `dvc checkout --force` or `dvc repro` brings it back"
         ) from None
