@@ -49,7 +49,8 @@ def run(name: str, main: Main) -> NoReturn:
     except UserError as error:
         with suppress(OSError):  # no room for them
             outputs.put_back(name)
-        with suppress(OSError):  # the scratch folder itself may be what cannot be written
+        # The scratch folder itself may be what cannot be written.
+        with suppress(OSError, UserError):
             execution.note_failure(name, error)
         print(f"{name}: {error}", file=sys.stderr, flush=True)
         _leave(UserError.exit_code)
