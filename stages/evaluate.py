@@ -3,7 +3,16 @@
 import json
 
 from thawline import stage
-from thawline.files import INGEST, MODELS, REPORTS, ROWS, rounded, write_json, write_metrics
+from thawline.files import (
+    INGEST,
+    MODELS,
+    REPORTS,
+    ROWS,
+    intact,
+    rounded,
+    write_json,
+    write_metrics,
+)
 from thawline.sections import Params
 from thawline.tracking.client import StageRun
 
@@ -57,7 +66,9 @@ def main(params: Params, run: StageRun) -> None:
     )
     metrics = {name: dict(found.metrics) for name, found in judged.items()}
     # An ONNX file does not say what it multiplies; compress counted it on the network it came from.
-    compressed = json.loads((REPORTS / "compress" / "metrics.json").read_text(encoding="utf-8"))
+    counted = REPORTS / "compress" / "metrics.json"
+    with intact(counted):
+        compressed = json.loads(counted.read_text(encoding="utf-8"))
     for name in [name for name in ("compress", INT8) if name in metrics]:
         metrics[name] |= {key: compressed[key] for key in ("parameters", "macs")}
     write_metrics("evaluate", metrics)

@@ -114,7 +114,7 @@ def read_card(directory: Path) -> ModelCard:
         raise UserError(f"{shown(str(path))}: cannot be read: {error.strerror}") from None
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or "the file"
+        key = shown(".".join(map(str, first["loc"]))) or "the file"
         raise UserError(f"{shown(str(path))}: {key}: {first['msg']}") from None
     if card.family not in plugins.names(plugins.FAMILY):
         raise UserError(f"{shown(str(path))}: family: {shown(card.family)!r} is unknown")

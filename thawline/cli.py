@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from thawline import disk, plugins
 from thawline import params as parameters
 from thawline.errors import UserError
 
@@ -23,8 +24,12 @@ app = typer.Typer(
 
 @app.command()
 def check() -> None:
-    """Validate params.yaml."""
-    parameters.check_inputs(parameters.load())
+    """Validate params.yaml, and the policy file where it names one."""
+    checked = parameters.load()
+    parameters.check_inputs(checked)
+    policy, file = checked.augment.policy, Path(checked.augment.file)
+    if "file" in plugins.input_names(plugins.POLICY, policy):
+        plugins.load(plugins.POLICY, policy).policy(checked.ingest.image_size_px, file=file)
     print("params.yaml: fine")
 
 
@@ -273,7 +278,8 @@ def ui(
 def main() -> None:
     """Entry point: a user's mistake is one line on stderr and exit code 2."""
     try:
-        app()
+        with disk.named():
+            app()
     except UserError as error:
         print(f"thawline: {error}", file=sys.stderr)
         sys.exit(UserError.exit_code)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from thawline import project
+from thawline.errors import UserError
 
 INGEST = Path("data/ingest")
 MANIFEST = "manifest.parquet"
@@ -21,6 +23,7 @@ POLICY = Path("data/augment/policy.json")
 MINORITY = Path("data/augment/minority")
 MODELS = Path("models")
 REPORTS = Path("reports")
+_FORMULA = re.compile(r"[=+\-@\t\r](?!\d*\.?\d+(e[+-]?\d+)?$)")
 
 
 def write_json(path: Path, content: Mapping[str, Any] | Sequence[Any]) -> None:
@@ -34,11 +37,42 @@ def write_metrics(stage: str, metrics: Mapping[str, Any]) -> None:
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """A text that a spreadsheet would take for a formula gets an apostrophe before it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
-        writer.writerows(rows)
+        writer.writerows([cell(value) for value in row] for row in rows)
+
+
+def cell(value: Any) -> Any:
+    """What may stand in a CSV: class and file names come from strangers. Numbers stay."""
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+
+
+def uncell(text: str) -> str:
+    """What `cell` was given."""
+    return text[1:] if text[:1] == "'" and _FORMULA.match(text, 1) else text
+
+
+@contextmanager
+def intact(path: Path) -> Iterator[None]:
+    """While an output of an earlier stage is read.
+
+    Raises:
+        UserError: it is missing, cut, or something else than that stage writes.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError(f"{path}: not there; `dvc repro` makes it") from None
+    # pyarrow's errors are of these; columns and keys that are not there are the other kinds.
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        # A damaged name may be in it.
+        problem = "".join(c if c.isprintable() else "?" for c in " ".join(str(error).split())[:160])
+        raise UserError(
+            f"{path}: damaged: {problem}; `dvc checkout --force` or `dvc repro` brings it back"
+        ) from None
 
 
 def rounded(value: Any) -> Any:
@@ -61,4 +95,8 @@ def staged(target: Path) -> Iterator[Path]:
         if target.exists():
             shutil.rmtree(target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(folder, target)
+        try:
+            shutil.move(folder, target)
+        except OSError:  # another file system, where moving is copying, is full
+            shutil.rmtree(target, ignore_errors=True)
+            raise

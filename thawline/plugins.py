@@ -120,7 +120,7 @@ def _options_model(kind: Kind, name: str) -> Any:
     for arg, default in _keyword_options(kind, name):
         if arg.annotation is None:
             raise TypeError(f"{kind.path(name)}: option {arg.arg!r} has no type")
-        annotation = eval(
+        annotation = eval(  # noqa: S307 - of a file of this package
             ast.unparse(arg.annotation), {"__builtins__": {}}, dict(_ANNOTATION_NAMES)
         )
         fields[arg.arg] = (annotation, ast.literal_eval(default))

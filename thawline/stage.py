@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from thawline import locks, outputs, params, project
+from thawline import disk, locks, outputs, params, project
 from thawline.errors import UserError
 from thawline.projects import code_file
 from thawline.sections import Params
@@ -38,17 +38,21 @@ def run(name: str, main: Main) -> NoReturn:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     locks.die_with_parent()
     try:
-        locks.end_without(partial(execution.alive, execution.identify()))
-        code_file.check()
-        checked = params.load()
-        with (
-            locks.workspace(name),
-            open_stage_run(name, checked, _outs(name)) as stage_run,
-        ):
-            main(checked, stage_run)
+        with disk.named():
+            locks.end_without(partial(execution.alive, execution.identify()))
+            code_file.check()
+            checked = params.load()
+            with (
+                locks.workspace(name),
+                open_stage_run(name, checked, _outs(name)) as stage_run,
+                disk.named(),
+            ):
+                main(checked, stage_run)
     except UserError as error:
-        outputs.put_back(name)
-        with suppress(OSError):  # the scratch folder itself may be what cannot be written
+        with suppress(OSError):  # no room for them
+            outputs.put_back(name)
+        # The scratch folder itself may be what cannot be written.
+        with suppress(OSError, UserError):
             execution.note_failure(name, error)
         print(f"{name}: {error}", file=sys.stderr, flush=True)
         _leave(UserError.exit_code)

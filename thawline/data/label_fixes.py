@@ -12,6 +12,7 @@ from pathlib import Path
 
 from thawline.data.items import shown
 from thawline.errors import UserError
+from thawline.files import uncell
 
 _DELIMITERS = ",;\t"
 _MAX_BYTES = 64 * 2**20
@@ -113,7 +114,7 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
             problem = f"{len(cells)} cells where the header has {len(header)}"
             raise _refusal(str(path), number, problem)
         if cells:
-            texts = [cell.strip() for cell in cells] + [""] * (len(header) - len(cells))
+            texts = [uncell(cell.strip()) for cell in cells] + [""] * (len(header) - len(cells))
             found.append((number, {"was": "", **dict(zip(header, texts, strict=True))}))
     return found
 

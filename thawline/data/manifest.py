@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from thawline.files import MANIFEST
+from thawline.files import MANIFEST, intact
 
 _CLASSES = b"classes"
 
@@ -75,7 +75,14 @@ class Manifest:
 
     @classmethod
     def read(cls, directory: Path) -> "Manifest":
-        table = pq.read_table(directory / MANIFEST)
+        """Raises:
+        UserError: the file is missing, damaged, or another table.
+        """
+        with intact(directory / MANIFEST):
+            return cls._from(pq.read_table(directory / MANIFEST))
+
+    @classmethod
+    def _from(cls, table: pa.Table) -> "Manifest":
         column = {name: table.column(name) for name in table.column_names}
         return cls(
             classes=tuple(json.loads(table.schema.metadata[_CLASSES])),

@@ -73,7 +73,7 @@ def _zipped(path: Path) -> Iterator[Member]:
         _check_number(path, len(infos))
         _check_total(path, sum(info.file_size for info in infos))
         for info in infos:
-            if not info.is_dir():
+            if info.filename[-1:] != "/":  # is_dir() fails on an empty name
                 # The standard wants /; some tools on Windows write \.
                 name, problem = _checked_name(info.filename.replace("\\", "/"))
                 problem = problem or _zip_problem(info)
@@ -176,7 +176,9 @@ class _Bounded:
 
 def _checked_name(name: str) -> tuple[str, str | None]:
     parts = [part for part in name.split("/") if part not in ("", ".")]
-    outside = name.startswith("/") or ".." in parts or (parts and parts[0][1:2] == ":")
+    if not parts:
+        return "", "no name"
+    outside = name.startswith("/") or ".." in parts or parts[0][1:2] == ":"
     return "/".join(parts), "name leads outside of the archive" if outside else None
 
 

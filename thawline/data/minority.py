@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from thawline.data.encoding import encode
 from thawline.data.store import ImageStore, StoreWriter
 from thawline.data.views import Step, Views
+from thawline.files import intact
 
 FILE = "sources.parquet"
 _EPOCH = -1
@@ -48,11 +49,15 @@ class Extras:
 
     @classmethod
     def read(cls, directory: Path) -> "Extras":
-        table = pq.read_table(directory / FILE)
-        return cls(
-            rows=table.column("row").to_numpy().astype(np.int64),
-            repeats=table.column("view").to_numpy().astype(np.int64),
-        )
+        """Raises:
+        UserError: the file is missing, damaged, or another table.
+        """
+        with intact(directory / FILE):
+            table = pq.read_table(directory / FILE)
+            return cls(
+                rows=table.column("row").to_numpy().astype(np.int64),
+                repeats=table.column("view").to_numpy().astype(np.int64),
+            )
 
 
 def plan(indices: np.ndarray, labels: np.ndarray, *, target_ratio: float) -> Extras:

@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from thawline.files import intact
+
 _WEIGHTS = b"class_weights"
 _TARGETS = b"targets"
 
@@ -53,11 +55,15 @@ class Rows:
 
     @classmethod
     def read(cls, path: Path) -> "Rows":
-        table = pq.read_table(path)
-        weights = json.loads(table.schema.metadata[_WEIGHTS])
-        targets = table.schema.metadata.get(_TARGETS)
-        return cls(
-            indices=table.column("row").to_numpy().astype(np.int64),
-            class_weights=np.array(weights, dtype=np.float64),
-            targets=None if targets is None else np.array(json.loads(targets), dtype=np.int64),
-        )
+        """Raises:
+        UserError: the file is missing, damaged, or another table.
+        """
+        with intact(path):
+            table = pq.read_table(path)
+            weights = json.loads(table.schema.metadata[_WEIGHTS])
+            targets = table.schema.metadata.get(_TARGETS)
+            return cls(
+                indices=table.column("row").to_numpy().astype(np.int64),
+                class_weights=np.array(weights, dtype=np.float64),
+                targets=None if targets is None else np.array(json.loads(targets), dtype=np.int64),
+            )

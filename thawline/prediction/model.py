@@ -55,5 +55,5 @@ def _read(path: Path) -> _Card:
         ) from None
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or "the file"
+        key = shown(".".join(map(str, first["loc"]))) or "the file"
         raise UserError(f"{shown(str(path))}: {key}: {first['msg']}") from None

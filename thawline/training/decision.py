@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from thawline.files import rounded, write_json
+from thawline.files import intact, rounded, write_json
 from thawline.training.profile import BlockScore, Profile
 
 FILE = "decision.json"
@@ -46,10 +46,14 @@ class Decision:
 
     @classmethod
     def read(cls, folder: Path) -> "Decision":
-        raw = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        profile = raw.pop("profile")
-        scores = tuple(BlockScore(**score) for score in profile.pop("scores"))
-        return cls(**raw, profile=Profile(scores=scores, **profile))
+        """Raises:
+        UserError: the file is missing or damaged.
+        """
+        with intact(folder / FILE):
+            raw = json.loads((folder / FILE).read_text(encoding="utf-8"))
+            profile = raw.pop("profile")
+            scores = tuple(BlockScore(**score) for score in profile.pop("scores"))
+            return cls(**raw, profile=Profile(scores=scores, **profile))
 
 
 def given(stage: str, trainable: str, num_blocks: int, *, from_scratch: bool) -> Decision:

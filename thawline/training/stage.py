@@ -12,7 +12,17 @@ from thawline.data.minority import Extras
 from thawline.data.rows import Rows
 from thawline.data.store import ImageStore
 from thawline.evaluation import frozen_blocks
-from thawline.files import INGEST, MINORITY, MODELS, POLICY, REPORTS, ROWS, write_csv, write_metrics
+from thawline.files import (
+    INGEST,
+    MINORITY,
+    MODELS,
+    POLICY,
+    REPORTS,
+    ROWS,
+    intact,
+    write_csv,
+    write_metrics,
+)
 from thawline.network import Network
 from thawline.progress import log
 from thawline.sections import Params
@@ -112,11 +122,13 @@ def prepare(name: str, params: Params) -> tuple[TrainingData, Machine]:
 def data_for(params: Params, *, head: bool) -> TrainingData:
     """What the stages before have left to train on; `head` as for `rows_for`."""
     manifest = Manifest.read(INGEST)
+    with intact(POLICY):
+        policy = json.loads(POLICY.read_text(encoding="utf-8"))
     return TrainingData(
         manifest=manifest,
         store=ImageStore(INGEST, MINORITY),
         rows=rows_for(manifest, head=head, apply_to=params.rebalance.apply_to),
-        policy=json.loads(POLICY.read_text(encoding="utf-8")),
+        policy=policy,
         num_views=params.augment.views,
         extra_labels=manifest.labels[Extras.read(MINORITY).rows],
     )
