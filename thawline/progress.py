@@ -8,6 +8,8 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from thawline import processes
+
 T = TypeVar("T")
 _QUIET_S = 2.0
 _LINE_EVERY_S = 10.0
@@ -15,7 +17,9 @@ _LINE_EVERY_S = 10.0
 
 def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
     """Pass the items through and show how far they are, once it takes longer than two seconds."""
-    if sys.stderr.isatty():
+    if not processes.is_main():
+        yield from items
+    elif sys.stderr.isatty():
         yield from _bar(items, description, total)
     else:
         yield from _lines(items, description, total)
@@ -23,7 +27,8 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
 
 def log(message: str) -> None:
     """One line for a person; above the bar when there is one."""
-    print(message, file=sys.stderr, flush=True)
+    if processes.is_main():
+        print(message, file=sys.stderr, flush=True)
 
 
 def _bar(items: Iterable[T], description: str, total: int | None) -> Iterator[T]:

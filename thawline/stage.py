@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from thawline import disk, locks, outputs, params, project
+from thawline import disk, locks, outputs, params, processes, project
 from thawline.errors import UserError
 from thawline.projects import code_file
 from thawline.sections import Params
@@ -37,6 +37,8 @@ def run(name: str, main: Main) -> NoReturn:
     # process a training step on 2 cores took 2.7 s instead of 0.4 s. Read once, when torch loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     locks.die_with_parent()
+    if not processes.is_main():
+        _take_part(main)
     try:
         with disk.named():
             locks.end_without(partial(execution.alive, execution.identify()))
@@ -60,6 +62,20 @@ def run(name: str, main: Main) -> NoReturn:
         _leave(130)
     except SystemExit as error:
         _leave(error.code if isinstance(error.code, int) else int(error.code is not None))
+    _leave(0)
+
+
+def _take_part(main: Main) -> NoReturn:
+    """Train beside the process that holds the lock, tracks and writes; it tells what goes wrong."""
+    parent = os.getppid()
+    locks.end_without(lambda: os.getppid() == parent)
+    try:
+        main(params.load(), StageRun(None))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        _leave(UserError.exit_code)
+    except KeyboardInterrupt:
+        _leave(130)
     _leave(0)
 
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.training import loops, material
+from benchmarks.training import loops, material, peak
 from thawline.training import device
 from thawline.training.setting import TrainingData
 
@@ -38,6 +38,11 @@ def comparisons(data: TrainingData, epochs: int) -> dict[str, tuple[Loop, Loop, 
             lambda: loops.tutorial(data, files, epochs),
             lambda: loops.engine(data, trainable="head", epochs=epochs),
             15.0 * epochs / 10,
+        ),
+        "the same, over a frozen loop in memory, in bfloat16": (
+            lambda: loops.in_memory(data, epochs),
+            lambda: loops.engine(data, trainable="head", epochs=epochs),
+            8.0 * epochs / 10,
         ),
         "last 8 blocks on kept views, over running the frozen ones": (
             lambda: loops.engine(data, **blocks),
@@ -70,10 +75,13 @@ def main() -> None:
         _quiet(lambda: loops.engine(data, epochs=1))  # first use of every library
         for name, (other, ours, wanted) in comparisons(data, given.epochs).items():
             found[name] = measure(other, ours, given.rounds) | {"at_least": wanted}
+    peaks = {name: peak.of(name, given.images) for name in peak.LOOPS}
     print(_table(found))
+    print(f"peak memory of Thawline over the bare loop: {peaks['engine'] / peaks['bare']:.2f}")
     about = {"images": given.images, "epochs": given.epochs, "rounds": given.rounds}
     given.json.parent.mkdir(parents=True, exist_ok=True)
-    given.json.write_text(json.dumps({"about": about, "found": found}, indent=2) + "\n")
+    text = json.dumps({"about": about, "found": found, "peak_mb": peaks}, indent=2)
+    given.json.write_text(text + "\n")
 
 
 def _seconds(loop: Loop) -> float:

@@ -8,6 +8,7 @@ from thawline.checkpoint import ModelCard
 from thawline.inference import probabilities
 from thawline.network import Network
 from thawline.sections import Params
+from thawline.training import batch_size
 from thawline.training.device import setup, to_input
 from thawline.training.recipe import Recipe
 from thawline.training.stage import data_for, machine_for
@@ -29,11 +30,7 @@ class Recovery:
             "unfreeze_every": 0,
             "epochs": params.compress.prune.epochs,
         }
-        self._recipe = Recipe(
-            stage="fine_tune",
-            batch_size=params.training.batch_size,
-            **params.fine_tune.model_dump() | chosen,
-        )
+        self._recipe = {"stage": "fine_tune"} | params.fine_tune.model_dump() | chosen
 
     def begin(self) -> None:
         """So that what follows does not depend on what was pruned before."""
@@ -41,8 +38,10 @@ class Recovery:
 
     def train(self, network: Network) -> None:
         """In place, without gradients left; the weights of the best epoch are kept."""
-        if self._recipe.epochs:
-            train(network, self._card, self._data, self._recipe, self._machine, lambda *_: None)
+        if self._recipe["epochs"]:
+            size = batch_size.of(self._params, network, self._card, self._machine)
+            recipe = Recipe(batch_size=size, **self._recipe)
+            train(network, self._card, self._data, recipe, self._machine, lambda *_: None)
             network.zero_grad(set_to_none=True)
 
     def backward(self, network: Network) -> None:

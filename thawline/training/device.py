@@ -1,7 +1,8 @@
 """The device, its numerics, and images on their way to it."""
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -10,17 +11,21 @@ import torch
 from thawline.errors import UserError
 
 
-def setup(*, threads: int, seed: int) -> None:
+def setup(*, threads: int, seed: int, deterministic: bool = True) -> None:
     """Fix what changes the bits of a result: threads, seed, choice of algorithms.
 
     On the CPU training is then bit-exact for one kind of processor: its algorithms are so already,
     and PyTorch's deterministic mode would only slow them down (a training step on 2 cores took 0.7
     instead of 0.2 s). On CUDA that mode is needed, and operators without such a form warn.
+
+    Args:
+        deterministic: on CUDA; without it, cuDNN times its algorithms and takes the quickest.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
-    torch.use_deterministic_algorithms(torch.cuda.is_available(), warn_only=True)
+    torch.use_deterministic_algorithms(deterministic and torch.cuda.is_available(), warn_only=True)
+    torch.backends.cudnn.benchmark = not deterministic
     # Subnormal numbers in trained weights slow a CPU down many times over.
     torch.set_flush_denormal(True)
 
@@ -39,8 +44,22 @@ def select(device: str) -> torch.device:
     return torch.device("cuda" if available and device != "cpu" else "cpu")
 
 
+def check_compiler(wanted: bool) -> None:
+    """Before the long part of a stage, and in a line.
+
+    Raises:
+        UserError: training.compile without the C++ compiler that PyTorch calls.
+    """
+    compiler = os.environ.get("CXX", "g++")
+    if wanted and shutil.which(compiler) is None:
+        raise UserError(
+            f"params.yaml: training.compile: true needs a C++ compiler, and there is no "
+            f"{compiler!r} here; allowed: false"
+        )
+
+
 def to_input(
-    images: np.ndarray,
+    images: np.ndarray | torch.Tensor,
     *,
     mean: tuple[float, float, float],
     std: tuple[float, float, float],
@@ -49,18 +68,30 @@ def to_input(
     """Normalise packed images.
 
     Args:
-        images: uint8 (B, S, S, 3), RGB.
+        images: uint8 (B, S, S, 3), RGB; of a tensor in pinned memory the copy to a GPU goes on
+            while the caller does.
         mean, std: per channel, for values in [0, 1].
 
     Returns:
         float32 (B, 3, S, S), channels-last in memory.
     """
-    pixels = (
-        torch.from_numpy(images).to(device).permute(0, 3, 1, 2)
-    )  # NHWC is channels-last already
+    moved = torch.as_tensor(images).to(device, non_blocking=True)
+    pixels = moved.permute(0, 3, 1, 2)  # NHWC is channels-last already
     scale = torch.tensor([1 / (255 * s) for s in std], device=device).view(1, 3, 1, 1)
     shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=device)
     return pixels.float().mul_(scale).add_(shift.view(1, 3, 1, 1))
+
+
+def resident(views: Sequence[torch.Tensor], device: torch.device) -> Sequence[torch.Tensor]:
+    """The same on a GPU, where they take at most half of what is free: no batch is copied then.
+
+    The result does not depend on where they are.
+    """
+    if device.type != "cuda":
+        return views
+    free, _ = torch.cuda.mem_get_info(device)
+    fits = sum(view.nbytes for view in views) <= free // 2
+    return [view.to(device) for view in views] if fits else views
 
 
 @contextmanager

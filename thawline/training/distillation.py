@@ -40,7 +40,7 @@ class Teacher:
     def logits(self, images: torch.Tensor) -> torch.Tensor:
         """Of a batch as training shows it, (B, S, S, 3) in [0, 255]: float32 (B, num_classes)."""
         card = self._card
-        pixels = to_input(images.numpy(), mean=card.mean, std=card.std, device=self._device)
+        pixels = to_input(images, mean=card.mean, std=card.std, device=self._device)
         with torch.no_grad():
             logits: torch.Tensor = self._network(pixels).float()
         return logits

@@ -10,8 +10,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from thawline.data.store import ImageStore
 from thawline.data.views import Step, Views, repeats
+from thawline.training.group import ALONE, Group
 
 Batch = tuple[torch.Tensor, torch.Tensor]
+"""Inputs of this process's share, and labels of the whole batch; one process has all of it."""
 
 
 class Examples(Protocol):
@@ -28,13 +30,15 @@ class Examples(Protocol):
         """
 
 
-def order(num_examples: int, batch_size: int, *, seed: int, epoch: int) -> list[np.ndarray]:
-    """Shuffled positions in batches, int64 each. A last batch of one joins its neighbour:
-    batch norm has no variance over a single example.
+def order(
+    num_examples: int, batch_size: int, *, seed: int, epoch: int, processes: int = 1
+) -> list[np.ndarray]:
+    """Shuffled positions in batches, int64 each. A last batch of one joins its neighbour, as batch
+    norm has no variance over a single example; so does one of fewer examples than processes.
     """
     shuffled = np.random.default_rng([seed, epoch]).permutation(num_examples)
     batches = [shuffled[i : i + batch_size] for i in range(0, num_examples, batch_size)]
-    if len(batches) > 1 and len(batches[-1]) == 1:
+    if len(batches) > 1 and len(batches[-1]) < max(2, processes):
         batches[-2:] = [np.concatenate(batches[-2:])]
     return batches
 
@@ -52,15 +56,19 @@ class FeatureExamples:
     labels: torch.Tensor
     batch_size: int
     seed: int
+    group: Group = ALONE
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         view = self.views[epoch % len(self.views)]
-        for positions in order(len(self), self.batch_size, seed=self.seed, epoch=epoch)[first:]:
+        batches = order(
+            len(self), self.batch_size, seed=self.seed, epoch=epoch, processes=self.group.size
+        )
+        for positions in batches[first:]:
             at = torch.from_numpy(positions)
-            yield view[at], self.labels[at]
+            yield view[self.group.share(at)], self.labels[at]
 
 
 class ImageExamples:
@@ -76,23 +84,32 @@ class ImageExamples:
         batch_size: int,
         seed: int,
         workers: int,
+        group: Group = ALONE,
+        whole_batches: bool = False,
     ) -> None:
         """Args:
         indices: rows of the store, int64 (M,); labels: int64 (M,) of the same positions.
         workers: processes that augment; any number gives the same batches.
+        whole_batches: whether each process of the group gets all images of a batch.
         """
-        self._dataset = _ViewDataset(store, indices, labels, policy, seed)
+        self._dataset = _ViewDataset(store, indices, policy, seed)
+        self._labels = torch.from_numpy(labels)
         self._batch_size = batch_size
         self._seed = seed
         self._workers = workers
+        self._num_processes = group.size
+        self._images = ALONE if whole_batches else group
 
     def __len__(self) -> int:
         return len(self._dataset)
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
-        batches = order(len(self), self._batch_size, seed=self._seed, epoch=epoch)[first:]
+        batches = order(
+            len(self), self._batch_size, seed=self._seed, epoch=epoch, processes=self._num_processes
+        )[first:]
+        shares = [self._images.share(batch) for batch in batches]
         # The epoch travels with the position: a worker keeps no state that could go stale.
-        sampler = [[(epoch, int(position)) for position in batch] for batch in batches]
+        sampler = [[(epoch, int(position)) for position in share] for share in shares]
         loader = DataLoader(
             self._dataset,
             batch_sampler=sampler,
@@ -100,36 +117,29 @@ class ImageExamples:
             collate_fn=_collate,
             pin_memory=torch.cuda.is_available(),
         )
-        yield from loader
+        for images, batch in zip(loader, batches, strict=True):
+            yield images, self._labels[torch.from_numpy(batch)]
 
 
-class _ViewDataset(Dataset[tuple[np.ndarray, int]]):
+class _ViewDataset(Dataset[np.ndarray]):
     def __init__(
-        self,
-        store: ImageStore,
-        indices: np.ndarray,
-        labels: np.ndarray,
-        policy: Sequence[Step],
-        seed: int,
+        self, store: ImageStore, indices: np.ndarray, policy: Sequence[Step], seed: int
     ) -> None:
         self._store = store
         self._indices = indices
-        self._labels = labels
         self._repeats = repeats(indices)
         self._views = Views(policy, seed)
 
     def __len__(self) -> int:
         return len(self._indices)
 
-    def __getitem__(self, key: tuple[int, int]) -> tuple[np.ndarray, int]:
+    def __getitem__(self, key: tuple[int, int]) -> np.ndarray:
         epoch, position = key
         row = int(self._indices[position])
-        view = self._views(
+        return self._views(
             self._store[row], epoch=epoch, row=row, repeat=int(self._repeats[position])
         )
-        return view, int(self._labels[position])
 
 
-def _collate(samples: list[tuple[np.ndarray, int]]) -> Batch:
-    images = torch.from_numpy(np.stack([image for image, _ in samples]))
-    return images, torch.tensor([label for _, label in samples], dtype=torch.int64)
+def _collate(images: list[np.ndarray]) -> torch.Tensor:
+    return torch.from_numpy(np.stack(images))

@@ -11,7 +11,7 @@ from thawline.errors import UserError
 from thawline.evaluation import style
 from thawline.files import INGEST, MINORITY, MODELS, POLICY, REPORTS, ROWS
 from thawline.sections import Params
-from thawline.training import range_test, starting, trainable
+from thawline.training import batch_size, range_test, starting, trainable
 from thawline.training.decision import Decision
 from thawline.training.range_test import Curve
 from thawline.training.recipe import Recipe
@@ -50,9 +50,8 @@ def find(stage: str, params: Params) -> tuple[Curve, Path]:
         stage, section, network, card, data, machine, from_scratch=from_scratch, before=decided
     )
     what = {"trainable": chosen.trainable, "num_blocks": chosen.num_blocks}
-    recipe = Recipe(
-        stage=stage, batch_size=params.training.batch_size, **section.model_dump() | what
-    )
+    size = batch_size.of(params, network, card, machine)
+    recipe = Recipe(stage=stage, batch_size=size, **section.model_dump() | what)
     curve = range_test.run(network, card, data, recipe, machine)
     picture = REPORTS / "find_lr" / f"{stage}.png"
     style.save(draw(curve, stage, section.learning_rate), picture)

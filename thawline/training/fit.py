@@ -15,6 +15,7 @@ from thawline.training import resume as resuming
 from thawline.training.distillation import Teacher
 from thawline.training.examples import Batch, Examples
 from thawline.training.freezing import Frozen
+from thawline.training.group import ALONE, Group
 from thawline.training.losses import Loss
 from thawline.training.recipe import Recipe
 from thawline.training.resume import Resume
@@ -81,6 +82,8 @@ def fit(
     resume: Resume | None = None,
     teacher: Teacher | None = None,
     may_keep_start: bool = False,
+    group: Group = ALONE,
+    compiled: bool = False,
 ) -> History:
     """Train in place and leave the weights of the best epoch in the network.
 
@@ -97,6 +100,8 @@ def fit(
         resume: where training is kept under way, and goes on from.
         teacher: whose word counts too; of examples that are images.
         may_keep_start: whether the weights are left as they came when no epoch is better.
+        compiled: whether training runs through torch.compile.
+        group: whose first process alone has a `resume`; the others go on from what it finds.
 
     Raises:
         UserError: the loss is no longer finite.
@@ -104,8 +109,9 @@ def fit(
     steps = Steps(
         network, frozen, recipe, len(examples), to_input,
         loss=loss, device=device, precision=precision, teacher=teacher,
+        group=group, compiled=compiled,
     )  # fmt: skip
-    course = _Course(steps, recipe, resume)
+    course = _Course(steps, recipe, resume, group)
     if not course.take_up(on_epoch) and may_keep_start:
         course.judge_start(validation)
     while course.goes_on():
@@ -129,21 +135,22 @@ def fit(
 class _Course:
     """How far training is, and what is kept of it."""
 
-    def __init__(self, steps: Steps, recipe: Recipe, resume: Resume | None) -> None:
+    def __init__(self, steps: Steps, recipe: Recipe, resume: Resume | None, group: Group) -> None:
         self.history = History()
         self.epoch = 0
         self._batch, self._losses = 0, list[torch.Tensor]()
         self._waited = 0
         self._steps, self._recipe, self._resume = steps, recipe, resume
+        self._group = group
         self._random: resuming.State | None = None
 
     def take_up(self, on_epoch: OnEpoch) -> bool:
         """Go on from the checkpoint of an interrupted run; whether there is one."""
-        if self._resume is None:
-            return False
-        state = resuming.take_up(self._resume, self._load, self._state)
+        state = self._group.from_main(self._taken_up)
         if state is None:
             return False
+        if self._group.rank:
+            self._load(state)
         within = f", in epoch {self.epoch + 1}" if self._batch else ""
         log(f"{self._recipe.stage}: resumes after epoch {self.epoch}{within}")
         for number, judged in enumerate(self.history.epochs):
@@ -155,6 +162,11 @@ class _Course:
         network = self._steps.evaluated()
         self.history.start = _judge(network, validation, self._recipe)
         self.history.best_state = copy.deepcopy(network.state_dict())
+
+    def _taken_up(self) -> resuming.State | None:
+        if self._resume is None:
+            return None
+        return resuming.take_up(self._resume, self._load, self._state)
 
     def goes_on(self) -> bool:
         return self.epoch < self._recipe.epochs and self._waited < self._recipe.patience

@@ -33,5 +33,7 @@ def of_training(
         "images": inputs.of_images(data.store, shown),
         "seed": str(machine.seed),
         "precision": machine.precision,
+        "devices": str(machine.group.size),
+        "compile": str(machine.compiled),
         **inputs.of_machine(machine.device),
     }

@@ -12,6 +12,7 @@ import torch
 from torchvision.transforms import v2
 
 from thawline.training.examples import Batch, Examples
+from thawline.training.group import ALONE, Group
 from thawline.training.recipe import Recipe
 
 
@@ -30,7 +31,7 @@ class MixedExamples:
     2019, "CutMix"). With both switched on, each batch takes one of them, as often as the other.
 
     Attributes:
-        examples: give uint8 images (B, S, S, 3) and labels int64 (B,).
+        examples: give uint8 images (B, S, S, 3) and labels int64 (B,), of whole batches.
         mean: RGB in [0, 1], what an erased pixel becomes: zero after normalisation.
     """
 
@@ -41,6 +42,7 @@ class MixedExamples:
     num_classes: int
     mean: Sequence[float]
     seed: int
+    group: Group = ALONE
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -61,7 +63,7 @@ class MixedExamples:
                 if mixes:
                     chosen = int(torch.randint(len(mixes), (1,)))
                     pixels, labels = mixes[chosen](pixels, labels)
-            yield pixels.permute(0, 2, 3, 1), labels
+            yield self.group.share(pixels).permute(0, 2, 3, 1), labels
 
     def _mixes(self) -> list[v2.Transform]:
         kinds = ((v2.MixUp, self.mixup_alpha), (v2.CutMix, self.cutmix_alpha))

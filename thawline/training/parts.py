@@ -10,10 +10,11 @@ from torch import nn
 from thawline.checkpoint import ModelCard
 from thawline.network import Network
 from thawline.training import features, mixing, synthetic
-from thawline.training.device import numerics, to_input
+from thawline.training.device import numerics, resident, to_input
 from thawline.training.examples import Examples, FeatureExamples, ImageExamples
 from thawline.training.fit import Validation
 from thawline.training.freezing import Frozen
+from thawline.training.group import ALONE
 from thawline.training.precision import Numerics
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData
@@ -42,6 +43,8 @@ class Parts:
         self._forward, self._training = chosen.forward, chosen.training
         self._val_rows = data.manifest.rows("val")
         self._val_labels = torch.from_numpy(data.manifest.labels[self._val_rows])
+        few = len(self._val_rows) < machine.group.size
+        self._judges = ALONE if few else machine.group
 
     def num_bytes(self) -> int:
         """Of the frozen part's outputs, float32, for all views and the validation rows."""
@@ -64,19 +67,21 @@ class Parts:
             "device": machine.device,
             "cache": machine.cache,
         }
-        views = features.compute_views(
-            self._trunk, data.store, data.indices, self._card, data.policy,
-            num_views=data.num_views, seed=machine.seed, **how,
-        )  # fmt: skip
+        with machine.group.main_first():  # the others find them in the cache
+            views = features.compute_views(
+                self._trunk, data.store, data.indices, self._card, data.policy,
+                num_views=data.num_views, seed=machine.seed, **how,
+            )  # fmt: skip
+            val = features.compute(self._trunk, data.store, self._val_rows, self._card, **how)
         labels = data.labels
         if data.rows.targets is not None and self.head_alone:
             views, labels = synthetic.fill_up(views, labels, data.rows.targets, seed=machine.seed)
-        val = features.compute(self._trunk, data.store, self._val_rows, self._card, **how)
         examples = FeatureExamples(
-            views=views,
+            views=resident(views, machine.device),
             labels=torch.from_numpy(labels),
             batch_size=self._recipe.batch_size,
             seed=machine.seed,
+            group=machine.group,
         )
         validation = Validation(
             logits=lambda network: self._logits_of_features(network, val), labels=self._val_labels
@@ -94,6 +99,8 @@ class Parts:
             batch_size=self._recipe.batch_size,
             seed=machine.seed,
             workers=machine.workers,
+            group=machine.group,
+            whole_batches=mixing.wanted(self._recipe),
         )
         validation = Validation(logits=self._validation_logits, labels=self._val_labels)
         return self._mixed(examples), self._behind_trunk, validation
@@ -110,15 +117,16 @@ class Parts:
             num_classes=len(self._card.classes),
             mean=self._card.mean,
             seed=self._machine.seed,
+            group=self._machine.group,
         )
 
     def _behind_trunk(self, images: torch.Tensor) -> torch.Tensor:
         with torch.no_grad(), numerics(self._forward, self._machine.device):
-            outputs: torch.Tensor = self._trunk(self._to_input(images.numpy()))
+            outputs: torch.Tensor = self._trunk(self._to_input(images))
         return outputs
 
     def _features_to_input(self, batch: torch.Tensor) -> torch.Tensor:
-        moved = batch.to(self._machine.device)
+        moved = batch.to(self._machine.device, non_blocking=True)
         maps = moved.ndim == 4 and not self.head_alone
         return moved.contiguous(memory_format=torch.channels_last) if maps else moved
 
@@ -126,19 +134,20 @@ class Parts:
         if self.head_alone:
             logits: torch.Tensor = network(val.to(self._machine.device)).float().cpu()
             return logits
-        batches = torch.split(val, _VALIDATION_BATCH)
+        batches = torch.split(self._judges.share(val), _VALIDATION_BATCH)
         with numerics(self._training, self._machine.device):
             found = [network(self._features_to_input(batch)) for batch in batches]
-        return torch.cat(found).float().cpu()
+        return self._judges.whole(torch.cat(found).float(), len(val)).cpu()
 
     def _validation_logits(self, network: Network) -> torch.Tensor:
         found = []
-        for images in self._data.store.batches(self._val_rows, _VALIDATION_BATCH):
+        rows = self._judges.share(self._val_rows)
+        for images in self._data.store.batches(rows, _VALIDATION_BATCH):
             inputs = self._behind_trunk(torch.from_numpy(images))
             with numerics(self._training, self._machine.device):
-                found.append(network(inputs).float().cpu())
-        return torch.cat(found)
+                found.append(network(inputs).float())
+        return self._judges.whole(torch.cat(found), len(self._val_rows)).cpu()
 
-    def _to_input(self, images: np.ndarray) -> torch.Tensor:
+    def _to_input(self, images: np.ndarray | torch.Tensor) -> torch.Tensor:
         card = self._card
         return to_input(images, mean=card.mean, std=card.std, device=self._machine.device)

@@ -11,6 +11,7 @@ from thawline.data.rows import Rows
 from thawline.data.store import ImageStore
 from thawline.data.views import Step
 from thawline.training.feature_cache import FeatureCache
+from thawline.training.group import ALONE, Group
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,3 +54,7 @@ class Machine:
     seed: int
     cache: FeatureCache | None = None
     """Where features of frozen blocks are kept between runs; None keeps them in memory only."""
+    compiled: bool = False
+    """Whether training runs through torch.compile."""
+    group: Group = ALONE
+    """The processes that train together, this one among them."""

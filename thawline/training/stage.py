@@ -1,6 +1,7 @@
 """What the two training stages share: read, train, write checkpoint, curves and metrics."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from thawline.data.manifest import Manifest
 from thawline.data.minority import Extras
 from thawline.data.rows import Rows
 from thawline.data.store import ImageStore
+from thawline.errors import UserError
 from thawline.evaluation import frozen_blocks
 from thawline.files import (
     INGEST,
@@ -27,11 +29,21 @@ from thawline.network import Network
 from thawline.progress import log
 from thawline.sections import Params
 from thawline.tracking.client import StageRun
-from thawline.training import decision, device, distillation, identity, losses, trainable
+from thawline.training import (
+    batch_size,
+    decision,
+    device,
+    distillation,
+    identity,
+    losses,
+    trainable,
+)
+from thawline.training import group as groups
 from thawline.training.decision import Decision
 from thawline.training.distillation import Teacher
 from thawline.training.feature_cache import FeatureCache
 from thawline.training.fit import Epoch, History
+from thawline.training.group import Group
 from thawline.training.recipe import Recipe
 from thawline.training.resume import Resume
 from thawline.training.setting import Machine, TrainingData
@@ -57,15 +69,43 @@ def train_stage(
         from_scratch: whether the network began with random weights.
         before: what the training stage before this one decided, if there was one.
     """
-    data, machine = prepare(name, params)
-    decided = trainable.decide(
-        name, section, network, card, data, machine, from_scratch=from_scratch, before=before
+    with groups.of(params) as group:
+        _train_stage(
+            name, network, card, params, section, run, group,
+            from_scratch=from_scratch, before=before,
+        )  # fmt: skip
+
+
+def _train_stage(
+    name: str,
+    network: Network,
+    card: ModelCard,
+    params: Params,
+    section: sections.Recipe,
+    run: StageRun,
+    group: Group,
+    *,
+    from_scratch: bool,
+    before: Decision | None,
+) -> None:
+    data, machine = prepare(name, params, group)
+    decided = group.from_main(
+        lambda: trainable.decide(
+            name, section, network, card, data, machine, from_scratch=from_scratch, before=before
+        )
     )
-    trainable.record(decided, run)
     chosen = {"trainable": decided.trainable, "num_blocks": decided.num_blocks}
-    recipe = Recipe(
-        stage=name, batch_size=params.training.batch_size, **section.model_dump() | chosen
-    )
+    size = batch_size.of(params, network, card, machine)
+    recipe = Recipe(stage=name, batch_size=size, **section.model_dump() | chosen)
+    teacher = _teacher(recipe, card, machine)
+    may_keep_start = before is not None
+    if group.rank:
+        train(
+            network, card, data, recipe, machine, lambda *_: None, None, teacher,
+            may_keep_start=may_keep_start,
+        )  # fmt: skip
+        return
+    trainable.record(decided, run)
     after = np.bincount(data.labels, minlength=len(card.classes))
     if data.rows.targets is not None and recipe.trainable == "head":
         after = np.maximum(after, data.rows.targets)
@@ -85,13 +125,12 @@ def train_stage(
         run.metrics(judged, step=number + 1)
 
     known_by = identity.of_training(network, card, data, recipe, machine)
-    teacher = _teacher(recipe, card, machine)
     if teacher is not None:
         known_by["teacher"] = teacher.known_by()
     kept = Resume(name, known_by, minutes=params.training.checkpoint_minutes)
     history = train(
         network, card, data, recipe, machine, on_epoch, kept, teacher,
-        may_keep_start=before is not None,
+        may_keep_start=may_keep_start,
     )  # fmt: skip
     checkpoint.save(MODELS / name, network, card)
     picture = REPORTS / name / decision.PICTURES / frozen_blocks.FILE
@@ -113,10 +152,17 @@ def train_stage(
     kept.finish()
 
 
-def prepare(name: str, params: Params) -> tuple[TrainingData, Machine]:
+def prepare(name: str, params: Params, group: Group = groups.ALONE) -> tuple[TrainingData, Machine]:
     """What a stage trains on, and how it runs; sets up the process for it."""
-    device.setup(threads=params.training.threads, seed=params.seed)
-    return data_for(params, head=name == "transfer_learn"), machine_for(params)
+    t = params.training
+    device.setup(threads=t.threads, seed=params.seed, deterministic=t.deterministic)
+    data, machine = data_for(params, head=name == "transfer_learn"), machine_for(params)
+    if len(data.indices) < group.size:
+        raise UserError(
+            f"params.yaml: training.devices: {group.size}, for {len(data.indices)} training rows; "
+            "allowed: at most as many"
+        )
+    return data, replace(machine, group=group, device=group.device or machine.device)
 
 
 def data_for(params: Params, *, head: bool) -> TrainingData:
@@ -137,12 +183,14 @@ def data_for(params: Params, *, head: bool) -> TrainingData:
 def machine_for(params: Params) -> Machine:
     """How params say that training runs."""
     t = params.training
+    device.check_compiler(t.compile)
     return Machine(
         device=device.select(t.device),
         precision=t.precision,
         workers=t.workers,
         seed=params.seed,
         cache=FeatureCache(t.cache_gb),
+        compiled=t.compile,
     )
 
 

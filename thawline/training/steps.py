@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from contextlib import nullcontext
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -15,6 +16,7 @@ from thawline.training.device import numerics
 from thawline.training.distillation import Teacher
 from thawline.training.examples import Batch
 from thawline.training.freezing import Frozen
+from thawline.training.group import ALONE, Group
 from thawline.training.losses import Loss
 from thawline.training.recipe import Recipe
 from thawline.training.schedules import Schedule
@@ -39,12 +41,17 @@ class Steps:
         device: torch.device,
         precision: str,
         teacher: Teacher | None = None,
+        group: Group = ALONE,
+        compiled: bool = False,
     ) -> None:
         self._network, self._frozen, self._recipe = network, frozen, recipe
+        self._group, self._compiled = group, compiled
+        self._run: ToInput | None = None
         self._thawing = Thawing(network, frozen, recipe.unfreeze_every)
         self._to_input, self._loss, self._teacher = to_input, loss, teacher
         self._device, self._precision = device, precision
-        self._quick = quick.convolutions(device, precision)
+        # A compiled network is made of other kernels, and knows no such mode.
+        self._quick = nullcontext() if compiled else quick.convolutions(device, precision)
         num_batches = math.ceil(num_examples / recipe.batch_size)
         self._steps_per_epoch = math.ceil(num_batches / recipe.accumulate)
         groups = optimizers.parameter_groups(network, recipe.learning_rate, recipe.layer_decay)
@@ -63,11 +70,18 @@ class Steps:
     def begin(self, epoch: int) -> bool:
         """Set what trains in an epoch; whether that is more than in the one before."""
         self._frozen = self._thawing.start(epoch)
-        return self._thawing.thaws(epoch)
+        thaws = self._thawing.thaws(epoch)
+        if self._run is None or thaws:
+            network = self._network
+            self._run = self._group.wrap(
+                cast(Network, torch.compile(network)) if self._compiled else network
+            )
+        return thaws
 
     def step(self, batches: Sequence[Batch]) -> torch.Tensor:
         """One step on the batches together; their mean loss before it, a scalar."""
         self._frozen.train_mode(self._network)
+        self._group.seed(self._done)
         self._optimizer.zero_grad(set_to_none=True)
         total = sum(len(labels) for _, labels in batches)
         losses = []
@@ -129,16 +143,20 @@ class Steps:
             self._average.load_state_dict(state["average"])
 
     def _loss_of(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        assert self._run is not None, "an epoch has begun"
         inputs = self._to_input(images)
-        with numerics(self._precision, self._device), self._quick:
-            logits = self._network(inputs)
+        with numerics(self._precision, self._device), self._quick, self._group.norms():
+            logits = self._run(inputs)
         own = self._loss
         if self._teacher is not None:
-            own = self._teacher.loss(own, self._teacher.logits(images))
-        loss = own(logits.float(), labels)
+            own = self._teacher.loss(own, self._whole(self._teacher.logits(images), labels))
+        loss = own(self._whole(logits, labels), labels)
         for extra, weight in auxiliary.taken(self._network):
-            loss = loss + weight * self._loss(extra.float(), labels)
+            loss = loss + weight * self._loss(self._whole(extra, labels), labels)
         return loss
+
+    def _whole(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return self._group.whole(logits.float(), len(labels))
 
     def _move(self) -> float | None:
         """A step of the optimiser; the rate of the one that takes its place, once it is time."""

@@ -8,7 +8,7 @@ from thawline.checkpoint import ModelCard
 from thawline.errors import UserError
 from thawline.network import Network
 from thawline.progress import log
-from thawline.training import losses, mixing, precision
+from thawline.training import losses, memory, mixing, precision
 from thawline.training.distillation import Teacher
 from thawline.training.fit import Epoch, History, fit
 from thawline.training.freezing import freeze
@@ -42,7 +42,7 @@ def train(
 
     Raises:
         UserError: what needs pixels (mixup, cutmix, random erasing, a teacher), and features that
-            are computed once.
+            are computed once; a batch that does not fit into memory.
     """
     network.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     frozen = freeze(network, recipe.trainable, recipe.num_blocks)
@@ -53,22 +53,25 @@ def train(
     cached = _is_cached(parts, recipe)
     if cached:
         _check_pixels(recipe, teacher)
-    examples, prepare, validation = parts.cached() if cached else parts.from_images()
-    history = fit(
-        network[frozen.cut :],
-        frozen.after_cut(),
-        examples,
-        prepare,
-        validation,
-        recipe,
-        loss=loss_of(recipe, data, machine.device),
-        device=machine.device,
-        precision=chosen.training,
-        on_epoch=on_epoch,
-        resume=resume,
-        teacher=teacher,
-        may_keep_start=may_keep_start,
-    )
+    with memory.named(recipe, machine.device):
+        examples, prepare, validation = parts.cached() if cached else parts.from_images()
+        history = fit(
+            network[frozen.cut :],
+            frozen.after_cut(),
+            examples,
+            prepare,
+            validation,
+            recipe,
+            loss=loss_of(recipe, data, machine.device),
+            device=machine.device,
+            precision=chosen.training,
+            on_epoch=on_epoch,
+            resume=resume,
+            teacher=teacher,
+            group=machine.group,
+            may_keep_start=may_keep_start,
+            compiled=machine.compiled,
+        )
     network.cpu().eval()
     return history
 

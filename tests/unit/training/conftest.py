@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,6 +29,10 @@ POLICY = [
 
 @pytest.fixture(scope="session")
 def card() -> ModelCard:
+    return card_of_digits()
+
+
+def card_of_digits() -> ModelCard:
     return ModelCard(
         family="efficientnet",
         name="tf_efficientnet_lite0",
@@ -43,8 +48,11 @@ def card() -> ModelCard:
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> TrainingData:
+    return packed(tmp_path_factory.mktemp("packed"))
+
+
+def packed(folder: Path) -> TrainingData:
     """90 digits of three classes; the first training row is repeated, as oversampling does."""
-    folder = tmp_path_factory.mktemp("packed")
     digits = load_digits(n_class=3)
     images = (digits.images[:90] * 15.9).astype(np.uint8).repeat(4, 1).repeat(4, 2)
     with StoreWriter(folder, SIZE) as writer:
@@ -74,6 +82,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> TrainingData:
 
 @pytest.fixture
 def small() -> Network:
+    return small_network()
+
+
+def small_network(dropout: float = 0.1) -> Network:
     """Convolutions with bias, batch norm and a head: seconds less than a real network."""
     torch.manual_seed(0)
 
@@ -84,7 +96,7 @@ def small() -> Network:
 
     blocks = OrderedDict(stem=block(3, 8), middle=block(8, 16), tail=block(16, 16))
     blocks["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    blocks["head"] = nn.Sequential(nn.Dropout(0.1), nn.Linear(16, 3))
+    blocks["head"] = nn.Sequential(nn.Dropout(dropout), nn.Linear(16, 3))
     return nn.Sequential(blocks)
 
 
@@ -97,44 +109,45 @@ def lite0() -> Network:
 
 @pytest.fixture
 def recipe() -> Callable[..., Recipe]:
-    def made(**changes: object) -> Recipe:
-        values: dict[str, object] = {
-            "stage": "fine_tune",
-            "trainable": "head",
-            "num_blocks": 0,
-            "unfreeze_every": 0,
-            "epochs": 2,
-            "batch_size": 16,
-            "optimizer": "sgd",
-            "learning_rate": 0.05,
-            "momentum": 0.9,
-            "weight_decay": 0.01,
-            "switch": "fixed",
-            "switch_epochs": 2,
-            "switch_learning_rate": 0.01,
-            "schedule": "constant",
-            "decay_every": 2,
-            "decay_factor": 0.1,
-            "warmup_ratio": 0.0,
-            "loss": "cross_entropy",
-            "focal_gamma": 2.0,
-            "logit_adjustment": 0.0,
-            "label_smoothing": 0.0,
-            "mixup_alpha": 0.0,
-            "cutmix_alpha": 0.0,
-            "random_erasing": 0.0,
-            "layer_decay": 1.0,
-            "ema_decay": 0.0,
-            "clip_norm": 0.0,
-            "accumulate": 1,
-            "patience": 100,
-            "cache": "none",
-        }
-        return Recipe(**{**values, **changes})  # type: ignore[arg-type]
-
-    return made
+    return recipe_of
 
 
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
     torch.set_num_threads(1)
+
+
+def recipe_of(**changes: object) -> Recipe:
+    values: dict[str, object] = {
+        "stage": "fine_tune",
+        "trainable": "head",
+        "num_blocks": 0,
+        "unfreeze_every": 0,
+        "epochs": 2,
+        "batch_size": 16,
+        "optimizer": "sgd",
+        "learning_rate": 0.05,
+        "momentum": 0.9,
+        "weight_decay": 0.01,
+        "switch": "fixed",
+        "switch_epochs": 2,
+        "switch_learning_rate": 0.01,
+        "schedule": "constant",
+        "decay_every": 2,
+        "decay_factor": 0.1,
+        "warmup_ratio": 0.0,
+        "loss": "cross_entropy",
+        "focal_gamma": 2.0,
+        "logit_adjustment": 0.0,
+        "label_smoothing": 0.0,
+        "mixup_alpha": 0.0,
+        "cutmix_alpha": 0.0,
+        "random_erasing": 0.0,
+        "layer_decay": 1.0,
+        "ema_decay": 0.0,
+        "clip_norm": 0.0,
+        "accumulate": 1,
+        "patience": 100,
+        "cache": "none",
+    }
+    return Recipe(**{**values, **changes})  # type: ignore[arg-type]

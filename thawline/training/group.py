@@ -1,0 +1,198 @@
+"""Processes that train one network together, each on its share of every batch.
+
+Outputs of the network are put together before the loss is taken, so that every process sees the
+loss of the whole batch, whatever weighs its images; DistributedDataParallel averages the gradients.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import torch
+
+from thawline import processes
+from thawline.errors import UserError
+from thawline.network import Network
+from thawline.sections import Params, Training
+from thawline.training import device as devices
+from thawline.training.shared_norm import SharedBatchNorm
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+T = TypeVar("T")
+Rows = TypeVar("Rows", np.ndarray, torch.Tensor)
+_TIMEOUT = timedelta(hours=6)
+"""The others wait while the first one computes features or measures depths."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """A single process: every method does nothing, at no cost."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def device(self) -> torch.device | None:
+        """This process's own; None where params alone say which."""
+        return None
+
+    def share(self, rows: Rows) -> Rows:
+        """This process's part of the rows of a batch: every size-th."""
+        return rows[self.rank :: self.size]
+
+    def whole(self, part: torch.Tensor, total: int) -> torch.Tensor:
+        """The rows of all processes in their order, differentiable: (total, ...).
+
+        Args:
+            part: what `share` gives of them, on the group's device.
+        """
+        del total
+        return part
+
+    def wrap(self, network: Network) -> Callable[[torch.Tensor], torch.Tensor]:
+        """The network, with gradients averaged over the processes; call anew when others train."""
+        return network
+
+    def norms(self) -> AbstractContextManager[Any]:
+        """Within it, training batch norms take the statistics of the whole batch."""
+        return nullcontext()
+
+    def from_main(self, make: Callable[[], T]) -> T:
+        """What the first process makes, everywhere."""
+        return make()
+
+    def main_first(self) -> AbstractContextManager[Any]:
+        """Within it, the first process of each machine goes before the others."""
+        return nullcontext()
+
+    def seed(self, step: int) -> None:
+        """Before a step: dropout differs between processes, and needs no state to go on."""
+
+
+ALONE = Group()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Together(Group):
+    """One of several processes, connected by accelerate."""
+
+    accelerator: "Accelerator"
+    run_seed: int
+
+    @property
+    def device(self) -> torch.device:
+        found: torch.device = self.accelerator.device
+        return found
+
+    def whole(self, part: torch.Tensor, total: int) -> torch.Tensor:
+        found: torch.Tensor = _Whole.apply(part, self, total)
+        return found
+
+    def wrap(self, network: Network) -> Callable[[torch.Tensor], torch.Tensor]:
+        # Of the last part of training nothing is needed any more, its buckets of gradients least.
+        self.accelerator.free_memory()
+        wrapped: Callable[[torch.Tensor], torch.Tensor] = self.accelerator.prepare_model(network)
+        return wrapped
+
+    def norms(self) -> AbstractContextManager[Any]:
+        return SharedBatchNorm(lambda part: self.whole(part, self.size))
+
+    def from_main(self, make: Callable[[], T]) -> T:
+        from accelerate.utils import broadcast_object_list
+
+        values: list[Any] = [make() if self.rank == 0 else None]
+        broadcast_object_list(values, from_process=0)
+        made: T = values[0]
+        return made
+
+    def main_first(self) -> AbstractContextManager[Any]:
+        first: AbstractContextManager[Any] = self.accelerator.local_main_process_first()
+        return first
+
+    def seed(self, step: int) -> None:
+        parts = np.random.SeedSequence([self.run_seed, self.rank, step])
+        torch.manual_seed(int(parts.generate_state(1, np.uint64)[0] >> np.uint64(1)))
+
+
+@contextmanager
+def of(params: Params) -> Iterator[Group]:
+    """The processes that params ask for, started here unless torchrun has started them.
+
+    Raises:
+        UserError: not as many devices or processes as params say, or too small a batch for them.
+    """
+    t = params.training
+    if processes.launched() and processes.size() != t.devices:
+        raise UserError(
+            f"params.yaml: training.devices: {t.devices}, but the launcher has started "
+            f"{processes.size()} processes; allowed: the same number"
+        )
+    if t.devices == 1:
+        yield ALONE
+        return
+    _check(t, devices.select(t.device))
+    start = nullcontext() if processes.launched() else processes.beside(t.devices, t.threads)
+    with start:
+        yield _together(params)
+
+
+def _check(t: Training, device: torch.device) -> None:
+    count, batch_size = t.devices, t.batch_size
+    key = f"params.yaml: training.devices: {count}"
+    if isinstance(batch_size, str) or batch_size < count:
+        raise UserError(
+            f"{key} share each batch, and training.batch_size is {batch_size}; allowed: a number "
+            f"of at least {count}"
+        )
+    if t.compile:
+        raise UserError(f"{key} share batch norm, which training.compile cannot; allowed: false")
+    here = torch.cuda.device_count()
+    if device.type == "cuda" and not processes.launched() and count > here:
+        raise UserError(
+            f"{key}, and this machine has {here}; allowed: as many, or start the stage by torchrun "
+            "on several machines"
+        )
+
+
+def _together(params: Params) -> Together:
+    from accelerate import Accelerator, DistributedDataParallelKwargs, InitProcessGroupKwargs
+
+    accelerator = Accelerator(
+        cpu=devices.select(params.training.device).type == "cpu",
+        kwargs_handlers=[
+            InitProcessGroupKwargs(timeout=_TIMEOUT),
+            # Statistics of batch norm are shared as they are made.
+            DistributedDataParallelKwargs(broadcast_buffers=False),
+        ],
+    )
+    return Together(
+        rank=accelerator.process_index,
+        size=accelerator.num_processes,
+        accelerator=accelerator,
+        run_seed=params.seed,
+    )
+
+
+class _Whole(torch.autograd.Function):
+    """Each process adds its rows to zeros: no padding, so no row counts twice."""
+
+    @staticmethod
+    def forward(ctx: Any, part: torch.Tensor, group: Group, total: int) -> torch.Tensor:
+        ctx.group = group
+        rows = part.new_zeros(total, *part.shape[1:])
+        group.share(rows).copy_(part)
+        torch.distributed.all_reduce(rows)
+        return rows
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        # The sum over the processes: each holds a part of what follows from the rows. Where all
+        # hold the same loss it is so many times the gradient, and the averaging makes up for it.
+        gradient = gradients[0].clone(memory_format=torch.contiguous_format)
+        torch.distributed.all_reduce(gradient)
+        return ctx.group.share(gradient), None, None
