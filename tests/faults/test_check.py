@@ -16,7 +16,7 @@ def project(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -
     text = re.sub(r"(policy: file .*\n.*\n  file:) data/none", r"\1 mine.yaml", text)
     (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
     (tmp_path / "data").mkdir()
-    for name in ("none", "label_fixes.csv"):
+    for name in ("none", "label_fixes.csv", "holdout.csv"):
         (tmp_path / "data" / name).write_text("image,label,was\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path

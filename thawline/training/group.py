@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
+from torch import nn
 
 from thawline import processes
 from thawline.errors import UserError
-from thawline.network import Network
 from thawline.sections import Params, Training
 from thawline.training import device as devices
 from thawline.training.shared_norm import SharedBatchNorm
@@ -54,7 +54,7 @@ class Group:
         del total
         return part
 
-    def wrap(self, network: Network) -> Callable[[torch.Tensor], torch.Tensor]:
+    def wrap(self, network: nn.Sequential) -> Callable[[torch.Tensor], torch.Tensor]:
         """The network, with gradients averaged over the processes; call anew when others train."""
         return network
 
@@ -93,7 +93,7 @@ class Together(Group):
         found: torch.Tensor = _Whole.apply(part, self, total)
         return found
 
-    def wrap(self, network: Network) -> Callable[[torch.Tensor], torch.Tensor]:
+    def wrap(self, network: nn.Sequential) -> Callable[[torch.Tensor], torch.Tensor]:
         # Of the last part of training nothing is needed any more, its buckets of gradients least.
         self.accelerator.free_memory()
         wrapped: Callable[[torch.Tensor], torch.Tensor] = self.accelerator.prepare_model(network)

@@ -85,7 +85,7 @@ def pooled(
     count = values.new_full((1,), values.numel() / values.shape[1])
     rows = whole(torch.cat([variance, mean, count])[None])
     channels = len(mean)
-    variances, means, counts = rows.split([channels, channels, 1], dim=1)
+    variances, means, counts = torch.split(rows, [channels, channels, 1], dim=1)
     total = counts.sum()
     part = counts / total
     pooled_mean = (part * means).sum(dim=0)

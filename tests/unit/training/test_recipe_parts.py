@@ -36,7 +36,9 @@ def linear() -> Network:
 def steps(network: Network, recipe: Recipe, num_examples: int = 64, **more: object) -> Steps:
     how = {"loss": functional.cross_entropy, "device": CPU, "precision": "float32"} | more
     frozen = freeze(network, "all")
-    return Steps(network, frozen, recipe, num_examples, lambda batch: batch, **how)  # type: ignore[arg-type]
+    built = Steps(network, frozen, recipe, num_examples, lambda batch: batch, **how)  # type: ignore[arg-type]
+    built.begin(0)
+    return built
 
 
 def batch(count: int, seed: int = 0) -> Batch:

@@ -10,6 +10,8 @@ _SMALLEST = 8
 
 def propose(facts: Facts) -> list[Proposal]:
     now, rows = facts.params.training.batch_size, int(facts.counts.sum())
+    if now == "auto":
+        return []
     steps = -(-rows // now)
     if now < _SMALLEST <= rows:
         why = f"batch norm takes its statistics from {now} images at a time"
