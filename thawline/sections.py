@@ -138,6 +138,9 @@ class Recipe(Section):
     """How many blocks `last_blocks` and `first_blocks` mean; the head always trains."""
     unfreeze_every: Annotated[int, Field(ge=0, le=10_000)]
     """Epochs from one block to the next, from the head towards the input; 0 trains all at once."""
+    norm_statistics: Literal["update", "keep"]
+    """Of batch norm in blocks that train: taken of each batch and learned anew, or left as they
+    came, and used."""
     epochs: Epochs
     optimizer: Optimizer
     learning_rate: Annotated[float, Field(gt=0, le=100)]

@@ -80,6 +80,7 @@ def card() -> ModelCard:
 def recipe(**changes: object) -> Recipe:
     values: dict[str, object] = {
         "stage": "fine_tune", "trainable": "head", "num_blocks": 0, "unfreeze_every": 0,
+        "norm_statistics": "update",
         "epochs": 10, "batch_size": BATCH_SIZE, "optimizer": "sgd", "learning_rate": 0.01,
         "momentum": 0.9, "switch": "fixed", "switch_epochs": 1, "switch_learning_rate": 0.01,
         "weight_decay": 0.0, "schedule": "constant", "decay_every": 1, "decay_factor": 1.0,

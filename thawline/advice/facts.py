@@ -37,6 +37,8 @@ class Facts:
         timed_on: the device of that measurement.
         late_gain: by training stage, validation macro-F1 that the last quarter of its epochs
             brought; without those that have not run, or ended early.
+        gained: validation macro-F1 of the best epoch of fine_tune over that of transfer_learn; None
+            where one has not run.
         num_test: test rows; their number, not what is on them.
     """
 
@@ -51,6 +53,7 @@ class Facts:
     latency_ms: float | None
     timed_on: str
     late_gain: Mapping[str, float]
+    gained: float | None
     num_test: int
 
     @property

@@ -52,6 +52,7 @@ def gather(params: Params) -> Facts:
         latency_ms=speed.get("compress", {}).get("latency_ms"),
         timed_on=str(speed.get("device", {}).get("name", "")),
         late_gain=recorded.late_gain(params, training),
+        gained=recorded.gained(training),
         num_test=len(manifest.rows("test")),
     )
 

@@ -55,6 +55,14 @@ def late_gain(params: Params, training: Mapping[str, Path]) -> dict[str, float]:
     return found
 
 
+def gained(training: Mapping[str, Path]) -> float | None:
+    """Validation macro-F1 of fine_tune's best epoch over that of transfer_learn's."""
+    head, tuned = (_epochs(training[stage]) for stage in STAGES)
+    if not head or not tuned:
+        return None
+    return max(e["val_macro_f1"] for e in tuned) - max(e["val_macro_f1"] for e in head)
+
+
 def _epochs(folder: Path) -> list[dict[str, float]]:
     """Rows of the curves; none where the stage has not run."""
     try:

@@ -45,6 +45,7 @@ def proposals(
         latency_ms=row.get("latency_ms"),
         timed_on=str(results.device.get("name", "")),
         late_gain=recorded.late_gain(params, training),
+        gained=recorded.gained(training),
         num_test=len(manifest.rows("test")),
     )
     return propose(found)

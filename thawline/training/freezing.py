@@ -5,7 +5,7 @@ after training.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -21,22 +21,31 @@ class Frozen:
     Attributes:
         cut: index of the first block that trains; blocks before it form a fixed function.
         trained: indices of the blocks in training mode.
+        keep_statistics: whether batch norm keeps its statistics in those too, and uses them.
     """
 
     cut: int
     trained: frozenset[int]
+    keep_statistics: bool = False
 
     def after_cut(self) -> "Frozen":
         """The same for `network[cut:]`."""
-        return Frozen(cut=0, trained=frozenset(index - self.cut for index in self.trained))
+        moved = frozenset(index - self.cut for index in self.trained)
+        return replace(self, cut=0, trained=moved)
 
     def train_mode(self, network: Network) -> None:
         """Training mode where something trains; evaluation mode, so fixed statistics, elsewhere."""
         for index, block in enumerate(network):
             block.train(index in self.trained)
+        if self.keep_statistics:
+            for module in network.modules():
+                if isinstance(module, nn.modules.batchnorm._NormBase):
+                    module.eval()
 
 
-def freeze(network: Network, trainable: str, num_blocks: int = 0) -> Frozen:
+def freeze(
+    network: Network, trainable: str, num_blocks: int = 0, *, keep_statistics: bool = False
+) -> Frozen:
     """Set requires_grad of every parameter.
 
     Args:
@@ -45,6 +54,7 @@ def freeze(network: Network, trainable: str, num_blocks: int = 0) -> Frozen:
             normalisation layers) | bias (every bias).
         num_blocks: for last_blocks and first_blocks, counted over blocks with parameters,
             without the head.
+        keep_statistics: see Frozen.
     """
     whole, partial = _chosen(network, trainable, num_blocks)
     for index, block in enumerate(network):
@@ -55,7 +65,7 @@ def freeze(network: Network, trainable: str, num_blocks: int = 0) -> Frozen:
     trained = frozenset(i for i, block in enumerate(network) if _trains(block))
     # `bias` leaves the statistics alone: they belong to the weights that stay.
     modes = whole if trainable == "bias" else trained
-    return Frozen(cut=min(trained), trained=frozenset(modes))
+    return Frozen(cut=min(trained), trained=frozenset(modes), keep_statistics=keep_statistics)
 
 
 def trainable_blocks(network: Network) -> list[int]:

@@ -58,7 +58,12 @@ def run(
         UserError: the loss is not finite at any rate.
     """
     network.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    frozen = freeze(network, recipe.trainable, recipe.num_blocks)
+    frozen = freeze(
+        network,
+        recipe.trainable,
+        recipe.num_blocks,
+        keep_statistics=recipe.norm_statistics == "keep",
+    )
     chosen = precision.choose(machine.precision, network, machine.device)
     parts = Parts(network, frozen, card, data, recipe, machine, chosen)
     examples, to_input, _ = parts.cached() if parts.head_alone else parts.from_images()

@@ -14,6 +14,7 @@ class Recipe:
     trainable: str
     num_blocks: int
     unfreeze_every: int
+    norm_statistics: str
     epochs: int
     batch_size: int
     optimizer: str

@@ -45,7 +45,12 @@ def train(
             are computed once; a batch that does not fit into memory.
     """
     network.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    frozen = freeze(network, recipe.trainable, recipe.num_blocks)
+    frozen = freeze(
+        network,
+        recipe.trainable,
+        recipe.num_blocks,
+        keep_statistics=recipe.norm_statistics == "keep",
+    )
     chosen = precision.choose(machine.precision, network, machine.device)
     if chosen.reason:
         log(f"{recipe.stage}: training.precision: auto takes {chosen.reason}")

@@ -50,6 +50,7 @@ def facts(repository: Path) -> Callable[..., Facts]:
             "latency_ms": None,
             "timed_on": "",
             "late_gain": {},
+            "gained": None,
             "num_test": 300,
         }
         read = with_values(params.load(repository / "params.yaml"), changed or {})

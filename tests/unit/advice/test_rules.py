@@ -193,3 +193,13 @@ def test_every_family_s_own_recipe_is_of_keys_that_exist() -> None:
                 fields = Params.model_fields[stage].annotation
                 assert fields is not None
                 assert values.keys() <= fields.model_fields.keys()  # type: ignore[attr-defined]
+
+
+def test_a_fine_tuning_that_loses_is_made_gentler(facts: Make) -> None:
+    trained = {"fine_tune.trainable": "last_blocks", "fine_tune.num_blocks": 1}
+    assert proposed(facts(trained, gained=0.01)) == {}
+    found = proposed(facts(trained, gained=-0.25))
+    assert found["fine_tune.norm_statistics"] == "keep"
+    assert found["fine_tune.learning_rate"] == pytest.approx(0.004)
+    assert found["transfer_learn.label_smoothing"] == 0.1
+    assert "25.0 points" in figure(facts(trained, gained=-0.25), "fine_tune.learning_rate")

@@ -123,6 +123,7 @@ def recipe_of(**changes: object) -> Recipe:
         "trainable": "head",
         "num_blocks": 0,
         "unfreeze_every": 0,
+        "norm_statistics": "update",
         "epochs": 2,
         "batch_size": 16,
         "optimizer": "sgd",

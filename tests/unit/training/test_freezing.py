@@ -68,6 +68,14 @@ def test_whole_blocks(
     assert changed_by_training(small, card, data, chosen) == tensors(small, *blocks)
 
 
+def test_statistics_can_be_kept_where_weights_train(
+    small: Network, card: ModelCard, data: TrainingData, recipe: Change
+) -> None:
+    chosen = recipe(trainable="all", norm_statistics="keep")
+    kept = of_norms(small, ("running_mean", "running_var", "num_batches_tracked"))
+    assert changed_by_training(small, card, data, chosen) == {*small.state_dict()} - kept
+
+
 def test_only_the_norms(
     small: Network, card: ModelCard, data: TrainingData, recipe: Change
 ) -> None:

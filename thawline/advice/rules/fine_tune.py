@@ -16,7 +16,9 @@ _SGD: dict[str, Any] = {"optimizer": "sgd", "learning_rate": 0.01, "momentum": 0
 def propose(facts: Facts) -> list[Proposal]:
     if facts.params.model.weights == "none":
         return from_scratch.propose(facts.params, "fine_tune")
-    return [*_depth(facts), *_optimizer(facts), *_epochs.propose(facts, "fine_tune")]
+    gentle = _gentle(facts)
+    later = [] if gentle else _epochs.propose(facts, "fine_tune")
+    return [*_depth(facts), *_optimizer(facts), *gentle, *later]
 
 
 def _depth(facts: Facts) -> list[Proposal]:
@@ -40,4 +42,16 @@ def _optimizer(facts: Facts) -> list[Proposal]:
         _SGD,
         rule="Adam to get a working model, then SGD to fine-tune",
         figure=f"validation accuracy {percent(known)} with {now} to the end",
+    )
+
+
+def _gentle(facts: Facts) -> list[Proposal]:
+    if facts.gained is None or facts.gained >= 0:
+        return []
+    rate = facts.params.fine_tune.learning_rate / 10
+    return section(
+        "fine_tune",
+        {"learning_rate": rate, "norm_statistics": "keep"},
+        rule="thaw with a lower rate: good features are soon lost",
+        figure=f"fine-tuning ended {-100 * facts.gained:.1f} points of macro-F1 below its start",
     )
