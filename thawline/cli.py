@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from thawline import disk, plugins
+from thawline import disk, libraries, plugins
 from thawline import params as parameters
 from thawline.errors import UserError
 
@@ -30,6 +30,8 @@ def check() -> None:
     policy, file = checked.augment.policy, Path(checked.augment.file)
     if "file" in plugins.input_names(plugins.POLICY, policy):
         plugins.load(plugins.POLICY, policy).policy(checked.ingest.image_size_px, file=file)
+    for line in libraries.others():
+        print(f"warning: {line}", file=sys.stderr)
     print("params.yaml: fine")
 
 

@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from tests.repo.code_graph import ROOT
+from thawline import libraries
 
 PIN = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)==(?P<version>[^\s;]+)(?:\s*;.*)?")
 
@@ -71,3 +72,17 @@ def _needs(name: str) -> list[str]:
         return []
     wanted = [r for r in words if r.marker is None or r.marker.evaluate({"extra": ""})]
     return [canonicalize_name(r.name) for r in wanted]
+
+
+def test_libraries_that_change_numbers_are_recorded_as_pinned_and_installed() -> None:
+    found = libraries.recorded()
+    assert {"torch", "torchvision", "timm", "albumentations", "imbalanced-learn"} <= found.keys()
+    assert {name: str(pins()[canonicalize_name(name)]) for name in found} == found
+    assert libraries.others() == []
+
+
+def test_another_version_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libraries, "recorded", lambda: {"torch": "1.0"})
+    (line,) = libraries.others()
+    assert line.startswith("torch ")
+    assert "1.0 recorded" in line

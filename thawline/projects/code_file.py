@@ -15,7 +15,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from thawline import plugins, safe_yaml
+from thawline import libraries, plugins, safe_yaml
 from thawline.errors import UserError
 from thawline.projects import shipped
 
@@ -108,6 +108,7 @@ def _plugins() -> Record:
 def _package() -> str:
     root = shipped.PACKAGE.parent
     files = [path for part in _CODE for path in (root / part).rglob("*.py")]
+    files.append(libraries.FILE)
     return _hash(path.relative_to(root).as_posix() for path in files)
 
 

@@ -14,7 +14,10 @@ from thawline.advice import writing
 from thawline.errors import UserError
 from thawline.projects import generated, shipped
 
-OWN = ("params.yaml", "data/label_fixes.csv", "data/none", ".gitignore", ".dvcignore")
+OWN = (
+    "params.yaml", "data/holdout.csv", "data/label_fixes.csv", "data/none", ".gitignore",
+    ".dvcignore",
+)  # fmt: skip
 """Copied as they are, and the user's from then on."""
 _DVC_CONFIG = ".dvc/config"
 
