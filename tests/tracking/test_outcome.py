@@ -83,3 +83,18 @@ def test_a_long_card_is_cut_after_a_section_and_says_where_the_rest_is(tmp_path:
     cut = description.of_card(path)
     assert cut is not None
     assert len(cut) == description.LIMIT
+
+
+def test_publishing_again_keeps_what_the_gate_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("models/compress").mkdir(parents=True)
+    model = hashes.md5(Path("models/compress"))
+    passed = said(model, outcome="passed", reasons=("credibly better",))
+    outcome.FILE.parent.mkdir(parents=True)
+    write_json(outcome.FILE, vars(passed))
+    again = said(model, outcome="champion", reasons=("it is the champion",))
+    assert again.with_reasons() == passed
+    assert said(model, outcome="champion", version="9").with_reasons().version == "9"
+    assert said(model, outcome="failed").with_reasons().outcome == "failed"

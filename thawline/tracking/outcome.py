@@ -70,12 +70,19 @@ class Outcome:
             return None
         return found if _MODEL.is_dir() and found.model == hashes.md5(_MODEL) else None
 
+    def with_reasons(self) -> Self:
+        """Of a champion that passed the gate when it was published first: what was said then."""
+        earlier = type(self).read() if self.outcome == "champion" else None
+        same = earlier is not None and earlier.version == self.version
+        return earlier if earlier and same and earlier.outcome == "passed" else self
+
     def lines(self) -> list[str]:
         """The headline, the reasons, and how worn the test set is."""
         head = _HEADLINES[self.outcome].format(version=self.version)
         again = "" if self.looks == 1 else "s"
         worn = f"The gate has looked at this test set {self.looks:,} time{again}."
-        return [head, *map(visible, self.reasons), *[worn] * bool(self.looks)]
+        reasons = () if self.outcome == "champion" else self.reasons
+        return [head, *map(visible, reasons), *[worn] * bool(self.looks)]
 
 
 def write(outcome: Outcome, store: "Store", parent: str | None) -> None:
@@ -99,8 +106,9 @@ def write(outcome: Outcome, store: "Store", parent: str | None) -> None:
 def as_html(outcome: Outcome) -> str:
     head, *rest = (html.escape(line) for line in outcome.lines())
     good = outcome.outcome in ("champion", "passed")
-    more = "".join(f"<li>{line}</li>" for line in rest)
-    return f'<p class="budget{"" if good else " over"}">{head}</p><ul class="soft">{more}</ul>'
+    items = "".join(f"<li>{line}</li>" for line in rest)
+    more = f'<ul class="soft">{items}</ul>' if items else ""
+    return f'<p class="budget{"" if good else " over"}">{head}</p>{more}'
 
 
 def as_markdown(outcome: Outcome) -> str:

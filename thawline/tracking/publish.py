@@ -82,7 +82,7 @@ def publish() -> Published | None:
         store.client.set_registered_model_alias(name, CHALLENGER, version.version)
     verdict = gate.decide(store, checked, version)
     parent = _parent(store)
-    outcome.write(outcome.Outcome.of(version, digest, verdict), store, parent)
+    outcome.write(outcome.Outcome.of(version, digest, verdict).with_reasons(), store, parent)
     if parent:
         from thawline.tracking import overview  # loads matplotlib
 
