@@ -46,9 +46,11 @@ def _optimizer(facts: Facts) -> list[Proposal]:
 
 
 def _gentle(facts: Facts) -> list[Proposal]:
-    if facts.gained is None or facts.gained >= 0:
+    tuned = facts.params.fine_tune
+    # Once only: the figure is of the run before, whose settings params may no longer be.
+    if facts.gained is None or facts.gained >= 0 or tuned.norm_statistics == "keep":
         return []
-    rate = facts.params.fine_tune.learning_rate / 10
+    rate = tuned.learning_rate / 10
     return section(
         "fine_tune",
         {"learning_rate": rate, "norm_statistics": "keep"},
