@@ -88,7 +88,9 @@ def test_what_is_measured(project: Path) -> None:
 def test_recorded_measurements_are_read(project: Path) -> None:
     (project / "reports/fine_tune").mkdir(parents=True)
     (project / "reports/evaluate").mkdir()
-    (project / "reports/fine_tune/metrics.json").write_text('{"val_accuracy": 0.75}')
+    (project / "reports/fine_tune/curves.csv").write_text(
+        "epoch,val_accuracy,val_macro_f1\n1,0.7,0.6\n2,0.75,0.7\n3,0.8,0.65\n"
+    )
     speed = {"compress": {"latency_ms": 1.5}, "device": {"name": "Some CPU"}}
     (project / "reports/evaluate/speed.json").write_text(json.dumps(speed))
     text = (project / "params.yaml").read_text(encoding="utf-8")
