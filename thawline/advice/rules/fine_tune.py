@@ -17,8 +17,8 @@ def propose(facts: Facts) -> list[Proposal]:
     if facts.params.model.weights == "none":
         return from_scratch.propose(facts.params, "fine_tune")
     gentle = _gentle(facts)
-    later = [] if gentle else _epochs.propose(facts, "fine_tune")
-    return [*_depth(facts), *_optimizer(facts), *gentle, *later]
+    faster = [*_optimizer(facts), *_epochs.propose(facts, "fine_tune")]
+    return [*_depth(facts), *(gentle or faster)]
 
 
 def _depth(facts: Facts) -> list[Proposal]:
