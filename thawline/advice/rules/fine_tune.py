@@ -50,10 +50,11 @@ def _gentle(facts: Facts) -> list[Proposal]:
     # Once only: the figure is of the run before, whose settings params may no longer be.
     if facts.gained is None or facts.gained >= 0 or tuned.norm_statistics == "keep":
         return []
-    rate = tuned.learning_rate / 10
+    finish = _SGD if tuned.optimizer in _NO_FINISH else {"learning_rate": tuned.learning_rate}
+    values = {**finish, "learning_rate": finish["learning_rate"] / 10, "norm_statistics": "keep"}
     return section(
         "fine_tune",
-        {"learning_rate": rate, "norm_statistics": "keep"},
+        values,
         rule="thaw with a lower rate: good features are soon lost",
         figure=f"fine-tuning ended {-100 * facts.gained:.1f} points of macro-F1 below its start",
     )
