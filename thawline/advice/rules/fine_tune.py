@@ -12,6 +12,9 @@ from thawline.training import decision
 _NO_FINISH = ("adam", "adagrad", "adadelta")
 _SGD: dict[str, Any] = {"optimizer": "sgd", "learning_rate": 0.01, "momentum": 0.9}
 
+_GENTLE: dict[str, Any] = {"norm_statistics": "keep", "clip_norm": 1.0}
+"""Kept statistics leave large activations, and rare steep gradients with them."""
+
 
 def propose(facts: Facts) -> list[Proposal]:
     if facts.params.model.weights == "none":
@@ -51,7 +54,7 @@ def _gentle(facts: Facts) -> list[Proposal]:
     if facts.gained is None or facts.gained >= 0 or tuned.norm_statistics == "keep":
         return []
     finish = _SGD if tuned.optimizer in _NO_FINISH else {"learning_rate": tuned.learning_rate}
-    values = {**finish, "learning_rate": finish["learning_rate"] / 10, "norm_statistics": "keep"}
+    values = {**finish, **_GENTLE, "learning_rate": finish["learning_rate"] / 10}
     return section(
         "fine_tune",
         values,
