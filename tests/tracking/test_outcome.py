@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests import colours
+from thawline.errors import UserError
 from thawline.evaluation import gate_line
 from thawline.files import write_json
-from thawline.tracking import description, hashes, outcome
+from thawline.tracking import description, hashes, outcome, publish
 from thawline.tracking.outcome import Outcome
 
 HOSTILE = "set aside by <script>x</script> \u202e| [a](b)"
@@ -98,3 +99,15 @@ def test_publishing_again_keeps_what_the_gate_said(
     assert again.with_reasons() == passed
     assert said(model, outcome="champion", version="9").with_reasons().version == "9"
     assert said(model, outcome="failed").with_reasons().outcome == "failed"
+
+
+def test_a_model_that_was_not_evaluated_is_not_published(here: Path) -> None:
+    colours.write(here / "models/compress")
+    digest = hashes.md5(Path("models/compress"))
+    lock = "stages:\n  evaluate:\n    deps:\n    - {path: models/compress, md5: MD5}\n"
+    publish._check_evaluated(digest)
+    (here / "dvc.lock").write_text(lock.replace("MD5", digest))
+    publish._check_evaluated(digest)
+    (here / "dvc.lock").write_text(lock.replace("MD5", "another"))
+    with pytest.raises(UserError, match="not the model that was evaluated last"):
+        publish._check_evaluated(digest)

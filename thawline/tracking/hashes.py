@@ -91,9 +91,12 @@ class Graph:
             for name in self._stages
             for out in self._lock.get(name, {}).get("outs", [])
         }
-        needs = self._lock.get(stage, {}).get("deps", [])
-        found = [(str(dep["path"]).rstrip("/"), dep.get("md5")) for dep in needs]
-        return all(made.get(path, value) == value for path, value in found)
+        return all(made.get(path, value) == value for path, value in self.needed(stage).items())
+
+    def needed(self, stage: str) -> dict[str, str | None]:
+        """path -> hash of what the stage ran on last; empty where it never ran."""
+        deps = self._lock.get(stage, {}).get("deps", [])
+        return {str(dep["path"]).rstrip("/"): dep.get("md5") for dep in deps}
 
     def digest(self, fresh: Mapping[str, dict[str, str]] | None = None) -> str | None:
         """One hash over the outputs of all stages; None where one of them never ran.

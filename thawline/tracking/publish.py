@@ -72,9 +72,10 @@ def publish() -> Published | None:
     for needed in (MODEL / "model.onnx", INGEST / MANIFEST):
         if not needed.is_file():
             raise UserError(f"{needed}: not there; `thawline run` or `dvc pull` makes it")
+    name, digest = checked.tracking.model_name, hashes.md5(MODEL)
+    _check_evaluated(digest)
     store = connect(checked.tracking.experiment)
     patient()
-    name, digest = checked.tracking.model_name, hashes.md5(MODEL)
     known = _registered(store, name, digest)
     version = known or _register(store, checked, digest)
     if known is None:
@@ -89,6 +90,13 @@ def publish() -> Published | None:
         overview.log_pareto(store, parent)
     champion = verdict.outcome in ("champion", "passed")
     return Published(name, str(version.version), known is None, champion, verdict)
+
+
+def _check_evaluated(digest: str) -> None:
+    """The gate decides by what `evaluate` said: of this model, not of one before it."""
+    judged = hashes.Graph(project.workspace()).needed("evaluate").get(MODEL.as_posix())
+    if judged is not None and judged != digest:
+        raise UserError(f"{MODEL}: not the model that was evaluated last; `thawline run` evaluates")
 
 
 def _registered(store: Store, name: str, digest: str) -> ModelVersion | None:
