@@ -1,7 +1,8 @@
-"""Retraining as a Prefect flow: the project and its champion change only if all went well.
+"""Retraining as a Prefect flow: the project changes only if all went well.
 
 Each step may be repeated, and bringing the results in is the last: a night that failed at any of
-them is made up for by the next, which finds finished stages in DVC's cache.
+them is made up for by the next, which finds finished stages in DVC's cache. The champion moves when
+the gate says so, before the results are pushed: if that fails, the registry is ahead of the project.
 """
 
 from pathlib import Path
