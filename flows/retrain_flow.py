@@ -2,7 +2,8 @@
 
 Each step may be repeated, and bringing the results in is the last: a night that failed at any of
 them is made up for by the next, which finds finished stages in DVC's cache. The champion moves when
-the gate says so, before the results are pushed: if that fails, the registry is ahead of the project.
+the gate says so, before the results are pushed: if that fails, the registry is ahead of the
+project.
 """
 
 from pathlib import Path
