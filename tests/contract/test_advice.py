@@ -63,12 +63,12 @@ def test_every_rule_is_of_a_section_of_params() -> None:
 
 @pytest.mark.parametrize("name", tuple(RULES))
 def test_it_proposes_for_its_own_section_with_rule_and_figure(name: str) -> None:
-    rule = RULES[name]
+    rule, known = RULES[name], params.load(REAL)
     made = [p for facts in kinds() for p in rule.propose(facts)]
     assert made, "no kind of data set makes it propose anything"
     for proposal in made:
         assert proposal.key.startswith(f"{name}.")
-        current(params.load(REAL), proposal.key)  # AttributeError: no such key
+        current(known, proposal.key)  # AttributeError: no such key
         for text in (proposal.rule, proposal.figure):
             assert text
             assert text.isprintable()
