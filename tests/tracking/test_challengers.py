@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from mlflow import MlflowClient
 from ruamel.yaml import YAML
 from sklearn.datasets import load_digits
 from torch import nn
 
+from tests.tracking.registered import Registered
 from thawline.compress import session as onnx
 from thawline.compress.export import export
 from thawline.data.manifest import Manifest
@@ -37,7 +37,7 @@ def network(width: int, depth: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(16 * width, 10))
 
 
-class Workspace:
+class Workspace(Registered):
     """Digits as ingest packs them, and what compress and evaluate leave of a network."""
 
     def __init__(self, folder: Path) -> None:
@@ -109,16 +109,6 @@ class Workspace:
             capture_output=True, text=True,
         )  # fmt: skip
         return done.stdout
-
-    @property
-    def client(self) -> MlflowClient:
-        return MlflowClient(f"sqlite:///{self.folder / 'mlflow.db'}")
-
-    def aliases(self) -> dict[str, str]:
-        return {k: str(v) for k, v in self.client.get_registered_model("thawline").aliases.items()}
-
-    def tags(self, version: str) -> dict[str, str]:
-        return dict(self.client.get_model_version("thawline", version).tags)
 
     @property
     def report(self) -> str:

@@ -54,7 +54,7 @@ def test_bare_dvc_repro_makes_one_parent_with_nested_stages(project: Project) ->
     stages = {run.info.run_name: run for run in _runs(project, "stage")}
     assert set(stages) == {"ingest", "fine_tune", "evaluate"}
     assert parent.info.status == "FINISHED"
-    assert parent.data.params["fine_tune.learning_rate"] == "0.02"
+    assert parent.data.params["fine_tune.learning_rate"] == "0.04"
     assert parent.data.metrics["fine_tune.accuracy"] == 0.5
     assert parent.data.tags["git.commit"] == project.run("git", "rev-parse", "HEAD").stdout.strip()
     assert parent.data.tags["git.dirty"] == "false"

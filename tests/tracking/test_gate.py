@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mlflow import MlflowClient
 from ruamel.yaml import YAML
 
 from tests import colours
+from tests.tracking.registered import Registered
 from thawline.errors import UserError
 from thawline.evaluation import gate_line
 from thawline.tracking import promotions, registry
@@ -22,7 +22,7 @@ WORSE = (0.7, 0, 0)
 """A bias towards red: some twenty of a hundred images are taken for it."""
 
 
-class Workspace:
+class Workspace(Registered):
     """A project's folder with data, a model and what was measured of it."""
 
     def __init__(self, folder: Path) -> None:
@@ -51,16 +51,6 @@ class Workspace:
         done = publish()
         assert done is not None
         return done
-
-    @property
-    def client(self) -> MlflowClient:
-        return MlflowClient(f"sqlite:///{self.folder / 'mlflow.db'}")
-
-    def aliases(self) -> dict[str, str]:
-        return {k: str(v) for k, v in self.client.get_registered_model("thawline").aliases.items()}
-
-    def tags(self, version: str) -> dict[str, str]:
-        return dict(self.client.get_model_version("thawline", version).tags)
 
     def moves(self) -> list[tuple[str, str, str]]:
         found = self.client.get_experiment_by_name("thawline-promotions")

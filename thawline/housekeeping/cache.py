@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from thawline import project
+from thawline.commands import dvc, dvc_messages, git
 from thawline.errors import UserError
-from thawline.housekeeping.commands import dvc, git
 
 _HASH = re.compile(r"\bmd5: '?([0-9a-f]{32}(?:\.dir)?)\b")
 _REMOVING = re.compile(r"Removing (/.*)")
@@ -25,7 +25,7 @@ def folder() -> Path:
     Raises:
         Shared: outside of the project, where others may use it too.
     """
-    found = (project.root() / dvc("cache", "dir").strip()).resolve()
+    found = (project.root() / dvc("cache", "dir")).resolve()
     if not found.is_relative_to(project.root()):
         raise Shared(
             f"{found}: DVC's cache is outside of the project, and others may share it; "
@@ -56,7 +56,7 @@ def sweep(before_s: float, kept: Iterable[str], *, dry: bool) -> list[int]:
     date = time.strftime("%Y-%m-%d", time.localtime(before_s))
     scope = ["--workspace", "--all-branches", "--all-tags", "--date", date, "--force"]
     with _holding(place, kept) as beside:
-        found = _REMOVING.findall(dvc("gc", *scope, "--projects", str(beside), "--dry"))
+        found = _REMOVING.findall(dvc_messages("gc", *scope, "--projects", str(beside), "--dry"))
         sizes = [Path(path).stat().st_size for path in found]
         if not dry and sizes:
             dvc("gc", *scope, "--projects", str(beside))

@@ -5,12 +5,11 @@ need not have been committed, and the metrics, which DVC does not cache.
 """
 
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from thawline import locks, params, project
+from thawline.commands import dvc, git
 from thawline.errors import UserError
 from thawline.evaluation.labels import visible
 from thawline.tracking import hashes, registry
@@ -70,8 +69,8 @@ def restore(named: str) -> Restored:
     try:
         with locks.pipeline(owner="thawline restore"):
             _check_clean()
-            branch = _git("branch", "--show-current")
-            _git("checkout", "--quiet", "--detach", commit)
+            branch = git("branch", "--show-current")
+            git("checkout", "--quiet", "--detach", commit)
             shutil.copytree(recorded, project.workspace(), dirs_exist_ok=True)
             _check_out()
     except locks.Busy as busy:
@@ -84,7 +83,7 @@ def restore(named: str) -> Restored:
 
 def _check_clean() -> None:
     """Nothing that git follows differs from its last commit: checking out would lose it."""
-    changed = _git("status", "--porcelain", "--untracked-files=no", "-z").split("\0")
+    changed = git("status", "--porcelain", "--untracked-files=no", "-z").split("\0")
     names = [visible(line[3:]) for line in changed if line]
     if names:
         listed = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
@@ -93,22 +92,5 @@ def _check_clean() -> None:
 
 def _check_out() -> None:
     """DVC's outputs, fetched where there is a remote; what its cache lacks is never overwritten."""
-    verb = "pull" if _dvc("remote", "list").strip() else "checkout"
-    _dvc(verb, "--quiet")
-
-
-def _git(*words: str) -> str:
-    return _run("git", *words)
-
-
-def _dvc(*words: str) -> str:
-    return _run(sys.executable, "-m", "dvc", *words)
-
-
-def _run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = " ".join((done.stderr or done.stdout).split())[-300:]
-        what = " ".join(command).removeprefix(f"{sys.executable} -m ")
-        raise UserError(f"`{what}` failed: {said}")
-    return done.stdout.strip("\n")
+    verb = "pull" if dvc("remote", "list").strip() else "checkout"
+    dvc(verb, "--quiet")

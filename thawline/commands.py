@@ -1,0 +1,35 @@
+"""git and DVC as programs, whose failure is one line."""
+
+import subprocess
+import sys
+
+from thawline.errors import UserError
+
+
+def git(*words: str) -> str:
+    """What it wrote, without line breaks at the ends.
+
+    Raises:
+        UserError: it failed.
+    """
+    return _run("git", *words).stdout.strip("\n")
+
+
+def dvc(*words: str) -> str:
+    """Likewise."""
+    return _run(sys.executable, "-m", "dvc", *words).stdout.strip("\n")
+
+
+def dvc_messages(*words: str) -> str:
+    """Likewise, with what it wrote for a person, which goes to its other output."""
+    done = _run(sys.executable, "-m", "dvc", *words)
+    return done.stdout + done.stderr
+
+
+def _run(*command: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = " ".join((done.stderr or done.stdout).split())[-300:]
+        what = " ".join(command[:5]).removeprefix(f"{sys.executable} -m ")
+        raise UserError(f"`{what}` failed: {said}")
+    return done
