@@ -3,8 +3,8 @@
     python -m benchmarks.ingest idx PATH            # e.g. a folder with the files of Fashion-MNIST
     python -m benchmarks.ingest photographs [COUNT] # beside OpenCV's bare decoder on 2 processes
 
-Photographs are made from scikit-learn's two: random crops of about 500 px and 100 kB with noise, so
-that no two are equal. Both sides read the same files, in alternation; medians of three.
+Photographs are made from scikit-learn's two: random crops of 600 x 400 px and about 100 kB with
+noise, so that no two are equal. Both sides read the same files, in alternation; medians of three.
 """
 
 import json
@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def _num_images(project: Path) -> int:
     return int(metrics["images"])
 
 
-def make_photographs(folder: Path, count: int, height: int = 380, width: int = 500) -> list[Path]:
+def make_photographs(folder: Path, count: int, height: int = 400, width: int = 600) -> list[Path]:
     """Crops with noise, JPEG at quality 88, half of them in each of two classes."""
     rng = np.random.default_rng(0)
     pictures = [cv2.cvtColor(image, cv2.COLOR_RGB2BGR) for image in load_sample_images().images]
@@ -113,7 +114,7 @@ def make_photographs(folder: Path, count: int, height: int = 380, width: int = 5
         top = int(rng.integers(picture.shape[0] - height + 1))
         left = int(rng.integers(picture.shape[1] - width + 1))
         crop = picture[top : top + height, left : left + width].astype(np.int16)
-        noisy = np.clip(crop + rng.integers(-6, 7, crop.shape), 0, 255).astype(np.uint8)
+        noisy = np.clip(crop + rng.integers(-8, 9, crop.shape), 0, 255).astype(np.uint8)
         path.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(path), noisy, [cv2.IMWRITE_JPEG_QUALITY, 88])
     return files
@@ -122,7 +123,8 @@ def make_photographs(folder: Path, count: int, height: int = 380, width: int = 5
 def _decode_all(folder: Path) -> float:
     files = [str(path) for path in sorted(folder.rglob("*.jpg"))]
     began = time.perf_counter()
-    with ProcessPoolExecutor(2) as pool:
+    # Processes forked from one that has used OpenCV's threads may wait for them for ever.
+    with ProcessPoolExecutor(2, mp_context=get_context("forkserver")) as pool:
         decoded = sum(pool.map(_decode, files, chunksize=64))
     assert decoded == len(files)
     return time.perf_counter() - began
