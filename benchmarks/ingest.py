@@ -3,8 +3,8 @@
     python -m benchmarks.ingest idx PATH            # e.g. a folder with the files of Fashion-MNIST
     python -m benchmarks.ingest photographs [COUNT] # beside OpenCV's bare decoder on 2 processes
 
-Photographs are made from scikit-learn's two: random crops of 600 x 400 px and about 100 kB with
-noise, so that no two are equal. Both sides read the same files, in alternation; medians of three.
+Photographs are made from scikit-learn's two: random crops, enlarged to 900 x 600 px with a little
+noise, so that no two are equal, about 100 kB. Both sides read the same files; medians of three.
 """
 
 import json
@@ -27,6 +27,8 @@ from ruamel.yaml import YAML
 from sklearn.datasets import load_sample_images
 
 _ROUNDS = 3
+_CROP_PX, _SIZE_PX = (600, 400), (900, 600)
+"""Width and height; 1.5 bits a pixel, as usual for photographs."""
 _PROJECT = Path(__file__).resolve().parents[1]
 
 
@@ -104,19 +106,20 @@ def _num_images(project: Path) -> int:
     return int(metrics["images"])
 
 
-def make_photographs(folder: Path, count: int, height: int = 400, width: int = 600) -> list[Path]:
-    """Crops with noise, JPEG at quality 88, half of them in each of two classes."""
+def make_photographs(folder: Path, count: int) -> list[Path]:
+    """JPEG files of _SIZE_PX, half of them in each of two classes."""
     rng = np.random.default_rng(0)
     pictures = [cv2.cvtColor(image, cv2.COLOR_RGB2BGR) for image in load_sample_images().images]
     files = [folder / f"class{number % 2}" / f"{number}.jpg" for number in range(count)]
     for number, path in enumerate(files):
         picture = pictures[number % 2]
-        top = int(rng.integers(picture.shape[0] - height + 1))
-        left = int(rng.integers(picture.shape[1] - width + 1))
-        crop = picture[top : top + height, left : left + width].astype(np.int16)
-        noisy = np.clip(crop + rng.integers(-8, 9, crop.shape), 0, 255).astype(np.uint8)
+        top = int(rng.integers(picture.shape[0] - _CROP_PX[1] + 1))
+        left = int(rng.integers(picture.shape[1] - _CROP_PX[0] + 1))
+        crop = picture[top : top + _CROP_PX[1], left : left + _CROP_PX[0]]
+        large = cv2.resize(crop, _SIZE_PX, interpolation=cv2.INTER_CUBIC).astype(np.int16)
+        noisy = np.clip(large + rng.integers(-2, 3, large.shape), 0, 255).astype(np.uint8)
         path.parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(path), noisy, [cv2.IMWRITE_JPEG_QUALITY, 88])
+        cv2.imwrite(str(path), noisy, [cv2.IMWRITE_JPEG_QUALITY, 85])
     return files
 
 

@@ -178,7 +178,8 @@ def _centre_crop(image: Image.Image, size_px: int) -> Image.Image:
 def _resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     if image.size == size:
         return image
-    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
+    # Averages whole blocks first, down to twice the size: half the time of a gap of 3.
+    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
 
 
 def _check_size(image: Image.Image) -> None:
