@@ -113,8 +113,8 @@ def _intro(summary: Summary) -> list[str]:
 
 
 _HEAD = (
-    "Contender", "Mean", "Seeds", "Spread", "Latency", "Size", "Memory", "Parameters",
-    "Multiply-adds", "Pareto",
+    "Contender", "Mean", "Seeds", "Spread", "Rare recall", "Latency", "Size", "Memory",
+    "Parameters", "Multiply-adds", "Pareto",
 )  # fmt: skip
 _CLAIMS = ("Claim", "Contender", "Baseline", "Difference, points", "Interval", "Verdict")
 
@@ -132,6 +132,7 @@ def _row(line: Line, on_front: bool) -> Row:
         _points(line.mean),
         f"{len(line.values)}{failed}",
         _points(line.spread),
+        _points(line.rare_recall),
         milliseconds(costs.get("latency_ms")),
         megabytes(costs.get("size_mb")),
         megabytes(costs.get("peak_memory_mb")),

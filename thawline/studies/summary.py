@@ -23,16 +23,18 @@ class Line:
         values: of the deciding measure, by seed.
         costs: of COSTS, those that are known.
         failed: trials that failed or were pruned.
+        rare_recall: mean over the seeds; NaN where no trial is complete.
     """
 
     label: str
     values: Mapping[int, float]
     costs: Mapping[str, float]
     failed: int
+    rare_recall: float = math.nan
 
     @property
     def mean(self) -> float:
-        return float(np.mean(list(self.values.values()))) if self.values else math.nan
+        return _mean(list(self.values.values()))
 
     @property
     def spread(self) -> float:
@@ -139,12 +141,18 @@ def _line(study: Study, label: str, records: Sequence[Record]) -> Line:
     for record in own:
         known |= {**record.values, **record.costs}
     score = f"val_{study.definition.score}"
+    complete = [record for record in own if record.state == "complete"]
     return Line(
         label=label,
-        values={r.seed: r.values[score] for r in own if r.state == "complete"},
+        values={record.seed: record.values[score] for record in complete},
         costs={name: known[name] for name in COSTS if name in known},
-        failed=sum(record.state != "complete" for record in own),
+        failed=len(own) - len(complete),
+        rare_recall=_mean([record.values["val_rare_recall"] for record in complete]),
     )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else math.nan
 
 
 def _pair(study: Study, claim: Claim, records: Sequence[Record]) -> Pairs:

@@ -27,7 +27,7 @@ def records(study: Study, **changed: Any) -> list[Record]:
                 "study": study.name, "key": f"{place}{seed}", "contender": contender.label,
                 "seed": seed, "overrides": contender.overrides, "state": "complete",
                 "values": {"val_accuracy": score("accuracy", said), "macs": 1e6 * 2**place,
-                           "size_mb": 1.0 + place},
+                           "val_rare_recall": score("rare_recall", said), "size_mb": 1.0 + place},
                 "costs": {"latency_ms": 1.0 + place}, "rows": said,
             }  # fmt: skip
             found.append(Record(**known | changed))
@@ -52,6 +52,17 @@ class Links(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.fetched += [str(value) for name, value in attrs if name in ("src", "href")]
+
+
+def test_the_recall_of_rare_classes_is_beside_the_deciding_measure(
+    made: summary.Summary, planned: Planned
+) -> None:
+    of_one = [r for r in records(planned("[3, 1]", "[3, 1, 5]")) if r.contender == "a, 0.0"]
+    known = [score("rare_recall", r.rows) for r in of_one if r.rows is not None]
+    assert made.lines[0].rare_recall == pytest.approx(sum(known) / len(known))
+    assert f"| {100 * made.lines[0].rare_recall:.2f} |" in report.markdown(made).replace(
+        "&#46;", "."
+    )
 
 
 def test_a_planted_effect_holds_and_none_does_not(made: summary.Summary) -> None:
