@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.test_params import changed, message
+from tests.unit.params.conftest import changed, message
 from thawline import params
 
 

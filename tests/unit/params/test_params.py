@@ -1,74 +1,14 @@
-"""params.yaml: a mistake is one line that names the file, the key, the value, what is allowed."""
+"""Values of params.yaml: a mistake is one line with the key, the value and what is allowed."""
 
-import copy
-import functools
-import io
-import os
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from ruamel.yaml import YAML
 
+from tests.unit.params.conftest import MISSING, Write, changed, message
 from thawline import params
 from thawline.design import resolve_stem
 from thawline.errors import UserError
-
-Write = Callable[[str | bytes], Path]
-MISSING = object()
-
-
-@pytest.fixture(scope="module")
-def real() -> str:
-    return (Path(__file__).resolve().parents[2] / "params.yaml").read_text(encoding="utf-8")
-
-
-@pytest.fixture
-def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
-    monkeypatch.chdir(tmp_path)
-
-    def write_file(content: str | bytes) -> Path:
-        data = content.encode() if isinstance(content, str) else content
-        params.FILE.write_bytes(data)
-        return params.FILE
-
-    return write_file
-
-
-def changed(real: str, key: str, value: Any) -> str:
-    """The real file with one dotted key set, or removed."""
-    raw = copy.deepcopy(parsed(real))
-    *sections, last = key.split(".")
-    inner = raw
-    for section in sections:
-        inner = inner[section]
-    if value is MISSING:
-        del inner[last]
-    else:
-        inner[last] = value
-    out = io.StringIO()
-    YAML(typ="safe", pure=True).dump(raw, out)
-    return out.getvalue()
-
-
-@functools.cache
-def parsed(real: str) -> Any:
-    return YAML(typ="safe", pure=True).load(real)
-
-
-def message(path: Path) -> str:
-    with pytest.raises(UserError) as caught:
-        params.load(path)
-    text = str(caught.value)
-    assert text.isprintable(), f"not one printable line: {text!r}"
-    assert text.startswith("params.yaml: ")
-    assert len(text) < 500
-    return text
 
 
 def test_the_real_file_loads(repository: Path) -> None:
@@ -291,104 +231,3 @@ def test_a_table_of_corrections_must_be_there(
 def test_ratios_that_leave_nothing_to_train_on(real: str, write: Write) -> None:
     raw = changed(changed(real, "ingest.val_ratio", 0.45), "ingest.test_ratio", 0.45)
     assert "0.9" in message(write(raw))
-
-
-BOMB = "a: &a [x, x, x]\n" + "".join(
-    f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n"
-    for old, new in zip("abcdefgh", "bcdefghi", strict=True)
-)
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        ("", "empty"),
-        ("# only a comment\n", "empty"),
-        ("- a\n- b\n", "list"),
-        ("hello", "str"),
-        (BOMB, "aliases"),
-        ("seed: !!python/object:os.system 'true'\n", "python/object"),
-        ("seed: !!python/object/apply:os.system ['true']\n", "python/object"),
-        ("seed: !!bool maybe\n", "not valid YAML"),
-        ("seed: 2026-99-99\n", "not valid YAML"),
-        ("ingest:\n\tsource: digits\n", "line 2"),
-        ("seed: 1\nseed: 2\n", "duplicate key"),
-        ("seed: [1, 2\n", "not valid YAML"),
-        ("seed: 1\n---\nseed: 2\n", "not valid YAML"),
-        ("seed: " + "[" * 1100, "nested too deeply"),
-        ("- " * 3000, "nested too deeply"),
-        ("seed: 0x" + "f" * 9000 + "\n", ""),
-        ("seed: " + "9" * 9000 + "\n", ""),
-        ("# " + "x" * 200_000, "bytes"),
-        (bytes(range(256)) * 4, "UTF-8"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "UTF-8"),
-        (b"seed: \x00\n", "not valid YAML"),
-        ('"a\\nb\\e[31m": 1\n', "a\\nb\\x1b[31m"),
-    ],
-)
-def test_a_file_that_is_no_params_file(write: Write, content: str | bytes, expected: str) -> None:
-    assert expected in message(write(content))
-
-
-def test_keys_are_shown_on_one_line(real: str, write: Write) -> None:
-    assert "ingest.options.a\\nb" in message(
-        write(changed(real, "ingest.options", {"a\nb\x1b[31m": 1}))
-    )
-
-
-def test_no_file_and_a_folder_in_its_place(write: Write, tmp_path: Path) -> None:
-    assert "No such file" in message(params.FILE)
-    params.FILE.mkdir()
-    assert "directory" in message(params.FILE)
-
-
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(
-    content=st.one_of(
-        st.binary(max_size=200), st.text(alphabet=":-{}[]!&*|>'\"#%@,? \n\tab01.~", max_size=80)
-    )
-)
-def test_any_text_loads_or_is_refused(write: Write, content: str | bytes) -> None:
-    message(write(content))
-
-
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(data=st.data())
-def test_a_damaged_real_file_loads_or_is_refused(
-    real: str, write: Write, data: st.DataObject
-) -> None:
-    start = data.draw(st.integers(0, len(real)))
-    length = data.draw(st.integers(0, 30))
-    inserted = data.draw(st.text(max_size=10))
-    path = write(
-        (real[:start] + inserted + real[start + length :]).encode("utf-8", "surrogatepass")
-    )
-    text = ""
-    try:
-        params.load(path)
-    except UserError as error:
-        text = str(error)
-    assert not text or text.isprintable()
-
-
-@pytest.mark.parametrize("content", ["seed: 1\nseed: 2\n", BOMB, b"\xff\xfe\x00"])
-def test_a_stage_ends_with_the_line_and_exit_code_2(
-    write: Write, repository: Path, tmp_path: Path, content: str | bytes
-) -> None:
-    expected = message(write(content))
-    done = subprocess.run(
-        [sys.executable, "-m", "stages.ingest"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(repository), "THAWLINE_TRACKING": "off"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 2
-    assert done.stderr.splitlines() == [f"ingest: {expected}"]
-    assert done.stdout == ""
-    assert {path.name for path in tmp_path.iterdir()} - {".thawline"} == {"params.yaml"}
