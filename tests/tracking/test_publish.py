@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import numpy as np
+import onnx
 import pytest
 from mlflow import MlflowClient
 from PIL import Image
@@ -51,6 +53,15 @@ def test_publishing_twice_publishes_once_a_new_model_challenges(
         "champion": "1",
         "challenger": "2",
     }
+
+
+def test_mlflow_loads_the_network_as_onnx_too(published: Project) -> None:
+    mlflow.set_tracking_uri(published.uri)
+    network = mlflow.onnx.load_model("models:/thawline@champion")
+    kept = (published.folder / "models/compress/model.onnx").read_bytes()
+    assert network.SerializeToString(deterministic=True) == onnx.load_from_string(
+        kept
+    ).SerializeToString(deterministic=True)
 
 
 def test_a_model_that_cannot_predict_moves_no_alias(published: Project) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
+from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, Schema
 from mlflow.types.schema import AnyType
 from PIL import Image
@@ -29,7 +29,7 @@ from thawline.data.seen import TESTED, Seen
 from thawline.errors import UserError
 from thawline.files import INGEST, MANIFEST
 from thawline.sections import Params
-from thawline.tracking import address, description, gate, hashes, outcome, restore
+from thawline.tracking import address, description, flavors, gate, hashes, outcome, restore
 from thawline.tracking.registry import CHALLENGER, CHECKED_TAG, HASH_TAG
 from thawline.tracking.store import DIGEST, ROLE, Store, connect, patient
 
@@ -114,7 +114,9 @@ def _register(store: Store, checked: Params, digest: str) -> ModelVersion:
     example = pd.DataFrame({_INPUT: [_example()]})
     # mlflow advises on type hints that would change what predict gets, once for each time it loads.
     with _beside() as (decoder, files), _run(store, parent), redirect_stderr(io.StringIO()):
-        info = mlflow.pyfunc.log_model(
+        info = Model.log(
+            None,
+            flavors,
             name="model",
             python_model=str(Path(__file__).with_name("served_model.py")),
             artifacts={name: str(path) for name, path in files.items()},
@@ -204,7 +206,7 @@ def _beside() -> Iterator[tuple[str, dict[str, Path]]]:
         Seen.of(manifest, ("test",)).write(tested)
         recorded.mkdir()
         restore.record(recorded)
-        files = {"network": MODEL / "model.onnx", "card": MODEL / "model.json"}
+        files = {flavors.NETWORK: MODEL / "model.onnx", "card": MODEL / "model.json"}
         if description.CARD.is_file():
             files["model_card"] = description.CARD
         sys.path.insert(0, temporary)
