@@ -34,9 +34,10 @@ class Shrunk:
     reason: str
 
     def record(self, folder: Path) -> dict[str, Any]:
-        """Write the curve and its picture; what the metrics hold of it."""
+        """Write the curve and, of several points, its picture; what the metrics hold of it."""
         write(folder / "curve.csv", self.points)
-        style.save(pruning_curve.draw(self.points, self.chosen), folder / "curve.png")
+        if len(self.points) > 1:
+            style.save(pruning_curve.draw(self.points, self.chosen), folder / "curve.png")
         return {**asdict(self.chosen), "whole_macs": self.whole_macs, "reason": self.reason}
 
 

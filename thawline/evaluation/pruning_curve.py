@@ -28,5 +28,6 @@ def draw(points: Sequence[Point], chosen: Point) -> Figure:
     axis.set_xlabel("operations of one image, millions of multiply-accumulates")
     axis.set_ylabel("validation accuracy, %")
     axis.margins(0.12, 0.2)
+    axis.set_ylim(top=min(axis.get_ylim()[1], 101))
     axis.legend(loc="lower right")
     return drawn
