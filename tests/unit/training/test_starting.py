@@ -26,7 +26,7 @@ def test_a_loud_classifier_of_timm_gives_even_first_guesses() -> None:
 
     assert loss() > 2 * math.log(10)
     calm_head(network)
-    assert loss() == pytest.approx(math.log(10), abs=0.1)
+    assert loss() == pytest.approx(math.log(10), abs=0.2)
 
 
 def test_others_stay_as_their_library_drew_them() -> None:
