@@ -26,6 +26,7 @@ from thawline import params as parameters
 from thawline import plugins
 from thawline.checkpoint import ModelCard
 from thawline.data import collect as walk
+from thawline.data.divide import divide
 from thawline.data.manifest import Manifest
 from thawline.data.packing import Geometry, pack
 from thawline.data.resolve import resolve
@@ -191,9 +192,7 @@ def _packed(data: str, folder: Path, params: Params) -> TrainingData:
     resolved = resolve(
         found.packed, found.conflicts, conflicts=p.conflicts, near_distance=None, **shares
     )
-    manifest = walk.to_manifest(
-        found, source.classes, imbalance_ratio=None, resolved=resolved, **shares
-    )
+    manifest = divide(found, source.classes, imbalance_ratio=None, resolved=resolved, **shares)
     module = plugins.load(plugins.POLICY, params.augment.policy)
     return TrainingData(
         manifest=manifest,
