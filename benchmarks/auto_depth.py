@@ -1,7 +1,8 @@
 """Does `trainable: auto` choose a depth as good as the best fixed one, found by training them all?
 
     python -m benchmarks.auto_depth --data digits --data idx:PATH --data folder:PATH
-        [--depths 0,1,3,6,9] [--seeds 5] [--max-train 4000] [--epochs N] [--out FILE]
+        [--depths 0,1,3,6,9] [--seeds 5] [--max-train 4000] [--epochs N] [--size PX]
+        [--test-ratio R] [--out FILE]
 
 Recipes, image size, augmentation and network are those of params.yaml. For each data set and seed a
 head is trained once, as transfer_learn does; from there fine_tune trains each depth (blocks from
@@ -25,6 +26,7 @@ from thawline import params as parameters
 from thawline import plugins
 from thawline.checkpoint import ModelCard
 from thawline.data import collect as walk
+from thawline.data.divide import divide
 from thawline.data.manifest import Manifest
 from thawline.data.packing import Geometry, pack
 from thawline.data.resolve import resolve
@@ -62,7 +64,7 @@ class Outcome:
 
 def main() -> None:
     given = _arguments()
-    params = parameters.load()
+    params = _given(parameters.load(), given)
     outcomes = []
     for data in given.data:
         outcomes.append(_experiment(data, params, given))
@@ -80,8 +82,17 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--max-train", type=int, default=4000, help="training rows at most")
     parser.add_argument("--max-test", type=int, default=10_000)
     parser.add_argument("--epochs", type=int, help="of both stages; those of params.yaml if absent")
+    parser.add_argument("--test-ratio", type=float, help="where the set has no split of its own")
+    parser.add_argument("--size", type=int, help="of the images, px; that of params.yaml if absent")
     parser.add_argument("--out", type=Path)
     return parser.parse_args()
+
+
+def _given(params: Params, given: argparse.Namespace) -> Params:
+    """params.yaml with what the command line says of the images."""
+    wanted = {"test_ratio": given.test_ratio, "image_size_px": given.size}
+    changed = {key: value for key, value in wanted.items() if value is not None}
+    return params.model_copy(update={"ingest": params.ingest.model_copy(update=changed)})
 
 
 def _numbers(text: str) -> list[int]:
@@ -181,9 +192,7 @@ def _packed(data: str, folder: Path, params: Params) -> TrainingData:
     resolved = resolve(
         found.packed, found.conflicts, conflicts=p.conflicts, near_distance=None, **shares
     )
-    manifest = walk.to_manifest(
-        found, source.classes, imbalance_ratio=None, resolved=resolved, **shares
-    )
+    manifest = divide(found, source.classes, imbalance_ratio=None, resolved=resolved, **shares)
     module = plugins.load(plugins.POLICY, params.augment.policy)
     return TrainingData(
         manifest=manifest,

@@ -5,6 +5,8 @@ from ruamel.yaml import YAML
 from tests.repo.code_graph import ROOT
 from thawline import params
 from thawline.advice import from_scratch
+from thawline.advice.proposal import current
+from thawline.studies import definition, plan
 
 
 def test_the_file_for_dvc_says_what_advice_proposes() -> None:
@@ -17,3 +19,13 @@ def test_the_file_for_dvc_says_what_advice_proposes() -> None:
     assert written == {"model.weights": "none", **proposed}
     known = params.flatten(params.load(ROOT / "params.yaml"))
     assert written.keys() <= known.keys()
+
+
+def test_the_study_of_designs_departs_from_it_in_length_alone() -> None:
+    path, project = ROOT / "studies/designs.yaml", params.load(ROOT / "params.yaml")
+    planned = plan.study(path, definition.load(path), project)
+    for contender in planned.contenders:
+        chosen = plan.checked(path, project, contender.overrides, contender.label)
+        proposed = from_scratch.propose(chosen, "transfer_learn")
+        differing = {p.key for p in proposed if current(chosen, p.key) != p.value}
+        assert differing == {"transfer_learn.epochs", "transfer_learn.patience"}, contender.label

@@ -15,6 +15,9 @@ from thawline.network import Network
 from thawline.sections import Compress
 
 ONNX = "model.onnx"
+_TURNED = 0.05
+"""Of the images, with binary layers: on two of 256 digits ResNet-18 answered otherwise in ONNX
+Runtime, by 0.5, since a sum beside zero had another sign."""
 
 
 def write(
@@ -38,23 +41,33 @@ def write(
         UserError: the network cannot be written, or a file says something else than it.
     """
     expected = probabilities(network, [images], card)
-    limit, file = section.max_difference, folder / ONNX
+    file = folder / ONNX
+    limits: dict[str, Any] = {
+        "max_difference": section.max_difference,
+        "tolerated": _tolerated(card),
+    }
     shape: dict[str, Any] = {
         "image_size_px": card.image_size_px,
         "mean": card.mean,
         "std": card.std,
     }
     export(network, file, opset=section.opset, **shape)
-    agreed = verify(file, images, expected, max_difference=limit, threads=threads)
+    agreed = verify(file, images, expected, threads=threads, **limits)
     metrics: dict[str, Any] = {
         "opset": section.opset,
         "max_difference": agreed.max_difference,
         "checked_images": agreed.num_images,
         "size_mb": size_mb(file),
     }
+    if limits["tolerated"]:
+        metrics["differing_images"] = agreed.num_differing
     if section.pt2:
         file = folder / pt2.FILE
         pt2.export(network, file, **shape)
-        agreed = compare(file.name, pt2.predict(file, images), expected, max_difference=limit)
+        agreed = compare(file.name, pt2.predict(file, images), expected, **limits)
         metrics["pt2"] = {"max_difference": agreed.max_difference, "size_mb": size_mb(file)}
     return metrics
+
+
+def _tolerated(card: ModelCard) -> float:
+    return _TURNED if card.design.convolution == "xnor" else 0.0

@@ -132,6 +132,16 @@ def test_another_first_class_is_noticed_within_the_tolerance(file: Path) -> None
         verify(file, digits(), wanted, max_difference=1.0, threads=1)
 
 
+def test_a_network_of_signs_may_be_turned_on_few_images(file: Path) -> None:
+    wanted = expected(network(), digits())
+    limits = {"max_difference": 1e-4, "tolerated": 0.05, "threads": 1}
+    wanted[:3] = np.roll(wanted[:3], 1, axis=1)
+    assert verify(file, digits(), wanted, **limits).num_differing == 3
+    wanted[3] = np.roll(wanted[3], 1)
+    with pytest.raises(UserError, match="on 4 of 70 images"):
+        verify(file, digits(), wanted, **limits)
+
+
 def test_an_operator_set_that_pytorch_cannot_write_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"compress\.opset: 17 is not allowed; must be at least 18"):
         write(tmp_path / "model.onnx", network(), opset=17)
