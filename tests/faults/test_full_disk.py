@@ -1,7 +1,5 @@
 """No room where a stage writes, in DVC's cache: one message, the rest stays, room mends it."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.faults.mounts import OFF, may_mount, mounted

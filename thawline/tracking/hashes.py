@@ -46,7 +46,7 @@ class Graph:
 
     def __init__(self, folder: Path) -> None:
         self._stages = _stages(folder / "dvc.yaml")
-        self._lock = _stages(folder / "dvc.lock")
+        self._lock = _recorded(folder / "dvc.lock")
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -130,6 +130,20 @@ def _file(path: Path) -> str:
         while block := file.read(_CHUNK):
             found.update(block)
     return found.hexdigest()
+
+
+def _recorded(path: Path) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """What dvc.lock says, as far as it goes: DVC writes it in place, so it may be half there."""
+    return {
+        name: {kind: _entries(spec.get(kind)) for kind in ("deps", "outs")}
+        for name, spec in _stages(path).items()
+        if isinstance(spec, dict)
+    }
+
+
+def _entries(found: Any) -> list[dict[str, Any]]:
+    listed = found if isinstance(found, list) else []
+    return [entry for entry in listed if isinstance(entry, dict) and entry.get("path")]
 
 
 def _stages(path: Path) -> dict[str, Any]:
