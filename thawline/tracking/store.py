@@ -25,7 +25,7 @@ from mlflow.exceptions import MlflowException
 
 from thawline import project
 from thawline.errors import UserError
-from thawline.tracking import address
+from thawline.tracking import address, moved
 
 PARAM_LENGTH = 6000
 """MLflow's limit for the value of a param, characters."""
@@ -98,6 +98,8 @@ def connect(experiment: str) -> Store:
         with _first_use(uri):
             client = MlflowClient(uri, registry_uri=uri)
             found = client.get_experiment_by_name(experiment)
+            if found:
+                moved.follow(uri, found.artifact_location)
             identifier = found.experiment_id if found else _create(client, uri, experiment)
     except Exception as error:
         raise UserError(unusable(uri, error)) from None
