@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+AUDIT := $(VENV)/audit/ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test test-all check ui up clean
+.PHONY: repro test test-all check audit ui up clean
 
 repro: $(READY)
 	thawline run
@@ -23,6 +24,12 @@ check: $(READY)
 	ruff check .
 	ruff format --check .
 	mypy
+	-@$(MAKE) --silent $(AUDIT)
+	PATH=$(VENV)/audit/bin:$(PATH) python -m tests.repo.audit
+
+# The same, and it is an error if nobody can be asked.
+audit: $(READY) $(AUDIT)
+	PATH=$(VENV)/audit/bin:$(PATH) python -m tests.repo.audit --must
 
 ui: $(READY)
 	thawline ui
@@ -32,6 +39,12 @@ up: $(READY)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+
+# In an environment of its own: what it needs is no package of the project.
+$(AUDIT):
+	$(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/python -m pip install --quiet 'pip-audit==2.10.1'
+	@touch $(AUDIT)
 
 # The constraints file pins every package; an older pip resolves them far more slowly.
 $(READY): pyproject.toml constraints.txt

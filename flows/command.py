@@ -1,5 +1,6 @@
 """What `python -m flows.<name>` does around its flow: a server, exit codes, mistakes in a line."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -21,8 +22,8 @@ def run(load: Callable[[], Any], **parameters: Any) -> int:
         load: imports and returns the flow; called while the server starts.
 
     Returns:
-        0; 2 for a user's mistake; 75 when another run is in progress; 1 for any other failure; 130
-        after Ctrl-C, 143 after SIGTERM.
+        0; 2 for a user's mistake; 75 when another run is in progress; 1 for any other failure, also
+        when the server is gone; 130 after Ctrl-C, 143 after SIGTERM.
     """
     signal.signal(signal.SIGTERM, _terminate)  # while a flow runs, Prefect's own takes its place
     try:
@@ -40,7 +41,18 @@ def run(load: Callable[[], Any], **parameters: Any) -> int:
     except BaseException as error:
         if type(error).__name__ == "TerminationSignal":  # prefect's; not loaded here
             return 128 + signal.SIGTERM
+        api = os.environ.get(environment.API)
+        if api and isinstance(error, Exception) and not server.answers(api):
+            print(f"thawline: {_gone(api, error)}", file=sys.stderr)
+            return 1
         raise
+
+
+def _gone(api: str, error: Exception) -> str:
+    return (
+        f"{environment.API}: {api} does not answer any more ({type(error).__name__}); "
+        "what was finished is kept, and the next run goes on from it"
+    )
 
 
 def exit_code(state: Any) -> int:

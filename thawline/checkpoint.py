@@ -115,7 +115,9 @@ def read_card(directory: Path) -> ModelCard:
     except ValidationError as error:
         first = error.errors()[0]
         key = shown(".".join(map(str, first["loc"]))) or "the file"
-        raise UserError(f"{shown(str(path))}: {key}: {first['msg']}") from None
+        raise UserError(
+            f"{shown(str(path))}: {key}: {first['msg']}; `dvc repro` makes it anew"
+        ) from None
     if card.family not in plugins.names(plugins.FAMILY):
         raise UserError(f"{shown(str(path))}: family: {shown(card.family)!r} is unknown")
     known = plugins.constant(plugins.FAMILY, card.family, "NAMES")

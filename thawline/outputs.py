@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -23,12 +24,21 @@ def put_back(stage: str) -> None:
     lock = YAML(typ="safe", pure=True).load(_LOCK.read_text(encoding="utf-8"))
     outs = lock["stages"].get(stage, {}).get("outs", [])
     missing = {Path(out["path"]): out["md5"] for out in outs if not Path(out["path"]).exists()}
-    cache = Path(_dvc("cache", "dir").strip()) if missing else Path()
     for path, md5 in missing.items():
-        stored = cache / "files" / "md5" / md5[:2] / md5[2:]
+        stored = cached(md5)
         if stored.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(stored, path)
+
+
+def cached(md5: str) -> Path:
+    """Where DVC keeps the content of that hash."""
+    return _cache() / "files" / "md5" / md5[:2] / md5[2:]
+
+
+@cache
+def _cache() -> Path:
+    return Path(_dvc("cache", "dir").strip())
 
 
 def _dvc(*words: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from thawline import disk, locks, outputs, params, processes, project
+from thawline import disk, locks, outputs, params, processes, project, received
 from thawline.errors import UserError
 from thawline.projects import code_file
 from thawline.sections import Params
@@ -44,11 +44,14 @@ def run(name: str, main: Main) -> NoReturn:
             locks.end_without(partial(execution.alive, execution.identify()))
             code_file.check()
             checked = params.load()
+            graph = Graph(project.workspace())
+            outs = [Path(path) for path in graph.outputs(name)]
             with (
                 locks.workspace(name),
-                open_stage_run(name, checked, _outs(name)) as stage_run,
+                open_stage_run(name, checked, outs) as stage_run,
                 disk.named(),
             ):
+                received.check(name, graph)
                 main(checked, stage_run)
     except UserError as error:
         with suppress(OSError):  # no room for them
@@ -89,10 +92,6 @@ def _leave(code: int) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
-
-
-def _outs(name: str) -> list[Path]:
-    return [Path(path) for path in Graph(project.workspace()).outputs(name)]
 
 
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001

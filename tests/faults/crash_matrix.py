@@ -7,6 +7,7 @@ after a share of its undisturbed duration, `dvc repro`, and a comparison. Prints
 
 import argparse
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -98,6 +99,7 @@ def main() -> int:
                 copy = built.copy(Path(folder) / f"{stage} {number}")
                 found = kill(copy, stage, share, seconds[stage])
                 copy.end()
+                shutil.rmtree(copy.folder)
                 failed += bool(found.problem)
                 said = found.problem or "same hashes"
                 print(f"{stage:<15} {share:5.0%}  {found.reached:<9}  {said}", flush=True)

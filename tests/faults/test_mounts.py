@@ -1,23 +1,16 @@
 """A project on a file system that is full or read-only: a real one, in a namespace of its own."""
 
-import subprocess
 from collections.abc import Iterator
 
 import pytest
 
+from tests.faults.mounts import OFF, may_mount, mounted
 from tests.pipeline.project import Project, make
-
-OFF = {"THAWLINE_TRACKING": "off"}
-
-
-def _may_mount() -> bool:
-    return subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0
-
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.ci,
-    pytest.mark.skipif(not _may_mount(), reason="mounting takes rights that are not here"),
+    pytest.mark.skipif(not may_mount(), reason="mounting takes rights that are not here"),
 ]
 
 
@@ -29,19 +22,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     made.end()
 
 
-def mounted(project: Project, mount: str, command: str) -> list[str]:
-    """Lines on stderr of a command that is refused."""
-    script = f'{mount} && cd / && cd "$OLDPWD" && {command}'
-    done = project.run("unshare", "--mount", "bash", "-c", script, code=2, env=OFF)
-    assert "Traceback" not in done.stderr
-    return done.stderr.splitlines()
-
-
 @pytest.mark.parametrize("command", ["thawline run", "python -m stages.ingest"])
 def test_a_read_only_project_is_refused_before_work(project: Project, command: str) -> None:
     before = project.files()
     read_only = 'mount --bind "$PWD" "$PWD" && mount -o remount,bind,ro "$PWD"'
-    (line,) = mounted(project, read_only, command)
+    done = mounted(project, f"{read_only}\nagain\n{command}", code=2, env=OFF)
+    (line,) = done.stderr.splitlines()
     assert "Read-only file system" in line
     assert ".thawline" in line
     assert project.files() == before
@@ -50,7 +36,8 @@ def test_a_read_only_project_is_refused_before_work(project: Project, command: s
 def test_a_full_disk_leaves_no_half_output_and_room_mends_it(project: Project) -> None:
     before = project.files()
     full = "mount -t tmpfs -o size=200k none .thawline"
-    lines = mounted(project, full, "python -m stages.ingest")
+    done = mounted(project, f"{full}\npython -m stages.ingest", code=2, env=OFF)
+    lines = done.stderr.splitlines()
     assert lines[-1].startswith("ingest: ")
     assert "No space left on device; make room and run it again" in lines[-1]
     assert project.files() == before

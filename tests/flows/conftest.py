@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ from tests.tracking.conftest import Project, mlflow_server, project  # noqa: F40
 STAGES = ("ingest", "fine_tune", "evaluate")
 
 
-@pytest.fixture(scope="session")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a server that all tests of the folder share."""
-    port, folder = server.free_port(), tmp_path_factory.mktemp("prefect")
+@contextmanager
+def serving(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Address and process of a server."""
+    port = server.free_port()
     env = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
     env |= {"PREFECT_HOME": str(folder), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
     words = ["server", "start", "--host", server.HOST, "--port", str(port), "--no-ui"]
@@ -33,10 +34,18 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     address = f"http://{server.HOST}:{port}/api"
     try:
         wait_for(lambda: server.answers(address), 400)
-        yield address
+        yield address, process
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+@pytest.fixture(scope="session")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a server that all tests of the folder share."""
+    with serving(tmp_path_factory.mktemp("prefect")) as (address, _):
+        yield address
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ NEUTRAL = frozenset(
         "thawline/stage.py",
         "thawline/locks.py",
         "thawline/outputs.py",
+        "thawline/received.py",
         "thawline/project.py",
         "thawline/progress.py",
         "thawline/cli.py",

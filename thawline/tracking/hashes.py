@@ -46,7 +46,7 @@ class Graph:
 
     def __init__(self, folder: Path) -> None:
         self._stages = _stages(folder / "dvc.yaml")
-        self._lock = _stages(folder / "dvc.lock")
+        self._lock = _recorded(folder / "dvc.lock")
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -86,12 +86,13 @@ class Graph:
 
     def current(self, stage: str) -> bool:
         """Whether the stage last ran on the outputs that the stages before it have now."""
-        made = {
-            str(out["path"]).rstrip("/"): out.get("md5")
-            for name in self._stages
-            for out in self._lock.get(name, {}).get("outs", [])
-        }
+        made = self._made()
         return all(made.get(path, value) == value for path, value in self.needed(stage).items())
+
+    def received(self, stage: str) -> dict[str, str]:
+        """path -> hash of what other stages made and dvc.yaml names as the stage's input."""
+        deps = {str(dep).rstrip("/") for dep in self._stages.get(stage, {}).get("deps", [])}
+        return {path: value for path, value in self._made().items() if path in deps and value}
 
     def needed(self, stage: str) -> dict[str, str | None]:
         """path -> hash of what the stage ran on last; empty where it never ran."""
@@ -108,6 +109,13 @@ class Graph:
         if not found or not all(found):
             return None
         return digest({path: value for outs in found for path, value in outs.items()})
+
+    def _made(self) -> dict[str, str | None]:
+        return {
+            str(out["path"]).rstrip("/"): out.get("md5")
+            for name in self._stages
+            for out in self._lock.get(name, {}).get("outs", [])
+        }
 
     def _visit(self, name: str, done: list[str], path: tuple[str, ...]) -> None:
         if name in done or name in path:
@@ -130,6 +138,20 @@ def _file(path: Path) -> str:
         while block := file.read(_CHUNK):
             found.update(block)
     return found.hexdigest()
+
+
+def _recorded(path: Path) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """What dvc.lock says, as far as it goes: DVC writes it in place, so it may be half there."""
+    return {
+        name: {kind: _entries(spec.get(kind)) for kind in ("deps", "outs")}
+        for name, spec in _stages(path).items()
+        if isinstance(spec, dict)
+    }
+
+
+def _entries(found: Any) -> list[dict[str, Any]]:
+    listed = found if isinstance(found, list) else []
+    return [entry for entry in listed if isinstance(entry, dict) and entry.get("path")]
 
 
 def _stages(path: Path) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from mlflow.exceptions import MlflowException
 
 from thawline import project
 from thawline.errors import UserError
-from thawline.tracking import address
+from thawline.tracking import address, moved, schema
 
 PARAM_LENGTH = 6000
 """MLflow's limit for the value of a param, characters."""
@@ -34,6 +34,8 @@ TAG_LENGTH = 5000
 ROLE, STAGE, OUTS, DIGEST = "thawline.role", "thawline.stage", "thawline.outs", "thawline.digest"
 PARENT = "mlflow.parentRunId"
 SOURCE_TYPE = "mlflow.source.type"
+_OLDER = "out-of-date database schema"
+"""In MLflow's words."""
 _KNOWN = (
     "Connection refused",
     "Name or service not known",
@@ -96,8 +98,12 @@ def connect(experiment: str) -> Store:
     uri = address.uri()
     try:
         with _first_use(uri):
+            if address.is_sqlite(uri) and schema.is_older(address.database(uri)):
+                raise MlflowException(_OLDER)
             client = MlflowClient(uri, registry_uri=uri)
             found = client.get_experiment_by_name(experiment)
+            if found:
+                moved.follow(uri, found.artifact_location)
             identifier = found.experiment_id if found else _create(client, uri, experiment)
     except Exception as error:
         raise UserError(unusable(uri, error)) from None
@@ -123,7 +129,7 @@ def _first_use(uri: str) -> Iterator[None]:
     inside = database.parent == project.root()
     lock = project.scratch() / "store.lock" if inside else database.with_suffix(".lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock, timeout=60):
+    with FileLock(lock, timeout=180):
         yield
 
 
@@ -150,7 +156,7 @@ def _restore(found: Experiment) -> str:
 def unusable(uri: str, error: Exception) -> str:
     """One line: which store, why, and what to do."""
     place = address.shown(uri)
-    if "out-of-date database schema" in str(error):
+    if _OLDER in str(error):
         return (
             f"MLFLOW_TRACKING_URI: {place} was made by another version of MLflow; "
             f"make a copy of it, then `mlflow db upgrade '{place}'`"
