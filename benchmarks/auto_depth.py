@@ -129,10 +129,11 @@ class _Lab:
         self, params: Params, data: TrainingData, seed: int, given: argparse.Namespace
     ) -> None:
         self._params, self._data, self._epochs = params, data, given.epochs
+        chosen = device.select(params.training.device)
         self._machine = Machine(
-            device=device.select(params.training.device),
+            device=chosen,
             precision=params.training.precision,
-            workers=params.training.workers,
+            workers=device.workers(params.training.workers, chosen),
             seed=seed,
         )
         self._card = _card(params, data.manifest)

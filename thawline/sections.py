@@ -105,7 +105,7 @@ class Model(Section):
 class Training(Section):
     threads: Annotated[int, Field(ge=1, le=512)]
     """Threads of PyTorch; part of the result, since it changes the order of sums."""
-    workers: Annotated[int, Field(ge=0, le=128)]
+    workers: Annotated[int, Field(ge=0, le=128)] | Literal["auto"]
     """Processes that augment; 0 augments in the training process. Does not change the result."""
     batch_size: Annotated[int, Field(ge=2, le=65_536)] | Literal["auto"]
     """Images that make a step together, of all devices; auto: as many as fit on the GPU, which is

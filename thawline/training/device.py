@@ -10,6 +10,9 @@ import torch
 
 from thawline.errors import UserError
 
+_MOST_WORKERS = 8
+"""More do not make a batch sooner, and each takes the memory of a process."""
+
 
 def setup(*, threads: int, seed: int, deterministic: bool = True) -> None:
     """Fix what changes the bits of a result: threads, seed, choice of algorithms.
@@ -42,6 +45,22 @@ def select(device: str) -> torch.device:
             "params.yaml: training.device: 'cuda' is not available here; allowed: auto, cpu"
         )
     return torch.device("cuda" if available and device != "cpu" else "cpu")
+
+
+def workers(wanted: int | str, device: torch.device, *, processes: int = 1) -> int:
+    """How many processes augment; `auto` takes the cores beside a GPU, at most eight.
+
+    On a CPU it takes none: they would take the cores from the training.
+
+    Args:
+        processes: that train on this machine.
+    """
+    if isinstance(wanted, int):
+        return wanted
+    if device.type == "cpu":
+        return 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(_MOST_WORKERS, max(0, (cores or 1) // processes - 1))
 
 
 def check_compiler(wanted: bool) -> None:

@@ -6,11 +6,11 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
 
 from thawline.data.store import ImageStore
-from thawline.data.views import Step, Views, repeats
+from thawline.data.views import Step
 from thawline.training.group import ALONE, Group
+from thawline.training.view_batches import ViewBatches
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 """Inputs of this process's share, and labels of the whole batch; one process has all of it."""
@@ -92,54 +92,20 @@ class ImageExamples:
         workers: processes that augment; any number gives the same batches.
         whole_batches: whether each process of the group gets all images of a batch.
         """
-        self._dataset = _ViewDataset(store, indices, policy, seed)
+        self._views = ViewBatches(store, indices, policy, seed=seed, workers=workers)
         self._labels = torch.from_numpy(labels)
         self._batch_size = batch_size
         self._seed = seed
-        self._workers = workers
         self._num_processes = group.size
         self._images = ALONE if whole_batches else group
 
     def __len__(self) -> int:
-        return len(self._dataset)
+        return len(self._views)
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         batches = order(
             len(self), self._batch_size, seed=self._seed, epoch=epoch, processes=self._num_processes
         )[first:]
         shares = [self._images.share(batch) for batch in batches]
-        # The epoch travels with the position: a worker keeps no state that could go stale.
-        sampler = [[(epoch, int(position)) for position in share] for share in shares]
-        loader = DataLoader(
-            self._dataset,
-            batch_sampler=sampler,
-            num_workers=self._workers,
-            collate_fn=_collate,
-            pin_memory=torch.cuda.is_available(),
-        )
-        for images, batch in zip(loader, batches, strict=True):
+        for images, batch in zip(self._views.of(epoch, shares), batches, strict=True):
             yield images, self._labels[torch.from_numpy(batch)]
-
-
-class _ViewDataset(Dataset[np.ndarray]):
-    def __init__(
-        self, store: ImageStore, indices: np.ndarray, policy: Sequence[Step], seed: int
-    ) -> None:
-        self._store = store
-        self._indices = indices
-        self._repeats = repeats(indices)
-        self._views = Views(policy, seed)
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    def __getitem__(self, key: tuple[int, int]) -> np.ndarray:
-        epoch, position = key
-        row = int(self._indices[position])
-        return self._views(
-            self._store[row], epoch=epoch, row=row, repeat=int(self._repeats[position])
-        )
-
-
-def _collate(images: list[np.ndarray]) -> torch.Tensor:
-    return torch.from_numpy(np.stack(images))

@@ -9,11 +9,12 @@ import torch
 from torch import nn
 
 from thawline.data.store import ImageStore
-from thawline.data.views import Step, Views, repeats
+from thawline.data.views import Step
 from thawline.inference import BATCH, Normalisation, batch_outputs
 from thawline.progress import track
 from thawline.training import inputs
 from thawline.training.feature_cache import FeatureCache, of_trunk
+from thawline.training.view_batches import ViewBatches
 
 Images = Callable[[], Iterable[np.ndarray]]
 
@@ -30,18 +31,21 @@ def compute_views(
     precision: str,
     device: torch.device,
     cache: FeatureCache | None = None,
+    workers: int = 0,
 ) -> list[torch.Tensor]:
     """Features of num_views augmented views of the given rows: float32 (M, ...) each.
 
     View v of a row equals what image training would show of it in epoch v. Without
-    augmentation all views are one, and a row that is repeated is computed once.
+    augmentation all views are one, and a row that is repeated is computed once. Any number of
+    workers, processes that augment, gives the same.
     """
     numerics: dict[str, Any] = {"precision": precision, "device": device}
     if not policy:
         rows, position = np.unique(indices, return_inverse=True)
         plain = compute(trunk, store, rows, card, **numerics, cache=cache)
         return [plain if len(rows) == len(indices) else plain[torch.from_numpy(position)]]
-    views = Views(policy, seed)
+    views = ViewBatches(store, indices, policy, seed=seed, workers=workers)
+    in_order = [np.arange(i, min(i + BATCH, len(indices))) for i in range(0, len(indices), BATCH)]
     known_by = {}
     if cache is not None:
         known_by = of_trunk(trunk, store, indices, card, **numerics)
@@ -49,7 +53,7 @@ def compute_views(
         known_by["views"] = f"{inputs.of_values([list(policy), seed])} {inputs.of_arrays(indices)}"
     computed = []
     for epoch in range(num_views):
-        shown = partial(_augmented, views, store, indices, epoch)
+        shown = partial(_augmented, views, epoch, in_order)
         known_by["view"] = str(epoch)
         title = f"features, view {epoch + 1}"
         run = partial(_through, trunk, shown, card, title, len(indices), **numerics)
@@ -101,17 +105,7 @@ def _through(
 
 
 def _augmented(
-    views: Views, store: ImageStore, indices: np.ndarray, epoch: int
+    views: ViewBatches, epoch: int, batches: Sequence[np.ndarray]
 ) -> Iterator[np.ndarray]:
-    count = repeats(indices)
-    for start in range(0, len(indices), BATCH):
-        rows = indices[start : start + BATCH]
-        images = store.take(rows)
-        yield np.stack(
-            [
-                views(image, epoch=epoch, row=int(row), repeat=int(repeat))
-                for image, row, repeat in zip(
-                    images, rows, count[start : start + BATCH], strict=True
-                )
-            ]
-        )
+    for images in views.of(epoch, batches):
+        yield images.numpy()

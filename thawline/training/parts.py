@@ -70,7 +70,7 @@ class Parts:
         with machine.group.main_first():  # the others find them in the cache
             views = features.compute_views(
                 self._trunk, data.store, data.indices, self._card, data.policy,
-                num_views=data.num_views, seed=machine.seed, **how,
+                num_views=data.num_views, seed=machine.seed, workers=machine.workers, **how,
             )  # fmt: skip
             val = features.compute(self._trunk, data.store, self._val_rows, self._card, **how)
         labels = data.labels

@@ -184,10 +184,11 @@ def machine_for(params: Params) -> Machine:
     """How params say that training runs."""
     t = params.training
     device.check_compiler(t.compile)
+    selected = device.select(t.device)
     return Machine(
-        device=device.select(t.device),
+        device=selected,
         precision=t.precision,
-        workers=t.workers,
+        workers=device.workers(t.workers, selected, processes=t.devices),
         seed=params.seed,
         cache=FeatureCache(t.cache_gb),
         compiled=t.compile,
