@@ -1,8 +1,12 @@
 """Thawline's training against other loops on the same images, network, batches and threads.
 
-    python -m benchmarks.training [--images 256] [--epochs 10] [--rounds 3] [--json FILE]
+    python -m benchmarks.training [--network resnet/resnet18] [--images 256] [--epochs 10]
+        [--rounds 3] [--size 64] [--batch 32] [--threads 2] [--device cpu] [--precision float32]
+        [--json FILE]
 
 Each round runs both loops one after the other; the table has the medians of seconds and of ratios.
+Where a loop could run in float32 or bfloat16, the quicker of the two is what Thawline has to beat.
+Weights are random: nothing here depends on them.
 """
 
 import argparse
@@ -11,82 +15,143 @@ import io
 import json
 import os
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.training import loops, material, peak
+import torch
+
+from benchmarks.training import loops
+from benchmarks.training.material import Case
+from thawline.evaluation import speed
 from thawline.training import device
 from thawline.training.setting import TrainingData
 
 Loop = Callable[[], None]
+Comparison = tuple[Sequence[Loop], Loop, float | None]
+"""The other loops, of which the quickest counts, Thawline's, and the ratio aimed at."""
+_PRECISIONS = ("float32", "bfloat16")
 
 
-def comparisons(data: TrainingData, epochs: int) -> dict[str, tuple[Loop, Loop, float]]:
-    """What is measured: the other loop, Thawline's, and the ratio aimed at."""
-    files = material.jpegs(len(data.labels))
-    blocks = {"trainable": "last_blocks", "num_blocks": 8, "epochs": epochs}
+def comparisons(case: Case, data: TrainingData) -> dict[str, Comparison]:
+    files, epochs = case.jpegs(), case.epochs
     whole = max(1, epochs // 5)
-    return {
+    third = {"trainable": "last_blocks", "num_blocks": case.thawed}
+
+    def ours() -> None:
+        loops.engine(case, data, trainable="all", epochs=whole)
+
+    found: dict[str, Comparison] = {
         "whole network, over forward and backward in memory": (
-            lambda: loops.bare(data, whole),
-            lambda: loops.engine(data, trainable="all", epochs=whole),
-            0.95,
+            [lambda: loops.bare(case, data, whole, plain=False)], ours, 0.95,
         ),
-        "head on features computed once, over a tutorial's frozen loop": (
-            lambda: loops.tutorial(data, files, epochs),
-            lambda: loops.engine(data, trainable="head", epochs=epochs),
-            15.0 * epochs / 10,
+        "the same, over PyTorch's own convolutions": (
+            [lambda: loops.bare(case, data, whole, plain=True)], ours, None,
         ),
-        "the same, over a frozen loop in memory, in bfloat16": (
-            lambda: loops.in_memory(data, epochs),
-            lambda: loops.engine(data, trainable="head", epochs=epochs),
-            8.0 * epochs / 10,
+        "head, over a tutorial's frozen loop": (
+            [lambda: loops.tutorial(case, data, files, epochs)],
+            lambda: loops.engine(case, data), 1.5 * epochs,
         ),
-        "last 8 blocks on kept views, over running the frozen ones": (
-            lambda: loops.engine(data, **blocks),
-            lambda: loops.engine(data, **blocks, cache="views"),
-            2.5,
+        "head, over a frozen loop in memory": (
+            [lambda p=p: loops.in_memory(case, data, epochs, p) for p in _PRECISIONS],
+            lambda: loops.engine(case, data), 0.8 * epochs,
         ),
-    }
+        "last blocks on views kept, over partial fine-tuning in memory": (
+            [lambda p=p: loops.partial(case, data, epochs, p) for p in _PRECISIONS],
+            lambda: loops.engine(case, data, **third, cache="views"), 2.5,
+        ),
+    }  # fmt: skip
+    return found
 
 
-def measure(other: Loop, ours: Loop, rounds: int) -> dict[str, float]:
-    taken = [(_seconds(other), _seconds(ours)) for _ in range(rounds)]
+def measure(others: Sequence[Loop], ours: Loop, rounds: int) -> dict[str, float]:
+    taken = [([_seconds(other) for other in others], _seconds(ours)) for _ in range(rounds)]
+    quickest = min(
+        range(len(others)), key=lambda at: statistics.median(them[at] for them, _ in taken)
+    )
     return {
-        "other_s": statistics.median(pair[0] for pair in taken),
-        "thawline_s": statistics.median(pair[1] for pair in taken),
-        "ratio": statistics.median(pair[0] / pair[1] for pair in taken),
+        "other_s": statistics.median(them[quickest] for them, _ in taken),
+        "thawline_s": statistics.median(mine for _, mine in taken),
+        "ratio": statistics.median(them[quickest] / mine for them, mine in taken),
     }
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--network", default="efficientnet/tf_efficientnet_lite0")
+    parser.add_argument("--images", type=int, default=256)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--size", type=int, default=64, help="of an image, px")
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16", "auto"))
+    return parser
+
+
+def case(given: argparse.Namespace) -> Case:
+    device.setup(threads=given.threads, seed=0)
+    family, _, name = given.network.partition("/")
+    chosen = Case(
+        family=family,
+        name=name,
+        size_px=given.size,
+        batch_size=given.batch,
+        images=given.images,
+        epochs=given.epochs,
+        device=device.select(given.device),
+        precision=given.precision,
+        thawed=0,
+    )
+    blocks = len(chosen.network()) - 1
+    return Case(**{**vars(chosen), "thawed": blocks // 3})
 
 
 def main() -> None:
-    options = argparse.ArgumentParser()
-    options.add_argument("--images", type=int, default=256)
-    options.add_argument("--epochs", type=int, default=10)
-    options.add_argument("--rounds", type=int, default=3)
-    options.add_argument("--json", type=Path, default=Path("build/benchmarks/training.json"))
-    given = options.parse_args()
-    device.setup(threads=2, seed=0)
+    from benchmarks.training import peak
+
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0], parents=[arguments()], conflict_handler="resolve"
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path, default=Path("build/benchmarks/training.json"))
+    given = parser.parse_args()
+    chosen = case(given)
     found = {}
     with tempfile.TemporaryDirectory() as folder:
-        data = material.packed(Path(folder), given.images)
-        _quiet(lambda: loops.engine(data, epochs=1))  # first use of every library
-        for name, (other, ours, wanted) in comparisons(data, given.epochs).items():
-            found[name] = measure(other, ours, given.rounds) | {"at_least": wanted}
-    peaks = {name: peak.of(name, given.images) for name in peak.LOOPS}
+        data = chosen.packed(Path(folder))
+        _quiet(lambda: loops.engine(chosen, data, epochs=1))  # first use of every library
+        _quiet(lambda: loops.bare(chosen, data, 1, plain=True))
+        for name, (others, ours, wanted) in comparisons(chosen, data).items():
+            found[name] = {**measure(others, ours, given.rounds), "at_least": wanted}
+    words = _without(sys.argv[1:], ("--rounds", "--json"))
+    peaks = {name: peak.of(name, words) for name in peak.LOOPS}
+    print(_about(chosen, given))
     print(_table(found))
-    print(f"peak memory of Thawline over the bare loop: {peaks['engine'] / peaks['bare']:.2f}")
-    about = {"images": given.images, "epochs": given.epochs, "rounds": given.rounds}
+    print(f"\nPeak memory over the bare loop's: {peaks['engine'] / peaks['bare']:.2f}")
     given.json.parent.mkdir(parents=True, exist_ok=True)
+    about = {key: str(value) for key, value in vars(given).items()}
     text = json.dumps({"about": about, "found": found, "peak_mb": peaks}, indent=2)
     given.json.write_text(text + "\n")
+
+
+def _without(words: Sequence[str], options: Sequence[str]) -> list[str]:
+    """The words but for these options and their values."""
+    kept, skip = [], False
+    for word in words:
+        if not skip and word not in options:
+            kept.append(word)
+        skip = word in options
+    return kept
 
 
 def _seconds(loop: Loop) -> float:
     began = time.perf_counter()
     _quiet(loop)
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
     return time.perf_counter() - began
 
 
@@ -95,15 +160,26 @@ def _quiet(loop: Loop) -> None:
         loop()
 
 
-def _table(found: dict[str, dict[str, float]]) -> str:
-    lines = ["| what | other, s | Thawline, s | ratio | at least |", "|---|---|---|---|---|"]
+def _about(chosen: Case, given: argparse.Namespace) -> str:
+    where = speed.describe(chosen.device.type, given.threads).name
+    workers = chosen.machine().workers
+    return (
+        f"{where}, {given.threads} threads, {workers} workers: {chosen.name}, "
+        f"{chosen.images} images of {chosen.size_px} px, batches of {chosen.batch_size}, "
+        f"{chosen.epochs} epochs, {chosen.numerics()}; medians of {given.rounds}; load at the end "
+        f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n"
+    )
+
+
+def _table(found: dict[str, dict[str, float | None]]) -> str:
+    lines = ["| what | other, s | Thawline, s | ratio | at least |", "|---|---:|---:|---:|---:|"]
     for name, row in found.items():
+        wanted = "" if row["at_least"] is None else f"{row['at_least']:.2f}"
         lines.append(
             f"| {name} | {row['other_s']:.2f} | {row['thawline_s']:.2f} | {row['ratio']:.2f} "
-            f"| {row['at_least']:.2f} |"
+            f"| {wanted} |"
         )
-    load = f"load at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
-    return "\n".join([*lines, load])
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """The loops that are compared: Thawline's, and those that one would write otherwise."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from typing import Any
 
 import albumentations as A
 import numpy as np
@@ -9,84 +11,148 @@ import torch
 from PIL import Image
 from torch import nn
 from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset
 
-from benchmarks.training import material
-from thawline.training.device import to_input
+from benchmarks.training.material import Case
+from thawline.training import quick
+from thawline.training.device import numerics, to_input
 from thawline.training.freezing import freeze
-from thawline.training.setting import Machine, TrainingData
+from thawline.training.setting import TrainingData
 from thawline.training.train import train
 
-CPU = torch.device("cpu")
 
-
-def engine(data: TrainingData, **changes: object) -> None:
+def engine(case: Case, data: TrainingData, **changes: object) -> None:
     """Thawline's own training, validation included, with nothing kept from a run before."""
-    machine = Machine(device=CPU, precision="float32", workers=0, seed=0)
-    recipe = material.recipe(**changes)
-    train(material.network(), material.card(), data, recipe, machine, lambda *_: None)
+    train(
+        case.network(), case.card(), data, case.recipe(**changes), case.machine(), lambda *_: None
+    )
 
 
-def bare(data: TrainingData, epochs: int) -> None:
+def bare(case: Case, data: TrainingData, epochs: int, *, plain: bool) -> None:
     """Forward, backward and step on tensors in memory, and a forward pass of the validation rows:
     what remains when nothing is read, augmented, shuffled or measured.
+
+    Args:
+        plain: PyTorch's own convolutions; else the quicker forms that the engine has on a CPU.
     """
-    card, network = material.card(), material.network()
+    network, precision = case.network(), case.numerics()
     freeze(network, "all")
-    rows = [data.manifest.rows(split) for split in ("train", "val")]
-    held = [to_input(data.store.take(r), mean=card.mean, std=card.std) for r in rows]
-    labels = torch.from_numpy(data.manifest.labels[rows[0]])
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, nesterov=True)
+    train_rows, val_rows = (data.manifest.rows(split) for split in ("train", "val"))
+    held = _inputs(case, data, train_rows)
+    val = _inputs(case, data, val_rows)
+    labels = torch.from_numpy(data.manifest.labels[train_rows]).to(case.device)
+    optimizer = _sgd(case, network)
+    mode = nullcontext() if plain else quick.convolutions(case.device, precision)
     for _ in range(epochs):
         network.train()
-        for start in range(0, len(labels), material.BATCH_SIZE):
-            at = slice(start, start + material.BATCH_SIZE)
-            _step(network, optimizer, held[0][at], labels[at])
+        for start in range(0, len(labels), case.batch_size):
+            at = slice(start, start + case.batch_size)
+            with numerics(precision, case.device), mode:
+                outputs = network(held[at])
+            _step(outputs, optimizer, labels[at])
         network.eval()
-        with torch.inference_mode():
-            for batch in held[1].split(64):
+        with torch.inference_mode(), numerics(precision, case.device):
+            for batch in val.split(64):
                 network(batch)
+    _wait(case)
 
 
-def tutorial(data: TrainingData, files: Sequence[bytes], epochs: int) -> None:
-    """A frozen trunk as in PyTorch's tutorials: JPEG files, albumentations, the whole network run
-    in each epoch.
+def tutorial(case: Case, data: TrainingData, files: Sequence[bytes], epochs: int) -> None:
+    """A frozen trunk as in PyTorch's tutorials: JPEG files, albumentations, a DataLoader, the whole
+    network run in each epoch, in float32.
     """
-    card, network = material.card(), material.network()
-    freeze(network, "head")
-    compose = A.Compose([A.Affine(rotate=(-10, 10), p=1.0), A.Normalize(card.mean, card.std)])
-    labels = torch.from_numpy(data.labels)
-    optimizer = torch.optim.SGD(network[-1].parameters(), lr=0.01, momentum=0.9)
-    network.eval()
-    for epoch in range(epochs):
-        order = np.random.default_rng(epoch).permutation(len(files))
-        for start in range(0, len(order), material.BATCH_SIZE):
-            at = order[start : start + material.BATCH_SIZE]
-            images = [np.asarray(Image.open(io.BytesIO(files[i])).convert("RGB")) for i in at]
-            shown = np.stack([compose(image=image)["image"] for image in images])
-            batch = torch.from_numpy(shown).permute(0, 3, 1, 2).contiguous()
-            _step(network, optimizer, batch, labels[at])
-
-
-def in_memory(data: TrainingData, epochs: int) -> None:
-    """The same, well tuned: decoded images in memory, bfloat16 through the frozen trunk."""
-    card, network = material.card(), material.network()
+    network = case.network()
     freeze(network, "head")
     labels = torch.from_numpy(data.labels)
-    held = to_input(data.store.take(data.indices), mean=card.mean, std=card.std)
-    optimizer = torch.optim.SGD(network[-1].parameters(), lr=0.01, momentum=0.9)
+    loader = DataLoader(
+        _Files(case, files, labels),
+        batch_size=case.batch_size,
+        shuffle=True,
+        num_workers=case.machine().workers,
+        persistent_workers=case.machine().workers > 0,
+        pin_memory=case.device.type == "cuda",
+    )
+    optimizer = _sgd(case, network[-1])
     network.eval()
+    for _ in range(epochs):
+        for batch, given in loader:
+            moved = batch.to(case.device, non_blocking=True).permute(0, 3, 1, 2)
+            _step(network(moved), optimizer, given.to(case.device))
+    _wait(case)
+
+
+def in_memory(case: Case, data: TrainingData, epochs: int, precision: str) -> None:
+    """The same, well tuned: decoded images in memory, no gradient through the frozen trunk."""
+    network = case.network()
+    freeze(network, "head")
+    labels = torch.from_numpy(data.labels).to(case.device)
+    held = _inputs(case, data, data.indices)
+    optimizer = _sgd(case, network[-1])
+    network.eval()
+    for at in _shuffled(case, len(labels), epochs):
+        with torch.inference_mode(), numerics(precision, case.device):
+            features = network[:-1](held[at]).float()
+        _step(network[-1](features.clone()), optimizer, labels[at])
+    _wait(case)
+
+
+def partial(case: Case, data: TrainingData, epochs: int, precision: str) -> None:
+    """The last blocks thawed, as one does it by hand: requires_grad off for the others, their batch
+    norm in evaluation mode, decoded images in memory.
+    """
+    network = case.network()
+    frozen = freeze(network, "last_blocks", case.thawed)
+    labels = torch.from_numpy(data.labels).to(case.device)
+    held = _inputs(case, data, data.indices)
+    optimizer = _sgd(case, network)
+    frozen.train_mode(network)
+    for at in _shuffled(case, len(labels), epochs):
+        with numerics(precision, case.device):
+            outputs = network(held[at])
+        _step(outputs, optimizer, labels[at])
+    _wait(case)
+
+
+class _Files(Dataset[Any]):
+    def __init__(self, case: Case, files: Sequence[bytes], labels: torch.Tensor) -> None:
+        card = case.card()
+        self._files, self._labels = files, labels
+        self._compose = A.Compose(
+            [A.Affine(rotate=(-10, 10), p=1.0), A.Normalize(card.mean, card.std)]
+        )
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __getitem__(self, at: int) -> tuple[np.ndarray, torch.Tensor]:
+        image = np.asarray(Image.open(io.BytesIO(self._files[at])).convert("RGB"))
+        return self._compose(image=image)["image"], self._labels[at]
+
+
+def _inputs(case: Case, data: TrainingData, rows: np.ndarray) -> torch.Tensor:
+    card = case.card()
+    return to_input(data.store.take(rows), mean=card.mean, std=card.std, device=case.device)
+
+
+def _sgd(case: Case, network: nn.Module) -> torch.optim.Optimizer:
+    chosen = [p for p in network.parameters() if p.requires_grad]
+    fused = case.device.type == "cuda"
+    return torch.optim.SGD(chosen, lr=0.01, momentum=0.9, nesterov=True, fused=fused)
+
+
+def _shuffled(case: Case, count: int, epochs: int) -> Iterator[torch.Tensor]:
     for epoch in range(epochs):
-        order = torch.from_numpy(np.random.default_rng(epoch).permutation(len(labels)))
-        for at in order.split(material.BATCH_SIZE):
-            with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
-                features = network[:-1](held[at]).float()
-            _step(network[-1], optimizer, features.clone(), labels[at])
+        order = torch.from_numpy(np.random.default_rng(epoch).permutation(count))
+        yield from order.to(case.device).split(case.batch_size)
 
 
-def _step(
-    network: nn.Module, optimizer: torch.optim.Optimizer, batch: torch.Tensor, labels: torch.Tensor
-) -> None:
-    loss = functional.cross_entropy(network(batch), labels)
+def _step(outputs: torch.Tensor, optimizer: torch.optim.Optimizer, labels: torch.Tensor) -> None:
+    loss = functional.cross_entropy(outputs.float(), labels)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     optimizer.step()
+
+
+def _wait(case: Case) -> None:
+    if case.device.type == "cuda":
+        torch.cuda.synchronize()

@@ -1,38 +1,47 @@
 """Peak memory of one loop, in a process of its own."""
 
+import argparse
 import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.training import loops, material
-from thawline.training import device
-from thawline.training.setting import TrainingData
+import torch
+
+from benchmarks.training import __main__ as command
+from benchmarks.training import loops
 
 LOOPS = ("bare", "engine")
 
 
-def of(loop: str, images: int) -> float:
-    """In MB, the libraries included."""
-    command = [sys.executable, "-m", "benchmarks.training.peak", loop, str(images)]
-    ended = subprocess.run(command, check=True, capture_output=True, text=True)
+def of(loop: str, words: Sequence[str]) -> float:
+    """In MB: of the process, the libraries included; on a GPU what PyTorch has taken of it.
+
+    Args:
+        words: of the benchmark's command line.
+    """
+    line = [sys.executable, "-m", "benchmarks.training.peak", loop, *words]
+    ended = subprocess.run(line, check=True, capture_output=True, text=True)
     return float(ended.stdout.split()[-1])
 
 
-def _run(loop: str, data: TrainingData) -> None:
-    if loop == "bare":
-        loops.bare(data, 1)
-    else:
-        loops.engine(data, trainable="all", epochs=1)
-
-
 def main() -> None:
-    loop, images = sys.argv[1], int(sys.argv[2])
-    device.setup(threads=2, seed=0)
+    parser = argparse.ArgumentParser(parents=[command.arguments()], conflict_handler="resolve")
+    parser.add_argument("loop", choices=LOOPS)
+    given = parser.parse_args()
+    case = command.case(given)
     with tempfile.TemporaryDirectory() as folder:
-        _run(loop, material.packed(Path(folder), images))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        data = case.packed(Path(folder))
+        if given.loop == "bare":
+            loops.bare(case, data, 1, plain=True)
+        else:
+            loops.engine(case, data, trainable="all", epochs=1)
+    if case.device.type == "cuda":
+        print(torch.cuda.max_memory_allocated() / 2**20)
+    else:
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 if __name__ == "__main__":
