@@ -201,7 +201,8 @@ class _Course:
         self._write(epoch_ended=False)
 
     def train_loss(self) -> float:
-        mean = float(torch.stack(self._losses).double().mean())
+        here = self._losses[-1].device  # those of a checkpoint come on the CPU
+        mean = float(torch.stack([loss.to(here) for loss in self._losses]).double().mean())
         _check_finite(mean, "the loss", self._recipe)
         return mean
 

@@ -166,9 +166,9 @@ def test_too_large_a_batch_is_one_message_that_names_it(
     trained: Callable[..., tuple[History, State]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> Epoch:
-        free, _ = torch.cuda.mem_get_info()
+        _, total = torch.cuda.mem_get_info()
         try:
-            torch.empty(2 * free, dtype=torch.uint8, device="cuda")
+            torch.empty(4 * total, dtype=torch.uint8, device="cuda")
         except RuntimeError as error:
             assert is_shortage(error)
             raise
