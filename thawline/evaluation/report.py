@@ -154,8 +154,14 @@ def _device_line(results: Results) -> str:
         f"Speed and memory on {markdown(str(device['name']))} ({device['instructions']}), "
         f"{device['threads']} threads, PyTorch {device['torch']}, ONNX Runtime "
         f"{device['onnxruntime']}; device `{device['fingerprint']}`. "
-        "Times compare only where that is equal."
+        f"Times compare only where that is equal.{_gpu_note(results)}"
     )
+
+
+def _gpu_note(results: Results) -> str:
+    rows = (f"`{name}` on {markdown(gpu)}" for name, gpu in results.on_gpu.items())
+    found = ", ".join(rows)
+    return f" Not on this device: {found}." if found else ""
 
 
 def _int8_line(results: Results) -> str:

@@ -78,7 +78,7 @@ def describe(device: str, threads: int) -> Device:
     """Name the device that "cpu" or "cuda" stands for here; never the host."""
     gpu = device.startswith("cuda")
     return Device(
-        name=torch.cuda.get_device_name(device) if gpu else _cpu_name(),
+        name=gpu_name(device) if gpu else _cpu_name(),
         instructions=_compute_capability(device)
         if gpu
         else torch.backends.cpu.get_cpu_capability(),
@@ -86,6 +86,10 @@ def describe(device: str, threads: int) -> Device:
         torch=torch.__version__,
         onnxruntime=onnxruntime.__version__,
     )
+
+
+def gpu_name(device: str) -> str:
+    return torch.cuda.get_device_name(device)
 
 
 def measure_network(

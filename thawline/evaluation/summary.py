@@ -64,7 +64,10 @@ def cells(results: Results, checkpoint: str) -> tuple[str, ...]:
 def footer(results: Results, directory: Path) -> list[str]:
     """What the times belong to, and what one may do next."""
     device = results.device
-    timed = [f"Timed on {device['name']}, {device['threads']} threads."] if device else []
+    timed = []
+    if device:
+        others = "".join(f"; {name} on {gpu}" for name, gpu in results.on_gpu.items())
+        timed = [f"Timed on {device['name']}, {device['threads']} threads{others}."]
     return [
         *timed,
         f"Report: {directory / 'report.html'}   Runs: make ui   Register: thawline publish",

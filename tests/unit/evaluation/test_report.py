@@ -141,6 +141,18 @@ def test_the_summary_is_plain_and_aligned_outside_a_terminal(
     assert "make ui" in lines[-1]
 
 
+def test_what_ran_on_a_gpu_is_not_said_of_the_cpu(results: Results, tmp_path: Path) -> None:
+    assert results.on_gpu == {}
+    assert "Not on this device" not in report(results)
+    on_gpu = {**results.speed["fine_tune"], "runtime": "PyTorch, eager, on Some GPU"}
+    mixed = Results(results.metrics, {**results.speed, "fine_tune": on_gpu})
+    assert mixed.on_gpu == {"fine_tune": "Some GPU"}
+    assert "Not on this device: `fine_tune` on Some GPU." in report(mixed)
+    out = io.StringIO()
+    summary.show(written(tmp_path, mixed), out)
+    assert "Timed on Some CPU, 2 cores, 2 threads; fine_tune on Some GPU." in out.getvalue()
+
+
 @pytest.mark.parametrize("content", [None, "", "{", "[]", '{"a": 1}', "{}", "\x00"])
 def test_results_that_are_no_results_are_refused(content: str | None, tmp_path: Path) -> None:
     (tmp_path / "speed.json").write_text("{}")
