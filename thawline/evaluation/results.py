@@ -7,8 +7,8 @@ and top_K_accuracy, macro_roc_auc, macro_average_precision, ece, mean_entropy, a
 accuracy_at_80_coverage; and temperature, with nll_scaled and ece_scaled after it.
 speed.json, per checkpoint: runtime (which ends on ", on NAME" of a GPU, if it ran on one), threads,
 latency_ms, latency_p95_ms, latency_p99_ms, throughput_per_s, batch_size, throughput_by_batch,
-best_batch, repeats, peak_memory_mb, runtime_memory_mb; and `device`, the CPU: name, instructions, threads, torch, onnxruntime,
-fingerprint.
+best_batch, repeats, peak_memory_mb, runtime_memory_mb; and `device`, the CPU: name, instructions,
+threads, torch, onnxruntime, fingerprint.
 """
 
 import json
