@@ -2,9 +2,10 @@
 
     python -m benchmarks.auto_depth --data digits --data idx:PATH --data folder:PATH
         [--depths 0,1,3,6,9] [--seeds 5] [--max-train 4000] [--epochs N] [--size PX]
-        [--test-ratio R] [--out FILE]
+        [--policy NAME] [--test-ratio R] [--out FILE]
 
-Recipes, image size, augmentation and network are those of params.yaml. For each data set and seed a
+Recipes, image size, augmentation and network are those of params.yaml, whose policy is for digits:
+that of the images comes by --policy, so a command for each kind of them. For each data set and seed a
 head is trained once, as transfer_learn does; from there fine_tune trains each depth (blocks from
 the end, besides the head), and the one that `auto` chooses on training rows. Prints a table of
 accuracy on the test rows, with the difference of `auto` to the best fixed depth and its interval:
@@ -84,6 +85,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, help="of both stages; those of params.yaml if absent")
     parser.add_argument("--test-ratio", type=float, help="where the set has no split of its own")
     parser.add_argument("--size", type=int, help="of the images, px; that of params.yaml if absent")
+    parser.add_argument("--policy", help="of augmentation; that of params.yaml if absent")
     parser.add_argument("--out", type=Path)
     return parser.parse_args()
 
@@ -92,7 +94,10 @@ def _given(params: Params, given: argparse.Namespace) -> Params:
     """params.yaml with what the command line says of the images."""
     wanted = {"test_ratio": given.test_ratio, "image_size_px": given.size}
     changed = {key: value for key, value in wanted.items() if value is not None}
-    return params.model_copy(update={"ingest": params.ingest.model_copy(update=changed)})
+    update: dict[str, Any] = {"ingest": params.ingest.model_copy(update=changed)}
+    if given.policy is not None:
+        update["augment"] = params.augment.model_copy(update={"policy": given.policy})
+    return params.model_copy(update=update)
 
 
 def _numbers(text: str) -> list[int]:
