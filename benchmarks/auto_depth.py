@@ -1,11 +1,11 @@
 """Does `trainable: auto` choose a depth as good as the best fixed one, found by training them all?
 
     python -m benchmarks.auto_depth --data digits --data idx:PATH --data folder:PATH
-        [--depths 0,1,3,6,9] [--seeds 5] [--max-train 4000] [--epochs N] [--size PX]
-        [--policy NAME] [--test-ratio R] [--out FILE]
+        [--depths 0,1,3,6,9] [--seeds 5] [--max-train 4000] [--set KEY=VALUE ...] [--out FILE]
 
-Recipes, image size, augmentation and network are those of params.yaml, whose policy is for digits:
-that of the images comes by --policy, so a command for each kind of them. For each data set and seed a
+Recipes, image size, augmentation and network are those of params.yaml, or as --set says. Its policy
+is for letters and digits: other images want their own, so a command for each kind of them.
+For each data set and seed a
 head is trained once, as transfer_learn does; from there fine_tune trains each depth (blocks from
 the end, besides the head), and the one that `auto` chooses on training rows. Prints a table of
 accuracy on the test rows, with the difference of `auto` to the best fixed depth and its interval:
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ruamel.yaml import YAML
 
 from thawline import network as networks
 from thawline import params as parameters
@@ -37,6 +38,7 @@ from thawline.inference import BATCH, probabilities
 from thawline.network import Network
 from thawline.sections import Params
 from thawline.sections import Recipe as Section
+from thawline.studies.plan import checked
 from thawline.training import decision, depth, device
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData
@@ -65,7 +67,7 @@ class Outcome:
 
 def main() -> None:
     given = _arguments()
-    params = _given(parameters.load(), given)
+    params = _given(given)
     outcomes = []
     for data in given.data:
         outcomes.append(_experiment(data, params, given))
@@ -82,22 +84,17 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--max-train", type=int, default=4000, help="training rows at most")
     parser.add_argument("--max-test", type=int, default=10_000)
-    parser.add_argument("--epochs", type=int, help="of both stages; those of params.yaml if absent")
-    parser.add_argument("--test-ratio", type=float, help="where the set has no split of its own")
-    parser.add_argument("--size", type=int, help="of the images, px; that of params.yaml if absent")
-    parser.add_argument("--policy", help="of augmentation; that of params.yaml if absent")
+    parser.add_argument("--set", action="append", default=[], help="KEY=VALUE of params.yaml")
     parser.add_argument("--out", type=Path)
     return parser.parse_args()
 
 
-def _given(params: Params, given: argparse.Namespace) -> Params:
-    """params.yaml with what the command line says of the images."""
-    wanted = {"test_ratio": given.test_ratio, "image_size_px": given.size}
-    changed = {key: value for key, value in wanted.items() if value is not None}
-    update: dict[str, Any] = {"ingest": params.ingest.model_copy(update=changed)}
-    if given.policy is not None:
-        update["augment"] = params.augment.model_copy(update={"policy": given.policy})
-    return params.model_copy(update=update)
+def _given(given: argparse.Namespace) -> Params:
+    """params.yaml with what the command line says."""
+    yaml = YAML(typ="safe")
+    pairs = (text.partition("=") for text in given.set)
+    changed = {key: yaml.load(value) for key, _, value in pairs}
+    return checked(parameters.FILE, parameters.load(), changed, "--set")
 
 
 def _numbers(text: str) -> list[int]:
@@ -133,7 +130,7 @@ class _Lab:
     def __init__(
         self, params: Params, data: TrainingData, seed: int, given: argparse.Namespace
     ) -> None:
-        self._params, self._data, self._epochs = params, data, given.epochs
+        self._params, self._data = params, data
         chosen = device.select(params.training.device)
         self._machine = Machine(
             device=chosen,
@@ -177,8 +174,6 @@ class _Lab:
         self, network: Network, section: Section, stage: str, trainable: str, num_blocks: int
     ) -> None:
         values = section.model_dump() | {"trainable": trainable, "num_blocks": num_blocks}
-        if self._epochs:
-            values["epochs"] = self._epochs
         recipe = Recipe(stage=stage, batch_size=self._params.training.batch_size, **values)
         train(network, self._card, self._data, recipe, self._machine, lambda *_: None)
 

@@ -75,7 +75,7 @@ def whole(stage: str) -> Decision:
 
 
 def by_profile(stage: str, profile: Profile) -> Decision:
-    """Everything after the block whose features are the best trains, and the head always does."""
+    """The head trains, and everything after the first block whose features are among the best."""
     least = _AT_LEAST[stage]
     after = len(profile.scores) - 1 - profile.chosen if profile.scores else 0
     count = max(after, least)
@@ -108,12 +108,13 @@ def _reason(profile: Profile, count: int) -> str:
     scores = profile.scores
     best, chosen, last = scores[profile.best], scores[profile.chosen], scores[-1]
     on = f"on {profile.num_rows:,} {profile.split} images of {profile.num_classes} classes"
-    said = f"a linear probe {on} is right on {_percent(chosen)} after {chosen.block}"
+    text = f"a linear probe {on} is right on {_percent(chosen)} after {chosen.block}"
+    if chosen is not best:
+        text += f", within a standard error of the best ({_percent(best)} after {best.block})"
     if chosen is last:
-        than = "the best" if best is last else f"within a standard error of the best ({best.block})"
-        text = f"{said}, the last block: {than}"
-    else:
-        text = f"{said} and on {_percent(last)} after {last.block}, the last block"
+        text += ", the last block"
+    elif best is not last:
+        text += f", and on {_percent(last)} after {last.block}, the last block"
     return f"{text}; {_logme(profile)}; so it trains {_trained(count)}"
 
 

@@ -41,11 +41,11 @@ class Profile:
 
     @property
     def chosen(self) -> int:
-        """Position of the last block within one standard error of the best.
+        """Position of the first block within one standard error of the best.
 
-        The rule of the simplest model within a standard error (Breiman et al., 1984): of features
-        that are equally good, the later ones leave less to train.
+        Of features that are equally good the earlier ones leave more blocks to train. That costs
+        time; to keep a block that should have been trained costs accuracy.
         """
         best = self.scores[self.best]
-        near = [i for i, s in enumerate(self.scores) if s.accuracy >= best.accuracy - best.error]
-        return near[-1]
+        near = (i for i, s in enumerate(self.scores) if s.accuracy >= best.accuracy - best.error)
+        return next(near)
