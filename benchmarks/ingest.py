@@ -106,8 +106,12 @@ def _num_images(project: Path) -> int:
     return int(metrics["images"])
 
 
-def make_photographs(folder: Path, count: int) -> list[Path]:
-    """JPEG files of _SIZE_PX, half of them in each of two classes."""
+def make_photographs(folder: Path, count: int, size_px: tuple[int, int] = _SIZE_PX) -> list[Path]:
+    """JPEG files, half of them in each of two classes.
+
+    Args:
+        size_px: width and height.
+    """
     rng = np.random.default_rng(0)
     pictures = [cv2.cvtColor(image, cv2.COLOR_RGB2BGR) for image in load_sample_images().images]
     files = [folder / f"class{number % 2}" / f"{number}.jpg" for number in range(count)]
@@ -116,7 +120,7 @@ def make_photographs(folder: Path, count: int) -> list[Path]:
         top = int(rng.integers(picture.shape[0] - _CROP_PX[1] + 1))
         left = int(rng.integers(picture.shape[1] - _CROP_PX[0] + 1))
         crop = picture[top : top + _CROP_PX[1], left : left + _CROP_PX[0]]
-        large = cv2.resize(crop, _SIZE_PX, interpolation=cv2.INTER_CUBIC).astype(np.int16)
+        large = cv2.resize(crop, size_px, interpolation=cv2.INTER_CUBIC).astype(np.int16)
         noisy = np.clip(large + rng.integers(-2, 3, large.shape), 0, 255).astype(np.uint8)
         path.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(path), noisy, [cv2.IMWRITE_JPEG_QUALITY, 85])

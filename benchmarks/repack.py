@@ -26,7 +26,7 @@ def main(count: str = "20000", size_px: str = "224") -> None:
         set_params(
             project, {"source": "folder", "path": str(folder), "image_size_px": int(size_px)}
         )
-        new = make_photographs(folder, number + number // 100, 256, 256)[number:]
+        new = make_photographs(folder, number + number // 100, (256, 256))[number:]
         for _ in range(_ROUNDS):
             _hide(new)
             taken["cold"].append(run_stage(project)[0])
