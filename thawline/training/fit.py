@@ -2,8 +2,8 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 
@@ -16,12 +16,12 @@ from thawline.training.distillation import Teacher
 from thawline.training.examples import Batch, Examples
 from thawline.training.freezing import Frozen
 from thawline.training.group import ALONE, Group
+from thawline.training.history import Epoch, History
 from thawline.training.losses import Loss
 from thawline.training.recipe import Recipe
 from thawline.training.resume import Resume
 from thawline.training.steps import Steps, ToInput
 
-Epoch = Mapping[str, float]
 OnEpoch = Callable[[int, Epoch], None]
 
 
@@ -36,35 +36,6 @@ class Validation:
 
     logits: Callable[[Network], torch.Tensor]
     labels: torch.Tensor
-
-
-@dataclass
-class History:
-    """Per epoch what was measured, and which one was kept.
-
-    Attributes:
-        start: what the weights that training began with measured, where these may be kept.
-        best_epoch: of the weights that are kept, -1 for those of the start.
-    """
-
-    epochs: list[Epoch] = field(default_factory=list)
-    start: Epoch | None = None
-    best_epoch: int = -1
-    best_state: dict[str, torch.Tensor] = field(default_factory=dict)
-
-    def kept(self) -> Epoch:
-        """What the weights that are kept measured."""
-        if self.best_epoch >= 0:
-            return self.epochs[self.best_epoch]
-        return self.start or {"val_macro_f1": -1.0, "val_loss": math.inf}
-
-    def is_better(self, judged: Epoch) -> bool:
-        """Whether these weights are to be kept instead."""
-        return _rank(judged) > _rank(self.kept())
-
-    def is_ahead(self, judged: Epoch) -> bool:
-        """Whether its macro-F1 is above that of all epochs; the start is none of them."""
-        return judged["val_macro_f1"] > max((e["val_macro_f1"] for e in self.epochs), default=-1.0)
 
 
 def fit(
@@ -142,7 +113,6 @@ class _Course:
         self._waited = 0
         self._steps, self._recipe, self._resume = steps, recipe, resume
         self._group = group
-        self._random: resuming.State | None = None
 
     def take_up(self, on_epoch: OnEpoch) -> bool:
         """Go on from the checkpoint of an interrupted run; whether there is one."""
@@ -179,20 +149,12 @@ class _Course:
         """What each step of the epoch that is still to come trains on."""
         together: list[Batch] = []
         for batch in examples.epoch(self.epoch, self._batch):
-            self._put_back_random()
             together.append(batch)
             if len(together) == self._recipe.accumulate:
                 yield together
                 together = []
-        self._put_back_random()
         if together:
             yield together
-
-    def _put_back_random(self) -> None:
-        """Within an epoch: the loader has drawn a number that was drawn before the checkpoint."""
-        if self._random is not None:
-            resuming.set_random_state(self._random)
-            self._random = None
 
     def keep(self, loss: torch.Tensor, num_batches: int) -> None:
         """Note a step."""
@@ -237,7 +199,6 @@ class _Course:
         self.history = History(**state["history"])
         self.epoch, self._batch, self._waited = state["position"]
         self._losses = state["losses"]
-        self._random = state["random"] if self._batch else None
 
 
 def _judge(network: Network, validation: Validation, recipe: Recipe) -> dict[str, float]:
@@ -252,10 +213,6 @@ def _judge(network: Network, validation: Validation, recipe: Recipe) -> dict[str
         "val_accuracy": scores.accuracy,
         "val_macro_f1": scores.macro_f1,
     }
-
-
-def _rank(judged: Epoch) -> tuple[float, float]:
-    return judged["val_macro_f1"], -judged["val_loss"]
 
 
 def _check_finite(value: float, what: str, recipe: Recipe) -> None:

@@ -42,8 +42,8 @@ from thawline.training import group as groups
 from thawline.training.decision import Decision
 from thawline.training.distillation import Teacher
 from thawline.training.feature_cache import FeatureCache
-from thawline.training.fit import Epoch, History
 from thawline.training.group import Group
+from thawline.training.history import Epoch, History
 from thawline.training.recipe import Recipe
 from thawline.training.resume import Resume
 from thawline.training.setting import Machine, TrainingData

@@ -10,8 +10,9 @@ from thawline.network import Network
 from thawline.progress import log
 from thawline.training import losses, memory, mixing, precision
 from thawline.training.distillation import Teacher
-from thawline.training.fit import Epoch, History, fit
+from thawline.training.fit import fit
 from thawline.training.freezing import freeze
+from thawline.training.history import Epoch, History
 from thawline.training.losses import Loss
 from thawline.training.parts import Parts
 from thawline.training.recipe import Recipe

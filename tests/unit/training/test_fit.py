@@ -12,8 +12,9 @@ from thawline.errors import UserError
 from thawline.network import Network
 from thawline.training import losses
 from thawline.training.examples import FeatureExamples
-from thawline.training.fit import Epoch, History, Validation, fit
+from thawline.training.fit import Validation, fit
 from thawline.training.freezing import freeze
+from thawline.training.history import Epoch, History
 from thawline.training.recipe import Recipe
 
 Change = Callable[..., Recipe]

@@ -13,7 +13,7 @@ from thawline.checkpoint import ModelCard
 from thawline.errors import UserError
 from thawline.network import Network
 from thawline.training import batch_size, device, identity, resume
-from thawline.training.fit import History
+from thawline.training.history import History
 from thawline.training.recipe import Recipe
 from thawline.training.resume import Resume
 from thawline.training.setting import Machine, TrainingData

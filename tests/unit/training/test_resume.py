@@ -14,7 +14,7 @@ import torch
 from thawline.checkpoint import ModelCard
 from thawline.network import Network
 from thawline.training import identity, plain, resume, sealed
-from thawline.training.fit import Epoch, History
+from thawline.training.history import Epoch, History
 from thawline.training.recipe import Recipe
 from thawline.training.resume import Resume
 from thawline.training.setting import Machine, TrainingData

@@ -9,8 +9,8 @@ from tests.unit.training.test_freezing import CPU, changed_by_training, tensors
 from thawline.checkpoint import ModelCard
 from thawline.network import Network
 from thawline.training import optimizers
-from thawline.training.fit import Epoch
 from thawline.training.freezing import freeze
+from thawline.training.history import Epoch
 from thawline.training.recipe import Recipe
 from thawline.training.setting import TrainingData
 from thawline.training.thawing import Thawing

@@ -1,0 +1,42 @@
+"""What a training measured epoch by epoch, and which weights it keeps."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+
+Epoch = Mapping[str, float]
+
+
+@dataclass
+class History:
+    """Per epoch what was measured, and which one was kept.
+
+    Attributes:
+        start: what the weights that training began with measured, where these may be kept.
+        best_epoch: of the weights that are kept, -1 for those of the start.
+    """
+
+    epochs: list[Epoch] = field(default_factory=list)
+    start: Epoch | None = None
+    best_epoch: int = -1
+    best_state: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    def kept(self) -> Epoch:
+        """What the weights that are kept measured."""
+        if self.best_epoch >= 0:
+            return self.epochs[self.best_epoch]
+        return self.start or {"val_macro_f1": -1.0, "val_loss": math.inf}
+
+    def is_better(self, judged: Epoch) -> bool:
+        """Whether these weights are to be kept instead."""
+        return _rank(judged) > _rank(self.kept())
+
+    def is_ahead(self, judged: Epoch) -> bool:
+        """Whether its macro-F1 is above that of all epochs; the start is none of them."""
+        return judged["val_macro_f1"] > max((e["val_macro_f1"] for e in self.epochs), default=-1.0)
+
+
+def _rank(judged: Epoch) -> tuple[float, float]:
+    return judged["val_macro_f1"], -judged["val_loss"]
