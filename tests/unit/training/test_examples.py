@@ -1,5 +1,7 @@
 """Batches are a function of the seed and the epoch, whoever makes them."""
 
+import multiprocessing
+import os
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,6 +14,7 @@ from torch import nn
 
 from thawline.checkpoint import ModelCard
 from thawline.network import Network
+from thawline.training import device
 from thawline.training.examples import FeatureExamples, ImageExamples, order
 from thawline.training.features import compute_views
 from thawline.training.recipe import Recipe
@@ -66,6 +69,28 @@ def test_workers_do_not_change_the_batches(data: TrainingData) -> None:
             assert torch.equal(images, images_2)
             assert torch.equal(labels, labels_2)
             assert images.dtype == torch.uint8
+
+
+def test_workers_live_as_long_as_the_examples(data: TrainingData) -> None:
+    examples = image_examples(data, 2)
+    before = set(multiprocessing.active_children())
+    list(examples.epoch(0))
+    first = set(multiprocessing.active_children()) - before
+    list(examples.epoch(1))
+    assert set(multiprocessing.active_children()) - before == first
+    assert len(first) == 2
+
+
+def test_auto_takes_workers_beside_a_gpu_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = torch.device("cuda")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)))
+    assert device.workers("auto", CPU) == 0
+    assert device.workers("auto", gpu) == 5
+    assert device.workers("auto", gpu, processes=2) == 2
+    assert device.workers("auto", gpu, processes=8) == 0
+    assert device.workers(3, CPU) == device.workers(3, gpu) == 3
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    assert device.workers("auto", gpu) == 8
 
 
 def test_an_epoch_is_the_same_whatever_was_asked_before(data: TrainingData) -> None:

@@ -11,7 +11,6 @@ from tests.unit.training.conftest import small_network
 from tests.unit.training.test_resume import Killed, _dying
 from thawline.checkpoint import ModelCard
 from thawline.errors import UserError
-from thawline.network import Network
 from thawline.training import batch_size, device, identity, resume
 from thawline.training.history import History
 from thawline.training.recipe import Recipe
@@ -171,13 +170,3 @@ def test_too_large_a_batch_is_one_message_that_names_it(
     monkeypatch.setattr(Steps, "step", full)
     with pytest.raises(UserError, match=r"training.batch_size: 16 images .* memory of cuda; try 8"):
         trained(GPU)
-
-
-def test_the_workers_of_a_gpu() -> None:
-    assert device.workers("auto", CPU.device) == 0
-    assert 0 <= device.workers("auto", GPU.device) <= 8
-    assert device.workers(3, GPU.device) == 3
-
-
-def test_the_network_comes_back_to_the_cpu(small: Network) -> None:
-    assert next(small.parameters()).device.type == "cpu"
