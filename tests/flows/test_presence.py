@@ -1,5 +1,6 @@
 """Whether Prefect's server is there: one that answers, refuses, is gone or comes back."""
 
+import socket
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -54,6 +55,12 @@ def test_a_server_that_refuses_is_there(
     monkeypatch.setattr(Handler, "code", code)
     assert presence.gone() == gone
     assert presence.gone(api) == gone
+
+
+def test_a_server_that_is_slow_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presence, "_ANSWER_S", 0.2)
+    with socket.create_server((server.HOST, 0)) as listening:
+        assert not presence.gone(f"http://{server.HOST}:{listening.getsockname()[1]}/api")
 
 
 def test_no_server_named_is_none_gone(monkeypatch: pytest.MonkeyPatch) -> None:
