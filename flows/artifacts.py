@@ -1,11 +1,18 @@
-"""What a flow leaves in Prefect to look at: progress, the result table, a picture, links."""
+"""What a flow leaves in Prefect to look at: progress, the result table, a picture, links.
+
+None of it is worth a training: where Prefect takes it not, the flow goes on without.
+"""
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
+from typing import ParamSpec
 from uuid import UUID
 
+import httpx
+from prefect import get_run_logger
 from prefect.artifacts import (
     create_image_artifact,
     create_link_artifact,
@@ -13,7 +20,9 @@ from prefect.artifacts import (
     create_progress_artifact,
     update_progress_artifact,
 )
+from prefect.exceptions import PrefectException
 
+from flows import presence
 from thawline.errors import UserError
 from thawline.evaluation.results import DIRECTORY, Results
 from thawline.evaluation.summary import COLUMNS, cells
@@ -22,6 +31,21 @@ from thawline.tracking import address
 _PAGES = "http://127.0.0.1:5000"
 """Where `make ui` and `make up` show a store that has no server of its own."""
 _CONFUSION = Path("figures/confusion.png")
+
+P = ParamSpec("P")
+
+
+def _dispensable(show: Callable[P, None]) -> Callable[P, None]:
+    @wraps(show)
+    def tried(*args: P.args, **kwargs: P.kwargs) -> None:
+        if presence.gone():  # else each call is tried for a minute, while a stage is at work
+            return
+        try:
+            show(*args, **kwargs)
+        except (httpx.HTTPError, PrefectException) as error:
+            get_run_logger().warning("not shown in Prefect: %s: %s", type(error).__name__, error)
+
+    return tried
 
 
 class Progress:
@@ -37,6 +61,11 @@ class Progress:
         """Share of the current stage that is done, in [0, 1]; 1 goes on to the next."""
         percent_done = min(100.0, 100 * (self._done + share) / self._all)
         self._done += share >= 1
+        if self._id is None or percent_done - self._shown >= 1:
+            self._show(percent_done)
+
+    @_dispensable
+    def _show(self, percent_done: float) -> None:
         if self._id is None:
             self._id = _created(create_progress_artifact(0.0, key="pipeline-progress"))
         if percent_done - self._shown >= 1:
@@ -44,6 +73,7 @@ class Progress:
             self._shown = percent_done
 
 
+@_dispensable
 def link(run_id: str) -> None:
     """A link to a run on MLflow's pages."""
     uri = address.uri()
@@ -51,6 +81,7 @@ def link(run_id: str) -> None:
     create_link_artifact(f"{pages}/#/runs/{run_id}", link_text=f"MLflow run {run_id}")
 
 
+@_dispensable
 def results(folder: Path) -> None:
     """The table of all checkpoints and the confusion matrix; nothing where there are none."""
     try:
@@ -64,6 +95,7 @@ def results(folder: Path) -> None:
         create_image_artifact(f"data:image/png;base64,{data}", key="confusion-matrix")
 
 
+@_dispensable
 def table(name: str, text: str) -> None:
     """The report of a study."""
     create_markdown_artifact(text, key=re.sub("[^a-z0-9]+", "-", f"study-{name}".lower()))

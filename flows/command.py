@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, NoReturn
 
-from flows import environment, server
+from flows import environment, presence, server
 from thawline import locks
 from thawline.errors import UserError
 
@@ -42,10 +42,21 @@ def run(load: Callable[[], Any], **parameters: Any) -> int:
         if type(error).__name__ == "TerminationSignal":  # prefect's; not loaded here
             return 128 + signal.SIGTERM
         api = os.environ.get(environment.API)
-        if api and isinstance(error, Exception) and not server.answers(api):
+        if api and isinstance(error, Exception) and presence.gone(api):
             print(f"thawline: {_gone(api, error)}", file=sys.stderr)
             return 1
         raise
+
+
+def leave(code: int) -> NoReturn:
+    """Exit, at once where the server is gone: Prefect's exit handlers would try to send it what is
+    left, for minutes.
+    """
+    if presence.gone():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _gone(api: str, error: Exception) -> str:

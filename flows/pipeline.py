@@ -4,7 +4,6 @@ Light, so that a server starts before Prefect is loaded; the flow itself is in p
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,4 +26,4 @@ def _flow() -> Any:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.leave(main())

@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from flows import artifacts, follow, missed
+from flows import artifacts, follow, missed, presence
 from thawline import project
 from thawline.errors import UserError
 from thawline.locks import BUSY
@@ -49,7 +49,8 @@ def pipeline(
         run = follow.Run(targets, where, f"flow run {flow_run.name}")
         dag = follow.Dag(where)
         try:
-            state = _follow(run, dag, stage_timeout_s)
+            with presence.needed():
+                state = _follow(run, dag, stage_timeout_s)
         except KeyboardInterrupt:
             return Cancelled(message="ended by Ctrl-C")
         finally:
@@ -77,6 +78,9 @@ def _follow(run: follow.Run, dag: follow.Dag, timeout_s: float | None) -> State[
         states[name] = named(
             run, name, fate, progress, timeout_s, wait_for=needed, return_state=True
         )
+        if not states[name].is_completed():
+            break  # also where the task failed and the stage did not: it would be named for ever
+        presence.require()
     return _conclusion(run, states)
 
 
@@ -118,6 +122,8 @@ def _conclusion(run: follow.Run, states: dict[str, State[Any]]) -> State[Any]:
     if run.code:
         name = "Refused" if run.code == UserError.exit_code else "Failed"
         return Failed(name=name, message=last or f"exit code {run.code}")
+    if broken := [state for state in states.values() if not state.is_completed()]:
+        return Failed(message=broken[0].message)
     fates = [state.name for state in states.values()]
     counts = ", ".join(f"{fates.count(n)} {n.lower()}" for n in _NAMES.values() if n in fates)
     parent = run.run_id()

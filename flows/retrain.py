@@ -1,7 +1,6 @@
 """`python -m flows.retrain`: pull, run what changed in a working tree of its own, publish, push."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,4 +23,4 @@ def _flow() -> Any:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.leave(main())

@@ -15,7 +15,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
-from flows import missed, notify, processes, repository
+from flows import missed, notify, presence, processes, repository
 from flows.pipeline_flow import pipeline
 from flows.processes import CommandError
 from flows.worktree import WorkTree
@@ -54,7 +54,8 @@ def retrain(
     missed.skip()
     root = project.root()
     try:
-        with locks.pipeline(kind="retrain", owner=f"flow run {flow_run.name}"):
+        owner = f"flow run {flow_run.name}"
+        with presence.needed(), locks.pipeline(kind="retrain", owner=owner):
             return _retrain(root, commit_to, stage_timeout_s)
     except locks.Busy as busy:
         return Completed(name="Skipped", message=f"skipped: {busy}")

@@ -122,4 +122,4 @@ def _flow(found: crew.Crew) -> Callable[..., Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.leave(main())

@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from flows import artifacts, repository, search, trial, workspaces
+from flows import artifacts, presence, repository, search, trial, workspaces
 from flows.study_record import Recorded
 from flows.timings import timed
 from flows.trial import Order
@@ -48,10 +48,11 @@ def study(
     deadline = None if budget_s is None else time.time() + budget_s
     try:
         repository.check(project.root())
-        with locks.pipeline(kind="study", owner=f"flow run {flow_run.name}"):
+        owner = f"flow run {flow_run.name}"
+        with presence.needed(), locks.pipeline(kind="study", owner=owner):
             found = [_one(Path(p), deadline, cores, again, storage) for p in paths]
             workspaces.remove(project.root())
-        report.write_all(OUT, found)
+            report.write_all(OUT, found)
     except KeyboardInterrupt:
         return Cancelled(message="ended by Ctrl-C")
     except locks.Busy as busy:

@@ -1,5 +1,6 @@
-"""Putting a stage's outputs back to what dvc.lock records."""
+"""Where DVC keeps a stage's outputs, and putting them back to what dvc.lock records."""
 
+import configparser
 import os
 import shutil
 import subprocess
@@ -9,7 +10,39 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from thawline.errors import UserError
+
 _LOCK = Path("dvc.lock")
+
+
+def require_cache(stage: str) -> None:
+    """Before the work: DVC tries to write to its cache only after it.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    if os.environ.get("DVC_STAGE") != stage:
+        return
+    folder = _configured()
+    if folder.exists() and not os.access(folder, os.W_OK):
+        raise UserError(
+            f"{folder}: DVC's cache cannot be written; mount it for writing, change its "
+            "permissions, or name another one with `dvc cache dir`"
+        )
+
+
+def _configured() -> Path:
+    """As the project's own files say: asking DVC takes half a second a stage."""
+    for name in ("config.local", "config"):
+        file = Path(".dvc") / name
+        parser = configparser.ConfigParser(strict=False, interpolation=None)
+        try:
+            parser.read(file, encoding="utf-8")
+        except (configparser.Error, ValueError):  # DVC will say so
+            continue
+        if folder := parser.get("cache", "dir", fallback=None):
+            return file.parent / folder
+    return Path(".dvc/cache")
 
 
 def put_back(stage: str) -> None:

@@ -44,6 +44,7 @@ def run(name: str, main: Main) -> NoReturn:
             locks.end_without(partial(execution.alive, execution.identify()))
             code_file.check()
             checked = params.load()
+            outputs.require_cache(name)
             graph = Graph(project.workspace())
             outs = [Path(path) for path in graph.outputs(name)]
             with (

@@ -2,7 +2,7 @@
 
 Makes a small project, runs it undisturbed, then for each stage and point: `kill -9` of the stage
 after a share of its undisturbed duration, `dvc repro`, and a comparison. Prints a table; exit code
-1 when anything failed. With 5 points a stage it takes about half an hour on 2 cores.
+1 when anything failed. With 5 points a stage it takes about ten minutes on 2 cores.
 """
 
 import argparse

@@ -43,7 +43,7 @@ import os, sys
 def see(event, given):
     if event == "socket.getaddrinfo" or event == "socket.connect" and isinstance(given[1], tuple):
         with open(os.environ["SEEN"], "a") as file:
-            file.write(f"{event} {given[-1 if event == 'socket.connect' else 0]}\\\\n")
+            file.write(f"{event} {given[-1 if event == 'socket.connect' else 0]}\\n")
 sys.addaudithook(see)
 """
 """Loaded at the start of every Python: who looks up a name or connects is written down."""

@@ -11,6 +11,7 @@ from thawline import checkpoint
 from thawline.data.members import members
 from thawline.errors import UserError
 from thawline.prediction.model import CARD, Model
+from thawline.studies import definition
 
 
 def test_a_member_without_a_name_is_set_aside(tmp_path: Path) -> None:
@@ -33,3 +34,19 @@ def test_a_strange_key_of_a_card_is_shown_on_one_line(tmp_path: Path, key: str) 
             read(tmp_path)
         assert str(caught.value).isprintable()
         assert len(str(caught.value)) < 600
+
+
+HOSTILE = (
+    "-rf", "a b", "a;$(touch x)", "a\nb", "a'b", "\x1b[2J", "\u202eabc", "a" * 250, "..", ".a",
+    "caf\u00e9", "cafe\u0301", "a.lock", "", "\udcff",
+)  # fmt: skip
+"""Shell characters, control codes, forms of one name, what git takes for no reference."""
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_of_a_study_is_refused(tmp_path: Path, name: str) -> None:
+    """Before its file is read, and before anything is run or made under that name."""
+    with pytest.raises(UserError, match="not allowed as the name of a study") as caught:
+        definition.load(tmp_path / f"{name}.yaml")
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 300

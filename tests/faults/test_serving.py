@@ -15,8 +15,8 @@ import psutil
 import pytest
 from PIL import Image
 
-from tests.tracking.conftest import project  # noqa: F401 - a fixture
-from tests.tracking.test_publish import published, served  # noqa: F401 - fixtures
+from tests.tracking.conftest import make
+from tests.tracking.test_publish import serving, with_model
 
 pytestmark = pytest.mark.slow
 JSON = "application/json"
@@ -53,8 +53,17 @@ def memory_bytes(address: str) -> int:
     return sum(p.memory_info().rss for p in (process, *process.children(recursive=True)))
 
 
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One server for all of them: what one test did to it, the next would notice."""
+    with serving(
+        with_model(make(tmp_path_factory.mktemp("served"))), tmp_path_factory.mktemp("elsewhere")
+    ) as address:
+        yield address
+
+
 @pytest.fixture
-def hanging(served: str) -> Iterator[list[socket.socket]]:  # noqa: F811
+def hanging(served: str) -> Iterator[list[socket.socket]]:
     """Clients that say nothing, half a head, or half of what they announced."""
     place = urlsplit(served)
     started = (
@@ -71,7 +80,7 @@ def hanging(served: str) -> Iterator[list[socket.socket]]:  # noqa: F811
         client.close()
 
 
-def test_a_hundred_clients_at_once(served: str) -> None:  # noqa: F811
+def test_a_hundred_clients_at_once(served: str) -> None:
     few, many = body(picture(90)), body(*[picture(400)] * 5)
     assert ask(served, many) == 200
     before = memory_bytes(served)
@@ -81,7 +90,7 @@ def test_a_hundred_clients_at_once(served: str) -> None:  # noqa: F811
     assert memory_bytes(served) - before < _GROWTH_BYTES
 
 
-def test_clients_that_hang_keep_nobody_waiting(served: str, hanging: list[socket.socket]) -> None:  # noqa: F811
+def test_clients_that_hang_keep_nobody_waiting(served: str, hanging: list[socket.socket]) -> None:
     began = time.monotonic()
     for _ in range(5):
         assert ask(served, body(picture(90))) == 200
@@ -94,7 +103,7 @@ def test_clients_that_hang_keep_nobody_waiting(served: str, hanging: list[socket
 @pytest.mark.parametrize(
     "kind", ["text/plain", "image/png", "application/xml", "", "a/b; c=\u00fc"]
 )
-def test_another_kind_of_content_is_refused(served: str, kind: str) -> None:  # noqa: F811
+def test_another_kind_of_content_is_refused(served: str, kind: str) -> None:
     assert ask(served, body(picture(90)), kind) in (400, 415)
     assert ask(served, b"{", JSON) == 400
     assert ask(served, body(picture(90))) == 200

@@ -85,6 +85,26 @@ def test_a_stage_that_takes_too_long_is_ended(small: Project) -> None:
     assert left_over(small.folder) == []
 
 
+BREAKS = """
+import sys
+from flows import artifacts, pipeline
+def broken(self, share):
+    raise RuntimeError("the task broke")
+artifacts.Progress.stage = broken
+sys.exit(pipeline.main([]))
+"""
+
+
+def test_a_task_that_breaks_while_its_stage_works_ends_the_flow(small: Project) -> None:
+    """It was named again and again, for ever, once."""
+    done = small.run(sys.executable, "-c", BREAKS, check=False)
+    assert done.returncode == 1
+    text = done.stdout + done.stderr
+    assert states(text) == {"ingest": "Failed"}
+    assert "the task broke" in text.rsplit("Finished in state", 1)[1]
+    assert left_over(small.folder) == []
+
+
 @pytest.mark.parametrize(
     ("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
 )

@@ -184,8 +184,13 @@ def mlflow_server(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
+    return make(tmp_path)
+
+
+def make(parent: Path) -> Project:
+    """The small project in a folder of its own."""
     # No "#" and plain ASCII: `dvc exp run --temp` fails on both (dvc 3.67), `dvc repro` does not.
-    folder = tmp_path / "a project's 1"
+    folder = parent / "a project's 1"
     (folder / "small").mkdir(parents=True)
     for name, needs in STAGES.items():
         text = STAGE.format(name=name, section=name, needs=needs)

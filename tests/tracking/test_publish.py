@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,11 @@ def _encoded(size: tuple[int, int], colour: tuple[int, int, int]) -> str:
 
 @pytest.fixture
 def published(project: Project) -> Project:
+    return with_model(project)
+
+
+def with_model(project: Project) -> Project:
+    """The project after its first model was published."""
     colours.write(project.folder / "models/compress")
     colours.write_images(project.folder / "data/ingest", ["train", "val", "test"] * 10)
     first = project.python(PUBLISH).stdout
@@ -74,6 +80,13 @@ def test_a_model_that_cannot_predict_moves_no_alias(published: Project) -> None:
 
 @pytest.fixture
 def served(published: Project, tmp_path: Path) -> Iterator[str]:
+    with serving(published, tmp_path) as address:
+        yield address
+
+
+@contextmanager
+def serving(published: Project, folder: Path) -> Iterator[str]:
+    """Address of a server of the newest model that works in the folder."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -84,7 +97,7 @@ def served(published: Project, tmp_path: Path) -> Iterator[str]:
     ]  # fmt: skip
     process = subprocess.Popen(
         command,
-        cwd=tmp_path,
+        cwd=folder,
         env=env | {"MLFLOW_TRACKING_URI": published.uri, "MLFLOW_DISABLE_TELEMETRY": "true"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -1,5 +1,6 @@
 """A study's file: what is claimed, what is varied, and what decides; written before any trial."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -17,6 +18,8 @@ STAGES = ("transfer_learn", "fine_tune", "compress")
 MEASURES = tuple(f"{stage}.val_{score}" for stage in STAGES for score in SCORES)
 """Of validation rows: test rows are for the final report alone."""
 LABEL = "label"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+"""It becomes the name of folders, of git references and of what DVC and MLflow are asked for."""
 _Text = Annotated[str, Field(min_length=1, max_length=2000)]
 _Key = Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]+)*$")]
 Axis = dict[_Key, Annotated[list[Any], Field(min_length=1, max_length=100)]]
@@ -103,8 +106,13 @@ def load(path: Path) -> Definition:
     """Read and check a study's file.
 
     Raises:
-        UserError: missing, no YAML, an unknown key or measure, a value that is not allowed.
+        UserError: missing, no YAML, an unknown key or measure, a name or value that is not allowed.
     """
+    if not _NAME.fullmatch(path.stem):
+        raise UserError(
+            f"{safe_yaml.shown(path.name)}: not allowed as the name of a study: at most 64 letters "
+            "of a to z, digits, - and _, the first one a letter or a digit"
+        )
     raw = safe_yaml.load(path)
     if not isinstance(raw, dict):
         raise UserError(f"{path}: keys are expected: {', '.join(Definition.model_fields)}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from thawline import project
+from thawline.data import downloaded
 from thawline.data.candidates import objection
 from thawline.data.given import SPLIT_NAMES
 from thawline.data.items import Item, Reject, Source, shown
@@ -25,6 +26,7 @@ def read(
     name: str = "",
     config: str = "",
     revision: str = "",
+    sha256: str = "",
     image: str = "image",
     label: str = "label",
 ) -> Source:
@@ -36,10 +38,12 @@ def read(
         name: of a set on the hub, "owner/set"; empty for a local one.
         config: configuration of the set, where it has several.
         revision: commit of the set on the hub; without one its newest state is taken.
+        sha256: of all images and labels; others are refused with theirs.
         image, label: names of the columns.
 
     Raises:
-        UserError: the library is missing, the set cannot be loaded, or a column is missing.
+        UserError: the library is missing, the set cannot be loaded or is another one, or a column
+            is missing.
     """
     library = _library()
     parts = _parts(_loaded(library, path, name, config, revision))
@@ -48,13 +52,14 @@ def read(
     classes = _classes(parts, label)
     label_of = {text: position for position, text in enumerate(classes)}
     roots = (path, _cache())
+    items = (
+        item
+        for split, part in parts.items()
+        for item in _items(library, part, split, (image, label), label_of, roots)
+    )
     return Source(
         classes=classes,
-        items=(
-            item
-            for split, part in parts.items()
-            for item in _items(library, part, split, (image, label), label_of, roots)
-        ),
+        items=downloaded.require_items(items, sha256),
         num_items=sum(len(part) for part in parts.values()),
     )
 

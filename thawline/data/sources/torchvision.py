@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from torchvision import datasets
 
+from thawline.data import downloaded
 from thawline.data.items import Item, Reject, Source, shown
 from thawline.data.labels import numbered
 from thawline.errors import UserError
@@ -82,6 +83,7 @@ def read(
         "SUN397", "SVHN", "StanfordCars", "USPS",
     ] = "MNIST",
     download: bool = False,
+    sha256: str = "",
 ) -> Source:  # fmt: skip
     """The set's own splits stand; what it does not hold out is drawn from train.
 
@@ -89,13 +91,15 @@ def read(
         path: torchvision's `root`; with `download`, a folder below the project's `data/`.
         name: class of torchvision.datasets.
         download: fetch what is missing, on a machine with a network.
+        sha256: of all files below the path; others are refused with theirs.
 
     Raises:
-        UserError: the set is not there, or cannot be downloaded.
+        UserError: the set is not there, is another one, or cannot be downloaded.
     """
     if download:
         _check_download(path, name)
     parts = {split: _made(path, name, split, download) for split in SETS[name].arguments}
+    downloaded.require_files(path, sha256)
     return Source(
         classes=_classes(name, next(iter(parts.values()))),
         items=(item for split, part in parts.items() for item in _items(part, split)),

@@ -1,0 +1,85 @@
+"""Whether Prefect's server is still there: without it, a flow would wait for it for minutes.
+
+Prefect 3.8.8 tries each call to a server that is gone six times: 70 s here. The end of a flow makes
+up to three, and at the exit every event that is left is tried for longer still.
+"""
+
+import os
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flows import environment
+
+PATIENCE_S = 30.0
+"""`flows.serve` starts its server again within this."""
+_ANSWER_S = 5.0
+_OF_A_PROXY = (502, 503, 504)
+
+
+class Gone(Exception):
+    """Prefect's server does not answer any more."""
+
+
+def gone(api: str | None = None) -> bool:
+    """Whether nobody listens there; False where no server is named.
+
+    Args:
+        api: its address; by default what PREFECT_API_URL names.
+    """
+    api = api or os.environ.get(environment.API)
+    if not api:
+        return False
+    try:
+        with urllib.request.urlopen(f"{api}/health", timeout=_ANSWER_S):
+            return False
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code in _OF_A_PROXY  # others come from the server: it wants a password
+    except urllib.error.URLError as error:
+        return not isinstance(error.reason, ssl.SSLError)  # whom Prefect trusts is its own affair
+    except TimeoutError:
+        return False  # somebody took the question; a busy machine is slow to answer
+    except OSError:
+        return True
+
+
+@contextmanager
+def needed() -> Iterator[None]:
+    """Around the work of a flow: whichever way it ends, Prefect does not wait for a server that is
+    gone.
+
+    Raises:
+        Gone: it did not come back within PATIENCE_S after the work.
+    """
+    try:
+        yield
+    except BaseException:
+        if gone():
+            _hurry()
+        raise
+    require()
+
+
+def require() -> None:
+    """Wait for a server that is away.
+
+    Raises:
+        Gone: it did not come back within PATIENCE_S.
+    """
+    deadline = time.monotonic() + PATIENCE_S
+    while gone():
+        if time.monotonic() > deadline:
+            _hurry()
+            raise Gone
+        time.sleep(0.5)
+
+
+def _hurry() -> None:
+    """From now on Prefect tries everything once."""
+    from prefect.settings import get_current_settings
+
+    get_current_settings().client.max_retries = 0
