@@ -105,9 +105,9 @@ def _experiment(data: str, params: Params, given: argparse.Namespace) -> Outcome
     fixed: dict[int, list[np.ndarray]] = {blocks: [] for blocks in given.depths}
     auto, decided = [], []
     with tempfile.TemporaryDirectory() as folder:
-        whole = _packed(data, Path(folder), params)
+        whole = packed(data, Path(folder), params)
         for seed in range(given.seeds):
-            lab = _Lab(params, _thinned(whole, given.max_train, seed), seed, given)
+            lab = _Lab(params, thinned(whole, given.max_train, seed), seed, given)
             decided.append(lab.decide())
             known = {blocks: lab.fine_tuned(blocks) for blocks in given.depths}
             for blocks, right in known.items():
@@ -178,7 +178,7 @@ class _Lab:
         train(network, self._card, self._data, recipe, self._machine, lambda *_: None)
 
 
-def _packed(data: str, folder: Path, params: Params) -> TrainingData:
+def packed(data: str, folder: Path, params: Params) -> TrainingData:
     """Ingested as the stage does, with the policy of params; every row once."""
     kind, _, path = data.partition(":")
     p = params.ingest
@@ -205,7 +205,7 @@ def _packed(data: str, folder: Path, params: Params) -> TrainingData:
     )
 
 
-def _thinned(data: TrainingData, max_train: int, seed: int) -> TrainingData:
+def thinned(data: TrainingData, max_train: int, seed: int) -> TrainingData:
     """At most max_train training rows, drawn by the seed, and a quarter as many to validate on."""
     rng = np.random.default_rng(seed)
     splits = data.manifest.splits.copy()

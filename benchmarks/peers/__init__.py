@@ -1,0 +1,1 @@
+"""Thawline's training against tools that one would otherwise take; see race.py."""
