@@ -6,12 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.faults.crash_matrix import durations, kill, points
-from tests.pipeline.conftest import built  # noqa: F401 - a fixture
 from tests.pipeline.project import STAGES, Project
 
 
 @pytest.fixture
-def copy(built: Project, tmp_path: Path) -> Iterator[Project]:  # noqa: F811
+def copy(built: Project, tmp_path: Path) -> Iterator[Project]:
     project = built.copy(tmp_path / "a copy")
     yield project
     project.end()

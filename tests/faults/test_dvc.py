@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from tests.faults.mounts import may_mount, mounted
-from tests.pipeline.conftest import built, copied, copy  # noqa: F401 - fixtures
 from tests.pipeline.project import Project, ran, restored, wait_for
 
 pytestmark = pytest.mark.slow
@@ -29,7 +28,7 @@ def damage(file: Path) -> None:
 
 
 @pytest.fixture
-def project(copied: Project) -> Iterator[Project]:  # noqa: F811
+def project(copied: Project) -> Iterator[Project]:
     """One that is as it was built, before and after."""
     before = copied.hashes()
     yield copied
@@ -119,7 +118,7 @@ def test_a_cache_that_takes_nothing(project: Project, mount: str, code: int, sai
     assert restored(project.run("dvc", "repro", env=OFF)) in ([], ["augment"])
 
 
-def test_a_project_that_was_moved_goes_on(copy: Project, tmp_path: Path) -> None:  # noqa: F811
+def test_a_project_that_was_moved_goes_on(copy: Project, tmp_path: Path) -> None:
     moved = Project(tmp_path / "umbenannt 'é' 🙂")
     copy.folder.rename(moved.folder)
     before = moved.hashes()

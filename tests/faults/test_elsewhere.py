@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.conftest import built  # noqa: F401 - a fixture
 from tests.pipeline.project import STAGES, Project, ran
 
 YEARS_BACK, YEAR_S = 9, 31_557_600
@@ -61,7 +60,7 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def clone(built: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:  # noqa: F811
+def clone(built: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A fresh clone after its first run, without network and nine years ago."""
     folder = tmp_path_factory.mktemp("elsewhere")
     (folder / "clock.c").write_text(CLOCK)
@@ -84,13 +83,13 @@ def clone(built: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     project.end()
 
 
-def test_it_gives_the_same_hashes(built: Project, clone: Project) -> None:  # noqa: F811
+def test_it_gives_the_same_hashes(built: Project, clone: Project) -> None:
     assert clone.first is not None
     assert ran(clone.first) == list(STAGES)
     assert clone.hashes() == built.hashes()
 
 
-def test_the_clock_was_wrong_and_the_record_is_whole(built: Project, clone: Project) -> None:  # noqa: F811
+def test_the_clock_was_wrong_and_the_record_is_whole(built: Project, clone: Project) -> None:
     (now,), (then,) = built.runs("pipeline"), clone.runs("pipeline")
     years = (now.info.start_time - then.info.start_time) / 1000 / YEAR_S
     assert round(years) == YEARS_BACK

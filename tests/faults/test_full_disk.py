@@ -3,7 +3,6 @@
 import pytest
 
 from tests.faults.mounts import OFF, may_mount, mounted
-from tests.pipeline.conftest import built, copied  # noqa: F401 - fixtures
 from tests.pipeline.project import Project, ran
 
 pytestmark = [
@@ -34,7 +33,7 @@ $repro
 @pytest.mark.parametrize(
     "stage", [pytest.param(s, marks=pytest.mark.ci if s == "augment" else ()) for s in WRITES]
 )
-def test_a_full_disk_ends_a_stage_and_room_mends_it(copied: Project, stage: str) -> None:  # noqa: F811
+def test_a_full_disk_ends_a_stage_and_room_mends_it(copied: Project, stage: str) -> None:
     folder, outs = WRITES[stage]
     before = copied.hashes()
     done = mounted(copied, STAGE.format(stage=stage, folder=folder, outs=outs), env=OFF)

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from tests.pipeline.conftest import built, copied  # noqa: F401 - fixtures
 from tests.pipeline.project import Project, ran
 from thawline import checkpoint
 from thawline.data.manifest import Manifest
@@ -93,7 +92,7 @@ def test_a_decision_without_a_key_is_made_anew(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_project_of_an_earlier_version_runs_what_its_code_made(copied: Project) -> None:  # noqa: F811
+def test_a_project_of_an_earlier_version_runs_what_its_code_made(copied: Project) -> None:
     """dvc.lock as the earlier code left it, beside a table in the form of that code."""
     before = copied.hashes()
     lock = (copied.folder / "dvc.lock").read_text()
