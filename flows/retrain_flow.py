@@ -1,9 +1,8 @@
 """Retraining as a Prefect flow: the project changes only if all went well.
 
 Each step may be repeated, and bringing the results in is the last: a night that failed at any of
-them is made up for by the next, which finds finished stages in DVC's cache. The champion moves when
-the gate says so, before the results are pushed: if that fails, the registry is ahead of the
-project.
+them is made up for by the next, which finds finished stages in DVC's cache. What a version was made
+of is pushed before it can become the champion, so that a champion can be restored anywhere.
 """
 
 from pathlib import Path
@@ -77,8 +76,8 @@ def _retrain(root: Path, commit_to: str | None, timeout_s: float | None) -> Stat
         ran = pipeline(folder=str(folder), stage_timeout_s=timeout_s, return_state=True)
         if not ran.is_completed() or ran.name == "Skipped":
             return ran
-        published = publish(folder)
         push(folder, commit_to)
+        published = publish(folder)
         tree.swap()
     return Completed(message=f"{published}; {ran.message}")
 
@@ -98,16 +97,6 @@ def look(folder: Path) -> bool:
 
 
 @task(**_NETWORK)
-def publish(folder: Path) -> str:
-    """`thawline publish`, which registers a model once; returns what it said."""
-    env = {project.VARIABLE: str(project.root())}
-    lines = processes.output(processes.python("thawline.cli", "publish"), folder, env)
-    for line in lines:
-        get_run_logger().info(line)
-    return next((line for line in lines if line.startswith("model ")), lines[-1])
-
-
-@task(**_NETWORK)
 def push(folder: Path, commit_to: str | None) -> None:
     """The results to DVC's remote, and what was trained to a branch, where there are such."""
     if repository.has_remote(folder):
@@ -117,3 +106,13 @@ def push(folder: Path, commit_to: str | None) -> None:
         get_run_logger().info("%s is %s", commit_to, made)
         if remote := repository.remote(folder):
             repository.git(folder, "push", "--quiet", remote, f"{commit_to}:{commit_to}")
+
+
+@task(**_NETWORK)
+def publish(folder: Path) -> str:
+    """`thawline publish`, which registers a model once; returns what it said."""
+    env = {project.VARIABLE: str(project.root())}
+    lines = processes.output(processes.python("thawline.cli", "publish"), folder, env)
+    for line in lines:
+        get_run_logger().info(line)
+    return next((line for line in lines if line.startswith("model ")), lines[-1])
