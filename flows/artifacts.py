@@ -15,6 +15,7 @@ from prefect.artifacts import (
 )
 
 from thawline.errors import UserError
+from thawline.evaluation.labels import markdown
 from thawline.evaluation.results import DIRECTORY, Results
 from thawline.evaluation.summary import COLUMNS, cells
 from thawline.tracking import address
@@ -38,17 +39,23 @@ class Progress:
         percent_done = min(100.0, 100 * (self._done + share) / self._all)
         self._done += share >= 1
         if self._id is None:
-            self._id = _created(create_progress_artifact(0.0, key="pipeline-progress"))
+            self._id = _created(
+                create_progress_artifact(0.0, key="pipeline-progress", description="Stages done")
+            )
         if percent_done - self._shown >= 1:
             update_progress_artifact(self._id, progress=percent_done)
             self._shown = percent_done
 
 
-def link(run_id: str) -> None:
-    """A link to a run on MLflow's pages."""
+def link(run_id: str, name: str) -> None:
+    """A link to a run on MLflow's pages.
+
+    Args:
+        name: what it is a run of.
+    """
     uri = address.uri()
     pages = address.shown(uri) if address.is_server(uri) else _PAGES
-    create_link_artifact(f"{pages}/#/runs/{run_id}", link_text=f"MLflow run {run_id}")
+    create_link_artifact(f"{pages}/#/runs/{run_id}", link_text=f"{name} in MLflow")
 
 
 def results(folder: Path) -> None:
@@ -57,22 +64,45 @@ def results(folder: Path) -> None:
         found = Results.read(folder / DIRECTORY)
     except UserError:
         return
-    create_markdown_artifact(_table(found), key="results")
+    create_markdown_artifact(
+        _table(found), key="results", description="The network after each stage, on test images"
+    )
     picture = folder / DIRECTORY / _CONFUSION
     if picture.is_file():
         data = base64.b64encode(picture.read_bytes()).decode()
-        create_image_artifact(f"data:image/png;base64,{data}", key="confusion-matrix")
+        create_image_artifact(
+            f"data:image/png;base64,{data}",
+            key="confusion-matrix",
+            description="Of the compressed network, on test images",
+        )
+
+
+def verdict(lines: Sequence[str]) -> None:
+    """What `thawline publish` said: a headline, then reasons."""
+    head, *rest = (markdown(line.strip()) for line in lines)
+    text = "\n".join([f"**{head}**", "", *(f"- {line}" for line in rest)])
+    create_markdown_artifact(
+        _backslashed(text),
+        key="gate",
+        description="Whether the new version replaces the champion, and why",
+    )
 
 
 def table(name: str, text: str) -> None:
     """The report of a study."""
-    create_markdown_artifact(text, key=re.sub("[^a-z0-9]+", "-", f"study-{name}".lower()))
+    key = re.sub("[^a-z0-9]+", "-", f"study-{name}".lower())
+    create_markdown_artifact(_backslashed(text), key=key, description=f"The study {name}")
 
 
 def _table(found: Results) -> str:
     rows = [COLUMNS, ("---", *["--:"] * (len(COLUMNS) - 1))]
     rows += [cells(found, name) for name in found.metrics]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _backslashed(text: str) -> str:
+    """Prefect's pages (3.8) show character references as they stand, and know these escapes."""
+    return re.sub(r"&#(\d+);", lambda found: f"\\{chr(int(found[1]))}", text)
 
 
 def _created(found: object) -> UUID:

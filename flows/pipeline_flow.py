@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from flows import artifacts, follow, missed
+from flows import artifacts, follow, missed, names
 from thawline import project
 from thawline.errors import UserError
 from thawline.locks import BUSY
@@ -23,7 +23,7 @@ _NAMES = {"running": "Ran", "skipped": "Skipped", "restored": "Restored"}
 BUSY_WAIT_S = 10.0
 
 
-@flow(name="pipeline", persist_result=False)
+@flow(name="pipeline", flow_run_name=names.dated, persist_result=False)
 def pipeline(
     targets: Sequence[str] = (),
     stage_timeout_s: float | None = None,
@@ -101,7 +101,7 @@ def stage(
     progress.stage(1.0)
     run_id = run.run_id(name)
     if run_id:
-        artifacts.link(run_id)
+        artifacts.link(run_id, name)
     recorded = f"MLflow run {run_id}" if run_id else None
     if fate == "running" and run.code:
         return Failed(message="\n".join(filter(None, (recorded, *run.last))))

@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
-from flows import missed, notify, processes, repository
+from flows import artifacts, missed, names, notify, processes, repository
 from flows.pipeline_flow import pipeline
 from flows.processes import CommandError
 from flows.worktree import WorkTree
@@ -33,7 +33,7 @@ _NETWORK: dict[str, Any] = {
 }
 
 
-@flow(name="retrain", persist_result=False, **notify.HOOKS)
+@flow(name="retrain", flow_run_name=names.dated, persist_result=False, **notify.HOOKS)
 def retrain(
     commit_to: str | None = None,
     notify: str | None = None,  # noqa: ARG001
@@ -67,10 +67,10 @@ def _retrain(root: Path, commit_to: str | None, timeout_s: float | None) -> Stat
     repository.check(root)
     commit = pull(root)
     tree = WorkTree(root, commit)
-    if not tree.is_behind and not look(root):
+    if not tree.is_behind and not look(root, "the project"):
         return Completed(name="Nothing to do", message=NOTHING)
     with tree.made() as folder:
-        if not look(folder):
+        if not look(folder, "the working tree"):
             tree.swap()
             return Completed(message="brought in newer commits, which change no result")
         ran = pipeline(folder=str(folder), stage_timeout_s=timeout_s, return_state=True)
@@ -82,21 +82,21 @@ def _retrain(root: Path, commit_to: str | None, timeout_s: float | None) -> Stat
     return Completed(message=f"{published}; {ran.message}")
 
 
-@task(**_NETWORK)
+@task(task_run_name="pull", **_NETWORK)
 def pull(root: Path) -> str:
     """Fetch newer commits; returns the one to train on."""
     return repository.fetched(root)
 
 
-@task(cache_policy=NO_CACHE, persist_result=False)
-def look(folder: Path) -> bool:
+@task(task_run_name="look at {what}", cache_policy=NO_CACHE, persist_result=False)
+def look(folder: Path, what: str) -> bool:  # noqa: ARG001
     """Whether data, code or params differ from what the results were made of."""
     changed = repository.changed(folder)
     get_run_logger().info("DVC: %s", "something has changed" if changed else NOTHING)
     return changed
 
 
-@task(**_NETWORK)
+@task(task_run_name="push", **_NETWORK)
 def push(folder: Path, commit_to: str | None) -> None:
     """The results to DVC's remote, and what was trained to a branch, where there are such."""
     if repository.has_remote(folder):
@@ -108,11 +108,12 @@ def push(folder: Path, commit_to: str | None) -> None:
             repository.git(folder, "push", "--quiet", remote, f"{commit_to}:{commit_to}")
 
 
-@task(**_NETWORK)
+@task(task_run_name="publish", **_NETWORK)
 def publish(folder: Path) -> str:
     """`thawline publish`, which registers a model once; returns what it said."""
     env = {project.VARIABLE: str(project.root())}
     lines = processes.output(processes.python("thawline.cli", "publish"), folder, env)
     for line in lines:
         get_run_logger().info(line)
+    artifacts.verdict(lines)
     return next((line for line in lines if line.startswith("model ")), lines[-1])

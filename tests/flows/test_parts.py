@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
-from flows import follow, processes, serve
+from flows import artifacts, follow, processes, serve
 from thawline import locks, relay
+from thawline.evaluation.labels import markdown
 
 
 @pytest.fixture(autouse=True)
@@ -147,3 +149,16 @@ def test_a_schedule_that_is_none(
     assert error.startswith("thawline: ")
     assert said in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["<b>x</b>", "[a](http://b.c)", "a.b", "a|b", "\\<i>", "&#60;i&#62;", "**a** _b_ `c`"]
+)
+def test_names_in_artifacts_stay_text(name: str) -> None:
+    """Prefect's pages take no character references, so there are backslashes instead."""
+    source = artifacts._backslashed(f"of {markdown(name)}")
+    assert "&#" not in source.replace("\\&\\#", "")
+    (_, inline, _) = MarkdownIt("commonmark").parse(source)
+    assert {token.type for token in inline.children or []} == {"text"}
+    assert inline.children
+    assert "".join(token.content for token in inline.children) == f"of {name}"

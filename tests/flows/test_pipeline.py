@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -52,6 +53,7 @@ def test_states_say_what_dvc_did(small: Project, api: str) -> None:
     # DVC keeps no run of a stage with an output that is neither cached nor a metric.
     assert back == {"ingest": "Skipped", "fine_tune": "Restored", "evaluate": "Ran"}
     (run,) = ask(api, "flow_runs/filter", flow_runs={"name": {"any_": [run_named(first)]}})
+    assert re.fullmatch(r"pipeline \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", run["name"])
     chosen = {"flow_runs": {"id": {"any_": [run["id"]]}}}
     wait_for(lambda: len(ask(api, "task_runs/filter", **chosen)) == len(STAGES), 20)
     artifacts = ask(api, "artifacts/filter", **chosen)

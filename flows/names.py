@@ -1,0 +1,21 @@
+"""Names of flow runs: what and when, where Prefect would draw an animal by lot."""
+
+from datetime import datetime
+from pathlib import Path
+
+from prefect.runtime import flow_run
+
+_SHOWN = 3
+
+
+def dated() -> str:
+    """`retrain 2026-11-27 03:00:07`, by this machine's clock; Prefect asks for it at the start."""
+    return f"{flow_run.flow_name} {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def of_studies() -> str:
+    """`study depth, width 2026-11-27 03:00:07`."""
+    paths = flow_run.parameters["paths"]
+    listed = ", ".join(Path(path).stem for path in paths[:_SHOWN])
+    kind, _, when = dated().partition(" ")
+    return f"{kind} {listed}{' ...' * (len(paths) > _SHOWN)} {when}"
