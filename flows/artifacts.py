@@ -22,6 +22,8 @@ from thawline.tracking import address
 
 _PAGES = "http://127.0.0.1:5000"
 """Where `make ui` and `make up` show a store that has no server of its own."""
+_ADDRESS = re.compile(r"(?i)(?=&#58;//|&#64;)|(?<=www)(?=&#46;)")
+"""Where one would be found in a text of `labels.markdown`."""
 _CONFUSION = Path("figures/confusion.png")
 
 
@@ -101,7 +103,12 @@ def _table(found: Results) -> str:
 
 
 def _backslashed(text: str) -> str:
-    """Prefect's pages (3.8) show character references as they stand, and know these escapes."""
+    """Prefect's first pages (3.8) show character references as they stand, and know these escapes.
+
+    Its second ones look for addresses after that: a word joiner, which nobody sees, keeps names
+    that look like one from being links.
+    """
+    text = _ADDRESS.sub("\N{WORD JOINER}", text)
     return re.sub(r"&#(\d+);", lambda found: f"\\{chr(int(found[1]))}", text)
 
 

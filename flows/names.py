@@ -1,16 +1,17 @@
 """Names of flow runs: what and when, where Prefect would draw an animal by lot."""
 
-from datetime import datetime
 from pathlib import Path
 
 from prefect.runtime import flow_run
+
+from flows import ahead
 
 _SHOWN = 3
 
 
 def dated() -> str:
-    """`retrain 2026-11-27 03:00:07`, by this machine's clock; Prefect asks for it at the start."""
-    return f"{flow_run.flow_name} {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}"
+    """As `ahead.name`; Prefect asks for it at the start."""
+    return ahead.name(str(flow_run.flow_name))
 
 
 def of_studies() -> str:

@@ -14,7 +14,8 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from flows import artifacts, follow, missed, names
+from flows import ahead, artifacts, follow, missed, names
+from flows.dag import Dag
 from thawline import project
 from thawline.errors import UserError
 from thawline.locks import BUSY
@@ -46,8 +47,8 @@ def pipeline(
         missed.skip()
     where = Path(folder) if folder else project.workspace()
     for attempt in range(1, busy_retries + 2):
-        run = follow.Run(targets, where, f"flow run {flow_run.name}")
-        dag = follow.Dag(where)
+        run = ahead.taken() or follow.Run(targets, where, f"flow run {flow_run.name}")
+        dag = Dag(where)
         try:
             state = _follow(run, dag, stage_timeout_s)
         except KeyboardInterrupt:
@@ -65,7 +66,7 @@ def pipeline(
     return state
 
 
-def _follow(run: follow.Run, dag: follow.Dag, timeout_s: float | None) -> State[Any]:
+def _follow(run: follow.Run, dag: Dag, timeout_s: float | None) -> State[Any]:
     for line in run.lines():
         get_run_logger().info(line)
     states: dict[str, State[Any]] = {}

@@ -21,6 +21,9 @@ def test_a_champion_can_be_restored_in_a_clone(small: Project, tmp_path: Path) -
     assert (tmp_path / "remote").is_dir()
     assert MlflowClient(small.uri).search_registered_models() == []
     flow(small, "retrain", "--commit-to", "retrained")
+    runs = MlflowClient(small.uri).search_runs(["1"], "tags.`thawline.role` = 'pipeline'")
+    # The project's branch: the working tree of a retraining has none.
+    assert {run.info.run_name.partition("@")[0] for run in runs} == {"main"}
     aliases = MlflowClient(small.uri).get_registered_model("thawline").aliases
     assert str(aliases["champion"]) == "1"
     clone = Project(tmp_path / "clone")
