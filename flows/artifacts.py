@@ -2,10 +2,11 @@
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from uuid import UUID
 
+from prefect import get_run_logger
 from prefect.artifacts import (
     create_image_artifact,
     create_link_artifact,
@@ -42,10 +43,15 @@ class Progress:
         self._done += share >= 1
         if self._id is None:
             self._id = _created(
-                create_progress_artifact(0.0, key="pipeline-progress", description="Stages done")
+                _left(
+                    create_progress_artifact,
+                    0.0,
+                    key="pipeline-progress",
+                    description="Stages done",
+                )
             )
-        if percent_done - self._shown >= 1:
-            update_progress_artifact(self._id, progress=percent_done)
+        if self._id is not None and percent_done - self._shown >= 1:
+            _left(update_progress_artifact, self._id, progress=percent_done)
             self._shown = percent_done
 
 
@@ -57,7 +63,7 @@ def link(run_id: str, name: str) -> None:
     """
     uri = address.uri()
     pages = address.shown(uri) if address.is_server(uri) else _PAGES
-    create_link_artifact(f"{pages}/#/runs/{run_id}", link_text=f"{name} in MLflow")
+    _left(create_link_artifact, f"{pages}/#/runs/{run_id}", link_text=f"{name} in MLflow")
 
 
 def results(folder: Path) -> None:
@@ -66,13 +72,17 @@ def results(folder: Path) -> None:
         found = Results.read(folder / DIRECTORY)
     except UserError:
         return
-    create_markdown_artifact(
-        _table(found), key="results", description="The network after each stage, on test images"
+    _left(
+        create_markdown_artifact,
+        _table(found),
+        key="results",
+        description="The network after each stage, on test images",
     )
     picture = folder / DIRECTORY / _CONFUSION
     if picture.is_file():
         data = base64.b64encode(picture.read_bytes()).decode()
-        create_image_artifact(
+        _left(
+            create_image_artifact,
             f"data:image/png;base64,{data}",
             key="confusion-matrix",
             description="Of the compressed network, on test images",
@@ -83,7 +93,8 @@ def verdict(lines: Sequence[str]) -> None:
     """What `thawline publish` said: a headline, then reasons."""
     head, *rest = (markdown(line.strip()) for line in lines)
     text = "\n".join([f"**{head}**", "", *(f"- {line}" for line in rest)])
-    create_markdown_artifact(
+    _left(
+        create_markdown_artifact,
         _backslashed(text),
         key="gate",
         description="Whether the new version replaces the champion, and why",
@@ -93,7 +104,7 @@ def verdict(lines: Sequence[str]) -> None:
 def table(name: str, text: str) -> None:
     """The report of a study."""
     key = re.sub("[^a-z0-9]+", "-", f"study-{name}".lower())
-    create_markdown_artifact(_backslashed(text), key=key, description=f"The study {name}")
+    _left(create_markdown_artifact, _backslashed(text), key=key, description=f"The study {name}")
 
 
 def _table(found: Results) -> str:
@@ -112,6 +123,24 @@ def _backslashed(text: str) -> str:
     return re.sub(r"&#(\d+);", lambda found: f"\\{chr(int(found[1]))}", text)
 
 
-def _created(found: object) -> UUID:
-    assert isinstance(found, UUID)
+def _created(found: object) -> UUID | None:
+    assert found is None or isinstance(found, UUID)
     return found
+
+
+class _Pages:
+    """Prefect's client tries for more than a minute before it says that a server is gone."""
+
+    lost = False
+
+
+def _left(make: Callable[..., object], *values: object, **more: object) -> object:
+    """An artifact, or None: no run fails for want of something to look at."""
+    if _Pages.lost:
+        return None
+    try:
+        return make(*values, **more)
+    except Exception as error:  # each way in which a server ends raises its own
+        _Pages.lost = True
+        get_run_logger().warning("no more artifacts from this process: %s", error)
+        return None

@@ -1,4 +1,4 @@
-"""Prefect's server ends in the middle of a flow: the flow says so, the next one goes on."""
+"""Prefect's server ends in the middle of a flow: the stages are finished, and the flow says so."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from tests.tracking.conftest import Project, project  # noqa: F401 - a fixture
 pytestmark = pytest.mark.slow
 
 
-def test_a_server_that_is_gone_ends_the_flow_and_the_next_goes_on(
+def test_a_server_that_is_gone_costs_no_stage_and_fails_the_flow(
     project: Project,  # noqa: F811
     tmp_path: Path,
 ) -> None:
@@ -25,14 +25,13 @@ def test_a_server_that_is_gone_ends_the_flow_and_the_next_goes_on(
         wait_for((project.folder / ".mark").exists, 300)
         os.killpg(server.pid, signal.SIGKILL)
     (project.folder / "go").touch()
-    _, errors = process.communicate(timeout=240)
+    _, errors = process.communicate(timeout=400)  # Prefect tries again for long
     assert process.returncode == 1
-    last = errors.strip().splitlines()[-1]
-    assert last.startswith(f"thawline: PREFECT_API_URL: {address} does not answer any more")
+    # Not always the last line: Prefect may still complain that its log has nowhere to go.
+    assert f"\nthawline: PREFECT_API_URL: {address} does not answer any more" in errors
     wait_for(lambda: left_over(project.folder) == [], 20)
 
     (project.folder / "mode-fine_tune").unlink()
     del project.env["PREFECT_API_URL"]
     again = states(flow(project, "pipeline"))
-    assert again["ingest"] == "Skipped"
-    assert again["evaluate"] == "Ran"
+    assert set(again.values()) == {"Skipped"}
