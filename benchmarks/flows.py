@@ -35,6 +35,7 @@ _SMALL: dict[str, dict[str, Any]] = {
 _STUDY = """\
 claim: A rate matters.
 question: Does it here?
+base: {}
 axes:
   - transfer_learn.learning_rate: [0.001, 0.003, 0.01, 0.03]
 seeds: [0, 1, 2, 3, 4]
