@@ -1,4 +1,5 @@
-"""The constants of docs/scaling.md: CPU time to pack an image, its size, and MD5's speed.
+"""The constants of docs/scaling.md: CPU time to pack an image, its size, MD5's speed, and what a
+Dask cluster costs the process that hands the images out.
 
 `OPENCV_NUM_THREADS=1 python -m benchmarks.scaling`; CPU time, so a busy machine matters little.
 """
@@ -8,15 +9,21 @@ import io
 import os
 import statistics
 import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
+from distributed import SubprocessCluster
 
+from thawline.data import engine
 from thawline.data.content import Geometry
 from thawline.data.items import Item
-from thawline.data.packing import Packed, prepare
+from thawline.data.packing import Packed, pack, prepare
+from thawline.data.store import StoreWriter
 
 _IMAGES, _ROUNDS, _HASHED_BYTES = 60, 3, 256 * 2**20
+_REPEATS = 20
 
 
 def photographs() -> list[bytes]:
@@ -43,6 +50,36 @@ def packing(encoding: str, files: list[bytes]) -> tuple[float, float]:
     return 1e3 * statistics.median(rounds), statistics.mean(sizes) / 1e3
 
 
+def handing_out(encoding: str, files: list[bytes]) -> float:
+    """Milliseconds of CPU an image of the process that walks the source, which is only one.
+
+    It reads, hands out to two workers, takes back and stores; the median round.
+    """
+    geometry = Geometry(image_size_px=224, fit="letterbox", background=(0, 0, 0), encoding=encoding)
+    rounds = []
+    with (
+        SubprocessCluster(
+            host="127.0.0.1", n_workers=2, threads_per_worker=1, dashboard_address=None
+        ) as cluster,
+        TemporaryDirectory() as scratch,
+    ):
+        os.environ[engine.ADDRESS] = cluster.scheduler_address
+        folder = Path(scratch)
+        for number, data in enumerate(files * _REPEATS):
+            (folder / f"{number}.jpg").write_bytes(data)
+        paths = sorted(folder.glob("*.jpg"))
+        for number in range(1 + _ROUNDS):  # the first one is for the workers to load
+            items = [Item(name=path.name, payload=path, label=0) for path in paths]
+            with StoreWriter(folder / str(number), 224) as writer:
+                began = time.process_time()
+                for packed in pack(items, geometry):
+                    assert isinstance(packed, Packed)
+                    writer.append(packed.pixels)
+                rounds.append((time.process_time() - began) / len(paths))
+        del os.environ[engine.ADDRESS]
+    return 1e3 * statistics.median(rounds[1:])
+
+
 def hashing() -> float:
     """Gigabytes a second of CPU by MD5, which DVC uses; the median round."""
     data, rounds = os.urandom(_HASHED_BYTES), []
@@ -59,6 +96,7 @@ def main() -> None:
     for encoding in ("raw", "jpeg"):
         milliseconds, kilobytes = packing(encoding, files)
         print(f"{encoding}: {milliseconds:.2f} ms of CPU, {kilobytes:.1f} kB an image")
+        print(f"{encoding}, on a cluster: {handing_out(encoding, files):.2f} ms of CPU here")
     print(f"MD5: {hashing():.2f} GB/s")
 
 

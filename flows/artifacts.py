@@ -24,12 +24,15 @@ from prefect.exceptions import PrefectException
 
 from flows import presence
 from thawline.errors import UserError
+from thawline.evaluation.labels import markdown
 from thawline.evaluation.results import DIRECTORY, Results
 from thawline.evaluation.summary import COLUMNS, cells
 from thawline.tracking import address
 
 _PAGES = "http://127.0.0.1:5000"
 """Where `make ui` and `make up` show a store that has no server of its own."""
+_ADDRESS = re.compile(r"(?i)(?=&#58;//|&#64;)|(?<=www)(?=&#46;)")
+"""Where one would be found in a text of `labels.markdown`."""
 _CONFUSION = Path("figures/confusion.png")
 
 P = ParamSpec("P")
@@ -67,18 +70,28 @@ class Progress:
     @_dispensable
     def _show(self, percent_done: float) -> None:
         if self._id is None:
-            self._id = _created(create_progress_artifact(0.0, key="pipeline-progress"))
-        if percent_done - self._shown >= 1:
+            self._id = _created(
+                create_progress_artifact(
+                    0.0,
+                    key="pipeline-progress",
+                    description="Stages done",
+                )
+            )
+        if self._id is not None and percent_done - self._shown >= 1:
             update_progress_artifact(self._id, progress=percent_done)
             self._shown = percent_done
 
 
 @_dispensable
-def link(run_id: str) -> None:
-    """A link to a run on MLflow's pages."""
+def link(run_id: str, name: str) -> None:
+    """A link to a run on MLflow's pages.
+
+    Args:
+        name: what it is a run of.
+    """
     uri = address.uri()
     pages = address.shown(uri) if address.is_server(uri) else _PAGES
-    create_link_artifact(f"{pages}/#/runs/{run_id}", link_text=f"MLflow run {run_id}")
+    create_link_artifact(f"{pages}/#/runs/{run_id}", link_text=f"{name} in MLflow")
 
 
 @_dispensable
@@ -88,17 +101,38 @@ def results(folder: Path) -> None:
         found = Results.read(folder / DIRECTORY)
     except UserError:
         return
-    create_markdown_artifact(_table(found), key="results")
+    create_markdown_artifact(
+        _table(found),
+        key="results",
+        description="The network after each stage, on test images",
+    )
     picture = folder / DIRECTORY / _CONFUSION
     if picture.is_file():
         data = base64.b64encode(picture.read_bytes()).decode()
-        create_image_artifact(f"data:image/png;base64,{data}", key="confusion-matrix")
+        create_image_artifact(
+            f"data:image/png;base64,{data}",
+            key="confusion-matrix",
+            description="Of the compressed network, on test images",
+        )
+
+
+@_dispensable
+def verdict(lines: Sequence[str]) -> None:
+    """What `thawline publish` said: a headline, then reasons."""
+    head, *rest = (markdown(line.strip()) for line in lines)
+    text = "\n".join([f"**{head}**", "", *(f"- {line}" for line in rest)])
+    create_markdown_artifact(
+        _backslashed(text),
+        key="gate",
+        description="Whether the new version replaces the champion, and why",
+    )
 
 
 @_dispensable
 def table(name: str, text: str) -> None:
     """The report of a study."""
-    create_markdown_artifact(text, key=re.sub("[^a-z0-9]+", "-", f"study-{name}".lower()))
+    key = re.sub("[^a-z0-9]+", "-", f"study-{name}".lower())
+    create_markdown_artifact(_backslashed(text), key=key, description=f"The study {name}")
 
 
 def _table(found: Results) -> str:
@@ -107,6 +141,16 @@ def _table(found: Results) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def _created(found: object) -> UUID:
-    assert isinstance(found, UUID)
+def _backslashed(text: str) -> str:
+    """Prefect's first pages (3.8) show character references as they stand, and know these escapes.
+
+    Its second ones look for addresses after that: a word joiner, which nobody sees, keeps names
+    that look like one from being links.
+    """
+    text = _ADDRESS.sub("\N{WORD JOINER}", text)
+    return re.sub(r"&#(\d+);", lambda found: f"\\{chr(int(found[1]))}", text)
+
+
+def _created(found: object) -> UUID | None:
+    assert found is None or isinstance(found, UUID)
     return found

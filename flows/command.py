@@ -15,11 +15,14 @@ _CODES = {"Skipped": locks.BUSY, "Refused": UserError.exit_code, "Cancelled": 13
 """By the name of the flow's last state; others count as their type does."""
 
 
-def run(load: Callable[[], Any], **parameters: Any) -> int:
+def run(
+    load: Callable[[], Any], meanwhile: Callable[[str], None] = lambda _: None, **parameters: Any
+) -> int:
     """Run a flow on the server that PREFECT_API_URL names, else on one that lives as long as it.
 
     Args:
         load: imports and returns the flow; called while the server starts.
+        meanwhile: called before it with the address of a server that is there already.
 
     Returns:
         0; 2 for a user's mistake; 75 when another run is in progress; 1 for any other failure, also
@@ -29,6 +32,8 @@ def run(load: Callable[[], Any], **parameters: Any) -> int:
     try:
         environment.prepare()
         own = server.own_unless_named()
+        if own is None:
+            meanwhile(os.environ[environment.API])
         flow = load()
         if own is not None:
             own.wait()

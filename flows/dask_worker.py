@@ -7,6 +7,7 @@ import distributed
 
 from flows import trial
 from thawline import project
+from thawline.data import engine
 
 
 class Prepared(distributed.WorkerPlugin):  # type: ignore[misc]
@@ -24,6 +25,8 @@ class Prepared(distributed.WorkerPlugin):  # type: ignore[misc]
 
     def setup(self, worker: object) -> None:  # noqa: ARG002
         os.environ.update(self._environment)
+        # A trial fills its worker: packing on the same cluster would wait for it for ever.
+        os.environ.pop(engine.ADDRESS, None)
         trial.begin()
         if str(project.root()) != self._root:
             raise RuntimeError(f"works in {project.root()}, not in {self._root}")

@@ -1,9 +1,6 @@
 """One `thawline run` followed from outside: its lines, cut where DVC goes on to another stage."""
 
-import os
 import re
-import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +13,6 @@ from thawline.tracking import execution
 _KEPT_LINES = 12
 _BUSY = re.compile(r"Unable to acquire lock|is busy, it is being blocked|is writing in this folder")
 """What DVC, or a stage, says while another process has what it needs: that passes."""
-_EDGE = re.compile(r'^"(?P<needed>[^"]+)"(?: -> "(?P<stage>[^"]+)")?;$')
 _EPOCH = re.compile(r"\bepoch\s+(\d+)/(\d+)\b")
 
 
@@ -79,43 +75,6 @@ class Run:
     def end(self) -> None:
         processes.end(self._lines.process)
         self.code = self._lines.process.wait()
-
-
-class Dag:
-    """The graph as DVC draws it, asked for while the run itself starts."""
-
-    def __init__(self, folder: Path) -> None:
-        self._dvc = subprocess.Popen(
-            [sys.executable, "-m", "dvc", "dag", "--dot"],
-            cwd=folder,
-            env={key: value for key, value in os.environ.items() if key != "DVC_ROOT"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        self._edges: list[tuple[str, str | None]] | None = None
-
-    @property
-    def stages(self) -> list[str]:
-        """Without the files that DVC merely tracks."""
-        named = {name for edge in self._read() for name in edge if name}
-        return sorted(name for name in named if not name.endswith(".dvc"))
-
-    def needs(self, stage: str) -> list[str]:
-        return [needed for needed, other in self._read() if other == stage]
-
-    def end(self) -> None:
-        processes.end(self._dvc, grace_s=0.5)
-        if self._dvc.stdout is not None:
-            self._dvc.stdout.close()
-
-    def _read(self) -> list[tuple[str, str | None]]:
-        if self._edges is None:
-            text = self._dvc.communicate()[0].decode()
-            found = [_EDGE.match(line.strip()) for line in text.splitlines()]
-            self._edges = [(edge["needed"], edge["stage"]) for edge in found if edge]
-        return self._edges
 
 
 def epochs(line: str) -> float | None:

@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from flows import command
+from flows import ahead, command
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -16,13 +16,22 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("targets", nargs="*", help="stages; all by default")
     parser.add_argument("--stage-timeout-s", type=float, help="end a stage that takes longer")
     parser.add_argument("--busy-retries", type=int, default=3, help="while another DVC is at work")
-    return command.run(_flow, **vars(parser.parse_args(words)))
+    given = parser.parse_args(words)
+    name = ahead.name("pipeline")
+    try:
+        return command.run(
+            lambda: _flow(name),
+            meanwhile=lambda api: ahead.begin(given.targets, api, name),
+            **vars(given),
+        )
+    finally:
+        ahead.end()
 
 
-def _flow() -> Any:
+def _flow(name: str) -> Any:
     from flows.pipeline_flow import pipeline
 
-    return pipeline
+    return pipeline.with_options(flow_run_name=name)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from flows import artifacts, follow, missed, presence
+from flows import ahead, artifacts, follow, missed, names, presence
+from flows.dag import Dag
 from thawline import project
 from thawline.errors import UserError
 from thawline.locks import BUSY
@@ -23,7 +24,7 @@ _NAMES = {"running": "Ran", "skipped": "Skipped", "restored": "Restored"}
 BUSY_WAIT_S = 10.0
 
 
-@flow(name="pipeline", persist_result=False)
+@flow(name="pipeline", flow_run_name=names.dated, persist_result=False)
 def pipeline(
     targets: Sequence[str] = (),
     stage_timeout_s: float | None = None,
@@ -46,8 +47,8 @@ def pipeline(
         missed.skip()
     where = Path(folder) if folder else project.workspace()
     for attempt in range(1, busy_retries + 2):
-        run = follow.Run(targets, where, f"flow run {flow_run.name}")
-        dag = follow.Dag(where)
+        run = ahead.taken() or follow.Run(targets, where, f"flow run {flow_run.name}")
+        dag = Dag(where)
         try:
             with presence.needed():
                 state = _follow(run, dag, stage_timeout_s)
@@ -66,7 +67,7 @@ def pipeline(
     return state
 
 
-def _follow(run: follow.Run, dag: follow.Dag, timeout_s: float | None) -> State[Any]:
+def _follow(run: follow.Run, dag: Dag, timeout_s: float | None) -> State[Any]:
     for line in run.lines():
         get_run_logger().info(line)
     states: dict[str, State[Any]] = {}
@@ -105,7 +106,7 @@ def stage(
     progress.stage(1.0)
     run_id = run.run_id(name)
     if run_id:
-        artifacts.link(run_id)
+        artifacts.link(run_id, name)
     recorded = f"MLflow run {run_id}" if run_id else None
     if fate == "running" and run.code:
         return Failed(message="\n".join(filter(None, (recorded, *run.last))))

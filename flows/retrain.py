@@ -1,4 +1,4 @@
-"""`python -m flows.retrain`: pull, run what changed in a working tree of its own, publish, push."""
+"""`python -m flows.retrain`: pull, run what changed in a working tree of its own, push, publish."""
 
 import argparse
 from collections.abc import Sequence

@@ -1,9 +1,8 @@
 """Retraining as a Prefect flow: the project changes only if all went well.
 
 Each step may be repeated, and bringing the results in is the last: a night that failed at any of
-them is made up for by the next, which finds finished stages in DVC's cache. The champion moves when
-the gate says so, before the results are pushed: if that fails, the registry is ahead of the
-project.
+them is made up for by the next, which finds finished stages in DVC's cache. What a version was made
+of is pushed before it can become the champion, so that a champion can be restored anywhere.
 """
 
 from pathlib import Path
@@ -15,7 +14,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
-from flows import missed, notify, presence, processes, repository
+from flows import artifacts, missed, names, notify, presence, processes, repository
 from flows.pipeline_flow import pipeline
 from flows.processes import CommandError
 from flows.worktree import WorkTree
@@ -34,7 +33,7 @@ _NETWORK: dict[str, Any] = {
 }
 
 
-@flow(name="retrain", persist_result=False, **notify.HOOKS)
+@flow(name="retrain", flow_run_name=names.dated, persist_result=False, **notify.HOOKS)
 def retrain(
     commit_to: str | None = None,
     notify: str | None = None,  # noqa: ARG001
@@ -69,46 +68,36 @@ def _retrain(root: Path, commit_to: str | None, timeout_s: float | None) -> Stat
     repository.check(root)
     commit = pull(root)
     tree = WorkTree(root, commit)
-    if not tree.is_behind and not look(root):
+    if not tree.is_behind and not look(root, "the project"):
         return Completed(name="Nothing to do", message=NOTHING)
     with tree.made() as folder:
-        if not look(folder):
+        if not look(folder, "the working tree"):
             tree.swap()
             return Completed(message="brought in newer commits, which change no result")
         ran = pipeline(folder=str(folder), stage_timeout_s=timeout_s, return_state=True)
         if not ran.is_completed() or ran.name == "Skipped":
             return ran
-        published = publish(folder)
         push(folder, commit_to)
+        published = publish(folder)
         tree.swap()
     return Completed(message=f"{published}; {ran.message}")
 
 
-@task(**_NETWORK)
+@task(task_run_name="pull", **_NETWORK)
 def pull(root: Path) -> str:
     """Fetch newer commits; returns the one to train on."""
     return repository.fetched(root)
 
 
-@task(cache_policy=NO_CACHE, persist_result=False)
-def look(folder: Path) -> bool:
+@task(task_run_name="look at {what}", cache_policy=NO_CACHE, persist_result=False)
+def look(folder: Path, what: str) -> bool:  # noqa: ARG001
     """Whether data, code or params differ from what the results were made of."""
     changed = repository.changed(folder)
     get_run_logger().info("DVC: %s", "something has changed" if changed else NOTHING)
     return changed
 
 
-@task(**_NETWORK)
-def publish(folder: Path) -> str:
-    """`thawline publish`, which registers a model once; returns what it said."""
-    env = {project.VARIABLE: str(project.root())}
-    lines = processes.output(processes.python("thawline.cli", "publish"), folder, env)
-    for line in lines:
-        get_run_logger().info(line)
-    return next((line for line in lines if line.startswith("model ")), lines[-1])
-
-
-@task(**_NETWORK)
+@task(task_run_name="push", **_NETWORK)
 def push(folder: Path, commit_to: str | None) -> None:
     """The results to DVC's remote, and what was trained to a branch, where there are such."""
     if repository.has_remote(folder):
@@ -118,3 +107,14 @@ def push(folder: Path, commit_to: str | None) -> None:
         get_run_logger().info("%s is %s", commit_to, made)
         if remote := repository.remote(folder):
             repository.git(folder, "push", "--quiet", remote, f"{commit_to}:{commit_to}")
+
+
+@task(task_run_name="publish", **_NETWORK)
+def publish(folder: Path) -> str:
+    """`thawline publish`, which registers a model once; returns what it said."""
+    env = {project.VARIABLE: str(project.root())}
+    lines = processes.output(processes.python("thawline.cli", "publish"), folder, env)
+    for line in lines:
+        get_run_logger().info(line)
+    artifacts.verdict(lines)
+    return next((line for line in lines if line.startswith("model ")), lines[-1])

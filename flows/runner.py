@@ -1,7 +1,9 @@
 """`python -m flows.runner JOB`: Prefect's runner for one schedule, as `flows.serve` starts it."""
 
 import json
+import logging
 import sys
+import warnings
 from typing import Any
 
 from flows import environment
@@ -21,6 +23,10 @@ def main(text: str) -> None:
     job = json.loads(text)
     flows: dict[str, Any] = {"pipeline": pipeline, "retrain": retrain}
     flow = flows[job.pop("flow")]
+    # Its reminders, each few seconds, that a run takes longer than the interval; and what Prefect
+    # 3.8.8 forgets to wait for when it is told to end.
+    logging.getLogger("prefect.runner").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", "coroutine 'Runner.astop'", RuntimeWarning)
     # Not paused at the end: what was due meanwhile is made up for once, see missed.py.
     flow.serve(**job, limit=1, pause_on_shutdown=False, print_starting_message=False)
 

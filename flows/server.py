@@ -65,11 +65,10 @@ class Server:
     def _start(self) -> subprocess.Popen[bytes]:
         words = ["server", "start", "--host", HOST, "--port", str(self.port)]
         words += [] if self._lasting else ["--no-ui", "--no-scheduler", "--no-late-runs"]
-        dropped = (environment.API, "PREFECT_API_AUTH_STRING", "PREFECT_API_KEY")
         with _log() as log:
             return subprocess.Popen(
                 processes.python("prefect", *words),
-                env={key: value for key, value in os.environ.items() if key not in dropped},
+                env=_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -89,6 +88,13 @@ def own_unless_named(*, lasting: bool = False) -> Server | None:
     atexit.register(server.end)
     os.environ[environment.API] = server.api
     return server
+
+
+def _environment() -> dict[str, str]:
+    """For the server: its pages would look for it on port 4200, whatever its own is."""
+    dropped = (environment.API, "PREFECT_API_AUTH_STRING", "PREFECT_API_KEY")
+    kept = {key: value for key, value in os.environ.items() if key not in dropped}
+    return {"PREFECT_SERVER_UI_API_URL": "/api"} | kept
 
 
 def answers(api: str) -> bool:

@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from flows import artifacts, presence, repository, search, trial, workspaces
+from flows import artifacts, names, presence, repository, search, trial, workspaces
 from flows.study_record import Recorded
 from flows.timings import timed
 from flows.trial import Order
@@ -24,7 +24,7 @@ from thawline.studies.summary import Summary, summarise
 OUT = Path("build/studies")
 
 
-@flow(name="study", persist_result=False)
+@flow(name="study", flow_run_name=names.of_studies, persist_result=False)
 def study(
     paths: Sequence[str],
     budget_s: float | None = None,
@@ -117,7 +117,7 @@ def run(order: Order, deadline: float | None) -> State[Any]:
         return Completed(name="Not started", message="the budget was spent")
     record = trial.run(order, get_run_logger().info)
     if record.run_id:
-        artifacts.link(record.run_id)
+        artifacts.link(record.run_id, order.name)
     if record.state == "failed":
         return Failed(message=record.message)
     return Completed(message=order.name)

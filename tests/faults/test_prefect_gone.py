@@ -28,8 +28,8 @@ def test_a_server_that_is_gone_ends_the_flow_and_the_next_goes_on(
     (project.folder / "go").touch()
     _, errors = process.communicate(timeout=100)
     assert process.returncode == 1
-    last = errors.strip().splitlines()[-1]
-    assert last.startswith(f"thawline: PREFECT_API_URL: {address} does not answer any more")
+    # Not always the last line: Prefect may still complain that its log has nowhere to go.
+    assert f"\nthawline: PREFECT_API_URL: {address} does not answer any more" in errors
     wait_for(lambda: left_over(project.folder) == [], 20)
 
     for name in ("fine_tune", "evaluate"):

@@ -1,6 +1,7 @@
 """Parts of the flows that need no server: locks, what DVC prints, mistakes on the command line."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,9 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
-from flows import follow, processes, serve
+from flows import artifacts, dag, follow, processes, serve
+from flows.dag import Dag
 from thawline import locks, relay
+from thawline.evaluation.labels import markdown
 
 
 @pytest.fixture(autouse=True)
@@ -147,3 +151,47 @@ def test_a_schedule_that_is_none(
     assert error.startswith("thawline: ")
     assert said in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "<b>x</b>",
+        "[a](http://b.c)",
+        "www.a.b",
+        "me@a.b",
+        "a.b",
+        "a|b",
+        "\\<i>",
+        "&#60;i&#62;",
+        "**a** _b_ `c`",
+    ],
+)
+def test_names_in_artifacts_stay_text(name: str) -> None:
+    """Prefect's pages take no character references, so there are backslashes instead."""
+    source = artifacts._backslashed(f"of {markdown(name)}")
+    assert "&#" not in source.replace("\\&\\#", "")
+    (_, inline, _) = MarkdownIt("commonmark").parse(source)
+    assert {token.type for token in inline.children or []} == {"text"}
+    assert inline.children
+    shown = "".join(token.content for token in inline.children)
+    assert shown.replace("\N{WORD JOINER}", "") == f"of {name}"
+    assert not re.search(r"[\w.]://|[\w.]@|www\.", shown)
+
+
+def test_dvc_draws_a_graph_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
+    stages = "stages:\n  a: {cmd: x, outs: [a]}\n  b: {cmd: x, deps: [a], outs: [b]}\n"
+    Path("dvc.yaml").write_text(stages)
+    drawn = Dag(Path.cwd())
+    assert (drawn.stages, drawn.needs("b"), drawn.needs("a")) == (["a", "b"], ["a"], [])
+    drawn.end()
+    with monkeypatch.context() as patched:
+        patched.setattr(dag, "_drawing", lambda folder: pytest.fail("drawn again"))
+        known = Dag(Path.cwd())
+        assert (known.stages, known.needs("b")) == (["a", "b"], ["a"])
+        known.end()
+    Path("dvc.yaml").write_text(stages + "  c: {cmd: x, deps: [b]}\n")
+    changed = Dag(Path.cwd())
+    assert changed.needs("c") == ["b"]
+    changed.end()

@@ -2,14 +2,18 @@
 
 import json
 import os
+import re
 import signal
 import sys
+import threading
 import time
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 
 from tests.flows.conftest import STAGES, flow, left_over, states, wait_for
 from tests.tracking.conftest import Project
@@ -52,6 +56,9 @@ def test_states_say_what_dvc_did(small: Project, api: str) -> None:
     # DVC keeps no run of a stage with an output that is neither cached nor a metric.
     assert back == {"ingest": "Skipped", "fine_tune": "Restored", "evaluate": "Ran"}
     (run,) = ask(api, "flow_runs/filter", flow_runs={"name": {"any_": [run_named(first)]}})
+    assert re.fullmatch(r"pipeline \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", run["name"])
+    parents = MlflowClient(small.uri).search_runs(["1"], "tags.`thawline.role` = 'pipeline'")
+    assert f"flow run {run['name']}" in [parent.data.tags["thawline.owner"] for parent in parents]
     chosen = {"flow_runs": {"id": {"any_": [run["id"]]}}}
     wait_for(lambda: len(ask(api, "task_runs/filter", **chosen)) == len(STAGES), 20)
     artifacts = ask(api, "artifacts/filter", **chosen)
@@ -177,3 +184,32 @@ def test_a_lock_of_a_dead_owner_is_taken_over(small: Project) -> None:
     assert f"took over the lock of thawline run (process {process.pid} " in text
     owners = list(Path(small.folder, ".thawline/locks").glob("*-pipeline.owner"))
     assert owners == []
+
+
+def test_a_flow_that_cannot_begin_leaves_nothing_running(small: Project) -> None:
+    """`thawline run` is begun before Prefect is loaded, where a server answers."""
+
+    class Healthy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path.endswith("/health") else 404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_POST = do_GET
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Healthy)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    (small.folder / "mode-ingest").write_text("sleep")
+    try:
+        small.env["PREFECT_API_URL"] = f"http://127.0.0.1:{server.server_port}/api"
+        done = small.run(sys.executable, "-m", "flows.pipeline", check=False)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    assert done.returncode == 1, done.stderr
+    wait_for(lambda: left_over(small.folder) == [], 20)

@@ -1,9 +1,12 @@
 """`thawline serve`: fires, makes up for an outage once, and ends with all it started."""
 
+import json
+import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 
 import pytest
 
@@ -28,6 +31,10 @@ def test_a_schedule_fires_and_survives_its_server(small: Project) -> None:
         return log.read_text().count("Finished in state Completed('3 skipped')")
 
     wait_for(lambda: completed() >= 2, 300)
+    pages = re.search(r"Prefect: (http://\S+)", log.read_text())
+    assert pages
+    with urllib.request.urlopen(f"{pages[1]}/ui-settings", timeout=10) as reply:
+        assert json.load(reply)["api_url"] == "/api"  # where the pages look for their server
     (server,) = [p for p in left_over(small.folder) if "server" in p.cmdline()]
     server.kill()
     wait_for(lambda: "was started again" in log.read_text(), 120)

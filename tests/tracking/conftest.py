@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import colours
 from thawline.tracking import server
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -128,6 +129,27 @@ class Project:
             inside = line.startswith(f"{section}:") or (inside and line.startswith(" "))
             lines.append(f"  {name}: {value}" if inside and line.startswith(f"  {name}:") else line)
         path.write_text("\n".join(lines) + "\n")
+
+    def make_network(self, remote: Path) -> None:
+        """Let `ingest` make a network that can be published, and commit that, with a DVC remote."""
+        colours.write_images(self.folder / "raw", ["train", "val", "test"] * 10)
+        colours.write(self.folder / "net")
+        self._replace("small/ingest.py", "    run.require()\n", (
+            "    run.require()\n    import shutil\n"
+            "    shutil.copytree('raw', 'data/ingest', dirs_exist_ok=True)\n"
+            "    shutil.copytree('net', 'models/compress', dirs_exist_ok=True)\n"
+            "    open('models/compress/note', 'w').write(str(params.ingest.val_ratio))\n"
+        ))  # fmt: skip
+        self._replace("dvc.yaml", "[out/ingest/]", "[out/ingest/, data/ingest, models/compress]")
+        with (self.folder / ".gitignore").open("a") as ignored:
+            ignored.write("/out\n/data/ingest\n/models\n/reports/*/report.md\n/reports/publish\n")
+        self.run("dvc", "remote", "add", "--default", "near", str(remote))
+        self.run("git", "add", "-A")
+        self.run("git", "commit", "-qm", "models")
+
+    def _replace(self, name: str, old: str, new: str) -> None:
+        path = self.folder / name
+        path.write_text(path.read_text().replace(old, new, 1))
 
     @property
     def uri(self) -> str:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from tests import colours
 from tests.tracking.conftest import Project
 
 pytestmark = pytest.mark.slow
@@ -19,28 +18,7 @@ def thawline(project: Project, uri: str, *words: str, check: bool = True) -> str
 @pytest.fixture
 def published(project: Project, tmp_path: Path) -> Project:
     """A registered version, its outputs in a remote; another result was committed since."""
-    colours.write_images(project.folder / "raw", ["train", "val", "test"] * 10)
-    colours.write(project.folder / "net")
-    make = project.folder / "small/ingest.py"
-    make.write_text(
-        make.read_text().replace(
-            "    run.require()\n",
-            "    run.require()\n    import shutil\n"
-            "    shutil.copytree('raw', 'data/ingest', dirs_exist_ok=True)\n"
-            "    shutil.copytree('net', 'models/compress', dirs_exist_ok=True)\n"
-            "    open('models/compress/note', 'w').write(str(params.ingest.val_ratio))\n",
-        )
-    )
-    graph = project.folder / "dvc.yaml"
-    text = graph.read_text()
-    graph.write_text(
-        text.replace("[out/ingest/]", "[out/ingest/, data/ingest, models/compress]", 1)
-    )
-    ignored = project.folder / ".gitignore"
-    ignored.write_text(ignored.read_text() + "/out\n/data/ingest\n/models\n/reports/*/report.md\n")
-    project.run("dvc", "remote", "add", "--default", "near", str(tmp_path / "remote"))
-    project.run("git", "add", "-A")
-    project.run("git", "commit", "-qm", "models")
+    project.make_network(tmp_path / "remote")
     project.set("ingest.val_ratio", "0.25")  # not committed when it runs
     project.thawline_run()
     thawline(project, project.uri, "publish")

@@ -1,14 +1,15 @@
-"""Decode, check and resize every image of a source, once, in order, on all cores."""
+"""Decode, check and resize every image of a source, once, in order, on all cores or a cluster."""
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 
+from thawline.data import engine
 from thawline.data.candidates import read_regular
 from thawline.data.content import Content, Geometry, content
 from thawline.data.decode import DecodeError
@@ -42,6 +43,19 @@ Result = tuple[Packed | Reject, bytes | None]
 """With the key under which the cache wants it, if it does."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Read:
+    """An image that is to be decoded.
+
+    Attributes:
+        item: with its bytes or pixels.
+        wanted: as in Result.
+    """
+
+    item: Item
+    wanted: bytes | None
+
+
 def pack(
     items: Iterable[Item | Reject],
     geometry: Geometry,
@@ -51,19 +65,23 @@ def pack(
     """Yield every item decoded, or the reason why not, in the order of the source.
 
     Memory is bounded by a few batches per process, however long the source is. The cache changes
-    nothing but the time it takes.
+    nothing but the time it takes, and neither does a cluster.
+
+    Raises:
+        UserError: the environment names a cluster that cannot be used, see `engine`.
     """
     known = cache.known if cache else None
-    alone = num_items is not None and num_items < _POOL_FROM
-    results = (
-        (_prepared(item, geometry, known) for item in items)
-        if alone
-        else _pooled(items, geometry, known)
-    )
-    for result, wanted in results:
-        if cache and wanted and isinstance(result, Packed):
-            cache.add(wanted, result)
-        yield result
+    with engine.named(geometry) as cluster:
+        if cluster:
+            results = _spread(items, cluster, known)
+        elif num_items is not None and num_items < _POOL_FROM:
+            results = (_prepared(item, geometry, known) for item in items)
+        else:
+            results = _pooled(items, geometry, known)
+        for result, wanted in results:
+            if cache and wanted and isinstance(result, Packed):
+                cache.add(wanted, result)
+            yield result
 
 
 def prepare(item: Item | Reject, geometry: Geometry) -> Packed | Reject:
@@ -72,19 +90,36 @@ def prepare(item: Item | Reject, geometry: Geometry) -> Packed | Reject:
 
 
 def _prepared(item: Item | Reject, geometry: Geometry, known: Known | None) -> Result:
+    read = _read(item, known)
+    return (_decoded(read.item, geometry), read.wanted) if isinstance(read, _Read) else read
+
+
+def _read(item: Item | Reject, known: Known | None) -> _Read | Result:
     if isinstance(item, Reject):
         return item, None
     try:
         data = read_regular(item.payload) if isinstance(item.payload, Path) else item.payload
         wanted = key(item.name, data) if known and isinstance(data, bytes) else None
         found = known.find(wanted) if known and wanted else None
-        image = found or content(item.name, data, geometry)
-    except DecodeError as error:
-        return Reject(name=item.name, reason=str(error)), None
     except OSError as error:
-        reason = f"cannot be read: {error.strerror or 'damaged'}"
-        return Reject(name=item.name, reason=reason), None
-    return _packed(item, image), None if found else wanted
+        return _unreadable(item, error), None
+    if found is not None:
+        return _packed(item, found), None
+    return _Read(item=replace(item, payload=data), wanted=wanted)
+
+
+def _decoded(item: Item, geometry: Geometry) -> Packed | Reject:
+    assert not isinstance(item.payload, Path)
+    try:
+        return _packed(item, content(item.name, item.payload, geometry))
+    except DecodeError as error:
+        return Reject(name=item.name, reason=str(error))
+    except OSError as error:
+        return _unreadable(item, error)
+
+
+def _unreadable(item: Item, error: OSError) -> Reject:
+    return Reject(name=item.name, reason=f"cannot be read: {error.strerror or 'damaged'}")
 
 
 def _packed(item: Item, image: Content) -> Packed:
@@ -98,34 +133,66 @@ def _packed(item: Item, image: Content) -> Packed:
     )
 
 
-Waiting = tuple[Future[list[Result]], int]
-"""A batch at work, and its bytes."""
+Waiting = tuple[Callable[[], list[Result]], int]
+"""What waits for a batch at work, and its bytes."""
+Batch = list[Item | Reject]
 
 
 def _pooled(
     items: Iterable[Item | Reject], geometry: Geometry, known: Known | None
 ) -> Iterator[Result]:
-    """Ordered, with a bounded window: Executor.map would read the whole source ahead."""
+    """By processes of this machine, which read the files too."""
     processes = os.cpu_count() or 1
-    waiting: deque[Waiting] = deque()
     pool = ProcessPoolExecutor(processes, initializer=_Worker.start, initargs=(known,))
-    submitted = (
-        (pool.submit(_prepare_batch, batch, geometry), sum(map(_num_bytes, batch)))
-        for batch in _batched(items)
-    )
+
+    def start(batch: Batch) -> Waiting:
+        return pool.submit(_prepare_batch, batch, geometry).result, sum(map(_num_bytes, batch))
+
     try:
-        _top_up(waiting, submitted, 4 * processes)
-        while waiting:
-            done = waiting.popleft()[0].result()
-            _top_up(waiting, submitted, 4 * processes)
-            yield from done
+        yield from _in_order(items, start, 4 * processes, _WINDOW_BYTES)
     finally:
         pool.shutdown(cancel_futures=True)  # a run that is stopped need not decode what waits
 
 
-def _top_up(waiting: deque[Waiting], submitted: Iterator[Waiting], most: int) -> None:
-    while len(waiting) < most and sum(size for _, size in waiting) < _WINDOW_BYTES:
-        batch = next(submitted, None)
+def _spread(
+    items: Iterable[Item | Reject], cluster: engine.Engine, known: Known | None
+) -> Iterator[Result]:
+    """By a cluster, which gets bytes: its machines need neither the source nor the cache."""
+
+    def start(batch: Batch) -> Waiting:
+        read = [_read(item, known) for item in batch]
+        todo = [one.item for one in read if isinstance(one, _Read)]
+        kept = [one.wanted if isinstance(one, _Read) else one for one in read]  # no bytes
+        result = cluster.run(_decode_batch, todo) if todo else list
+
+        def filled() -> list[Result]:
+            decoded: Iterator[Packed | Reject] = iter(result())
+            return [one if isinstance(one, tuple) else (next(decoded), one) for one in kept]
+
+        return filled, sum(map(_num_bytes, todo))
+
+    window = max(_WINDOW_BYTES, 2 * cluster.slots * _BATCH_BYTES)
+    yield from _in_order(items, start, 4 * cluster.slots, window)
+
+
+def _in_order(
+    items: Iterable[Item | Reject], start: Callable[[Batch], Waiting], most: int, most_bytes: int
+) -> Iterator[Result]:
+    """Ordered, with a bounded window: Executor.map would read the whole source ahead."""
+    waiting: deque[Waiting] = deque()
+    started = map(start, _batched(items))
+    _top_up(waiting, started, most, most_bytes)
+    while waiting:
+        done = waiting.popleft()[0]()
+        _top_up(waiting, started, most, most_bytes)
+        yield from done
+
+
+def _top_up(
+    waiting: deque[Waiting], started: Iterator[Waiting], most: int, most_bytes: int
+) -> None:
+    while len(waiting) < most and sum(size for _, size in waiting) < most_bytes:
+        batch = next(started, None)
         if batch is None:
             return
         waiting.append(batch)
@@ -141,12 +208,16 @@ class _Worker:
         cls.known = known
 
 
-def _prepare_batch(batch: list[Item | Reject], geometry: Geometry) -> list[Result]:
+def _prepare_batch(batch: Batch, geometry: Geometry) -> list[Result]:
     return [_prepared(item, geometry, _Worker.known) for item in batch]
 
 
-def _batched(items: Iterable[Item | Reject]) -> Iterator[list[Item | Reject]]:
-    batch: list[Item | Reject] = []
+def _decode_batch(batch: list[Item], geometry: Geometry) -> list[Packed | Reject]:
+    return [_decoded(item, geometry) for item in batch]
+
+
+def _batched(items: Iterable[Item | Reject]) -> Iterator[Batch]:
+    batch: Batch = []
     size = 0
     for item in items:
         batch.append(item)

@@ -1,7 +1,15 @@
 """Show names that come from strangers: class and file names in pictures, Markdown and terminals."""
 
+import re
 import unicodedata
 
+_MARKUP = re.compile(
+    r"^\ *(?:(?:[-+]|\d+[.)])(?=\ |$)|[-=]+\ *$)"  # of a list, or under a heading
+    r"|[\\`*{}\[\]<>&|~^$#@]"
+    r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # within a word it is no emphasis
+    # Not in numbers, nor before a gap: without these no address becomes a link.
+    r"|[.:](?!\ |$)(?:(?<!\d.)|(?!\d))"
+)
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
@@ -25,13 +33,17 @@ def cut(name: str, limit: int | None) -> str:
 def markdown(name: str, limit: int | None = None) -> str:
     """As `visible`, in a form that neither Markdown nor HTML takes for markup or a link.
 
-    All ASCII punctuation becomes character references; a backslash would not stop GitHub's
-    automatic links.
+    What may be markup where it stands becomes character references; a backslash would not stop
+    GitHub's automatic links.
+
+    >>> markdown("<b>3.5</b>: see www.example.org. max_drop")
+    '&#60;b&#62;3.5&#60;/b&#62;: see www&#46;example&#46;org. max_drop'
     """
-    return "".join(
-        f"&#{ord(c)};" if c.isascii() and not c.isalnum() and c not in " -/," else c
-        for c in visible(name, limit)
-    )
+    return _MARKUP.sub(_reference, visible(name, limit))
+
+
+def _reference(found: re.Match[str]) -> str:
+    return "".join(c if c.isalnum() or c == " " else f"&#{ord(c)};" for c in found[0])
 
 
 def _shown(character: str) -> str:

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-from thawline import project
+from thawline import locks, project
 from thawline.tracking import closing, execution
 from thawline.tracking.recorder import Recorder, log_params, set_tags
 from thawline.tracking.spool import Spool
@@ -92,6 +92,8 @@ def _create(
 ) -> str:
     tags = _origin() | {ROLE: "pipeline", "thawline.execution": current.id}
     tags["mlflow.source.name"] = "thawline run" if current.launched else "dvc"
+    if owner := os.environ.get(locks.OWNER_VARIABLE):
+        tags["thawline.owner"] = owner  # from a run of MLflow's to the flow run that made it
     if study := os.environ.get(STUDY):
         tags |= {PARENT: study, ROLE: "trial"} | _trial()
         if _trial() and (begun := store.newest({PARENT: study, **_trial()})):
@@ -111,7 +113,7 @@ def _trial() -> dict[str, str]:
 def _origin() -> dict[str, str]:
     """Tags that say which code this is: commit, branch, dirty, DVC's experiment and baseline."""
     tags = {SOURCE_TYPE: "LOCAL"}
-    commit, branch = _git("rev-parse", "HEAD"), _git("branch", "--show-current")
+    commit, branch = _git("rev-parse", "HEAD"), _branch()
     if commit:
         changes = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *_GENERATED)
         tags |= {"git.commit": commit, "git.dirty": str(bool(changes)).lower()}
@@ -125,6 +127,12 @@ def _origin() -> dict[str, str]:
         if value := os.environ.get(variable):
             tags[tag] = value
     return tags
+
+
+def _branch() -> str:
+    """A working tree of a retraining is on no branch: then the project's own."""
+    show = ("branch", "--show-current")
+    return _git(*show) or _git("-C", str(project.root()), *show)
 
 
 def _name(tags: Mapping[str, str]) -> str:

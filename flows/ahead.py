@@ -1,0 +1,39 @@
+"""`thawline run` begun while Prefect is still being loaded, for the flow to follow.
+
+Loading takes about as long as a run with nothing to do. Prefect's page shows the first stage a
+second shorter for it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from flows import follow, server
+from thawline import project
+
+_begun: list[follow.Run] = []
+
+
+def name(flow: str) -> str:
+    """`retrain 2026-11-27 03:00:07`, by this machine's clock."""
+    return f"{flow} {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def begin(targets: Sequence[str], api: str, owner: str) -> None:
+    """Only with a server that answers: with none a flow has to fail before it did anything.
+
+    Args:
+        owner: name of the flow's run.
+    """
+    if server.answers(api):
+        _begun.append(follow.Run(targets, project.workspace(), f"flow run {owner}"))
+
+
+def taken() -> follow.Run | None:
+    """The run, once."""
+    return _begun.pop() if _begun else None
+
+
+def end() -> None:
+    """If nobody took it: the flow never began."""
+    if run := taken():
+        run.end()
