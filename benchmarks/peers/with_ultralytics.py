@@ -1,106 +1,87 @@
-"""ultralytics' classification trainer, on the common network, so it starts where the others do.
+"""ultralytics' `yolo classify`, with a network of its own of the nearest size, from scratch.
 
-docs.ultralytics.com, "Classify", "Train settings" and "Customizing Trainer": `get_model` gives the
-trainer a network of one's own, since by name it takes its own and torchvision's, not timm's. Its
-defaults stand (`optimizer=auto`, three epochs of warm-up, RandAugment, erasing, average of weights)
-but for mirroring where the task forbids it, `cache=ram`, which reads each file once, no plots, and
-`deterministic=False`, which is quicker. The network normalises the pixels itself, since the trainer
-hands them on in [0, 1], and is channels-last, as the others are.
+docs.ultralytics.com, "Classify" and "Train settings": its command takes networks of its own and
+torchvision's by name, not timm's, and its weights come from its makers' servers alone, so it starts
+from random ones and has no say in what is aimed at. Its defaults stand (`optimizer=auto`, three
+epochs of warm-up, RandAugment, erasing, average of weights) but for mirroring where the task
+forbids it, `cache=ram`, which reads each file once, no plots, and `deterministic=False`, which is
+quicker. Seconds are those that it counts itself, from the start of the training on.
 
-ultralytics is under the AGPL. This file is run by a Python of its own that has ultralytics beside
-it; Thawline does not depend on it, import it or ship it.
+ultralytics is under the AGPL: this file starts its command and reads its tables, and imports
+nothing of it.
 """
 
-import logging
+import csv
+import json
+import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
-from torch import nn
-from ultralytics import settings
-from ultralytics.models.yolo.classify import ClassificationTrainer
-from ultralytics.nn.tasks import ClassificationModel
 
-from benchmarks.peers import in_torch
-from benchmarks.peers.task import Clock, Task, given, hand_in
+from benchmarks.peers.task import Task, given, hand_in
 
-_ANY = "yolo11n-cls.yaml"
-"""A name that the trainer accepts; it is not built."""
-
-
-class Common(ClassificationModel):
-    """The common network in the trainer's clothes."""
-
-    def __init__(self, task: Task) -> None:
-        nn.Module.__init__(self)
-        trunk = in_torch.trunk(task)
-        whole = nn.Sequential(trunk, in_torch.head(task, trunk))
-        self.model = nn.Sequential(whole.to(memory_format=torch.channels_last))
-        self.register_buffer("mean", torch.tensor(task.mean).view(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor(task.std).view(1, 3, 1, 1))
-        self.names = dict(enumerate(task.classes))
-        self.yaml = {"nc": len(task.classes)}
-        self.stride = torch.tensor([32.0])
-
-    def predict(self, x: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
-        normal = ((x - self.mean) / self.std).to(memory_format=torch.channels_last)
-        found: torch.Tensor = self.model(normal)
-        return found
-
-    def fuse(self, *_: Any, **__: Any) -> "Common":
-        return self
-
-
-class Trainer(ClassificationTrainer):
-    task: Task
-
-    def get_model(self, *_: Any, **__: Any) -> Common:
-        return Common(self.task)
-
-    def final_eval(self) -> None:
-        """The best epoch once more on the validation images: nothing that is asked for here."""
+_NETWORK = "yolo11n-cls.yaml"
+"""1.6 million parameters; EfficientNet-Lite0 has 3.4 with ten classes."""
+_NOTE = f"{_NETWORK.partition('.')[0]} from random weights"
 
 
 def main(task: Task) -> None:
-    logging.getLogger("ultralytics").setLevel(logging.ERROR)
     for cached in task.folder.glob("*.cache"):  # of a race before
         cached.unlink()
-    # It logs to whatever it finds installed, and tells its makers.
-    settings.update({"sync": False, "mlflow": False, "tensorboard": False, "wandb": False})
-    with tempfile.TemporaryDirectory() as folder:
-        clock = Clock()
-        trainer = Trainer(overrides=_settings(task, folder))
-        trainer.task = task
-        # It takes all cores but one, of two cores one.
-        trainer.add_callback("on_train_start", lambda _: torch.set_num_threads(task.threads))
-        trainer.add_callback(
-            "on_fit_epoch_end", lambda t: clock.epoch(t.metrics["metrics/accuracy_top1"])
-        )
-        trainer.train()
-        # Written a moment ago by this process; it holds a module, not tensors alone.
-        kept = torch.load(trainer.best, weights_only=False)
-        network = (kept.get("ema") or kept["model"]).float().eval()
-        hand_in(task, _predicted(trainer, network, task))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        # It logs to whatever it finds installed, and tells its makers.
+        _yolo(folder, "settings", "sync=False", "mlflow=False", "tensorboard=False", "wandb=False")
+        _yolo(folder, "classify", "train", *_words(task), f"project={folder}", "name=run")
+        print(json.dumps({"note": _NOTE}))
+        with (folder / "run" / "results.csv").open(encoding="utf-8") as file:
+            for row in csv.DictReader(file, skipinitialspace=True):
+                found = {"seconds": row["time"], "val_accuracy": row["metrics/accuracy_top1"]}
+                print(json.dumps({key: float(value) for key, value in found.items()}))
+        hand_in(task, _predicted(task, folder))
 
 
-def _settings(task: Task, folder: str) -> dict[str, Any]:
-    return {
-        "model": _ANY, "data": str(task.folder), "imgsz": task.size_px, "batch": task.batch_size,
+def _words(task: Task) -> list[str]:
+    values = {
+        "model": _NETWORK, "data": task.folder, "imgsz": task.size_px, "batch": task.batch_size,
         "epochs": task.epochs, "seed": task.seed, "device": "cpu", "workers": 0, "cache": "ram",
         "fliplr": 0.5 if task.mirror else 0.0, "scale": 1.0 - task.least_area, "amp": False,
-        "deterministic": False, "plots": False, "verbose": False, "project": folder, "name": "run",
+        "deterministic": False, "plots": False, "pretrained": False,
     }  # fmt: skip
+    return [f"{key}={value}" for key, value in values.items()]
 
 
-def _predicted(trainer: Trainer, network: nn.Module, task: Task) -> np.ndarray:
-    images = trainer.build_dataset(str(task.folder / "test"), "val")
-    class_of = {}
-    with torch.inference_mode():
-        for at, (file, *_) in enumerate(images.samples):
-            class_of[Path(file)] = int(network(images[at]["img"][None]).argmax())
-    return np.array([class_of[file] for file, _ in task.files("test")])
+def _predicted(task: Task, folder: Path) -> np.ndarray:
+    files = [file for file, _ in task.files("test")]
+    listed = folder / "test.txt"
+    listed.write_text("\n".join(map(str, files)) + "\n", encoding="utf-8")
+    best = folder / "run" / "weights" / "best.pt"
+    words = [f"model={best}", f"source={listed}", f"imgsz={task.size_px}", "device=cpu"]
+    _yolo(
+        folder, "classify", "predict", *words, "save_txt=True", "save=False", f"project={folder}",
+        "name=said",
+    )  # fmt: skip
+    said = folder / "said" / "labels"
+    # The likeliest class comes first: "0.93 name".
+    likeliest = [(said / f"{file.stem}.txt").read_text().split("\n", 1)[0] for file in files]
+    return np.array([task.classes.index(line.split(" ", 1)[1]) for line in likeliest])
+
+
+def _yolo(folder: Path, *words: str) -> None:
+    """Its command, whose settings stay in the folder."""
+    command = Path(sys.executable).parent / "yolo"
+    ended = subprocess.run(
+        [str(command), *words],
+        env={**os.environ, "YOLO_CONFIG_DIR": str(folder)},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    if ended.returncode:
+        sys.exit((ended.stderr or ended.stdout).strip().splitlines()[-1])
 
 
 if __name__ == "__main__":
