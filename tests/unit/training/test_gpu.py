@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.unit.training.conftest import small_network
-from tests.unit.training.test_resume import Killed, _dying
+from tests.unit.training.resume.kills import Killed, dying
 from thawline.checkpoint import ModelCard
 from thawline.errors import UserError
 from thawline.training import batch_size, device, identity, resume
@@ -108,7 +108,7 @@ def test_a_killed_training_goes_on_in_the_same_bits(
 
     undisturbed = trained(GPU)
     with monkeypatch.context() as patched:
-        patched.setattr(Steps, "step", _dying(steps))
+        patched.setattr(Steps, "step", dying(steps))
         with pytest.raises(Killed):
             trained(GPU, kept())
     assert list(tmp_path.iterdir())
