@@ -5,17 +5,11 @@ second shorter for it.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from flows import follow, server
 from thawline import project
 
 _begun: list[follow.Run] = []
-
-
-def name(flow: str) -> str:
-    """`retrain 2026-11-27 03:00:07`, by this machine's clock."""
-    return f"{flow} {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def begin(targets: Sequence[str], api: str, owner: str) -> None:

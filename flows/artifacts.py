@@ -71,13 +71,9 @@ class Progress:
     def _show(self, percent_done: float) -> None:
         if self._id is None:
             self._id = _created(
-                create_progress_artifact(
-                    0.0,
-                    key="pipeline-progress",
-                    description="Stages done",
-                )
+                create_progress_artifact(0.0, key="pipeline-progress", description="Stages done")
             )
-        if self._id is not None and percent_done - self._shown >= 1:
+        if percent_done - self._shown >= 1:
             update_progress_artifact(self._id, progress=percent_done)
             self._shown = percent_done
 
@@ -151,6 +147,6 @@ def _backslashed(text: str) -> str:
     return re.sub(r"&#(\d+);", lambda found: f"\\{chr(int(found[1]))}", text)
 
 
-def _created(found: object) -> UUID | None:
-    assert found is None or isinstance(found, UUID)
+def _created(found: object) -> UUID:
+    assert isinstance(found, UUID)
     return found

@@ -1,22 +1,27 @@
 """Names of flow runs: what and when, where Prefect would draw an animal by lot."""
 
+from datetime import datetime
 from pathlib import Path
-
-from prefect.runtime import flow_run
-
-from flows import ahead
 
 _SHOWN = 3
 
 
+def of(flow: str) -> str:
+    """`retrain 2026-11-27 03:00:07`, by this machine's clock."""
+    return f"{flow} {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}"
+
+
 def dated() -> str:
-    """As `ahead.name`; Prefect asks for it at the start."""
-    return ahead.name(str(flow_run.flow_name))
+    """Of the flow that begins; Prefect asks for it."""
+    from prefect.runtime import flow_run  # a run that is begun ahead has its name before Prefect
+
+    return of(str(flow_run.flow_name))
 
 
 def of_studies() -> str:
     """`study depth, width 2026-11-27 03:00:07`."""
+    from prefect.runtime import flow_run
+
     paths = flow_run.parameters["paths"]
     listed = ", ".join(Path(path).stem for path in paths[:_SHOWN])
-    kind, _, when = dated().partition(" ")
-    return f"{kind} {listed}{' ...' * (len(paths) > _SHOWN)} {when}"
+    return of(f"{flow_run.flow_name} {listed}{' ...' * (len(paths) > _SHOWN)}")

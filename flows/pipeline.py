@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from flows import ahead, command
+from flows import ahead, command, names
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -17,7 +17,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--stage-timeout-s", type=float, help="end a stage that takes longer")
     parser.add_argument("--busy-retries", type=int, default=3, help="while another DVC is at work")
     given = parser.parse_args(words)
-    name = ahead.name("pipeline")
+    name = names.of("pipeline")
     try:
         return command.run(
             lambda: _flow(name),

@@ -23,10 +23,9 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.training import loops
+from benchmarks.training import loops, options, peak
 from benchmarks.training.material import Case
 from thawline.evaluation import speed
-from thawline.training import device
 from thawline.training.setting import TrainingData
 
 Loop = Callable[[], None]
@@ -78,47 +77,16 @@ def measure(others: Sequence[Loop], ours: Loop, rounds: int) -> dict[str, float]
     }
 
 
-def arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--network", default="efficientnet/tf_efficientnet_lite0")
-    parser.add_argument("--images", type=int, default=256)
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--size", type=int, default=64, help="of an image, px")
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
-    parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16", "auto"))
-    return parser
-
-
-def case(given: argparse.Namespace) -> Case:
-    device.setup(threads=given.threads, seed=0)
-    family, _, name = given.network.partition("/")
-    chosen = Case(
-        family=family,
-        name=name,
-        size_px=given.size,
-        batch_size=given.batch,
-        images=given.images,
-        epochs=given.epochs,
-        device=device.select(given.device),
-        precision=given.precision,
-        thawed=0,
-    )
-    blocks = len(chosen.network()) - 1
-    return Case(**{**vars(chosen), "thawed": blocks // 3})
-
-
 def main() -> None:
-    from benchmarks.training import peak
-
     parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0], parents=[arguments()], conflict_handler="resolve"
+        description=__doc__.splitlines()[0],
+        parents=[options.arguments()],
+        conflict_handler="resolve",
     )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, default=Path("build/benchmarks/training.json"))
     given = parser.parse_args()
-    chosen = case(given)
+    chosen = options.case(given)
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         data = chosen.packed(Path(folder))

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.training import __main__ as command
-from benchmarks.training import loops
+from benchmarks.training import loops, options
 
 LOOPS = ("bare", "engine")
 
@@ -28,10 +27,10 @@ def of(loop: str, words: Sequence[str]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(parents=[command.arguments()], conflict_handler="resolve")
+    parser = argparse.ArgumentParser(parents=[options.arguments()])
     parser.add_argument("loop", choices=LOOPS)
     given = parser.parse_args()
-    case = command.case(given)
+    case = options.case(given)
     with tempfile.TemporaryDirectory() as folder:
         data = case.packed(Path(folder))
         if given.loop == "bare":

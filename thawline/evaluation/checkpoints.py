@@ -187,9 +187,9 @@ def cost(
     peak = memory.peak_memory(
         model, image_size_px=card.image_size_px, threads=threads, device=device
     )
-    runtime = "ONNX Runtime" if is_onnx(path) else "PyTorch, eager"
     return {
-        "runtime": runtime if device == "cpu" else f"{runtime}, on {speed.gpu_name(device)}",
+        "runtime": "ONNX Runtime" if is_onnx(path) else "PyTorch, eager",
+        **({} if device == "cpu" else {"gpu": speed.gpu_name(device)}),
         "threads": threads,
         **asdict(timed),
         "peak_memory_mb": peak.peak_mb,

@@ -7,6 +7,7 @@ the data is first written out (`labels.visible`) and then escaped by the templat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
@@ -159,11 +160,16 @@ def _checkpoint(results: Results, name: str) -> tuple[str, ...]:
     return (
         name, percent(row["accuracy"]), interval(row["accuracy_low"], row["accuracy_high"]),
         ratio(row["macro_f1"]), ratio(row["rare_recall"]), ratio(row["nll"]), ratio(row["ece"]),
-        row.get("runtime", UNKNOWN), milliseconds(row.get("latency_ms")),
+        _runtime(row),
+        milliseconds(row.get("latency_ms")),
         milliseconds(row.get("latency_p95_ms")), milliseconds(row.get("latency_p99_ms")),
         rate(row.get("throughput_per_s")), count(row["parameters"]), count(row["macs"]),
         megabytes(row["size_mb"]), megabytes(row.get("peak_memory_mb")),
     )  # fmt: skip
+
+
+def _runtime(row: Mapping[str, Any]) -> str:
+    return ", on ".join(row[key] for key in ("runtime", "gpu") if key in row) or UNKNOWN
 
 
 def _batches(results: Results) -> list[tuple[str, ...]]:

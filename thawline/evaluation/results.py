@@ -5,10 +5,10 @@ parameters, macs, size_mb; with their 95 % intervals
 (NAME_low, NAME_high) accuracy, balanced_accuracy, macro_f1, rare_recall, nll, brier; without, kappa
 and top_K_accuracy, macro_roc_auc, macro_average_precision, ece, mean_entropy, aurc,
 accuracy_at_80_coverage; and temperature, with nll_scaled and ece_scaled after it.
-speed.json, per checkpoint: runtime (which ends on ", on NAME" of a GPU, if it ran on one), threads,
-latency_ms, latency_p95_ms, latency_p99_ms, throughput_per_s, batch_size, throughput_by_batch,
-best_batch, repeats, peak_memory_mb, runtime_memory_mb; and `device`, the CPU: name, instructions,
-threads, torch, onnxruntime, fingerprint.
+speed.json, per checkpoint: runtime, gpu (its name, if it ran on one), threads, latency_ms,
+latency_p95_ms, latency_p99_ms, throughput_per_s, batch_size, throughput_by_batch, best_batch,
+repeats, peak_memory_mb, runtime_memory_mb; and `device`, the CPU: name, instructions, threads,
+torch, onnxruntime, fingerprint.
 """
 
 import json
@@ -41,12 +41,8 @@ class Results:
     @property
     def on_gpu(self) -> dict[str, str]:
         """The checkpoints that were timed on a GPU instead, with its name."""
-        runtimes = {name: str(self.speed.get(name, {}).get("runtime")) for name in self.metrics}
-        return {
-            name: runtime.partition(", on ")[2]
-            for name, runtime in runtimes.items()
-            if ", on " in runtime
-        }
+        rows = {name: self.of(name) for name in self.metrics}
+        return {name: row["gpu"] for name, row in rows.items() if "gpu" in row}
 
     @property
     def final(self) -> str:

@@ -144,7 +144,7 @@ def test_the_summary_is_plain_and_aligned_outside_a_terminal(
 def test_what_ran_on_a_gpu_is_not_said_of_the_cpu(results: Results, tmp_path: Path) -> None:
     assert results.on_gpu == {}
     assert "Not on this device" not in report(results)
-    on_gpu = {**results.speed["fine_tune"], "runtime": "PyTorch, eager, on Some GPU"}
+    on_gpu = {**results.speed["fine_tune"], "gpu": "Some GPU"}
     mixed = Results(results.metrics, {**results.speed, "fine_tune": on_gpu})
     assert mixed.on_gpu == {"fine_tune": "Some GPU"}
     assert "Not on this device: `fine_tune` on Some GPU." in report(mixed)
