@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from thawline.data import stored_table
 from thawline.files import MANIFEST, intact
 
 _CLASSES = b"classes"
@@ -79,18 +80,18 @@ class Manifest:
         UserError: the file is missing, damaged, or another table.
         """
         with intact(directory / MANIFEST):
-            return cls._from(pq.read_table(directory / MANIFEST))
+            return cls._from(stored_table.read(directory / MANIFEST))
 
     @classmethod
     def _from(cls, table: pa.Table) -> "Manifest":
         column = {name: table.column(name) for name in table.column_names}
         return cls(
             classes=tuple(json.loads(table.schema.metadata[_CLASSES])),
-            labels=column["label"].to_numpy().astype(np.int64),
+            labels=stored_table.integers(table, "label"),
             splits=np.array(column["split"].to_pylist()),
             sha256=tuple(column["sha256"].to_pylist()),
             names=tuple(column["name"].to_pylist()),
             groups=tuple(column["group"].to_pylist()),
-            widths=column["width_px"].to_numpy().astype(np.int64),
-            heights=column["height_px"].to_numpy().astype(np.int64),
+            widths=stored_table.integers(table, "width_px"),
+            heights=stored_table.integers(table, "height_px"),
         )

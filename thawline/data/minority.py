@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from thawline.data import stored_table
 from thawline.data.encoding import encode
 from thawline.data.store import ImageStore, StoreWriter
 from thawline.data.views import Step, Views
@@ -53,10 +54,10 @@ class Extras:
         UserError: the file is missing, damaged, or another table.
         """
         with intact(directory / FILE):
-            table = pq.read_table(directory / FILE)
+            table = stored_table.read(directory / FILE)
             return cls(
-                rows=table.column("row").to_numpy().astype(np.int64),
-                repeats=table.column("view").to_numpy().astype(np.int64),
+                rows=stored_table.integers(table, "row"),
+                repeats=stored_table.integers(table, "view"),
             )
 
 

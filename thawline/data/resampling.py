@@ -1,8 +1,6 @@
 """Rows drawn so that each class has a given size; through imbalanced-learn, on positions."""
 
 import numpy as np
-from imblearn.over_sampling import RandomOverSampler
-from imblearn.under_sampling import RandomUnderSampler
 
 
 def resample(labels: np.ndarray, sizes: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
@@ -18,6 +16,10 @@ def resample(labels: np.ndarray, sizes: np.ndarray, *, rng: np.random.Generator)
     Returns:
         int64 (M,), M = the sum of the sizes, ascending.
     """
+    # Here, not above: others load this for its rules alone, and imbalanced-learn takes 0.9 s.
+    from imblearn.over_sampling import RandomOverSampler
+    from imblearn.under_sampling import RandomUnderSampler
+
     counts = np.bincount(labels, minlength=len(sizes))
     positions = np.arange(len(labels))
     present = [k for k, count in enumerate(counts) if count]

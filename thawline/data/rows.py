@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from thawline.data import stored_table
 from thawline.files import intact
 
 _WEIGHTS = b"class_weights"
@@ -59,11 +60,11 @@ class Rows:
         UserError: the file is missing, damaged, or another table.
         """
         with intact(path):
-            table = pq.read_table(path)
+            table = stored_table.read(path)
             weights = json.loads(table.schema.metadata[_WEIGHTS])
             targets = table.schema.metadata.get(_TARGETS)
             return cls(
-                indices=table.column("row").to_numpy().astype(np.int64),
+                indices=stored_table.integers(table, "row"),
                 class_weights=np.array(weights, dtype=np.float64),
                 targets=None if targets is None else np.array(json.loads(targets), dtype=np.int64),
             )

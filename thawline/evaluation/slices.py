@@ -82,9 +82,9 @@ def columns(
         rows: of the manifest, int64 (N,); labels: their classes, int64 (N,).
         brightness: of each row, (N,).
     """
-    import pyarrow.parquet as pq
+    from thawline.data import stored_table
 
-    table = pq.read_table(manifest_file).take(rows)
+    table = stored_table.read(manifest_file).take(rows)
     names = [PurePosixPath(name).parts for name in table.column("name").to_pylist()]
     found: dict[str, Column] = {
         "brightness": brightness,

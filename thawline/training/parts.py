@@ -9,7 +9,7 @@ from torch import nn
 
 from thawline.checkpoint import ModelCard
 from thawline.network import Network
-from thawline.training import features, mixing, synthetic
+from thawline.training import features, mixing
 from thawline.training.device import numerics, resident, to_input
 from thawline.training.examples import Examples, FeatureExamples, ImageExamples
 from thawline.training.fit import Validation
@@ -75,6 +75,8 @@ class Parts:
             val = features.compute(self._trunk, data.store, self._val_rows, self._card, **how)
         labels = data.labels
         if data.rows.targets is not None and self.head_alone:
+            from thawline.training import synthetic  # loads scikit-learn, which takes 0.7 s
+
             views, labels = synthetic.fill_up(views, labels, data.rows.targets, seed=machine.seed)
         examples = FeatureExamples(
             views=resident(views, machine.device),

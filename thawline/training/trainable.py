@@ -8,7 +8,7 @@ from thawline.files import REPORTS
 from thawline.network import Network
 from thawline.progress import log
 from thawline.tracking.client import StageRun
-from thawline.training import decision, depth
+from thawline.training import decision
 from thawline.training.decision import Decision
 from thawline.training.setting import Machine, TrainingData
 
@@ -37,6 +37,8 @@ def decide(
         )
     if from_scratch:
         return decision.whole(stage)
+    from thawline.training import depth  # its probes load scikit-learn, which takes 0.7 s
+
     profile = depth.measure(
         network.to(machine.device).eval(),
         card,
