@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -219,7 +219,7 @@ def _describe(error: ValidationError, model: type[BaseModel]) -> str:
     errors = error.errors()
     # A misspelt key is missing under its right name too: name what stands in the file.
     first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
-    loc = first["loc"]
+    loc = _in_file(model, first["loc"])
     key = _dotted(loc)
     kind = next((kind for kind in plugins.KINDS if kind.key == key), None)
     if kind and first["type"] == "string_pattern_mismatch":
@@ -229,7 +229,19 @@ def _describe(error: ValidationError, model: type[BaseModel]) -> str:
         return f"{key}: unknown key; allowed: {_listed(allowed)}{_close(str(loc[-1]), allowed)}"
     if first["type"] == "missing":
         return f"{key}: missing; every key of the file must be there"
-    return f"{key}: {_reason(first)}"
+    return f"{key}: {_reason(*(e for e in errors if _in_file(model, e['loc']) == loc))}"
+
+
+def _in_file(model: type[BaseModel], loc: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Without the branches of a union, which pydantic names among the keys."""
+    kept, at = [], model
+    for part in loc:
+        section = isinstance(at, type) and issubclass(at, BaseModel)
+        if section or isinstance(part, int) or get_origin(at) is dict:
+            kept.append(part)
+        if section and part in at.model_fields:
+            at = at.model_fields[part].annotation  # type: ignore[assignment]
+    return tuple(kept)
 
 
 def _fields_at(model: type[BaseModel], loc: tuple[Any, ...]) -> tuple[str, ...]:
@@ -238,9 +250,10 @@ def _fields_at(model: type[BaseModel], loc: tuple[Any, ...]) -> tuple[str, ...]:
     return tuple(model.model_fields)
 
 
-def _reason(error: Any) -> str:
-    message = error["msg"][0].lower() + error["msg"][1:]
-    return f"{shown(error['input'])} is not allowed: {message}"
+def _reason(*errors: Any) -> str:
+    """Of one error, or of those that the branches of a union have."""
+    messages = dict.fromkeys(error["msg"][0].lower() + error["msg"][1:] for error in errors)
+    return f"{shown(errors[0]['input'])} is not allowed: {', or '.join(messages)}"
 
 
 def _dotted(loc: Iterable[Any]) -> str:

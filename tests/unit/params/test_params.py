@@ -55,6 +55,8 @@ def test_flatten_gives_dotted_keys(repository: Path) -> None:
         ("ingest.background", [0, 0], []),
         ("ingest.background", [0, 0, 256], ["ingest.background.2", "256", "255"]),
         ("ingest.background", [0, 0, 0.5], ["ingest.background.2", "0.5", "integer"]),
+        ("training.batch_size", "all", ["training.batch_size: 'all'", "integer, or", "'auto'"]),
+        ("compress.prune.ratio", [0, "x"], ["compress.prune.ratio.1: 'x'", "number"]),
         # Values.
         ("fine_tune.epochs", None, ["None", "integer"]),
         ("fine_tune.epochs", -3, ["-3", "greater than or equal to 1"]),
