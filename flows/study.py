@@ -1,4 +1,4 @@
-"""`python -m flows.study NAME|FILE|all`: run a study's trials and write its report.
+"""`python -m flows.study NAME|FILE|all`: run the trials of studies and write their reports.
 
 Light, so that a server starts before Prefect is loaded; the flow itself is in study_flow.py.
 """
@@ -15,7 +15,9 @@ from typing import Any
 from flows import command, crew, environment
 from thawline import params
 from thawline.errors import UserError
+from thawline.sections import Params
 from thawline.studies import definition, plan
+from thawline.studies.changes import Changes
 from thawline.tracking import address
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -24,11 +26,13 @@ _UNITS = {"s": 1, "m": 60, "h": 3600}
 def main(words: Sequence[str] | None = None) -> int:
     """Run the flow from a shell; returns the exit code, see `command.run`."""
     parser = argparse.ArgumentParser(prog="python -m flows.study")
-    parser.add_argument("name", help="of a file in studies/, a path, or all")
+    parser.add_argument("names", nargs="+", help="of files in studies/, paths, or all")
     parser.add_argument("--budget", help="start no trial after this time, e.g. 90s, 30m, 8h")
     parser.add_argument("--workers", type=int, help="trials side by side; 1 by default")
     parser.add_argument("--runner", choices=("threads", "dask"), default="threads")
     parser.add_argument("--address", help="of a Dask scheduler, whose workers run the trials")
+    parser.add_argument("--set", action="append", default=[], help="KEY=VALUE, in all trials")
+    parser.add_argument("--seeds", type=int, help="only the first so many of each study")
     parser.add_argument("--again", action="store_true", help="repeat trials that failed")
     parser.add_argument("--plan", action="store_true", help="list the trials and run none")
     parser.add_argument("--storage", help="of a search: a database URL; SQLite by default")
@@ -36,7 +40,9 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         budget_s = seconds(given.budget)
         _check_workers(given)
-        studies = checked(given.name)
+        project = params.load()
+        changes = Changes.parse(given.set, given.seeds, project)
+        studies = checked(given.names, changes, project)
         if given.plan:
             _show(studies)
             return 0
@@ -50,6 +56,7 @@ def main(words: Sequence[str] | None = None) -> int:
             budget_s=budget_s,
             again=given.again,
             storage=given.storage,
+            changes=changes,
         )
 
 
@@ -77,16 +84,18 @@ def _crew(
     return crew.connected(given.address, stores)
 
 
-def checked(name: str) -> list[plan.Study]:
-    """All studies that a name means, before any of them runs.
+def checked(names: Sequence[str], changes: Changes, project: Params) -> list[plan.Study]:
+    """All studies that the names mean, each once, before any of them runs.
 
     Raises:
         UserError: an unknown study, or a mistake in a file.
     """
-    project = params.load()
     params.check_inputs(project)
-    paths = definition.find(name)
-    return [plan.study(path, definition.load(path), project) for path in paths]
+    paths = list(dict.fromkeys(path for name in names for path in definition.find(name)))
+    return [
+        plan.study(path, changes.applied(definition.load(path)), project, str(changes))
+        for path in paths
+    ]
 
 
 def seconds(text: str | None) -> float | None:

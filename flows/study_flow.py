@@ -18,6 +18,7 @@ from flows.trial import Order
 from thawline import locks, params, project
 from thawline.errors import UserError
 from thawline.studies import definition, plan, report
+from thawline.studies.changes import NOTHING, Changes
 from thawline.studies.records import Record, code
 from thawline.studies.summary import Summary, summarise
 
@@ -31,6 +32,7 @@ def study(
     cores: int = 1,
     again: bool = False,
     storage: str | None = None,
+    changes: Changes = NOTHING,
 ) -> State[Any]:
     """Run what is not known yet of the studies, and write a report of each and one of all.
 
@@ -40,6 +42,7 @@ def study(
         cores: for each trial, which gets no more threads, so that trials do not fight.
         again: repeat trials that failed.
         storage: of a search, a database URL.
+        changes: of all the studies.
 
     Returns:
         Completed; Completed `Skipped` when another study is in progress; Failed, if no trial of
@@ -50,7 +53,7 @@ def study(
         repository.check(project.root())
         owner = f"flow run {flow_run.name}"
         with presence.needed(), locks.pipeline(kind="study", owner=owner):
-            found = [_one(Path(p), deadline, cores, again, storage) for p in paths]
+            found = [_one(Path(p), changes, deadline, cores, again, storage) for p in paths]
             workspaces.remove(project.root())
             report.write_all(OUT, found)
     except KeyboardInterrupt:
@@ -66,10 +69,16 @@ def study(
 
 
 def _one(
-    path: Path, deadline: float | None, cores: int, again: bool, storage: str | None
+    path: Path,
+    changes: Changes,
+    deadline: float | None,
+    cores: int,
+    again: bool,
+    storage: str | None,
 ) -> Summary:
     checked = params.load()
-    planned = plan.study(path, definition.load(path), checked)
+    defined = changes.applied(definition.load(path))
+    planned = plan.study(path, defined, checked, str(changes))
     digest = code(project.root(), checked, planned.definition.until)
     recorded = Recorded(planned, digest, checked)
     try:

@@ -1,5 +1,6 @@
 """What MLflow gets of a study; results are kept without it, and it gets them the next time."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,9 @@ class Recorded:
             d = planned.definition
             about = {"claim": d.claim, "question": d.question, "measure": d.measure}
             about |= {"smallest_effect": str(d.smallest_effect)}
+            if planned.changed:  # other trials, so a run of its own
+                about["changed"] = planned.changed
+                code = hashlib.sha256(f"{code} {planned.changed}".encode()).hexdigest()
             self._run = StudyRun(checked.tracking.experiment, planned.name, code, about)
 
     @property

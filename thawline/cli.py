@@ -240,18 +240,24 @@ def serve(
 
 @app.command()
 def study(
-    name: Annotated[str, typer.Argument(help="Of a file in studies/, a path, or all.")],
+    names: Annotated[list[str], typer.Argument(help="Of files in studies/, paths, or all.")],
     budget: Annotated[str | None, typer.Option(help="Start no trial later, e.g. 30m.")] = None,
     workers: Annotated[int | None, typer.Option(help="Trials side by side.")] = None,
     runner: Annotated[str, typer.Option(help="threads or dask.")] = "threads",
     address: Annotated[str | None, typer.Option(help="Of a Dask scheduler with workers.")] = None,
+    values: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE of params.yaml, in all trials.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(help="Only the first so many of each.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Repeat trials that failed.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="List the trials, run none.")] = False,
     storage: Annotated[str | None, typer.Option(help="Of a search: a database URL.")] = None,
 ) -> None:
-    """Compare designs on your data as a study's file says, and write the report."""
-    words = [name, f"--runner={runner}", *["--again"] * again, *["--plan"] * plan]
+    """Compare designs on your data as studies' files say, and write the report."""
+    words = [*names, f"--runner={runner}", *["--again"] * again, *["--plan"] * plan]
+    words += [f"--set={value}" for value in values or ()]
     given = {"budget": budget, "storage": storage, "workers": workers, "address": address}
+    given |= {"seeds": seeds}
     words += [f"--{key}={value}" for key, value in given.items() if value is not None]
     os.execv(sys.executable, [sys.executable, "-m", "flows.study", *words])
 

@@ -27,7 +27,16 @@ def load(path: Path) -> Any:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
     if len(data) > _MAX_BYTES:
         raise UserError(f"{path}: {len(data)} bytes; at most {_MAX_BYTES} are allowed")
-    return _parse(path, data)
+    return _parse(str(path), data)
+
+
+def parse(text: str, place: str) -> Any:
+    """A value from the command line, as it would stand in a file.
+
+    Raises:
+        UserError: not valid YAML; place names it.
+    """
+    return _parse(place, text.encode("utf-8", "surrogateescape"))
 
 
 def shown(value: Any) -> str:
@@ -39,7 +48,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _parse(path: Path, data: bytes) -> Any:
+def _parse(path: str, data: bytes) -> Any:
     yaml = YAML(typ="safe", pure=True)
     try:
         text = data.decode("utf-8")
@@ -52,7 +61,7 @@ def _parse(path: Path, data: bytes) -> Any:
         raise UserError(f"{path}: not valid YAML: {_problem(error)}") from None
 
 
-def _check_events(path: Path, events: Iterable[Any]) -> None:
+def _check_events(path: str, events: Iterable[Any]) -> None:
     depth = 0
     for event in events:
         if isinstance(event, AliasEvent):

@@ -69,6 +69,8 @@ class Study:
     definition: Definition
     contenders: Sequence[Contender]
     claims: Sequence[Claim]
+    changed: str = ""
+    """What the command line changed of the file, as it was written there."""
 
     def trials(self, threads: int) -> list[Trial]:
         """Seeds change fastest: the first ones to run side by side share no stage."""
@@ -84,11 +86,12 @@ def trial(study: str, contender: Contender, seed: int, threads: int) -> Trial:
     return Trial(study=study, contender=contender.label, seed=seed, overrides=values)
 
 
-def study(path: Path, definition: Definition, project: Params) -> Study:
+def study(path: Path, definition: Definition, project: Params, changed: str = "") -> Study:
     """Lay out the grid and check every point of it.
 
     Args:
         project: params.yaml, from which trials depart.
+        changed: what the command line changed of the definition, for the report.
 
     Raises:
         UserError: an unknown key, a value that params.yaml could not have, linked lists of
@@ -101,7 +104,12 @@ def study(path: Path, definition: Definition, project: Params) -> Study:
         _check_search(path, definition, project)
     claims = list(_claims(path, definition, [c.label for c in contenders]))
     return Study(
-        name=path.stem, path=path, definition=definition, contenders=contenders, claims=claims
+        name=path.stem,
+        path=path,
+        definition=definition,
+        contenders=contenders,
+        claims=claims,
+        changed=changed,
     )
 
 
@@ -112,18 +120,28 @@ def checked(path: Path, project: Params, overrides: Mapping[str, Any], label: st
         UserError: it may not; names the study's file and the contender.
     """
     raw = copy.deepcopy(project.model_dump())
-    allowed = sorted(_keys(raw))
+    allowed = keys(project)
     for key, value in overrides.items():
         if key not in allowed:
-            section = key.rpartition(".")[0]
-            beside = [k for k in allowed if k.startswith(f"{section}.")] if section else []
-            raise mistakes.unknown(f"{path}: key", key, beside or raw)
+            raise unknown(f"{path}: key", key, project)
         *sections, last = key.split(".")
         reduce(getitem, sections, raw)[last] = copy.deepcopy(value)
     try:
         return params.check(raw, path)
     except UserError as error:
         raise UserError(f"{error} (in {shown(label)})") from None
+
+
+def keys(project: Params) -> list[str]:
+    """The dotted keys of params.yaml, sorted; an `options` section is one value."""
+    return sorted(_keys(project.model_dump()))
+
+
+def unknown(place: str, key: str, project: Params) -> UserError:
+    """For a key that params.yaml has not; names those of its section, or the sections."""
+    section = key.rpartition(".")[0]
+    beside = [k for k in keys(project) if k.startswith(f"{section}.")] if section else []
+    return mistakes.unknown(place, key, beside or type(project).model_fields)
 
 
 def _keys(raw: Mapping[str, Any], prefix: str = "") -> Iterable[str]:

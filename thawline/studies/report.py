@@ -104,11 +104,13 @@ def _html(summary: Summary) -> str:
 def _intro(summary: Summary) -> list[str]:
     d = summary.study.definition
     smallest = f"{100 * d.smallest_effect:g} points"
+    changed = summary.study.changed
     return [
         f"The guide: {d.claim}",
         f"Asked here: {d.question}",
         f"Decided by {d.measure} on validation rows, seeds {', '.join(map(str, d.seeds))}; a "
         f"difference below {smallest} is of no interest. That was written before the first trial.",
+        *([f"Run with {changed}"] if changed else []),
     ]
 
 
