@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
+from thawline.plugin_rules import NOTHING
 from thawline.sections import Params
-
-_NOTHING = "data/none"
 
 
 def problems(params: Params) -> Iterator[str]:
@@ -47,9 +46,9 @@ def _schedule_problems(params: Params) -> Iterator[str]:
 
 def _distill_problems(params: Params) -> Iterator[str]:
     distill = params.fine_tune.distill
-    if distill.weight and distill.checkpoint == _NOTHING:
+    if distill.weight and distill.checkpoint == NOTHING:
         yield (
-            f"fine_tune.distill.checkpoint: {_NOTHING!r} stands for nothing; weight "
+            f"fine_tune.distill.checkpoint: {NOTHING!r} stands for nothing; weight "
             f"{distill.weight:g} needs the folder of a checkpoint"
         )
     if distill.weight and _may_be_computed_once(params, "fine_tune"):

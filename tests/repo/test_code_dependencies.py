@@ -15,6 +15,8 @@ NEUTRAL = frozenset(
         # Check what goes in; they hold no default and change no value.
         "thawline/params.py",
         "thawline/recipe_rules.py",
+        "thawline/plugin_rules.py",
+        "thawline/mistakes.py",
         "thawline/sections.py",
         "thawline/plugins.py",
         "thawline/errors.py",

@@ -1,0 +1,75 @@
+"""A mistake in params.yaml as one line: the key, the value and what is allowed."""
+
+import difflib
+from collections.abc import Iterable
+from typing import Any, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from thawline import plugins
+from thawline.safe_yaml import shown
+
+
+def describe(error: ValidationError, model: type[BaseModel]) -> str:
+    """What pydantic has against the file; of several mistakes an unknown key goes first."""
+    errors = error.errors()
+    # A misspelt key is missing under its right name too: name what stands in the file.
+    first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
+    loc = _in_file(model, first["loc"])
+    key = dotted(loc)
+    kind = next((kind for kind in plugins.KINDS if kind.key == key), None)
+    if kind and first["type"] == "string_pattern_mismatch":
+        return not_allowed(key, first["input"], plugins.names(kind))
+    if first["type"] == "extra_forbidden":
+        allowed = _fields_at(model, loc[:-1])
+        return f"{key}: unknown key; allowed: {listed(allowed)}{close(str(loc[-1]), allowed)}"
+    if first["type"] == "missing":
+        return f"{key}: missing; every key of the file must be there"
+    return f"{key}: {reason(*(e for e in errors if _in_file(model, e['loc']) == loc))}"
+
+
+def _in_file(model: type[BaseModel], loc: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Without the branches of a union, which pydantic names among the keys."""
+    kept, at = [], model
+    for part in loc:
+        section = isinstance(at, type) and issubclass(at, BaseModel)
+        if section or isinstance(part, int) or get_origin(at) is dict:
+            kept.append(part)
+        if section and part in at.model_fields:
+            at = at.model_fields[part].annotation  # type: ignore[assignment]
+    return tuple(kept)
+
+
+def _fields_at(model: type[BaseModel], loc: tuple[Any, ...]) -> tuple[str, ...]:
+    for part in loc:
+        model = model.model_fields[str(part)].annotation  # type: ignore[assignment]
+    return tuple(model.model_fields)
+
+
+def reason(*errors: Any) -> str:
+    """Of one error, or of those that the branches of a union have."""
+    messages = dict.fromkeys(error["msg"][0].lower() + error["msg"][1:] for error in errors)
+    return f"{shown(errors[0]['input'])} is not allowed: {', or '.join(messages)}"
+
+
+def dotted(loc: Iterable[Any]) -> str:
+    """A key of the file on one line, whatever characters stand in it."""
+    text = ".".join(map(str, loc))
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def not_allowed(key: str, value: str, allowed: tuple[str, ...]) -> str:
+    """For a name that is none of the known ones."""
+    return f"{key}: {shown(value)} is unknown; allowed: {listed(allowed)}{close(value, allowed)}"
+
+
+def listed(values: Iterable[str]) -> str:
+    """With commas."""
+    return ", ".join(values)
+
+
+def close(value: str, allowed: Iterable[str]) -> str:
+    """A hint at a similar one, or nothing."""
+    match = difflib.get_close_matches(value, list(allowed), n=1)
+    return f". Did you mean {match[0]!r}?" if match else ""
