@@ -123,3 +123,8 @@ class CommandError(Exception):
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+def one_line(error: BaseException) -> str:
+    """What it says, for a table; else its kind."""
+    return " ".join(str(error).split()) or type(error).__name__

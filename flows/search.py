@@ -19,8 +19,8 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows import trial
+from flows.order import Order
 from flows.timings import timed
-from flows.trial import Order
 from thawline import params, project
 from thawline.errors import UserError
 from thawline.studies import plan

@@ -12,9 +12,9 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
 from flows import artifacts, names, presence, repository, search, trial, workspaces
+from flows.order import Order
 from flows.study_record import Recorded
 from flows.timings import timed
-from flows.trial import Order
 from thawline import locks, params, project
 from thawline.errors import UserError
 from thawline.studies import definition, plan, report

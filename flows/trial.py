@@ -1,29 +1,25 @@
 """One trial of a study: stages in a working tree, what its network says, a DVC experiment."""
 
 import hashlib
-import json
 import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
-from ruamel.yaml import YAML
 
-from flows import follow, processes, repository, workspaces
-from flows.processes import CommandError
+from flows import follow, trial_outputs, workspaces
+from flows.order import Order
+from flows.processes import CommandError, one_line
 from thawline import params, project
 from thawline.advice import writing
 from thawline.errors import UserError
 from thawline.files import MODELS
-from thawline.studies.plan import Trial
 from thawline.studies.records import Record, folder
-from thawline.tracking import execution
-from thawline.tracking.hashes import Graph
 
 Say = Callable[[str], None]
 Hopeless = Callable[[Path], str | None]
@@ -56,39 +52,6 @@ def spent(deadline: float | None) -> bool:
     return _STOPPED.is_set() or (deadline is not None and time.time() > deadline)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    """A trial with what it takes to run it elsewhere; all of it can be pickled.
-
-    Attributes:
-        until: the last stage that runs.
-        code: what the trial's key is made with.
-        env: added to the environment of its processes.
-        keep: whether to keep a copy of the network, to be timed.
-        again: whether to repeat a trial that failed.
-    """
-
-    trial: Trial
-    until: str
-    code: str
-    env: Mapping[str, str]
-    keep: bool
-    again: bool
-
-    @property
-    def key(self) -> str:
-        return self.trial.key(self.code)
-
-    @property
-    def name(self) -> str:
-        """Of the DVC experiment and the MLflow run."""
-        return f"{self.trial.study}-{self.key}"
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {**self.env, project.VARIABLE: str(project.root()), execution.TRIAL: self.key}
-
-
 def run(order: Order, say: Say, hopeless: Hopeless = lambda _: None) -> Record:
     """Run a trial, or take what is known of it; a failure is a record too.
 
@@ -105,7 +68,7 @@ def run(order: Order, say: Say, hopeless: Hopeless = lambda _: None) -> Record:
         try:
             record = _run(order, tree, say, hopeless)
         except (CommandError, UserError, OSError) as error:
-            record = _record(order, "failed", message=_one_line(error))
+            record = _record(order, "failed", message=one_line(error))
     if _STOPPED.is_set():
         raise Stopped
     record = replace(record, duration_s=time.monotonic() - began)
@@ -121,7 +84,7 @@ def lost(order: Order) -> None:
 def _run(order: Order, tree: Path, say: Say, hopeless: Hopeless) -> Record:
     shutil.copy(project.root() / params.FILE, tree / params.FILE)
     writing.set_values(order.trial.overrides, tree / params.FILE)
-    drop_later(tree, order.until)
+    trial_outputs.drop_later(tree, order.until)
     stages = _Stages(order, tree, say)
     reason = stages.run(hopeless)
     common = {"run_id": stages.run_id}
@@ -131,10 +94,12 @@ def _run(order: Order, tree: Path, say: Say, hopeless: Hopeless) -> Record:
         raise Stopped
     if stages.code:
         return _record(order, "failed", message=stages.message, **common)
-    found = _judged(order, tree)
+    found = trial_outputs.judged(order, tree)
     if order.keep:
-        _keep(tree / MODELS / order.until, folder(order.trial.study, order.key) / "network")
-    return _record(order, "complete", **_saved(order, tree), **found, **common)
+        trial_outputs.keep(
+            tree / MODELS / order.until, folder(order.trial.study, order.key) / "network"
+        )
+    return _record(order, "complete", **trial_outputs.saved(order, tree), **found, **common)
 
 
 class _Stages:
@@ -182,66 +147,6 @@ class _Stages:
         return hashlib.sha256(words.encode()).hexdigest()[:16]
 
 
-def drop_later(tree: Path, until: str) -> None:
-    """Forget what the stages after `until` made for other params, which the experiment would show
-    as its own.
-    """
-    graph, path = Graph(tree), tree / "dvc.lock"
-    later = _later(tree, until)
-    for name in later:
-        for out in graph.outputs(name):
-            target = tree / out
-            shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
-    if path.is_file():
-        yaml = YAML()
-        lock = yaml.load(path.read_text(encoding="utf-8"))
-        for name in later:
-            lock["stages"].pop(name, None)
-        with path.open("w", encoding="utf-8") as file:
-            yaml.dump(lock, file)
-
-
-def _later(tree: Path, until: str) -> list[str]:
-    stages = list(YAML(typ="safe").load((tree / "dvc.yaml").read_text(encoding="utf-8"))["stages"])
-    if until not in stages:
-        raise UserError(f"dvc.yaml: has no stage {until!r}, where the study's trials end")
-    return stages[stages.index(until) + 1 :]
-
-
-def _judged(order: Order, tree: Path) -> dict[str, Any]:
-    from thawline.studies.scores import Rows
-
-    out = folder(order.trial.study, order.key) / "judged.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    command = processes.python("thawline.studies.judging", order.until, str(out))
-    processes.output(command, tree, order.environment)
-    found = json.loads(out.read_text(encoding="utf-8"))
-    out.unlink()
-    return {"values": found["values"], "rows": Rows.from_json(found["rows"])}
-
-
-def _keep(source: Path, target: Path) -> None:
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(source, target)
-
-
-def _saved(order: Order, tree: Path) -> dict[str, Any]:
-    """The DVC experiment; the result of a trial is worth more than its name there."""
-    # With a target: else DVC misses the outputs of the stages that the trial has not reached.
-    words = ["--force", "--name", order.name, *_untracked(tree), order.until]
-    try:
-        repository.dvc(tree, "exp", "save", *words)
-    except CommandError as error:
-        return {"message": f"no DVC experiment: {_one_line(error)}"}
-    return {"experiment": order.name}
-
-
-def _untracked(tree: Path) -> list[str]:
-    """Files of the project that git does not know yet belong to the experiment too."""
-    listed = repository.git(tree, "ls-files", "-z", "--others", "--exclude-standard")
-    return [word for path in sorted(set(listed.split("\0")) - {""}) for word in ("-I", path)]
-
-
 def _record(order: Order, state: Any, **values: Any) -> Record:
     trial = order.trial
     return Record(
@@ -259,7 +164,3 @@ def _failure(run: follow.Run) -> str:
     if run.code == _KILLED:
         return "killed; the machine may have been out of memory"
     return run.last[-1] if run.last else f"exit code {run.code}"
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

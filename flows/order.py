@@ -1,0 +1,41 @@
+"""What is to be run of a study, in a form that another process understands."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from thawline import project
+from thawline.studies.plan import Trial
+from thawline.tracking import execution
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """A trial with what it takes to run it elsewhere; all of it can be pickled.
+
+    Attributes:
+        until: the last stage that runs.
+        code: what the trial's key is made with.
+        env: added to the environment of its processes.
+        keep: whether to keep a copy of the network, to be timed.
+        again: whether to repeat a trial that failed.
+    """
+
+    trial: Trial
+    until: str
+    code: str
+    env: Mapping[str, str]
+    keep: bool
+    again: bool
+
+    @property
+    def key(self) -> str:
+        return self.trial.key(self.code)
+
+    @property
+    def name(self) -> str:
+        """Of the DVC experiment and the MLflow run."""
+        return f"{self.trial.study}-{self.key}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**self.env, project.VARIABLE: str(project.root()), execution.TRIAL: self.key}

@@ -1,0 +1,76 @@
+"""What a trial leaves behind: what its network says, a copy of it, a DVC experiment."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from flows import processes, repository
+from flows.order import Order
+from flows.processes import CommandError, one_line
+from thawline.errors import UserError
+from thawline.studies.records import folder
+from thawline.studies.scores import Rows
+from thawline.tracking.hashes import Graph
+
+
+def drop_later(tree: Path, until: str) -> None:
+    """Forget what the stages after `until` made for other params, which the experiment would show
+    as its own.
+    """
+    graph, path = Graph(tree), tree / "dvc.lock"
+    later = _later(tree, until)
+    for name in later:
+        for out in graph.outputs(name):
+            target = tree / out
+            shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
+    if path.is_file():
+        yaml = YAML()
+        lock = yaml.load(path.read_text(encoding="utf-8"))
+        for name in later:
+            lock["stages"].pop(name, None)
+        with path.open("w", encoding="utf-8") as file:
+            yaml.dump(lock, file)
+
+
+def _later(tree: Path, until: str) -> list[str]:
+    stages = list(YAML(typ="safe").load((tree / "dvc.yaml").read_text(encoding="utf-8"))["stages"])
+    if until not in stages:
+        raise UserError(f"dvc.yaml: has no stage {until!r}, where the study's trials end")
+    return stages[stages.index(until) + 1 :]
+
+
+def judged(order: Order, tree: Path) -> dict[str, Any]:
+    """Values and rows, as a `Record` has them; predicts in a process of its own."""
+    out = folder(order.trial.study, order.key) / "judged.json"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    command = processes.python("thawline.studies.judging", order.until, str(out))
+    processes.output(command, tree, order.environment)
+    found = json.loads(out.read_text(encoding="utf-8"))
+    out.unlink()
+    return {"values": found["values"], "rows": Rows.from_json(found["rows"])}
+
+
+def keep(source: Path, target: Path) -> None:
+    """A copy of the network, to be timed later."""
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target)
+
+
+def saved(order: Order, tree: Path) -> dict[str, Any]:
+    """The DVC experiment; the result of a trial is worth more than its name there."""
+    # With a target: else DVC misses the outputs of the stages that the trial has not reached.
+    words = ["--force", "--name", order.name, *_untracked(tree), order.until]
+    try:
+        repository.dvc(tree, "exp", "save", *words)
+    except CommandError as error:
+        return {"message": f"no DVC experiment: {one_line(error)}"}
+    return {"experiment": order.name}
+
+
+def _untracked(tree: Path) -> list[str]:
+    """Files of the project that git does not know yet belong to the experiment too."""
+    listed = repository.git(tree, "ls-files", "-z", "--others", "--exclude-standard")
+    return [word for path in sorted(set(listed.split("\0")) - {""}) for word in ("-I", path)]
