@@ -103,7 +103,8 @@ def _html(summary: Summary) -> str:
 
 def _intro(summary: Summary) -> list[str]:
     d = summary.study.definition
-    smallest = f"{100 * d.smallest_effect:g} points"
+    points = f"{100 * d.smallest_effect:g}"
+    smallest = f"{points} point" if points == "1" else f"{points} points"
     changed = summary.study.changed
     return [
         f"The guide: {d.claim}",
