@@ -9,6 +9,7 @@ from torch import nn
 
 from thawline.checkpoint import ModelCard
 from thawline.network import Network
+from thawline.norm_folding import folded
 from thawline.training import features, mixing
 from thawline.training.device import numerics, resident, to_input
 from thawline.training.examples import Examples, FeatureExamples, ImageExamples
@@ -37,6 +38,8 @@ class Parts:
         chosen: Numerics,
     ) -> None:
         self._trunk: nn.Module = network[: frozen.cut].eval()
+        if machine.device.type == "cpu":
+            self._trunk = folded(self._trunk, data.store.image_size_px)
         self.has_trunk = frozen.cut > 0
         self.head_alone = frozen.cut == len(network) - 1
         self._card, self._data, self._recipe, self._machine = card, data, recipe, machine
