@@ -2,7 +2,7 @@
 
     python -m benchmarks.training [--network resnet/resnet18] [--images 256] [--epochs 10]
         [--rounds 3] [--size 64] [--batch 32] [--threads 2] [--device cpu] [--precision float32]
-        [--json FILE]
+        [--only WORD] [--json FILE]
 
 Each round runs both loops one after the other; the table has the medians of seconds and of ratios.
 Where a loop could run in float32 or bfloat16, the quicker of the two is what Thawline has to beat.
@@ -84,6 +84,7 @@ def main() -> None:
         conflict_handler="resolve",
     )
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default="", help="rows with this in their name")
     parser.add_argument("--json", type=Path, default=Path("build/benchmarks/training.json"))
     given = parser.parse_args()
     chosen = options.case(given)
@@ -93,8 +94,10 @@ def main() -> None:
         _quiet(lambda: loops.engine(chosen, data, epochs=1))  # first use of every library
         _quiet(lambda: loops.bare(chosen, data, 1, plain=True))
         for name, (others, ours, wanted) in comparisons(chosen, data).items():
+            if given.only not in name:
+                continue
             found[name] = {**measure(others, ours, given.rounds), "at_least": wanted}
-    words = _without(sys.argv[1:], ("--rounds", "--json"))
+    words = _without(sys.argv[1:], ("--rounds", "--json", "--only"))
     peaks = {name: peak.of(name, words) for name in peak.LOOPS}
     print(_about(chosen, given))
     print(_table(found))
