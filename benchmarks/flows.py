@@ -1,11 +1,13 @@
 """What Prefect adds to a run, a retraining with nothing to do, and trials on two workers.
 
-    python -m benchmarks.flows overhead    # medians of five; takes about five minutes
+    python -m benchmarks.flows overhead    # with nothing to do, medians of five; five minutes
+    python -m benchmarks.flows training    # with new params each time: every stage but three runs
     python -m benchmarks.flows trials      # 20 trials, on one worker and on two
 
 In a project of its own, scanned digits with the smallest networks and a single epoch.
 """
 
+import itertools
 import os
 import signal
 import statistics
@@ -13,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,9 @@ from ruamel.yaml import YAML
 from flows import server
 
 _ROUNDS = 5
+_TURNS = itertools.count(1)
+Commands = Mapping[str, tuple[str, Mapping[str, str]]]
+"""By its name a command's module with its words, and what it finds in its environment."""
 _SMALL: dict[str, dict[str, Any]] = {
     "ingest": {"image_size_px": 32},
     "rebalance": {"strategy": "undersample"},
@@ -47,19 +52,36 @@ comparisons:
 
 
 def overhead() -> None:
+    _compare(lambda running: {
+        "thawline run": ("thawline.cli run", {}),
+        "flow, own server": ("flows.pipeline", {}),
+        "flow, running server": ("flows.pipeline", running),
+        "retraining, own server": ("flows.retrain", {}),
+        "retraining, running server": ("flows.retrain", running),
+    })  # fmt: skip
+
+
+def training() -> None:
+    _compare(
+        lambda running: {
+            "thawline run": ("thawline.cli run", {}),
+            "flow, own server": ("flows.pipeline", {}),
+            "flow, running server": ("flows.pipeline", running),
+        },
+        before=_another_rate,
+    )
+
+
+def _compare(
+    commands: Callable[[Mapping[str, str]], Commands],
+    before: Callable[[Path], None] = lambda _: None,
+) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         project = make_project(Path(scratch) / "digits")
         run(project, "thawline.cli", "run")
         run(project, "thawline.cli", "publish")
         with prefect_server(Path(scratch) / "prefect") as api:
-            running = {"PREFECT_API_URL": api}
-            taken = timed(project, {
-                "thawline run": ("thawline.cli run", {}),
-                "flow, own server": ("flows.pipeline", {}),
-                "flow, running server": ("flows.pipeline", running),
-                "retraining, own server": ("flows.retrain", {}),
-                "retraining, running server": ("flows.retrain", running),
-            })  # fmt: skip
+            taken = timed(project, commands({"PREFECT_API_URL": api}), before)
     for name, seconds in taken.items():
         more = [s - plain for s, plain in zip(seconds, taken["thawline run"], strict=True)]
         spread = f"{min(seconds):.1f} to {max(seconds):.1f}"
@@ -68,12 +90,13 @@ def overhead() -> None:
 
 
 def timed(
-    project: Path, commands: Mapping[str, tuple[str, Mapping[str, str]]]
+    project: Path, commands: Commands, before: Callable[[Path], None]
 ) -> dict[str, list[float]]:
     """Seconds of each command, in turns, since a shared machine changes its speed."""
     taken: dict[str, list[float]] = {name: [] for name in commands}
     for number in range(_ROUNDS + 1):
         for name, (words, env) in commands.items():
+            before(project)
             began = time.perf_counter()
             run(project, *words.split(), env=env)
             if number:  # the first one makes databases and caches
@@ -101,15 +124,23 @@ def trials() -> None:
 
 def make_project(folder: Path) -> Path:
     run(folder.parent, "thawline.cli", "init", str(folder))
-    yaml, path = YAML(), folder / "params.yaml"
-    params = yaml.load(path.read_text(encoding="utf-8"))
-    for section, values in _SMALL.items():
-        params[section].update(values)
-    with path.open("w", encoding="utf-8") as file:
-        yaml.dump(params, file)
+    _set(folder, _SMALL)
     git = ("git", "-c", "user.name=A", "-c", "user.email=a@b", "commit", "-qam", "Start")
     subprocess.run(git, cwd=folder, check=True)
     return folder
+
+
+def _set(project: Path, sections: Mapping[str, Mapping[str, Any]]) -> None:
+    yaml, path = YAML(), project / "params.yaml"
+    params = yaml.load(path.read_text(encoding="utf-8"))
+    for section, values in sections.items():
+        params[section].update(values)
+    with path.open("w", encoding="utf-8") as file:
+        yaml.dump(params, file)
+
+
+def _another_rate(project: Path) -> None:
+    _set(project, {"transfer_learn": {"learning_rate": 0.01 + next(_TURNS) * 1e-5}})
 
 
 def run(folder: Path, module: str, *words: str, env: Mapping[str, str] | None = None) -> str:
@@ -147,4 +178,4 @@ def _environment() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    {"overhead": overhead, "trials": trials}[sys.argv[1]]()
+    {"overhead": overhead, "training": training, "trials": trials}[sys.argv[1]]()
