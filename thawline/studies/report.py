@@ -27,6 +27,7 @@ table { border-collapse: collapse; margin: 1em 0; font-size: 14px; }
 th, td { border-bottom: 1px solid #e3e7eb; padding: .35em .8em; text-align: right; }
 th:first-child, td:first-child { text-align: left; }
 td.text, th.text { text-align: left; }
+td:not(.text) { white-space: nowrap; }
 img { max-width: 100%; height: auto; }
 .holds { color: #26703f; font-weight: 600; }
 .fails { color: #b2551a; font-weight: 600; }
@@ -40,7 +41,7 @@ Row = tuple[str, ...]
 def write(folder: Path, summary: Summary) -> list[Path]:
     """NAME.html and NAME.md of one study."""
     name = summary.study.name
-    page = _page(f"Study: {name}", [_html(summary)])
+    page = _page(f"Study: {name}", _parts(summary))
     return _write(folder, name, page, markdown(summary))
 
 
@@ -55,7 +56,9 @@ def write_all(folder: Path, summaries: Sequence[Summary]) -> list[Path]:
     rows = [row for summary in together for row in _overview(summary)]
     head = ("Study", "Claim", "Contender", "Difference, points", "Verdict")
     parts = [f"<p>{intro}</p>", _table(head, rows, left=(1, 2, 4))]
-    page = _page("The guide on your data", [*parts, *(_html(s) for s in together)])
+    for one in together:
+        parts += [f"<h2>{_text(one.study.name)}</h2>", *_parts(one)]
+    page = _page("The guide on your data", parts)
     text = ["# The guide on your data", intro, _markdown_table(head, rows)]
     text += [markdown(summary).replace("# ", "## ", 1) for summary in together]
     return _write(folder, Path(OF_ALL).stem, page, "\n\n".join(text) + "\n")
@@ -88,9 +91,9 @@ def figures(summary: Summary) -> Iterator[tuple[str, Figure]]:
         yield "Gain per doubling of the operations", charts.doublings(summary)
 
 
-def _html(summary: Summary) -> str:
-    parts = [f"<h2>{_text(summary.study.name)}</h2>"]
-    parts += [f"<p>{_text(text)}</p>" for text in _intro(summary)]
+def _parts(summary: Summary) -> list[str]:
+    """HTML, below a heading."""
+    parts = [f"<p>{_text(text)}</p>" for text in _intro(summary)]
     if summary.claims:
         parts.append(_table(_CLAIMS, _claims(summary), left=(1, 2, 5)))
     parts.append(_table(_HEAD, _rows(summary), left=()))
@@ -98,7 +101,7 @@ def _html(summary: Summary) -> str:
     if summary.failures:
         parts += ["<h3>Trials that ended early</h3>"]
         parts.append(_table(("Trial", "Why"), _failures(summary), left=(1,)))
-    return "\n".join(parts)
+    return parts
 
 
 def _intro(summary: Summary) -> list[str]:
