@@ -1,0 +1,102 @@
+"""What DVC, MLflow and Prefect add to the computing of a whole run.
+
+    python -m benchmarks.overhead [--rounds 3] [--set SECTION.KEY=VALUE]
+
+Pure computing is what the stages' own functions take one after another in one process, with
+everything imported, no DVC and tracking off; a first pass that imports and compiles is not counted.
+Against it, in projects of their own with nothing kept: `thawline run`, and the same as a flow on a
+server of its own. All of it in turn, medians of the rounds.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from benchmarks.flows import run
+from benchmarks.startup import STAGES
+
+_LASTS = ("models", "reports", ".thawline")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--set", action="append", default=[], help="SECTION.KEY=VALUE")
+    given = parser.parse_args()
+    taken: dict[str, list[float]] = {"computing": [], "thawline run": [], "flow": []}
+    for number in range(given.rounds):
+        with tempfile.TemporaryDirectory() as scratch:
+            for name in taken:
+                project = _project(Path(scratch) / name.replace(" ", "_"), given.set)
+                taken[name].append(_one(name, project))
+        so_far = ", ".join(f"{name} {seconds[-1]:.1f} s" for name, seconds in taken.items())
+        print(f"round {number + 1}: {so_far}", flush=True)
+    pure = statistics.median(taken["computing"])
+    for name, seconds in taken.items():
+        median = statistics.median(seconds)
+        print(f"{name}: {median:.1f} s, {median / pure:.2f} of computing, {median - pure:+.1f} s")
+
+
+def _one(name: str, project: Path) -> float:
+    if name == "computing":
+        found = run(project, "benchmarks.overhead", "computing", env={"THAWLINE_TRACKING": "off"})
+        return float(found.split()[-1])
+    began = time.perf_counter()
+    run(project, *{"thawline run": ("thawline.cli", "run"), "flow": ("flows.pipeline",)}[name])
+    return time.perf_counter() - began
+
+
+def _computing() -> None:
+    """In a project's folder: two passes over the stages, the seconds of the second."""
+    from importlib import import_module
+
+    from thawline import params
+    from thawline.tracking.client import StageRun
+
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as stages have it
+    checked = params.load()
+    for _ in range(2):
+        for folder in _LASTS:
+            shutil.rmtree(folder, ignore_errors=True)
+        began = time.perf_counter()
+        for stage in STAGES:
+            import_module(f"stages.{stage}").main(checked, StageRun(None))
+    print(time.perf_counter() - began)
+
+
+def _project(folder: Path, changes: Sequence[str]) -> Path:
+    run(folder.parent, "thawline.cli", "init", str(folder))
+    yaml, path = YAML(), folder / "params.yaml"
+    values = yaml.load(path.read_text(encoding="utf-8"))
+    for change in changes:
+        key, _, text = change.partition("=")
+        section, _, last = key.partition(".")
+        values[section][last] = YAML(typ="safe").load(text)
+    with path.open("w", encoding="utf-8") as file:
+        yaml.dump(values, file)
+    git = (
+        "git",
+        "-c",
+        "user.name=A",
+        "-c",
+        "user.email=a@b",
+        "commit",
+        "-qam",
+        "Start",
+        "--allow-empty",
+    )
+    subprocess.run(git, cwd=folder, check=True)
+    return folder
+
+
+if __name__ == "__main__":
+    _computing() if sys.argv[1:] == ["computing"] else main()
