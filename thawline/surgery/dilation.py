@@ -135,11 +135,17 @@ def _times(value: Any, factor: int) -> Any:
 
 
 def _spread(layer: _Layer, factor: int) -> bool:
-    """Dilate a layer whose kernel is larger than 1x1; its padding grows with it."""
+    """Dilate a layer whose kernel is larger than 1x1; its padding grows with it.
+
+    PyTorch dilates no average, and pads a maximum by half its kernel at most: they stay.
+    """
+    padding = _times(layer.padding, factor)
     if max(_pair(layer.kernel_size)) == 1 or isinstance(layer, nn.AvgPool2d):
         return False
+    if isinstance(layer, nn.MaxPool2d) and padding[0] > _pair(layer.kernel_size)[0] // 2:
+        return False
     layer.dilation = _times(layer.dilation, factor)
-    layer.padding = _times(layer.padding, factor)
+    layer.padding = padding
     return True
 
 
