@@ -184,7 +184,8 @@ def _verdict(pairs: Pairs, expect: Expect, delta: float, level: float) -> Verdic
     low = high = float("nan")
     if pairs.error is not None:
         half = float(stdtrit(number - 1, 1 - level / 2)) * pairs.error
-        low, high = pairs.mean - half, pairs.mean + half
+        # No score differs by more than one, whatever a t distribution of few seeds says.
+        low, high = max(-1.0, pairs.mean - half), min(1.0, pairs.mean + half)
     state = _state(low, high, *_bounds(expect, delta))
     return Verdict(
         state=state,
