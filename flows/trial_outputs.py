@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from flows import processes, repository
 from flows.order import Order
 from flows.processes import CommandError, one_line
+from flows.worktree import inputs
 from thawline.errors import UserError
 from thawline.studies.records import folder
 from thawline.studies.scores import Rows
@@ -71,6 +72,8 @@ def saved(order: Order, tree: Path) -> dict[str, Any]:
 
 
 def _untracked(tree: Path) -> list[str]:
-    """Files of the project that git does not know yet belong to the experiment too."""
-    listed = repository.git(tree, "ls-files", "-z", "--others", "--exclude-standard")
+    """Files of the project that git does not know yet belong to the experiment too, but images."""
+    others = [f":(exclude,literal){name}" for name in inputs(tree)]
+    words = ("ls-files", "-z", "--others", "--exclude-standard", "--", ".", *others)
+    listed = repository.git(tree, *words)
     return [word for path in sorted(set(listed.split("\0")) - {""}) for word in ("-I", path)]

@@ -16,8 +16,9 @@ from filelock import FileLock, Timeout
 
 from flows.processes import CommandError
 from flows.repository import git
-from flows.worktree import WorkTree, edits
+from flows.worktree import WorkTree, edits, inputs
 from thawline import locks, project
+from thawline.studies.records import listing
 
 _FOLDER = "workspaces"
 _MARK, _TREE = "made", "tree"
@@ -71,5 +72,5 @@ def _tree(root: Path, place: Path) -> WorkTree:
 
 
 def _state(root: Path) -> str:
-    found = [git(root, "rev-parse", "HEAD"), edits(root)]
+    found = [git(root, "rev-parse", "HEAD"), edits(root), [listing(root / n) for n in inputs(root)]]
     return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()

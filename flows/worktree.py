@@ -18,7 +18,9 @@ from thawline.tracking import closing
 from thawline.tracking.hashes import Graph, md5
 
 Edits = dict[str, str | None]
-"""path -> hash of the files that differ from a commit and that git does not ignore; None: gone."""
+"""path -> hash of the files that differ from a commit and that git does not ignore, images and
+weights apart; None: gone.
+"""
 _SWAP_WAIT_S = 1800.0
 
 
@@ -103,7 +105,7 @@ class WorkTree:
                 if after.get(path, "") != self._made.get(path, ""):
                     _copy(self.folder / path, self.root / path)
             dvc(self.root, "checkout", "--force", "dvc.yaml")
-            for name in self._inputs():
+            for name in inputs(self.folder):
                 tracked = (self.root / f"{name}.dvc").is_file()
                 missing = not (self.root / name).exists()
                 if tracked and (missing or f"{name}.dvc" in self._pulled()):
@@ -139,7 +141,7 @@ class WorkTree:
 
         Nothing writes to an input, so that is safe; one that newer commits bring is checked out.
         """
-        for name in self._inputs():
+        for name in inputs(self.folder):
             source, target = self.root / name, self.folder / name
             tracked = (self.folder / f"{name}.dvc").is_file()
             if tracked and (f"{name}.dvc" in self._pulled() or not source.exists()):
@@ -148,17 +150,25 @@ class WorkTree:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 _link(source, target)
 
-    def _inputs(self) -> list[str]:
-        """Paths in the project that params name and git has not; all of what one `.dvc` tracks."""
-        named = params.named_inputs(params.load(self.folder / params.FILE)).values()
-        known = set(git(self.folder, "ls-files", "-z").split("\0"))
-        found = {_tracked(self.folder, Path(n)) for n in named if not Path(n).is_absolute()}
-        return sorted(n for n in found if not {n, *_below(n, known)} & known)
+
+def inputs(folder: Path) -> list[str]:
+    """Paths of a working tree that its params name and git has not; all of what one `.dvc` tracks.
+
+    Raises:
+        UserError: params.yaml is not as it may be.
+    """
+    named = params.named_inputs(params.load(folder / params.FILE)).values()
+    known = set(git(folder, "ls-files", "-z").split("\0"))
+    found = {_tracked(folder, Path(n)) for n in named if not Path(n).is_absolute()}
+    return sorted(n for n in found if not {n, *_below(n, known)} & known)
 
 
 def edits(folder: Path) -> Edits:
     """Uncommitted changes and new files of a working tree."""
-    listed = git(folder, "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all")
+    # Images that nobody told git to ignore may be many, and are linked, not copied.
+    others = [f":(exclude,literal){name}" for name in inputs(folder)]
+    status = ("status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all")
+    listed = git(folder, *status, "--", ".", *others)
     paths = [entry[3:] for entry in listed.split("\0") if entry and not entry.endswith("/")]
     return {path: md5(folder / path) if (folder / path).exists() else None for path in paths}
 

@@ -100,7 +100,7 @@ def code(root: Path, checked: Params, until: str, *, inputs: bool = True) -> str
     raw = checked.model_dump(mode="json", exclude=_unused(until))
     found.update(json.dumps(raw, sort_keys=True).encode())
     for name in params.named_inputs(checked).values() if inputs else ():
-        found.update(_listing(root / name).encode())
+        found.update(listing(root / name).encode())
     return found.hexdigest()
 
 
@@ -114,7 +114,8 @@ def _unused(until: str) -> set[str]:
     return {*_NO_RESULT, *STAGES[STAGES.index(until) + 1 :]}
 
 
-def _listing(path: Path) -> str:
+def listing(path: Path) -> str:
+    """Name, size and time of a file or of all in a folder; empty where there is none."""
     files = sorted(path.rglob("*")) if path.is_dir() else [path] if path.is_file() else []
     stats = [(file, file.stat()) for file in files if file.is_file()]
     return "".join(f"{f.relative_to(path.parent)} {s.st_size} {s.st_mtime_ns}\n" for f, s in stats)
