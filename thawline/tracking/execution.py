@@ -24,6 +24,8 @@ VARIABLE = "THAWLINE_EXECUTION"
 TRIAL = "THAWLINE_TRIAL"
 """Key of the trial of a study that the execution is."""
 State = dict[str, Any]
+_START_TICKS = 19
+"""Field 22 of /proc/PID/stat, counted from the one after the name."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Execution:
     id: str
     pid: int
     started: float
-    """Start of that process, seconds since the epoch: with the pid it is unique on a host."""
+    """Start of that process, see `_started`: with the pid it is unique on a host."""
     launched: bool = False
     """Started by `thawline run`, which closes the parent run itself."""
     machine: str = field(default_factory=socket.gethostname)
@@ -51,7 +53,7 @@ def identify() -> Execution:
     if named and (state := read(named)):
         return Execution(named, state["pid"], state["started"], True, state["machine"])
     ancestor = next((p for p in process.parents() if _is_dvc(p)), process)
-    started = ancestor.create_time()
+    started = _started(ancestor)
     # One dvc process may work through several experiments, each with a workspace of its own.
     where = f"{started}/{os.environ.get('DVC_EXP_NAME', '')}/{project.workspace().resolve()}"
     key = hashlib.md5(where.encode(errors="surrogateescape"), usedforsecurity=False).hexdigest()[:8]
@@ -61,7 +63,7 @@ def identify() -> Execution:
 def launch() -> Execution:
     """A new execution that the calling process stands for; hand `id` on in THAWLINE_EXECUTION."""
     process = psutil.Process()
-    started = process.create_time()
+    started = _started(process)
     execution = Execution(
         f"run-{os.getpid()}-{time.time_ns():x}", os.getpid(), started, launched=True
     )
@@ -152,10 +154,24 @@ def alive(execution: Execution) -> bool:
         return True
     try:
         process = psutil.Process(execution.pid)
-        same = abs(process.create_time() - execution.started) < 1.0
+        same = _started(process) == execution.started
         return bool(same and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return False
+
+
+def _started(process: psutil.Process) -> float:
+    """Seconds from boot to a process's start, where the system tells; else its time of day.
+
+    That moves when the clock is set, as after a laptop's sleep or a virtual machine's pause: stages
+    that compared it then took their run for gone and ended.
+    """
+    try:
+        told = Path(f"/proc/{process.pid}/stat").read_bytes()
+    except FileNotFoundError:
+        return float(process.create_time())
+    fields = told.rpartition(b")")[2].split()  # the name before it may hold anything
+    return int(fields[_START_TICKS]) / os.sysconf("SC_CLK_TCK")
 
 
 def forget(keep: int, condition: Callable[[Execution, State], bool]) -> None:
