@@ -97,9 +97,11 @@ def _onnx() -> str:
 
 
 def _file(folder: Path) -> Path:
+    """The smallest that holds the network: binary layers are bits in a checkpoint alone."""
     from thawline.checkpoint import WEIGHTS
 
-    return next(path for name in (_onnx(), WEIGHTS) if (path := folder / name).exists())
+    found = [path for name in (_onnx(), WEIGHTS) if (path := folder / name).exists()]
+    return min(found, key=lambda path: path.stat().st_size)
 
 
 def main(stage: str, out: str) -> None:
