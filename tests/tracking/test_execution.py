@@ -83,7 +83,7 @@ def test_thawline_run_tells_skipped_restored_and_ran_apart(project: Project) -> 
     assert len(_runs(project, "pipeline")) == 1
     project.set("fine_tune.learning_rate", "0.03")
     project.thawline_run()
-    project.set("fine_tune.learning_rate", "0.02")
+    project.set("fine_tune.learning_rate", "0.04")
     project.thawline_run()
     second, third = _runs(project, "pipeline")[1:]
     assert (second.data.tags["stage.ingest"], second.data.tags["stage.fine_tune"]) == (
