@@ -20,22 +20,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from flows import server
+from thawline import params
+from thawline.advice import writing
 
 _ROUNDS = 5
 _TURNS = itertools.count(1)
 Commands = Mapping[str, tuple[str, Mapping[str, str]]]
 """By its name a command's module with its words, and what it finds in its environment."""
-_SMALL: dict[str, dict[str, Any]] = {
-    "ingest": {"image_size_px": 32},
-    "rebalance": {"strategy": "undersample"},
-    "augment": {"views": 1},
-    "training": {"threads": 1},
-    "transfer_learn": {"epochs": 1},
-    "fine_tune": {"epochs": 1},
-    "evaluate": {"bootstrap_samples": 100, "latency_repeats": 50},
+_SMALL: dict[str, Any] = {
+    "ingest.image_size_px": 32,
+    "rebalance.strategy": "undersample",
+    "augment.views": 1,
+    "training.threads": 1,
+    "transfer_learn.epochs": 1,
+    "fine_tune.epochs": 1,
+    "evaluate.bootstrap_samples": 100,
+    "evaluate.latency_repeats": 50,
 }
 _STUDY = """\
 claim: A rate matters.
@@ -77,7 +78,7 @@ def _compare(
     before: Callable[[Path], None] = lambda _: None,
 ) -> None:
     with tempfile.TemporaryDirectory() as scratch:
-        project = make_project(Path(scratch) / "digits")
+        project = make_project(Path(scratch) / "digits", _SMALL)
         run(project, "thawline.cli", "run")
         run(project, "thawline.cli", "publish")
         with prefect_server(Path(scratch) / "prefect") as api:
@@ -108,7 +109,7 @@ def trials() -> None:
     taken = {}
     for workers in (1, 2):
         with tempfile.TemporaryDirectory() as scratch:
-            project = make_project(Path(scratch) / "digits")
+            project = make_project(Path(scratch) / "digits", _SMALL)
             (project / "tiny.yaml").write_text(_STUDY, encoding="utf-8")
             with prefect_server(Path(scratch) / "prefect") as api:
                 began = time.perf_counter()
@@ -122,25 +123,18 @@ def trials() -> None:
     print(f"two are {taken[1] / taken[2]:.2f} times as fast as one")
 
 
-def make_project(folder: Path) -> Path:
+def make_project(folder: Path, values: Mapping[str, Any]) -> Path:
+    """A project of one's own, with these values of params.yaml by their dotted keys."""
     run(folder.parent, "thawline.cli", "init", str(folder))
-    _set(folder, _SMALL)
+    writing.set_values(values, folder / params.FILE)
     git = ("git", "-c", "user.name=A", "-c", "user.email=a@b", "commit", "-qam", "Start")
     subprocess.run(git, cwd=folder, check=True)
     return folder
 
 
-def _set(project: Path, sections: Mapping[str, Mapping[str, Any]]) -> None:
-    yaml, path = YAML(), project / "params.yaml"
-    params = yaml.load(path.read_text(encoding="utf-8"))
-    for section, values in sections.items():
-        params[section].update(values)
-    with path.open("w", encoding="utf-8") as file:
-        yaml.dump(params, file)
-
-
 def _another_rate(project: Path) -> None:
-    _set(project, {"transfer_learn": {"learning_rate": 0.01 + next(_TURNS) * 1e-5}})
+    rate = 0.01 + next(_TURNS) * 1e-5
+    writing.set_values({"transfer_learn.learning_rate": rate}, project / params.FILE)
 
 
 def run(folder: Path, module: str, *words: str, env: Mapping[str, str] | None = None) -> str:

@@ -1,6 +1,6 @@
 """What DVC, MLflow and Prefect add to the computing of a whole run.
 
-    python -m benchmarks.overhead [--rounds 3] [--set SECTION.KEY=VALUE]
+    python -m benchmarks.overhead [--rounds 3] [--set KEY=VALUE]
 
 Pure computing is what the stages' own functions take one after another in one process, with
 everything imported, no DVC and tracking off; a first pass that imports and compiles is not counted.
@@ -12,17 +12,14 @@ import argparse
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
-from benchmarks.flows import run
+from benchmarks.flows import make_project, run
 from benchmarks.startup import STAGES
+from thawline import safe_yaml
 
 _LASTS = ("models", "reports", ".thawline")
 
@@ -30,13 +27,15 @@ _LASTS = ("models", "reports", ".thawline")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--set", action="append", default=[], help="SECTION.KEY=VALUE")
+    parser.add_argument("--set", action="append", default=[], help="KEY=VALUE of params.yaml")
     given = parser.parse_args()
+    pairs = (word.partition("=") for word in given.set)
+    values = {key: safe_yaml.parse(text, f"--set {key}") for key, _, text in pairs}
     taken: dict[str, list[float]] = {"computing": [], "thawline run": [], "flow": []}
     for number in range(given.rounds):
         with tempfile.TemporaryDirectory() as scratch:
             for name in taken:
-                project = _project(Path(scratch) / name.replace(" ", "_"), given.set)
+                project = make_project(Path(scratch) / name.replace(" ", "_"), values)
                 taken[name].append(_one(name, project))
         so_far = ", ".join(f"{name} {seconds[-1]:.1f} s" for name, seconds in taken.items())
         print(f"round {number + 1}: {so_far}", flush=True)
@@ -71,31 +70,6 @@ def _computing() -> None:
         for stage in STAGES:
             import_module(f"stages.{stage}").main(checked, StageRun(None))
     print(time.perf_counter() - began)
-
-
-def _project(folder: Path, changes: Sequence[str]) -> Path:
-    run(folder.parent, "thawline.cli", "init", str(folder))
-    yaml, path = YAML(), folder / "params.yaml"
-    values = yaml.load(path.read_text(encoding="utf-8"))
-    for change in changes:
-        key, _, text = change.partition("=")
-        section, _, last = key.partition(".")
-        values[section][last] = YAML(typ="safe").load(text)
-    with path.open("w", encoding="utf-8") as file:
-        yaml.dump(values, file)
-    git = (
-        "git",
-        "-c",
-        "user.name=A",
-        "-c",
-        "user.email=a@b",
-        "commit",
-        "-qam",
-        "Start",
-        "--allow-empty",
-    )
-    subprocess.run(git, cwd=folder, check=True)
-    return folder
 
 
 if __name__ == "__main__":

@@ -92,10 +92,7 @@ def checked(names: Sequence[str], changes: Changes, project: Params) -> list[pla
     """
     params.check_inputs(project)
     paths = list(dict.fromkeys(path for name in names for path in definition.find(name)))
-    return [
-        plan.study(path, changes.applied(definition.load(path)), project, str(changes))
-        for path in paths
-    ]
+    return [changes.planned(path, project) for path in paths]
 
 
 def seconds(text: str | None) -> float | None:

@@ -17,7 +17,7 @@ from flows.study_record import Recorded
 from flows.timings import timed
 from thawline import locks, params, project
 from thawline.errors import UserError
-from thawline.studies import definition, plan, report
+from thawline.studies import plan, report
 from thawline.studies.changes import NOTHING, Changes
 from thawline.studies.records import Record, code
 from thawline.studies.summary import Summary, summarise
@@ -77,8 +77,7 @@ def _one(
     storage: str | None,
 ) -> Summary:
     checked = params.load()
-    defined = changes.applied(definition.load(path))
-    planned = plan.study(path, defined, checked, str(changes))
+    planned = changes.planned(path, checked)
     digest = code(project.root(), checked, planned.definition.until)
     recorded = Recorded(planned, digest, checked)
     try:

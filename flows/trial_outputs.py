@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from flows import processes, repository
 from flows.order import Order
 from flows.processes import CommandError, one_line
-from flows.worktree import inputs
+from flows.worktree import all_but_inputs
 from thawline.errors import UserError
 from thawline.studies.records import folder
 from thawline.studies.scores import Rows
@@ -73,7 +73,6 @@ def saved(order: Order, tree: Path) -> dict[str, Any]:
 
 def _untracked(tree: Path) -> list[str]:
     """Files of the project that git does not know yet belong to the experiment too, but images."""
-    others = [f":(exclude,literal){name}" for name in inputs(tree)]
-    words = ("ls-files", "-z", "--others", "--exclude-standard", "--", ".", *others)
-    listed = repository.git(tree, *words)
+    words = ("ls-files", "-z", "--others", "--exclude-standard")
+    listed = repository.git(tree, *words, *all_but_inputs(tree))
     return [word for path in sorted(set(listed.split("\0")) - {""}) for word in ("-I", path)]

@@ -163,12 +163,15 @@ def inputs(folder: Path) -> list[str]:
     return sorted(n for n in found if not {n, *_below(n, known)} & known)
 
 
+def all_but_inputs(folder: Path) -> list[str]:
+    """For git: images that nobody told it to ignore may be many, and are linked, not copied."""
+    return ["--", ".", *(f":(exclude,literal){name}" for name in inputs(folder))]
+
+
 def edits(folder: Path) -> Edits:
     """Uncommitted changes and new files of a working tree."""
-    # Images that nobody told git to ignore may be many, and are linked, not copied.
-    others = [f":(exclude,literal){name}" for name in inputs(folder)]
     status = ("status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all")
-    listed = git(folder, *status, "--", ".", *others)
+    listed = git(folder, *status, *all_but_inputs(folder))
     paths = [entry[3:] for entry in listed.split("\0") if entry and not entry.endswith("/")]
     return {path: md5(folder / path) if (folder / path).exists() else None for path in paths}
 

@@ -257,7 +257,7 @@ def study(
     words = [*names, f"--runner={runner}", *["--again"] * again, *["--plan"] * plan]
     words += [f"--set={value}" for value in values or ()]
     given = {"budget": budget, "storage": storage, "workers": workers, "address": address}
-    given |= {"seeds": seeds}
+    given["seeds"] = seeds
     words += [f"--{key}={value}" for key, value in given.items() if value is not None]
     os.execv(sys.executable, [sys.executable, "-m", "flows.study", *words])
 

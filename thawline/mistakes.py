@@ -1,4 +1,4 @@
-"""A mistake in params.yaml as one line: the key, the value and what is allowed."""
+"""A mistake in a file of a person's as one line: the key, the value and what is allowed."""
 
 import difflib
 from collections.abc import Iterable
@@ -59,9 +59,10 @@ def dotted(loc: Iterable[Any]) -> str:
     return text if len(text) <= 120 else text[:117] + "..."
 
 
-def not_allowed(key: str, value: str, allowed: tuple[str, ...]) -> str:
+def not_allowed(key: str, value: object, allowed: tuple[str, ...]) -> str:
     """For a name that is none of the known ones."""
-    return f"{key}: {shown(value)} is unknown; allowed: {listed(allowed)}{close(value, allowed)}"
+    hint = close(str(value), allowed)
+    return f"{key}: {shown(value)} is unknown; allowed: {listed(allowed)}{hint}"
 
 
 def listed(values: Iterable[str]) -> str:

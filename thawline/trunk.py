@@ -39,7 +39,6 @@ def features(
     whole = networks.build_pretrained(_FAMILY, name, num_classes=2, dropout=0.0, seed=0)
     trunk = whole[:-1].eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     described = networks.describe(_FAMILY, name)
-    if device.type == "cpu":
-        trunk = folded(trunk, store.image_size_px)
+    trunk = folded(trunk, store.image_size_px, device)
     found = compute(trunk, store, rows, described, precision="float32", device=device, cache=cache)
     return found.flatten(1).numpy()

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from thawline import safe_yaml
 from thawline.errors import UserError
 from thawline.sections import Params
-from thawline.studies import plan
+from thawline.studies import definition, plan
 from thawline.studies.definition import Definition
 
 
@@ -46,10 +47,18 @@ class Changes:
             values[key] = safe_yaml.parse(text, f"--set {key}")
         return cls(values=values, seeds=seeds)
 
-    def applied(self, definition: Definition) -> Definition:
+    def planned(self, path: Path, project: Params) -> plan.Study:
+        """The study of a file, changed so.
+
+        Raises:
+            UserError: see `definition.load` and `plan.study`.
+        """
+        return plan.study(path, self.applied(definition.load(path)), project, str(self))
+
+    def applied(self, given: Definition) -> Definition:
         """The definition with these values and the first of its seeds."""
-        base = {**definition.base, **self.values}
-        return definition.model_copy(update={"base": base, "seeds": definition.seeds[: self.seeds]})
+        base = {**given.base, **self.values}
+        return given.model_copy(update={"base": base, "seeds": given.seeds[: self.seeds]})
 
     def __str__(self) -> str:
         """As on the command line; empty if nothing is changed."""

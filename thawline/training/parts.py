@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from thawline.checkpoint import ModelCard
 from thawline.network import Network
@@ -37,9 +36,8 @@ class Parts:
         machine: Machine,
         chosen: Numerics,
     ) -> None:
-        self._trunk: nn.Module = network[: frozen.cut].eval()
-        if machine.device.type == "cpu":
-            self._trunk = folded(self._trunk, data.store.image_size_px)
+        trunk = network[: frozen.cut].eval()
+        self._trunk = folded(trunk, data.store.image_size_px, machine.device)
         self.has_trunk = frozen.cut > 0
         self.head_alone = frozen.cut == len(network) - 1
         self._card, self._data, self._recipe, self._machine = card, data, recipe, machine

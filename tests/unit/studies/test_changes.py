@@ -8,7 +8,7 @@ import pytest
 from tests.unit.studies.conftest import TEXT
 from thawline.errors import UserError
 from thawline.sections import Params
-from thawline.studies import definition, plan, report
+from thawline.studies import plan, report
 from thawline.studies.changes import NOTHING, Changes
 from thawline.studies.summary import summarise
 
@@ -16,8 +16,7 @@ from thawline.studies.summary import summarise
 def changed(tmp_path: Path, project: Params, changes: Changes) -> plan.Study:
     path = tmp_path / "tiny.yaml"
     path.write_text(TEXT, encoding="utf-8")
-    defined = changes.applied(definition.load(path))
-    return plan.study(path, defined, project, str(changes))
+    return changes.planned(path, project)
 
 
 def test_a_value_goes_before_the_files_and_after_an_axis(tmp_path: Path, project: Params) -> None:

@@ -9,6 +9,7 @@ from torch import nn
 from thawline import network as networks
 from thawline.norm_folding import folded
 
+CPU = torch.device("cpu")
 FAMILIES = {
     "tf_efficientnet_lite0": "efficientnet",
     "resnet18": "resnet",
@@ -37,7 +38,7 @@ def test_the_copy_says_the_same_and_the_network_stays(name: str) -> None:
     network = networks.build(FAMILIES[name], name, num_classes=3, dropout=0.0, seed=0)
     network = moved(network)
     before = copy.deepcopy(network.state_dict())
-    quick = folded(network, 64)
+    quick = folded(network, 64, CPU)
     images = torch.randn(4, 3, 64, 64)
     with torch.inference_mode():
         expected = network(images)
@@ -67,9 +68,9 @@ class Twice(nn.Module):
 @pytest.mark.parametrize("kind", ["readers", "runs"])
 def test_what_is_used_twice_keeps_its_norm(kind: str) -> None:
     network = moved(Twice(kind))
-    assert folded(network, 8) is network
+    assert folded(network, 8, CPU) is network
 
 
 def test_norms_in_training_are_left() -> None:
     network = nn.Sequential(nn.Conv2d(3, 3, 3), nn.BatchNorm2d(3)).train()
-    assert folded(network, 8) is network
+    assert folded(network, 8, CPU) is network
