@@ -1,7 +1,7 @@
 """Studies as a Prefect flow: a task per trial, then timings one at a time, then the report."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from thawline.studies import plan, report
 from thawline.studies.changes import NOTHING, Changes
 from thawline.studies.records import Record, code
 from thawline.studies.summary import Summary, summarise
+from thawline.tracking import address, preloaded
 
 OUT = Path("build/studies")
 
@@ -52,8 +53,13 @@ def study(
     try:
         repository.check(project.root())
         owner = f"flow run {flow_run.name}"
-        with presence.needed(), locks.pipeline(kind="study", owner=owner):
-            found = [_one(Path(p), changes, deadline, cores, again, storage) for p in paths]
+        with (
+            presence.needed(),
+            locks.pipeline(kind="study", owner=owner),
+            preloaded.running(address.enabled(params.load().tracking.enabled)) as loaded,
+        ):
+            how = (deadline, cores, again, storage, loaded)
+            found = [_one(Path(p), changes, *how) for p in paths]
             workspaces.remove(project.root())
             report.write_all(OUT, found)
     except KeyboardInterrupt:
@@ -75,13 +81,15 @@ def _one(
     cores: int,
     again: bool,
     storage: str | None,
+    loaded: Mapping[str, str],
 ) -> Summary:
     checked = params.load()
     planned = changes.planned(path, checked)
     digest = code(project.root(), checked, planned.definition.until)
     recorded = Recorded(planned, digest, checked)
     try:
-        order = {"code": digest, "env": recorded.environment, "again": again}
+        env = {**recorded.environment, **loaded}
+        order = {"code": digest, "env": env, "again": again}
         threads = min(checked.training.threads, cores)
         if planned.definition.search is not None:
             records = search.run(planned, order, deadline, threads, storage)

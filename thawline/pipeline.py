@@ -18,7 +18,7 @@ from thawline.errors import UserError
 from thawline.projects import code_file
 from thawline.relay import Relay, Watcher
 from thawline.sections import Params
-from thawline.tracking import address, closing, execution
+from thawline.tracking import address, closing, execution, link
 from thawline.tracking.hashes import Graph
 
 _GRACE_S = 2.0
@@ -62,7 +62,7 @@ class Launch:
     """`dvc repro` in a process group of its own, its output passed on and watched."""
 
     def __init__(self, current: execution.Execution, targets: Sequence[str]) -> None:
-        self.watcher = Watcher(on_first_stage=_load_tracking)
+        self.watcher = Watcher()
         self.received: int | None = None
         """Signal that ended it."""
         self._relay = Relay(sys.stdout.isatty())
@@ -164,9 +164,11 @@ def _outcome(state: execution.State, received: int | None, code: int) -> tuple[s
 def _record(
     current: execution.Execution, event: dict[str, Any], flat: Mapping[str, Any], start_ms: int
 ) -> None:
-    tracking = importlib.import_module("thawline.tracking.parent")
+    if link.close_parent(current, event, flat, start_ms):
+        return
+    tracking = importlib.import_module("thawline.tracking.parent")  # which loads mlflow
     if warning := tracking.close(current, event, flat, start_ms):
-        print(f"tracking: {warning}", file=sys.stderr, flush=True)
+        link.warn(warning)
 
 
 def _leave(current: execution.Execution, message: str, fates: Mapping[str, str]) -> None:
@@ -178,10 +180,3 @@ def _leave(current: execution.Execution, message: str, fates: Mapping[str, str])
 def _finish(current: execution.Execution) -> None:
     with execution.changed(current) as state:
         state["closed"] = True
-
-
-def _load_tracking() -> None:
-    """mlflow takes over a second to import: do it while the stages run."""
-    threading.Thread(
-        target=importlib.import_module, args=("thawline.tracking.parent",), daemon=True
-    ).start()

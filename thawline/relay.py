@@ -34,9 +34,8 @@ def fate(line: str) -> tuple[str, str] | None:
 class Watcher:
     """What DVC says of each stage: `fates` is stage -> running, restored or skipped."""
 
-    def __init__(self, on_first_stage: Callable[[], None]) -> None:
+    def __init__(self) -> None:
         self.fates: dict[str, str] = {}
-        self._on_first_stage = on_first_stage
         self._rest: dict[int, str] = {}
 
     def feed(self, source: int, data: bytes) -> None:
@@ -45,12 +44,8 @@ class Watcher:
         *lines, self._rest[source] = re.split(r"[\r\n]", text)
         for line in lines:
             if found := fate(line):
-                self._note(*found)
-
-    def _note(self, stage: str, word: str) -> None:
-        if word == "running" and "running" not in self.fates.values():
-            self._on_first_stage()
-        self.fates[stage] = word
+                stage, word = found
+                self.fates[stage] = word
 
 
 class Relay:

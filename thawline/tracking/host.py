@@ -36,7 +36,7 @@ def main(identifier: str, pid: str, started: str, path: str, first_fd: str) -> i
     try:
         listener.bind(path)
         listener.listen()
-        _preload()
+        preload()
         _serve(socket.socket(fileno=int(first_fd)), listener)
         while execution.alive(executor):
             if select.select([listener], [], [], _POLL_S)[0]:
@@ -76,7 +76,7 @@ def _let_children_end() -> None:
         time.sleep(0.05)
 
 
-def _preload() -> None:
+def preload() -> None:
     """What a SQLite store would import at its first use."""
     if address.is_sqlite(address.uri()):
         import mlflow.store.tracking.sqlalchemy_store  # noqa: F401

@@ -1,4 +1,4 @@
-"""A stage's connection to the process that talks to MLflow. Imports nothing heavy."""
+"""Connections to the process that talks to MLflow. Imports nothing heavy."""
 
 import json
 import os
@@ -9,12 +9,13 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from thawline import project
 from thawline.errors import UserError
-from thawline.tracking import address, execution
+from thawline.tracking import address, execution, preloaded
 
 _LOG_BYTES = 1_000_000
 
@@ -63,7 +64,7 @@ class Link:
                 self._error = reply.get("error", self._error)
                 done = done or "done" in reply
                 if "warning" in reply:
-                    _warn(reply["warning"])
+                    warn(reply["warning"])
                 if "ready" in reply:
                     self._ready.set()
         except (OSError, ValueError):
@@ -78,7 +79,33 @@ class Link:
             self._error = self._error or died
             self._ready.set()
         elif not done:
-            _warn(f"ended unexpectedly, see {_log_path()}; the stage goes on without it")
+            warn(f"ended unexpectedly, see {_log_path()}; the stage goes on without it")
+
+
+def close_parent(
+    current: execution.Execution, event: Mapping[str, Any], params: Mapping[str, Any], start_ms: int
+) -> bool:
+    """Have the execution's host close the parent run: it has mlflow loaded already.
+
+    Returns:
+        Whether it did; with nothing to run there is no host.
+    """
+    connection = _join(current)
+    if connection is None:
+        return False
+    order = {
+        "event": "close parent", "pid": os.getpid(), "t": start_ms, "close": event,
+        "execution": asdict(current), "params": params,
+    }  # fmt: skip
+    try:
+        with connection, connection.makefile("rb") as replies:
+            connection.sendall(json.dumps(order, default=str).encode() + b"\n")
+            reply = json.loads(replies.readline())
+    except (OSError, ValueError):
+        return False
+    if reply["warning"]:
+        warn(reply["warning"])
+    return True
 
 
 def _join(current: execution.Execution) -> socket.socket | None:
@@ -101,15 +128,23 @@ def _start_host(current: execution.Execution) -> socket.socket:
     with execution.changed(current) as state:
         state["host"] = path
     ours, theirs = socket.socketpair()
-    words = (current.id, current.pid, current.started, path, theirs.fileno())
+    words = (current.id, current.pid, current.started, path)
     with theirs, _log_file() as log:
+        if preloaded.fork_host(words, theirs, log.fileno()):
+            return ours
         subprocess.Popen(
-            [sys.executable, "-m", "thawline.tracking.host", *map(str, words)],
+            [
+                sys.executable,
+                "-m",
+                "thawline.tracking.host",
+                *map(str, words),
+                str(theirs.fileno()),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             pass_fds=[theirs.fileno()],
-            env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            env=os.environ | preloaded.ENVIRONMENT,
             start_new_session=True,  # Ctrl-C is for the stage; this one ends by itself
         )
     return ours
@@ -129,5 +164,5 @@ def _log_file() -> BinaryIO:
         raise UserError(f"{path}: cannot be written: {error.strerror}") from None
 
 
-def _warn(text: str) -> None:
+def warn(text: str) -> None:
     print(f"tracking: {text}", file=sys.stderr, flush=True)

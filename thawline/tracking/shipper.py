@@ -31,7 +31,7 @@ _POLL_S = 0.5
 
 
 def ship(connection: socket.socket) -> int:
-    """Handle one stage from its first event to its last.
+    """Handle one stage from its first event to its last, or the end of an execution.
 
     Returns:
         0, or 1 when the store could not be used, which the stage was told.
@@ -40,6 +40,8 @@ def ship(connection: socket.socket) -> int:
     start = inbox.first()
     if start is None:
         return 0
+    if start["event"] == "close parent":
+        return _close_parent(start, outbox)
     try:
         store = connect(start["experiment"])
         recorder = parent.begin_stage(store, start)
@@ -55,6 +57,14 @@ def ship(connection: socket.socket) -> int:
     _Shipment(store, recorder, start, outbox).carry(inbox)
     outbox.reply(done=True)
     shutil.rmtree(project.scratch() / "outbox" / str(start["pid"]), ignore_errors=True)
+    return 0
+
+
+def _close_parent(order: Event, outbox: "Outbox") -> int:
+    """What `thawline run` asks for at its end."""
+    current = execution.Execution(**order["execution"])
+    warning = parent.close(current, order["close"], order["params"], order["t"])
+    outbox.reply(warning=warning)
     return 0
 
 
