@@ -102,7 +102,7 @@ def output(command: Sequence[str], folder: Path, env: Mapping[str, str] | None =
     """Run a command to its end and return its lines; whatever interrupts us ends it too.
 
     Raises:
-        CommandError: it failed; the message is its last line.
+        CommandError: it failed; the message is its last line, or the last that names an error.
     """
     run, lines = Lines(command, folder, env), []
     try:
@@ -112,9 +112,15 @@ def output(command: Sequence[str], folder: Path, env: Mapping[str, str] | None =
     finally:
         end(run.process)
     if code:
-        said = [line for line in lines if line.strip()]
-        raise CommandError(code, said[-1] if said else f"{command[0]}: exit code {code}")
+        raise CommandError(code, _reason(lines) or f"{command[0]}: exit code {code}")
     return lines
+
+
+def _reason(lines: Sequence[str]) -> str:
+    """The last line that names an error, else the last: DVC goes on to say where to get help."""
+    said = [line for line in lines if line.strip()]
+    named = [line for line in said if line.startswith("ERROR")]
+    return (named or said or [""])[-1]
 
 
 class CommandError(Exception):

@@ -5,12 +5,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from ruamel.yaml import YAML
 
 from flows import processes, repository
 from flows.order import Order
 from flows.processes import CommandError, one_line
 from flows.worktree import all_but_inputs
+from thawline import project
 from thawline.errors import UserError
 from thawline.studies.records import folder
 from thawline.studies.scores import Rows
@@ -65,7 +67,9 @@ def saved(order: Order, tree: Path) -> dict[str, Any]:
     # With a target: else DVC misses the outputs of the stages that the trial has not reached.
     words = ["--force", "--name", order.name, *_untracked(tree), order.until]
     try:
-        repository.dvc(tree, "exp", "save", *words)
+        # DVC keeps what it is saving in references that all working trees of a repository share.
+        with FileLock(project.scratch() / "locks" / "exp-save.lock"):
+            repository.dvc(tree, "exp", "save", *words)
     except CommandError as error:
         return {"message": f"no DVC experiment: {one_line(error)}"}
     return {"experiment": order.name}

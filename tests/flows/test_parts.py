@@ -97,6 +97,12 @@ def test_a_failed_command_says_its_last_line() -> None:
     assert caught.value.code == 1
 
 
+def test_the_error_of_a_command_counts_not_what_it_says_of_help() -> None:
+    code = "exit('ERROR: no such thing\\n\\nHaving any troubles? Hit us up')"
+    with pytest.raises(processes.CommandError, match=r"^ERROR: no such thing$"):
+        processes.output([sys.executable, "-c", code], Path())
+
+
 def test_end_reaches_what_ignores_sigterm_and_groups_below() -> None:
     code = (
         "import signal, subprocess, sys, time\n"
