@@ -15,6 +15,8 @@ _NOTHING = Profile(scores=(), split="train", num_rows=0, num_classes=0)
 _AT_LEAST = {"transfer_learn": 0, "fine_tune": 1}
 """Blocks that train although the last one's features are the best: "only the head (and little
 more)". transfer_learn keeps to the head, whose features are then computed once."""
+_TIMES = 2
+"""With 1, `auto` was 0.9 to 2.0 points behind the best fixed depth (docs/depth.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,10 +77,14 @@ def whole(stage: str) -> Decision:
 
 
 def by_profile(stage: str, profile: Profile) -> Decision:
-    """The head trains, and everything after the first block whose features are among the best."""
-    least = _AT_LEAST[stage]
+    """The head trains, what follows the first block whose features are among the best, and as
+    many blocks before that.
+
+    The features that a probe reads best are the place from which those of the pretraining lead
+    away; the blocks that made them still gain by training, the more of them the earlier it lies.
+    """
     after = len(profile.scores) - 1 - profile.chosen if profile.scores else 0
-    count = max(after, least)
+    count = max(min(_TIMES * after, len(profile.scores)), _AT_LEAST[stage])
     return Decision(
         stage=stage,
         trainable="last_blocks" if count else "head",
@@ -115,7 +121,15 @@ def _reason(profile: Profile, count: int) -> str:
         text += ", the last block"
     elif best is not last:
         text += f", and on {_percent(last)} after {last.block}, the last block"
-    return f"{text}; {_logme(profile)}; so it trains {_trained(count)}"
+    return f"{text}; {_logme(profile)}; so it trains {_trained(count)}{_why(profile, count)}"
+
+
+def _why(profile: Profile, count: int) -> str:
+    after = len(profile.scores) - 1 - profile.chosen
+    if count <= after or not after:
+        return ""
+    block = profile.scores[profile.chosen].block
+    return f" ({after} after {block}, {count - after} up to it)"
 
 
 def _logme(profile: Profile) -> str:

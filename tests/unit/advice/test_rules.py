@@ -27,12 +27,12 @@ def figure(facts: Facts, key: str) -> str:
 
 
 def test_what_params_say_already_is_not_proposed(facts: Make) -> None:
-    trained = {"fine_tune.trainable": "last_blocks", "fine_tune.num_blocks": 1}
+    trained = {"fine_tune.trainable": "last_blocks", "fine_tune.num_blocks": 2}
     assert proposed(facts(trained)) == {}
 
 
 @pytest.mark.parametrize(
-    ("accuracies", "num_blocks"), [((0.7, 0.8, 0.9), 1), ((0.7, 0.9, 0.8), 1), ((0.9, 0.7, 0.7), 2)]
+    ("accuracies", "num_blocks"), [((0.7, 0.8, 0.9), 1), ((0.7, 0.9, 0.8), 2), ((0.9, 0.7, 0.7), 3)]
 )
 def test_thaws_what_follows_the_best_features(
     facts: Make, accuracies: tuple[float, ...], num_blocks: int
@@ -196,7 +196,7 @@ def test_every_family_s_own_recipe_is_of_keys_that_exist() -> None:
 
 
 def test_a_fine_tuning_that_loses_is_made_gentler(facts: Make) -> None:
-    trained = {"fine_tune.trainable": "last_blocks", "fine_tune.num_blocks": 1}
+    trained = {"fine_tune.trainable": "last_blocks", "fine_tune.num_blocks": 2}
     assert proposed(facts(trained, gained=0.01)) == {}
     found = proposed(facts(trained, gained=-0.25))
     assert found["fine_tune.norm_statistics"] == "keep"

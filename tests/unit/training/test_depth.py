@@ -36,14 +36,16 @@ def measured(network: Network, card: ModelCard, data: TrainingData, **changed: o
     ("accuracies", "head", "fine_tuned"),
     [
         ((0.5, 0.7, 0.9), 0, 1),
-        ((0.5, 0.895, 0.9), 1, 1),  # within one standard error
+        ((0.5, 0.895, 0.9), 2, 2),  # within one standard error
         ((0.5, 0.85, 0.9), 0, 1),
-        ((0.95, 0.9, 0.9), 2, 2),
-        ((0.895, 0.9, 0.7), 2, 2),
-        ((0.9, 0.9, 0.9), 2, 2),
+        ((0.5, 0.6, 0.95, 0.9), 2, 2),
+        ((0.5, 0.6, 0.95, 0.7, 0.9), 4, 4),
+        ((0.95, 0.9, 0.9), 3, 3),  # there are no more
+        ((0.895, 0.9, 0.7), 3, 3),
+        ((0.9, 0.9, 0.9), 3, 3),
     ],
 )
-def test_what_follows_the_best_features_trains(
+def test_twice_what_follows_the_best_features_trains(
     accuracies: tuple[float, ...], head: int, fine_tuned: int
 ) -> None:
     for stage, count in (("transfer_learn", head), ("fine_tune", fine_tuned)):
@@ -57,11 +59,14 @@ def test_what_follows_the_best_features_trains(
 def test_the_reason_names_what_was_measured() -> None:
     reason = decision.by_profile("fine_tune", profile(0.95, 0.9, 0.8)).reason
     for part in ("95.0 % (± 1.0) after b0", "80.0 % (± 1.0) after b2", "100 train images",
-                 "LogME is highest after b0", "the last 2 blocks and the head"):  # fmt: skip
+                 "LogME is highest after b0",
+                 "the last 3 blocks and the head (2 after b0, 1 up to it)"):  # fmt: skip
         assert part in reason
     near = decision.by_profile("fine_tune", profile(0.8, 0.895, 0.9)).reason
     assert "on 89.5 % (± 1.0) after b1, within a standard error of the best (90.0 %" in near
-    assert "the last block and the head" in near
+    assert "the last 2 blocks and the head (1 after b1, 1 up to it)" in near
+    last = decision.by_profile("fine_tune", profile(0.8, 0.9)).reason
+    assert last.endswith("so it trains the last block and the head")
     assert "the head alone" in decision.by_profile("transfer_learn", profile(0.8, 0.9)).reason
 
 
