@@ -28,6 +28,7 @@ th, td { border-bottom: 1px solid #e3e7eb; padding: .35em .8em; text-align: righ
 th:first-child, td:first-child { text-align: left; }
 td.text, th.text { text-align: left; }
 td:not(.text) { white-space: nowrap; }
+td.text:last-child { min-width: 10rem; }
 img { max-width: 100%; height: auto; }
 .holds { color: #26703f; font-weight: 600; }
 .fails { color: #b2551a; font-weight: 600; }
