@@ -28,9 +28,10 @@ from thawline import params as parameters
 from thawline import plugins
 from thawline.checkpoint import ModelCard
 from thawline.data import collect as walk
+from thawline.data.content import Geometry
 from thawline.data.divide import divide
 from thawline.data.manifest import Manifest
-from thawline.data.packing import Geometry, pack
+from thawline.data.packing import pack
 from thawline.data.resolve import resolve
 from thawline.data.rows import Rows
 from thawline.data.store import ImageStore, StoreWriter
@@ -39,7 +40,7 @@ from thawline.network import Network
 from thawline.sections import Params
 from thawline.sections import Recipe as Section
 from thawline.studies.plan import checked
-from thawline.training import decision, depth, device
+from thawline.training import batch_size, decision, depth, device
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData
 from thawline.training.train import train
@@ -174,7 +175,8 @@ class _Lab:
         self, network: Network, section: Section, stage: str, trainable: str, num_blocks: int
     ) -> None:
         values = section.model_dump() | {"trainable": trainable, "num_blocks": num_blocks}
-        recipe = Recipe(stage=stage, batch_size=self._params.training.batch_size, **values)
+        size = batch_size.of(self._params, network, self._card, self._machine)
+        recipe = Recipe(stage=stage, batch_size=size, **values)
         train(network, self._card, self._data, recipe, self._machine, lambda *_: None)
 
 

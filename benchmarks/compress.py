@@ -9,7 +9,9 @@ machine disturbs all of them alike; medians over the rounds of medians, and thei
 import statistics
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -47,11 +49,11 @@ def _row(folder: Path, family: str, name: str, size_px: int, threads: int, round
     export(network, whole, image_size_px=size_px, mean=of.mean, std=of.std)
     images = rng.integers(0, 256, (32, size_px, size_px, 3), dtype=np.uint8)
     quantize(whole, small, [images], method="minmax")
-    how = {
+    how: dict[str, Any] = {
         "image_size_px": size_px, "batch_size": 1, "repeats": _REPEATS, "threads": threads,
         "rng": rng,
     }  # fmt: skip
-    forms = {
+    forms: dict[str, Callable[[], speed.Speed]] = {
         "torch": lambda: speed.measure_network(
             network, mean=of.mean, std=of.std, device="cpu", **how
         ),

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 
 from benchmarks.ingest import make_project
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     taken: dict[str, list[float]] = {stage: [] for stage in STAGES}
-    packages: dict[str, Counter[str]] = {}
+    packages: dict[str, dict[str, float]] = {}
     empty = []
     with tempfile.TemporaryDirectory() as scratch:
         project = make_project(Path(scratch) / "project")
@@ -45,14 +45,15 @@ def main() -> None:
                 taken[stage].append(sum(packages[stage].values()))
     print("| stage | imports, s | most of it |\n|---|---:|---|")
     for stage, seconds in taken.items():
-        most = ", ".join(f"{name} {found:.1f}" for name, found in packages[stage].most_common(4))
+        slowest = sorted(packages[stage].items(), key=lambda item: -item[1])[:4]
+        most = ", ".join(f"{name} {found:.1f}" for name, found in slowest)
         print(f"| {stage} | {statistics.median(seconds):.2f} | {most} |")
     total = sum(statistics.median(seconds) for seconds in taken.values())
     start = statistics.median(empty) * len(STAGES)
     print(f"\nSum {total:.1f} s, and {start:.1f} s for the interpreter itself.")
 
 
-def _imports(project: Path, stage: str) -> Counter[str]:
+def _imports(project: Path, stage: str) -> dict[str, float]:
     """Seconds by package."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", f"stages.{stage}"],
@@ -62,7 +63,7 @@ def _imports(project: Path, stage: str) -> Counter[str]:
         text=True,
         check=True,
     )
-    found: Counter[str] = Counter()
+    found: dict[str, float] = defaultdict(float)
     for microseconds, module in _LINE.findall(done.stderr):
         found[module.partition(".")[0]] += int(microseconds) / 1e6
     return found

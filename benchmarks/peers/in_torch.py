@@ -1,5 +1,7 @@
 """What the racers that are plain PyTorch underneath have in common: network, images, scores."""
 
+from typing import cast
+
 import timm
 import torch
 from safetensors.torch import load_file
@@ -11,11 +13,12 @@ from torchvision.datasets import ImageFolder
 from benchmarks.peers.task import WEIGHTS, Task
 
 _EVAL_BATCH = 64
+Loader = DataLoader[tuple[torch.Tensor, torch.Tensor]]
 
 
 def trunk(task: Task) -> nn.Module:
     """The network up to its pooled features, float32 (B, D), with the weights of all racers."""
-    network = timm.create_model(task.network, num_classes=0)
+    network: nn.Module = timm.create_model(task.network, num_classes=0)
     network.load_state_dict(load_file(task.folder / WEIGHTS))
     return network
 
@@ -25,11 +28,11 @@ def head(task: Task, network: nn.Module) -> nn.Module:
 
     timm's own draw is for 1,000 classes: with ten the first loss is three times as high.
     """
-    linear = nn.Linear(network.num_features, len(task.classes))
+    linear = nn.Linear(cast("int", network.num_features), len(task.classes))
     return nn.Sequential(nn.Dropout(task.dropout), linear)
 
 
-def loaders(task: Task) -> dict[str, DataLoader]:
+def loaders(task: Task) -> dict[str, Loader]:
     """Of each split. No workers: on a CPU they take the cores that train."""
     to_input = [T.ToTensor(), T.Normalize(task.mean, task.std)]
     crop = T.RandomResizedCrop(task.size_px, scale=(task.least_area, 1.0))
@@ -42,7 +45,7 @@ def loaders(task: Task) -> dict[str, DataLoader]:
     return found
 
 
-def predict(network: nn.Module, loader: DataLoader) -> torch.Tensor:
+def predict(network: nn.Module, loader: Loader) -> torch.Tensor:
     """The class of each image, int64 (N,)."""
     network.eval()
     with torch.inference_mode():
@@ -53,6 +56,6 @@ def predict(network: nn.Module, loader: DataLoader) -> torch.Tensor:
     return torch.cat(found)
 
 
-def accuracy(network: nn.Module, loader: DataLoader) -> float:
-    labels = torch.tensor(loader.dataset.targets)
+def accuracy(network: nn.Module, loader: Loader) -> float:
+    labels = torch.tensor(cast("ImageFolder", loader.dataset).targets)
     return float((predict(network, loader) == labels).double().mean())

@@ -23,7 +23,7 @@ from benchmarks.peers.task import Clock, Task, given, hand_in
 from thawline import params as parameters
 from thawline import project
 from thawline.files import HOLDOUT, INGEST, LABEL_FIXES, MODELS
-from thawline.params import NOTHING
+from thawline.plugin_rules import NOTHING
 from thawline.sections import Params
 from thawline.tracking.client import StageRun
 

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -54,11 +55,11 @@ def comparisons(case: Case, data: TrainingData) -> dict[str, Comparison]:
             lambda: loops.engine(case, data), 1.5 * epochs,
         ),
         "head, over a frozen loop in memory": (
-            [lambda p=p: loops.in_memory(case, data, epochs, p) for p in _PRECISIONS],
+            [partial(loops.in_memory, case, data, epochs, p) for p in _PRECISIONS],
             lambda: loops.engine(case, data), 0.8 * epochs,
         ),
         "last blocks on views kept, over partial fine-tuning in memory": (
-            [lambda p=p: loops.partial(case, data, epochs, p) for p in _PRECISIONS],
+            [partial(loops.partial, case, data, epochs, p) for p in _PRECISIONS],
             lambda: loops.engine(case, data, **third, cache="views"), 2.5,
         ),
     }  # fmt: skip

@@ -52,7 +52,7 @@ def bare(case: Case, data: TrainingData, epochs: int, *, plain: bool) -> None:
             _step(outputs, optimizer, labels[at])
         network.eval()
         with torch.inference_mode(), numerics(precision, case.device):
-            for batch in val.split(64):
+            for batch in torch.split(val, 64):
                 network(batch)
     _wait(case)
 
@@ -143,13 +143,13 @@ def _sgd(case: Case, network: nn.Module) -> torch.optim.Optimizer:
 def _shuffled(case: Case, count: int, epochs: int) -> Iterator[torch.Tensor]:
     for epoch in range(epochs):
         order = torch.from_numpy(np.random.default_rng(epoch).permutation(count))
-        yield from order.to(case.device).split(case.batch_size)
+        yield from torch.split(order.to(case.device), case.batch_size)
 
 
 def _step(outputs: torch.Tensor, optimizer: torch.optim.Optimizer, labels: torch.Tensor) -> None:
     loss = functional.cross_entropy(outputs.float(), labels)
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
 
 
