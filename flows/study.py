@@ -46,6 +46,9 @@ def main(words: Sequence[str] | None = None) -> int:
         if given.plan:
             _show(studies)
             return 0
+    except BrokenPipeError:  # `--plan | head`: whoever read it had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except UserError as error:
         print(f"thawline: {error}", file=sys.stderr)
         return UserError.exit_code
@@ -119,6 +122,7 @@ def _show(studies: Sequence[plan.Study]) -> None:
         print(f"{study.name}: {number} contenders x {seeds} seeds = {number * seeds} trials")
         for contender in study.contenders:
             print(f"  {contender.label}")
+    sys.stdout.flush()
 
 
 def _flow(found: crew.Crew) -> Callable[..., Any]:

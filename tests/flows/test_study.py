@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -61,6 +62,15 @@ def test_the_plan_runs_nothing(
     monkeypatch.chdir(repository)
     assert study.main(("mobilenet", "--plan")) == 0
     assert "mobilenet: 2 contenders x 5 seeds = 10 trials" in capsys.readouterr().out
+
+
+def test_a_reader_of_the_plan_may_leave(repository: Path) -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    with os.fdopen(theirs, "w") as output:
+        command = [sys.executable, "-m", "flows.study", "mobilenet", "--plan"]
+        done = subprocess.run(command, cwd=repository, stdout=output, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.fixture(scope="module")
