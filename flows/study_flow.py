@@ -1,7 +1,7 @@
 """Studies as a Prefect flow: a task per trial, then timings one at a time, then the report."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +58,7 @@ def study(
             locks.pipeline(kind="study", owner=owner),
             preloaded.running(address.enabled(params.load().tracking.enabled)) as loaded,
         ):
-            how = (deadline, cores, again, storage, loaded)
-            found = [_one(Path(p), changes, *how) for p in paths]
+            found = [_one(Path(p), changes, deadline, cores, again, storage, loaded) for p in paths]
             workspaces.remove(project.root())
             report.write_all(OUT, found)
     except KeyboardInterrupt:
@@ -81,14 +80,14 @@ def _one(
     cores: int,
     again: bool,
     storage: str | None,
-    loaded: Mapping[str, str],
+    loaded: dict[str, str],
 ) -> Summary:
     checked = params.load()
     planned = changes.planned(path, checked)
     digest = code(project.root(), checked, planned.definition.until)
     recorded = Recorded(planned, digest, checked)
     try:
-        env = {**recorded.environment, **loaded}
+        env = recorded.environment | loaded
         order = {"code": digest, "env": env, "again": again}
         threads = min(checked.training.threads, cores)
         if planned.definition.search is not None:

@@ -44,14 +44,9 @@ def _probe(axis: Axes, profile: Profile) -> None:
     best = profile.scores[profile.best]
     axis.axhline(best.accuracy - best.error, color=BLUE, lw=0.9, ls=":", label="best - one error")
     axis.plot(
-        profile.chosen,
-        accuracy[profile.chosen],
-        "o",
-        ms=10,
-        mfc="none",
-        mec=INK,
+        profile.chosen, accuracy[profile.chosen], "o", ms=10, mfc="none", mec=INK,
         label="the first of the best",
-    )
+    )  # fmt: skip
     axis.yaxis.set_major_formatter(PercentFormatter(1.0))
     axis.set_ylabel("probe accuracy")
 

@@ -133,13 +133,7 @@ def _start_host(current: execution.Execution) -> socket.socket:
         if preloaded.fork_host(words, theirs, log.fileno()):
             return ours
         subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "thawline.tracking.host",
-                *map(str, words),
-                str(theirs.fileno()),
-            ],
+            [sys.executable, "-m", "thawline.tracking.host", *map(str, (*words, theirs.fileno()))],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

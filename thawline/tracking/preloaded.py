@@ -107,13 +107,17 @@ def _serve(connection: socket.socket, listener: socket.socket) -> None:
         order = json.loads(connection.makefile("rb").read())
     except (OSError, ValueError):  # killed while it asked
         return
-    if os.fork() == 0:
-        listener.close()
-        _become_host(order["words"], order["cwd"], order["env"], *fds)
-    for fd in fds:
-        os.close(fd)
-    with suppress(OSError):
+    try:
+        # Before the fork: who is tired of waiting has a host of its own, and two would share it.
         connection.sendall(_TAKEN)
+        if os.fork() == 0:
+            listener.close()
+            _become_host(order["words"], order["cwd"], order["env"], *fds)
+    except OSError:
+        return
+    finally:
+        for fd in fds:
+            os.close(fd)
 
 
 def _become_host(

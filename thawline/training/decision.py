@@ -83,8 +83,7 @@ def by_profile(stage: str, profile: Profile) -> Decision:
     The features that a probe reads best are the place from which those of the pretraining lead
     away; the blocks that made them still gain by training, the more of them the earlier it lies.
     """
-    after = len(profile.scores) - 1 - profile.chosen if profile.scores else 0
-    count = max(min(_TIMES * after, len(profile.scores)), _AT_LEAST[stage])
+    count = max(min(_TIMES * profile.num_after, len(profile.scores)), _AT_LEAST[stage])
     return Decision(
         stage=stage,
         trainable="last_blocks" if count else "head",
@@ -125,10 +124,9 @@ def _reason(profile: Profile, count: int) -> str:
 
 
 def _why(profile: Profile, count: int) -> str:
-    after = len(profile.scores) - 1 - profile.chosen
+    after, block = profile.num_after, profile.scores[profile.chosen].block
     if count <= after or not after:
         return ""
-    block = profile.scores[profile.chosen].block
     return f" ({after} after {block}, {count - after} up to it)"
 
 

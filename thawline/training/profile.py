@@ -49,3 +49,8 @@ class Profile:
         best = self.scores[self.best]
         near = (i for i, s in enumerate(self.scores) if s.accuracy >= best.accuracy - best.error)
         return next(near)
+
+    @property
+    def num_after(self) -> int:
+        """Blocks that follow the chosen one."""
+        return len(self.scores) - 1 - self.chosen if self.scores else 0
