@@ -9,7 +9,6 @@ server of its own. All of it in turn, medians of the rounds.
 """
 
 import argparse
-import os
 import shutil
 import statistics
 import sys
@@ -59,10 +58,10 @@ def _computing() -> None:
     """In a project's folder: two passes over the stages, the seconds of the second."""
     from importlib import import_module
 
-    from thawline import params
+    from thawline import openmp, params
     from thawline.tracking.client import StageRun
 
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as stages have it
+    openmp.wait_briefly()  # as stages do
     checked = params.load()
     for _ in range(2):
         for folder in _LASTS:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# Threads of OpenMP that spin while they wait starve the tests that run beside them. Read once,
-# when torch loads.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+from thawline import openmp
+
+openmp.wait_briefly()  # before torch loads, as in a stage
 if "PYTEST_XDIST_WORKER" in os.environ:  # one worker a core
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 

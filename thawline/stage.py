@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from thawline import disk, locks, outputs, params, processes, project, received
+from thawline import disk, locks, openmp, outputs, params, processes, project, received
 from thawline.errors import UserError
 from thawline.projects import code_file
 from thawline.sections import Params
@@ -33,9 +33,7 @@ def run(name: str, main: Main) -> NoReturn:
     Ctrl-C, 143 after SIGTERM. DVC turns any failure into its own 255.
     """
     signal.signal(signal.SIGTERM, _terminate)
-    # Threads of OpenMP that spin while they wait starve whatever else runs here: beside one busy
-    # process a training step on 2 cores took 2.7 s instead of 0.4 s. Read once, when torch loads.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    openmp.wait_briefly()
     locks.die_with_parent()
     if not processes.is_main():
         _take_part(main)

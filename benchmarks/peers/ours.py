@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.peers.task import Clock, Task, given, hand_in
+from thawline import openmp, project
 from thawline import params as parameters
-from thawline import project
 from thawline.files import HOLDOUT, INGEST, LABEL_FIXES, MODELS
 from thawline.plugin_rules import NOTHING
 from thawline.sections import Params
@@ -51,8 +51,7 @@ class Told(StageRun):
 
 
 def main(task: Task) -> None:
-    # As stage.run does, before torch is there.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    openmp.wait_briefly()  # as stage.run does, before torch is there
     stages = {name: importlib.import_module(f"stages.{name}") for name in (*_PREPARE, *_TRAIN)}
     for name in _IMPORTED_LATE:
         importlib.import_module(name)

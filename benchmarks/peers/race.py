@@ -148,10 +148,9 @@ def _run(name: str, given: argparse.Namespace, folder: Path, seed: int) -> Run:
 
 
 def _environment(threads: str, scratch: str) -> dict[str, str]:
-    """OpenMP's threads sleep while they wait, for all tools: beside other work it is quicker."""
     fixed = {
         "PYTHONPATH": str(_ROOT), "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads,
-        "OMP_WAIT_POLICY": "passive", "YOLO_CONFIG_DIR": scratch, "FASTAI_HOME": scratch,
+        "YOLO_CONFIG_DIR": scratch, "FASTAI_HOME": scratch,
     }  # fmt: skip
     return dict(os.environ) | _OFFLINE | fixed
 

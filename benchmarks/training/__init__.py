@@ -1,0 +1,3 @@
+from thawline import openmp
+
+openmp.wait_briefly()  # as stages do, before torch is there

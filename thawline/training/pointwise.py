@@ -1,10 +1,12 @@
 """1 x 1 convolutions on small feature maps as matrix products, on the CPU.
 
 oneDNN brings weights and gradients into an order of its own and back at every step of training,
-which on a map of few positions takes longer than the product. See benchmarks/convolutions.py.
+which on a map of few positions takes longer than the product where vectors have 256 bits, and not
+where they have 512. See benchmarks/convolutions.py.
 """
 
 import math
+from functools import cache
 
 import torch
 from torch.nn import functional
@@ -17,6 +19,8 @@ _MOST_POSITIONS = 49
 
 def applies(call: Conv2d) -> bool:
     """Whether it is a product of every position's channels with one matrix, and that is faster."""
+    if has_wide_vectors():
+        return False
     plain = call.groups == 1 and math.prod(call.weight.shape[2:]) == 1
     still = _is(call.stride, 1) and (call.padding == "valid" or _is(call.padding, 0))
     small = math.prod(call.input.shape[2:]) <= _MOST_POSITIONS
@@ -33,3 +37,9 @@ def convolve(call: Conv2d) -> torch.Tensor:
 
 def _is(value: int | str | tuple[int, int], wanted: int) -> bool:
     return value == wanted or value == (wanted, wanted)
+
+
+@cache
+def has_wide_vectors() -> bool:
+    """Whether PyTorch computes with vectors of 512 bits on this processor."""
+    return "AVX512" in torch.backends.cpu.get_cpu_capability()

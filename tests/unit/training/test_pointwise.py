@@ -1,14 +1,25 @@
 """1 x 1 convolutions as matrix products equal PyTorch's, and are taken only where they apply."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from thawline.training import pointwise
 from thawline.training.quick import convolutions
 
 CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def of_256_bits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The vectors of the processor, whatever it has."""
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    pointwise.has_wide_vectors.cache_clear()
+    yield
+    pointwise.has_wide_vectors.cache_clear()
 
 
 def _gradients(layer: nn.Conv2d, images: torch.Tensor, device: torch.device) -> list[torch.Tensor]:
@@ -61,3 +72,10 @@ def test_needs_channels_last_and_weights_that_train() -> None:
         assert not _is_product(layer(images))
         frozen = layer.requires_grad_(False)
         assert not _is_product(frozen(images.to(memory_format=torch.channels_last)))
+
+
+def test_is_left_to_pytorch_where_vectors_are_wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    images = torch.randn(2, 6, 4, 4).to(memory_format=torch.channels_last)
+    with convolutions(CPU, "float32"):
+        assert not _is_product(nn.Conv2d(6, 6, 1)(images))

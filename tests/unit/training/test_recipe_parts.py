@@ -257,24 +257,24 @@ def test_a_teacher_of_other_classes_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("quick", "depthwise", "expected"),
+    ("has", "depthwise", "expected"),
     [
-        (False, False, ("float32", "float32")),
-        (True, False, ("bfloat16", "bfloat16")),
-        (True, True, ("bfloat16", "float32")),
+        ((), False, ("float32", "float32")),
+        (("amx_tile",), False, ("float32", "float32")),
+        (("amx_tile", "amx_bf16"), False, ("bfloat16", "bfloat16")),
+        (("avx512_bf16",), False, ("bfloat16", "bfloat16")),
+        (("amx_tile", "amx_bf16"), True, ("bfloat16", "float32")),
     ],
 )
 def test_precision_by_rule(
     small: Network,
     lite0: Network,
     monkeypatch: pytest.MonkeyPatch,
-    quick: bool,
+    has: tuple[str, ...],
     depthwise: bool,
     expected: tuple[str, str],
 ) -> None:
-    monkeypatch.setattr(
-        torch.cpu, "get_capabilities", lambda: dict.fromkeys(("amx_tile", "amx_bf16"), quick)
-    )
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(has, True))
     chosen = precision.choose("auto", lite0 if depthwise else small, CPU)
     assert (chosen.forward, chosen.training) == expected
     assert chosen.reason
