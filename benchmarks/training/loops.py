@@ -1,7 +1,10 @@
-"""The loops that are compared: Thawline's, and those that one would write otherwise."""
+"""The loops that are compared: Thawline's, and those that one would write otherwise.
+
+All of them run the validation images through the network after each epoch.
+"""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -37,9 +40,8 @@ def bare(case: Case, data: TrainingData, epochs: int, *, plain: bool) -> None:
     """
     network, precision = case.network(), case.numerics()
     freeze(network, "all")
-    train_rows, val_rows = (data.manifest.rows(split) for split in ("train", "val"))
-    held = _inputs(case, data, train_rows)
-    val = _inputs(case, data, val_rows)
+    train_rows = data.manifest.rows("train")
+    held, val = _inputs(case, data, train_rows), _validation(case, data)
     labels = torch.from_numpy(data.manifest.labels[train_rows]).to(case.device)
     optimizer = _sgd(case, network)
     mode = nullcontext() if plain else quick.convolutions(case.device, precision)
@@ -50,34 +52,35 @@ def bare(case: Case, data: TrainingData, epochs: int, *, plain: bool) -> None:
             with numerics(precision, case.device), mode:
                 outputs = network(held[at])
             _step(outputs, optimizer, labels[at])
-        network.eval()
-        with torch.inference_mode(), numerics(precision, case.device):
-            for batch in torch.split(val, 64):
-                network(batch)
+        _judge(case, network, val, precision)
     _wait(case)
 
 
 def tutorial(case: Case, data: TrainingData, files: Sequence[bytes], epochs: int) -> None:
     """A frozen trunk as in PyTorch's tutorials: JPEG files, albumentations, a DataLoader, the whole
-    network run in each epoch, in float32.
+    network run in each epoch, in float32, and once over the validation images.
     """
     network = case.network()
     freeze(network, "head")
-    labels = torch.from_numpy(data.labels)
-    loader = DataLoader(
-        _Files(case, files, labels),
-        batch_size=case.batch_size,
-        shuffle=True,
-        num_workers=case.machine().workers,
-        persistent_workers=case.machine().workers > 0,
-        pin_memory=case.device.type == "cuda",
-    )
+    labels = torch.from_numpy(data.manifest.labels)
+    count = len(data.manifest.rows("train"))
+    how: dict[str, Any] = {
+        "num_workers": case.machine().workers,
+        "persistent_workers": case.machine().workers > 0,
+        "pin_memory": case.device.type == "cuda",
+    }
+    varied = _Files(case, files[:count], labels[:count], [A.Affine(rotate=(-10, 10), p=1.0)])
+    loader = DataLoader(varied, batch_size=case.batch_size, shuffle=True, **how)
+    val = DataLoader(_Files(case, files[count:], labels[count:], []), batch_size=64, **how)
     optimizer = _sgd(case, network[-1])
     network.eval()
     for _ in range(epochs):
         for batch, given in loader:
             moved = batch.to(case.device, non_blocking=True).permute(0, 3, 1, 2)
             _step(network(moved), optimizer, given.to(case.device))
+        with torch.no_grad():
+            for batch, _ in val:
+                network(batch.to(case.device, non_blocking=True).permute(0, 3, 1, 2))
     _wait(case)
 
 
@@ -86,13 +89,15 @@ def in_memory(case: Case, data: TrainingData, epochs: int, precision: str) -> No
     network = case.network()
     freeze(network, "head")
     labels = torch.from_numpy(data.labels).to(case.device)
-    held = _inputs(case, data, data.indices)
+    held, val = _inputs(case, data, data.indices), _validation(case, data)
     optimizer = _sgd(case, network[-1])
     network.eval()
-    for at in _shuffled(case, len(labels), epochs):
-        with torch.inference_mode(), numerics(precision, case.device):
-            features = network[:-1](held[at]).float()
-        _step(network[-1](features.clone()), optimizer, labels[at])
+    for epoch in range(epochs):
+        for at in _shuffled(case, len(labels), epoch):
+            with torch.inference_mode(), numerics(precision, case.device):
+                features = network[:-1](held[at]).float()
+            _step(network[-1](features.clone()), optimizer, labels[at])
+        _judge(case, network, val, precision)
     _wait(case)
 
 
@@ -103,23 +108,25 @@ def partial(case: Case, data: TrainingData, epochs: int, precision: str) -> None
     network = case.network()
     frozen = freeze(network, "last_blocks", case.thawed)
     labels = torch.from_numpy(data.labels).to(case.device)
-    held = _inputs(case, data, data.indices)
+    held, val = _inputs(case, data, data.indices), _validation(case, data)
     optimizer = _sgd(case, network)
-    frozen.train_mode(network)
-    for at in _shuffled(case, len(labels), epochs):
-        with numerics(precision, case.device):
-            outputs = network(held[at])
-        _step(outputs, optimizer, labels[at])
+    for epoch in range(epochs):
+        frozen.train_mode(network)
+        for at in _shuffled(case, len(labels), epoch):
+            with numerics(precision, case.device):
+                outputs = network(held[at])
+            _step(outputs, optimizer, labels[at])
+        _judge(case, network, val, precision)
     _wait(case)
 
 
 class _Files(Dataset[Any]):
-    def __init__(self, case: Case, files: Sequence[bytes], labels: torch.Tensor) -> None:
+    def __init__(
+        self, case: Case, files: Sequence[bytes], labels: torch.Tensor, policy: Sequence[Any]
+    ) -> None:
         card = case.card()
         self._files, self._labels = files, labels
-        self._compose = A.Compose(
-            [A.Affine(rotate=(-10, 10), p=1.0), A.Normalize(card.mean, card.std)]
-        )
+        self._compose = A.Compose([*policy, A.Normalize(card.mean, card.std)])
 
     def __len__(self) -> int:
         return len(self._files)
@@ -140,10 +147,20 @@ def _sgd(case: Case, network: nn.Module) -> torch.optim.Optimizer:
     return torch.optim.SGD(chosen, lr=0.01, momentum=0.9, nesterov=True, fused=fused)
 
 
-def _shuffled(case: Case, count: int, epochs: int) -> Iterator[torch.Tensor]:
-    for epoch in range(epochs):
-        order = torch.from_numpy(np.random.default_rng(epoch).permutation(count))
-        yield from torch.split(order.to(case.device), case.batch_size)
+def _validation(case: Case, data: TrainingData) -> torch.Tensor:
+    return _inputs(case, data, data.manifest.rows("val"))
+
+
+def _judge(case: Case, network: nn.Module, val: torch.Tensor, precision: str) -> None:
+    network.eval()
+    with torch.inference_mode(), numerics(precision, case.device):
+        for batch in torch.split(val, 64):
+            network(batch)
+
+
+def _shuffled(case: Case, count: int, epoch: int) -> Sequence[torch.Tensor]:
+    order = torch.from_numpy(np.random.default_rng(epoch).permutation(count))
+    return torch.split(order.to(case.device), case.batch_size)
 
 
 def _step(outputs: torch.Tensor, optimizer: torch.optim.Optimizer, labels: torch.Tensor) -> None:

@@ -99,7 +99,7 @@ class Case:
 
     def packed(self, folder: Path) -> TrainingData:
         """The training rows, and a quarter as many to judge on, as `ingest` packs them."""
-        images, labels = self.digits(self.images + self.images // 4)
+        images, labels = self._all()
         with StoreWriter(folder, self.size_px) as writer:
             for image in images:
                 writer.append(image)
@@ -123,10 +123,13 @@ class Case:
             extra_labels=np.empty(0, np.int64),
         )
 
+    def _all(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.digits(self.images + self.images // 4)
+
     def jpegs(self) -> list[bytes]:
-        """The training images as files of a folder would be."""
+        """The images as files of a folder would be, those to judge on last."""
         found = []
-        for image in self.digits(self.images)[0]:
+        for image in self._all()[0]:
             buffer = io.BytesIO()
             Image.fromarray(image).save(buffer, "JPEG", quality=95)
             found.append(buffer.getvalue())
