@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ruamel.yaml import YAML
 
 from thawline import network as networks
 from thawline import params as parameters
@@ -35,10 +34,12 @@ from thawline.data.packing import pack
 from thawline.data.resolve import resolve
 from thawline.data.rows import Rows
 from thawline.data.store import ImageStore, StoreWriter
+from thawline.errors import UserError
 from thawline.inference import BATCH, probabilities
 from thawline.network import Network
 from thawline.sections import Params
 from thawline.sections import Recipe as Section
+from thawline.studies.changes import Changes
 from thawline.studies.plan import checked
 from thawline.training import batch_size, decision, depth, device
 from thawline.training.recipe import Recipe
@@ -92,10 +93,12 @@ def _arguments() -> argparse.Namespace:
 
 def _given(given: argparse.Namespace) -> Params:
     """params.yaml with what the command line says."""
-    yaml = YAML(typ="safe")
-    pairs = (text.partition("=") for text in given.set)
-    changed = {key: yaml.load(value) for key, _, value in pairs}
-    return checked(parameters.FILE, parameters.load(), changed, "--set")
+    try:
+        project = parameters.load()
+        changed = Changes.parse(given.set, None, project).values
+        return checked(parameters.FILE, project, changed, "--set")
+    except UserError as error:
+        raise SystemExit(str(error)) from None
 
 
 def _numbers(text: str) -> list[int]:
