@@ -60,6 +60,8 @@ class StudyRun:
     ) -> str:
         """Complete the run that a trial's stages opened; open one where they did not come so far.
 
+        One that has ended keeps the time when it did: trials are timed after all have trained.
+
         Returns:
             The run's id.
         """
@@ -73,12 +75,12 @@ class StudyRun:
             )
             log_params(self._store, run_id, dict(params))
         assert run_id is not None
-        now = _now_ms()
+        now, before = _now_ms(), client.get_run(run_id)
         set_tags(self._store, run_id, {"mlflow.runName": name, **tags})
-        if _ERROR not in tags and _ERROR in client.get_run(run_id).data.tags:
+        if _ERROR not in tags and _ERROR in before.data.tags:
             client.delete_tag(run_id, _ERROR)  # of an attempt that was ended
         log_metrics(self._store, run_id, [[key, value, 0, now] for key, value in metrics.items()])
-        client.set_terminated(run_id, _STATUS[state])
+        client.set_terminated(run_id, _STATUS[state], before.info.end_time)
         return run_id
 
     def close(self, files: Iterable[Path], metrics: Mapping[str, float]) -> None:
