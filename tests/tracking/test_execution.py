@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from ruamel.yaml import YAML
 
-from tests.tracking.conftest import Project
+from tests.tracking.conftest import STAGES, Project
 
 pytestmark = pytest.mark.slow
 
@@ -215,3 +216,31 @@ def test_switched_off_leaves_no_trace_and_equal_outputs(project: Project) -> Non
     project.run("dvc", "repro", "--force")
     assert (project.folder / "mlflow.db").exists()
     assert (project.folder / "dvc.lock").read_text() == lock
+
+
+def test_thawline_run_closes_its_run_itself_when_the_tracking_process_was_killed(
+    project: Project,
+) -> None:
+    (project.folder / "mode-evaluate").write_text("pause")
+    running = project.popen(
+        sys.executable, "-c", "import sys; from thawline import pipeline; sys.exit(pipeline.run())"
+    )
+    _wait((project.folder / ".mark").exists, 60)
+    hosts = [process for process in psutil.process_iter() if _is_host(process, project)]
+    for process in hosts:
+        process.kill()
+    assert hosts
+    (project.folder / "go").touch()
+    out, error = running.communicate(timeout=90)
+    assert running.returncode == 0, out + error
+    (parent,) = _runs(project, "pipeline")
+    assert parent.info.status == "FINISHED"
+    assert {parent.data.tags[f"stage.{name}"] for name in STAGES} == {"ran"}
+
+
+def _is_host(process: psutil.Process, project: Project) -> bool:
+    try:
+        at_work = process.cwd() == str(project.folder)
+        return at_work and "thawline.tracking.host" in process.cmdline()
+    except psutil.Error:
+        return False
