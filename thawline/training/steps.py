@@ -11,7 +11,7 @@ from torch import nn
 from thawline import auxiliary
 from thawline.network import Network
 from thawline.progress import log
-from thawline.training import optimizers, quick, switching
+from thawline.training import norm_momentum, optimizers, quick, switching
 from thawline.training.device import numerics
 from thawline.training.distillation import Teacher
 from thawline.training.examples import Batch
@@ -54,6 +54,7 @@ class Steps:
         self._quick = nullcontext() if compiled else quick.convolutions(device, precision)
         num_batches = math.ceil(num_examples / recipe.batch_size)
         self._steps_per_epoch = math.ceil(num_batches / recipe.accumulate)
+        norm_momentum.fit_to(network, recipe.epochs * num_batches)
         groups = optimizers.parameter_groups(network, recipe.learning_rate, recipe.layer_decay)
         self._parameters = [p for group in groups for p in group["params"]]
         self._switch = Switch(recipe) if recipe.optimizer == switching.OPTIMIZER else None
