@@ -37,8 +37,8 @@ from thawline.data.store import ImageStore, StoreWriter
 from thawline.errors import UserError
 from thawline.inference import BATCH, probabilities
 from thawline.network import Network
-from thawline.sections import Params
-from thawline.sections import Recipe as Section
+from thawline.sections.recipes import Recipe as Section
+from thawline.sections.whole import Params
 from thawline.studies.changes import Changes
 from thawline.studies.plan import checked
 from thawline.training import batch_size, decision, depth, device

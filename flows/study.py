@@ -15,7 +15,7 @@ from typing import Any
 from flows import command, crew, environment
 from thawline import params
 from thawline.errors import UserError
-from thawline.sections import Params
+from thawline.sections.whole import Params
 from thawline.studies import definition, plan
 from thawline.studies.changes import Changes
 from thawline.tracking import address

@@ -15,7 +15,7 @@ from thawline.files import (
     write_json,
     write_metrics,
 )
-from thawline.sections import Params
+from thawline.sections.whole import Params
 from thawline.tracking.client import StageRun
 
 if TYPE_CHECKING:

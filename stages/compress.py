@@ -4,7 +4,7 @@ from typing import Any
 
 from thawline import stage
 from thawline.files import INGEST, MODELS, REPORTS, write_metrics
-from thawline.sections import Params
+from thawline.sections.whole import Params
 from thawline.tracking.client import StageRun
 from thawline.tracking.closing import numbers
 

@@ -13,7 +13,7 @@ from thawline.files import (
     write_json,
     write_metrics,
 )
-from thawline.sections import Params
+from thawline.sections.whole import Params
 from thawline.tracking.client import StageRun
 
 FOLDER = REPORTS / "evaluate"

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from thawline import plugins, stage
 from thawline.files import HOLDOUT, INGEST, LABEL_FIXES, REPORTS, staged, write_csv, write_metrics
-from thawline.sections import Ingest, Params
+from thawline.sections.data import Ingest
+from thawline.sections.whole import Params
 from thawline.tracking.client import StageRun
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from thawline import plugins, stage
 from thawline.files import INGEST, REPORTS, ROWS, write_csv, write_metrics
 from thawline.progress import log
-from thawline.sections import Params
+from thawline.sections.whole import Params
 from thawline.tracking.client import StageRun
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from thawline import stage
 from thawline.files import INGEST, REPORTS
-from thawline.sections import Params
+from thawline.sections.whole import Params
 from thawline.tracking.client import StageRun
 
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from thawline import mistakes, plugin_rules, recipe_rules, safe_yaml
 from thawline.errors import UserError
 from thawline.safe_yaml import shown
-from thawline.sections import Params
+from thawline.sections.whole import Params
 
 FILE = Path("params.yaml")
 _TABLES = {

@@ -17,7 +17,7 @@ from thawline import locks, params, project
 from thawline.errors import UserError
 from thawline.projects import code_file
 from thawline.relay import Relay, Watcher
-from thawline.sections import Params
+from thawline.sections.whole import Params
 from thawline.tracking import address, closing, execution, link
 from thawline.tracking.hashes import Graph
 

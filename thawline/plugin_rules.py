@@ -8,7 +8,7 @@ from typing import Any
 
 from thawline import mistakes, plugins
 from thawline.design import resolve_stem
-from thawline.sections import Params
+from thawline.sections.whole import Params
 
 NOTHING = "data/none"
 """What a path key has when nothing is to be read: DVC refuses an empty dependency."""

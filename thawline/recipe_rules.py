@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from thawline.plugin_rules import NOTHING
-from thawline.sections import Params
+from thawline.sections.whole import Params
 
 
 def problems(params: Params) -> Iterator[str]:

@@ -18,7 +18,7 @@ from typing import NoReturn
 from thawline import disk, locks, openmp, outputs, params, processes, project, received
 from thawline.errors import UserError
 from thawline.projects import code_file
-from thawline.sections import Params
+from thawline.sections.whole import Params
 from thawline.tracking import execution
 from thawline.tracking.client import StageRun, open_stage_run
 from thawline.tracking.hashes import Graph

@@ -23,7 +23,7 @@ from benchmarks.peers.task import META, SPLITS, WEIGHTS
 from thawline import network as networks
 from thawline import params as parameters
 from thawline import plugins, pretrained, weights
-from thawline.sections import Params
+from thawline.sections.whole import Params
 from thawline.training.setting import TrainingData
 
 LEAST_AREA = 0.5

@@ -24,7 +24,7 @@ from thawline import openmp, project
 from thawline import params as parameters
 from thawline.files import HOLDOUT, INGEST, LABEL_FIXES, MODELS
 from thawline.plugin_rules import NOTHING
-from thawline.sections import Params
+from thawline.sections.whole import Params
 from thawline.tracking.client import StageRun
 
 _PREPARE, _TRAIN = ("ingest", "rebalance", "augment"), ("transfer_learn", "fine_tune")

@@ -16,7 +16,7 @@ from thawline.advice import writing
 from thawline.advice.facts import Facts
 from thawline.advice.proposal import current
 from thawline.advice.proposing import RULES, propose
-from thawline.sections import Params
+from thawline.sections.whole import Params
 
 REAL = Path(__file__).parents[2] / "params.yaml"
 

@@ -10,7 +10,8 @@ from tests.tracking.conftest import Project
 
 pytestmark = pytest.mark.slow
 RESTORE = (
-    "import sys; sys.argv = ['thawline', 'restore', 'champion']; import thawline.cli as c; c.main()"
+    "import sys; sys.argv = ['thawline', 'restore', 'champion'];"
+    "from thawline.cli import app; app.main()"
 )
 
 

@@ -17,7 +17,6 @@ NEUTRAL = frozenset(
         "thawline/recipe_rules.py",
         "thawline/plugin_rules.py",
         "thawline/mistakes.py",
-        "thawline/sections.py",
         "thawline/plugins.py",
         "thawline/errors.py",
         # Around the work: locks, where files lie, what a person or MLflow sees.
@@ -27,7 +26,6 @@ NEUTRAL = frozenset(
         "thawline/received.py",
         "thawline/project.py",
         "thawline/progress.py",
-        "thawline/cli.py",
         "thawline/libraries.py",
         "thawline/pipeline.py",
         "thawline/relay.py",
@@ -46,7 +44,9 @@ IMPORTED = {("rebalance", plugins.FAMILY), ("rebalance", plugins.CONVOLUTION)}
 def is_neutral(file: str) -> bool:
     return (
         file in NEUTRAL
-        or file.startswith(("thawline/tracking/", "thawline/projects/"))
+        or file.startswith(
+            ("thawline/tracking/", "thawline/projects/", "thawline/cli/", "thawline/sections/")
+        )
         or _is_docstring_only(file)
     )
 

@@ -10,7 +10,9 @@ pytestmark = pytest.mark.slow
 
 
 def thawline(project: Project, uri: str, *words: str, check: bool = True) -> str:
-    code = f"import sys; sys.argv = ['thawline', *{words!r}]; from thawline.cli import main; main()"
+    code = (
+        f"import sys; sys.argv = ['thawline', *{words!r}]; from thawline.cli import app; app.main()"
+    )
     done = project.python(code, check=check, env={"MLFLOW_TRACKING_URI": uri})
     return done.stdout + done.stderr
 

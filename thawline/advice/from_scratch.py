@@ -11,7 +11,7 @@ from typing import Any
 
 from thawline import plugins
 from thawline.advice.proposal import Proposal, section
-from thawline.sections import Params
+from thawline.sections.whole import Params
 
 TRANSFER_LEARN: dict[str, Any] = {
     "trainable": "all",

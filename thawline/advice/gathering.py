@@ -19,7 +19,7 @@ from thawline.data.store import ImageStore
 from thawline.errors import UserError
 from thawline.evaluation.complexity import num_macs, num_parameters
 from thawline.files import INGEST, REPORTS
-from thawline.sections import Params
+from thawline.sections.whole import Params
 from thawline.training import depth, device
 from thawline.training.profile import Profile
 

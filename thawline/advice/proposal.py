@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-from thawline.sections import Params
+from thawline.sections.whole import Params
 
 
 @dataclass(frozen=True, kw_only=True)

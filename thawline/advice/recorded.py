@@ -8,7 +8,7 @@ import numpy as np
 
 from thawline.data.manifest import Manifest
 from thawline.data.store import ImageStore
-from thawline.sections import Params
+from thawline.sections.whole import Params
 
 STAGES = ("transfer_learn", "fine_tune")
 _COLOUR_SAMPLE = 200

@@ -11,7 +11,7 @@ from thawline.advice.proposing import propose
 from thawline.data.manifest import Manifest
 from thawline.data.store import ImageStore
 from thawline.evaluation.results import Results
-from thawline.sections import Params
+from thawline.sections.whole import Params
 from thawline.training.decision import Decision
 from thawline.training.profile import Profile
 

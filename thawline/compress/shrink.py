@@ -12,7 +12,7 @@ from thawline.evaluation import pruning_curve, style
 from thawline.evaluation.complexity import num_macs, num_parameters
 from thawline.network import Network
 from thawline.progress import log
-from thawline.sections import Params
+from thawline.sections.whole import Params
 
 
 @dataclass(frozen=True, kw_only=True)

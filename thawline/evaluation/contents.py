@@ -21,7 +21,7 @@ from thawline.evaluation.results import Results
 from thawline.evaluation.slices import Slice
 from thawline.files import INGEST, MANIFEST
 from thawline.inference import BATCH
-from thawline.sections import Params
+from thawline.sections.whole import Params
 
 
 def gather(

@@ -15,7 +15,7 @@ from thawline.data.packing import Packed, pack
 from thawline.data.store import ImageStore
 from thawline.errors import UserError
 from thawline.prediction.model import Model
-from thawline.sections import Ingest
+from thawline.sections.data import Ingest
 
 UNKNOWN = -1
 _BATCH = 64

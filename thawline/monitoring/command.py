@@ -23,7 +23,7 @@ from thawline.prediction.decoding import Batch, batches
 from thawline.prediction.listing import listed
 from thawline.prediction.model import Model
 from thawline.progress import log, track
-from thawline.sections import Ingest
+from thawline.sections.data import Ingest
 
 MIN_IMAGES = 30
 _BATCH = 64

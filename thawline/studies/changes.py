@@ -8,7 +8,7 @@ from typing import Any
 
 from thawline import safe_yaml
 from thawline.errors import UserError
-from thawline.sections import Params
+from thawline.sections.whole import Params
 from thawline.studies import definition, plan
 from thawline.studies.definition import Definition
 

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from thawline import safe_yaml
 from thawline.errors import UserError
-from thawline.sections import Section
+from thawline.sections.base import Section
 from thawline.studies import mistakes
 from thawline.studies.scores import SCORES
 

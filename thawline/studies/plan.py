@@ -14,7 +14,7 @@ from typing import Any, Literal
 from thawline import params
 from thawline.errors import UserError
 from thawline.safe_yaml import shown
-from thawline.sections import Params
+from thawline.sections.whole import Params
 from thawline.studies import mistakes
 from thawline.studies.definition import LABEL, Axis, Definition, Interval
 

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from thawline import params, project
 from thawline.projects.code_file import FILE as CODE
-from thawline.sections import Params
+from thawline.sections.whole import Params
 from thawline.studies.definition import STAGES
 from thawline.studies.scores import Rows
 from thawline.tracking.hashes import md5

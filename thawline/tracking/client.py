@@ -12,7 +12,7 @@ from typing import Any
 
 from thawline import project
 from thawline.params import flatten
-from thawline.sections import Params
+from thawline.sections.whole import Params
 from thawline.tracking import address, execution
 from thawline.tracking.link import Link
 

@@ -16,7 +16,8 @@ from thawline.evaluation.comparison import Comparison, compare
 from thawline.evaluation.labels import visible
 from thawline.files import INGEST, MODELS
 from thawline.prediction.model import Model
-from thawline.sections import Budget, Gate, Params
+from thawline.sections.results import Budget, Gate
+from thawline.sections.whole import Params
 from thawline.tracking import closing, promotions, registry, test_sets
 from thawline.tracking.promotions import SET_ASIDE_TAG
 from thawline.tracking.registry import CHAMPION

@@ -12,7 +12,7 @@ from thawline.data.seen import TESTED, Seen
 from thawline.data.splits import UNUSED
 from thawline.errors import UserError
 from thawline.files import HOLDOUT, INGEST, MANIFEST
-from thawline.sections import Params
+from thawline.sections.whole import Params
 from thawline.tracking import hashes, registry, test_sets
 from thawline.tracking.store import Store, connect, patient
 

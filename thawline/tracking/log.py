@@ -5,7 +5,7 @@ import sys
 import time
 
 from thawline import params, project
-from thawline.sections import Params
+from thawline.sections.whole import Params
 from thawline.tracking import address, closing, execution, parent, spool
 from thawline.tracking.hashes import Graph
 from thawline.tracking.reconcile import reconcile

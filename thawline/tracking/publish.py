@@ -28,7 +28,7 @@ from thawline.data.seen import FILE as SEEN
 from thawline.data.seen import TESTED, Seen
 from thawline.errors import UserError
 from thawline.files import INGEST, MANIFEST
-from thawline.sections import Params
+from thawline.sections.whole import Params
 from thawline.tracking import address, description, flavors, gate, hashes, outcome, restore
 from thawline.tracking.registry import CHALLENGER, CHECKED_TAG, HASH_TAG
 from thawline.tracking.store import DIGEST, ROLE, Store, connect, patient

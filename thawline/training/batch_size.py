@@ -9,7 +9,7 @@ from thawline.checkpoint import ModelCard
 from thawline.errors import UserError
 from thawline.network import Network
 from thawline.progress import log
-from thawline.sections import Params
+from thawline.sections.whole import Params
 from thawline.training.device import numerics
 from thawline.training.memory import is_shortage
 from thawline.training.precision import choose

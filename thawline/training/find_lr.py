@@ -10,7 +10,7 @@ from thawline.data.manifest import Manifest
 from thawline.errors import UserError
 from thawline.evaluation import style
 from thawline.files import INGEST, MINORITY, MODELS, POLICY, REPORTS, ROWS
-from thawline.sections import Params
+from thawline.sections.whole import Params
 from thawline.training import batch_size, range_test, starting, trainable
 from thawline.training.decision import Decision
 from thawline.training.range_test import Curve

@@ -16,7 +16,8 @@ from torch import nn
 
 from thawline import processes
 from thawline.errors import UserError
-from thawline.sections import Params, Training
+from thawline.sections.network import Training
+from thawline.sections.whole import Params
 from thawline.training import device as devices
 from thawline.training.shared_norm import SharedBatchNorm
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from thawline import checkpoint, sections
+from thawline import checkpoint
 from thawline.checkpoint import ModelCard
 from thawline.data.manifest import Manifest
 from thawline.data.minority import Extras
@@ -27,7 +27,8 @@ from thawline.files import (
 )
 from thawline.network import Network
 from thawline.progress import log
-from thawline.sections import Params
+from thawline.sections import recipes
+from thawline.sections.whole import Params
 from thawline.tracking.client import StageRun
 from thawline.training import (
     batch_size,
@@ -57,7 +58,7 @@ def train_stage(
     network: Network,
     card: ModelCard,
     params: Params,
-    section: sections.Recipe,
+    section: recipes.Recipe,
     run: StageRun,
     *,
     from_scratch: bool,
@@ -81,7 +82,7 @@ def _train_stage(
     network: Network,
     card: ModelCard,
     params: Params,
-    section: sections.Recipe,
+    section: recipes.Recipe,
     run: StageRun,
     group: Group,
     *,

@@ -12,7 +12,7 @@ from thawline.checkpoint import ModelCard
 from thawline.design import resolve_stem
 from thawline.network import Network
 from thawline.pretrained import Loaded
-from thawline.sections import Params
+from thawline.sections.whole import Params
 
 
 def network_of(

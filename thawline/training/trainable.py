@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from thawline import sections
 from thawline.checkpoint import ModelCard
 from thawline.files import REPORTS
 from thawline.network import Network
 from thawline.progress import log
+from thawline.sections import recipes
 from thawline.tracking.client import StageRun
 from thawline.training import decision
 from thawline.training.decision import Decision
@@ -15,7 +15,7 @@ from thawline.training.setting import Machine, TrainingData
 
 def decide(
     stage: str,
-    section: sections.Recipe,
+    section: recipes.Recipe,
     network: Network,
     card: ModelCard,
     data: TrainingData,

@@ -9,7 +9,7 @@ import pytest
 
 from thawline import params
 from thawline.advice.facts import Cost, Facts
-from thawline.sections import Params
+from thawline.sections.whole import Params
 from thawline.training.profile import BlockScore, Profile
 
 COSTS = {

@@ -11,7 +11,7 @@ from thawline import plugins
 from thawline.advice import from_scratch
 from thawline.advice.facts import Cost, Facts
 from thawline.advice.proposing import propose
-from thawline.sections import Params
+from thawline.sections.whole import Params
 
 Make = Callable[..., Facts]
 LIMIT = "budget.max_latency_ms"

@@ -14,7 +14,7 @@ from thawline.data.manifest import Manifest
 from thawline.errors import UserError
 from thawline.evaluation.rescoring import UNKNOWN, predicted
 from thawline.prediction.model import Model
-from thawline.sections import Ingest
+from thawline.sections.data import Ingest
 
 GEOMETRY = Geometry(image_size_px=16, fit="stretch", background=(0, 0, 0))
 

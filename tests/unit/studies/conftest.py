@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from thawline import params
-from thawline.sections import Params
+from thawline.sections.whole import Params
 from thawline.studies import definition, plan
 from thawline.studies.scores import Rows
 

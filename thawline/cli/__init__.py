@@ -1,0 +1,1 @@
+"""`thawline ...`: the commands around the pipeline."""

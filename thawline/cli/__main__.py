@@ -1,0 +1,5 @@
+"""`python -m thawline.cli`."""
+
+from thawline.cli.app import main
+
+main()

@@ -1,0 +1,66 @@
+"""Commands before a training: a project, its params, advice."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from thawline import libraries, plugins
+from thawline import params as parameters
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Empty, or not there yet.")] = Path(),
+    source: Annotated[str | None, typer.Option(help="Of the images, e.g. folder.")] = None,
+    path: Annotated[Path | None, typer.Option(help="Where they are.")] = None,
+    upgrade: Annotated[
+        bool, typer.Option("--upgrade", help="Take over the installed version of the package.")
+    ] = False,
+) -> None:
+    """Begin a project of your own in a folder, or bring one up to the installed version."""
+    from thawline.projects import command
+
+    if upgrade:
+        command.upgrade(folder, source, path)
+    else:
+        command.create(folder, source, path)
+
+
+def check() -> None:
+    """Validate params.yaml, and the policy file where it names one."""
+    checked = parameters.load()
+    parameters.check_inputs(checked)
+    policy, file = checked.augment.policy, Path(checked.augment.file)
+    if "file" in plugins.input_names(plugins.POLICY, policy):
+        plugins.load(plugins.POLICY, policy).policy(checked.ingest.image_size_px, file=file)
+    for line in libraries.others():
+        print(f"warning: {line}", file=sys.stderr)
+    print("params.yaml: fine")
+
+
+def advise(
+    write: Annotated[bool, typer.Option(help="Put the proposals into params.yaml.")] = False,
+) -> None:
+    """Look at the data set and the budget, and propose values for params.yaml."""
+    from thawline.advice import readiness
+
+    readiness.require_data_set()
+    from thawline.advice import gathering, proposing, show, writing
+
+    found = gathering.gather(parameters.load())
+    proposals = proposing.propose(found)
+    show.show(found, proposals)
+    if write and proposals:
+        writing.write(proposals)
+        print(f"params.yaml: {len(proposals)} values set; `git diff params.yaml` shows them")
+
+
+def find_lr(
+    stage: Annotated[str, typer.Option(help="transfer_learn or fine_tune.")] = "fine_tune",
+) -> None:
+    """Try learning rates from low to high on a stage's own network and data."""
+    from thawline.training.find_lr import find
+
+    curve, picture = find(stage, parameters.load())
+    print(f"{stage}.learning_rate: {curve.suggestion:g}  (see {picture})")

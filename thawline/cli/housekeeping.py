@@ -1,0 +1,15 @@
+"""Commands that make room."""
+
+from typing import Annotated
+
+import typer
+
+
+def gc(
+    older_than: Annotated[float, typer.Option(help="Days since its last use.", min=0)] = 30,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it; else only say what.")] = False,
+) -> None:
+    """Remove old experiments, runs, cached files and scratch that nothing registered needs."""
+    from thawline.housekeeping import command
+
+    command.run(older_than, sure=yes)

@@ -1,0 +1,61 @@
+"""Sections of the stages that make the training rows."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from thawline.sections.base import Name, PathText, PluginName, Ratio, Section
+
+Byte = Annotated[int, Field(ge=0, le=255, strict=True)]
+
+
+class Ingest(Section):
+    source: PluginName
+    """Module of thawline/data/sources/."""
+    path: PathText
+    """What the source reads; `data/none` for a source that reads nothing."""
+    options: dict[str, Any]
+    """Keyword arguments of the source."""
+    image_size_px: Annotated[int, Field(ge=16, le=1024)]
+    """Side of the packed square images, px."""
+    fit: Literal["letterbox", "crop", "stretch"]
+    """How an image that is not square becomes square."""
+    background: Annotated[tuple[Byte, Byte, Byte], Field(strict=False)]
+    """RGB under transparent pixels and beside letterboxed images."""
+    encoding: Literal["raw", "jpeg"]
+    """How packed images are kept."""
+    val_ratio: Annotated[float, Field(gt=0, lt=0.5)]
+    test_ratio: Annotated[float, Field(gt=0, lt=0.5)]
+    """Share of the images in each split; approximate, a minimum per class is kept."""
+    max_bad_ratio: Ratio
+    """More unusable files than this share stop the run."""
+    near_duplicate_distance: Annotated[int, Field(ge=0, le=8)] | None
+    """Bits of 64 in which the hashes of near copies differ at most; null looks for none."""
+    conflicts: Literal["drop", "keep_first", "error"]
+    """What becomes of a picture under two labels."""
+    group_by: Annotated[str, Field(min_length=1, max_length=500)] | None
+    """Regular expression with one group, searched for in an image's path; null: no groups."""
+
+
+class Rebalance(Section):
+    strategy: PluginName
+    """Module of thawline/rebalance/."""
+    options: dict[str, Any]
+    """Keyword arguments of the strategy."""
+    apply_to: Literal["head", "all"]
+    """head: only transfer_learn trains on the rebalanced rows."""
+    feature_model: Name
+    """An EfficientNet-Lite for the strategies that take features; `model` may be another."""
+
+
+class Augment(Section):
+    policy: PluginName
+    """Module of thawline/augment/."""
+    file: PathText
+    """A policy file for policies that read one, else `data/none`."""
+    options: dict[str, Any]
+    """Keyword arguments of the policy."""
+    minority: Ratio
+    """Class size over the largest, after rebalancing, up to which augmented images are added."""
+    views: Annotated[int, Field(ge=1, le=64)]
+    """Augmented views per image that are computed once for a frozen trunk."""

@@ -1,0 +1,89 @@
+"""Sections of the two training stages."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from thawline.sections.base import Epochs, PathText, Ratio, Section
+
+Trainable = Literal["head", "last_blocks", "first_blocks", "all", "norm", "bias", "auto"]
+Optimizer = Literal["adam", "adamw", "sgd", "adagrad", "adadelta", "adam_then_sgd"]
+
+
+class Recipe(Section):
+    """What the two training stages share."""
+
+    trainable: Trainable
+    """What is trained; everything else is frozen, batch-norm statistics included. `auto` trains
+    what follows the block whose features a linear probe finds the best."""
+    num_blocks: Annotated[int, Field(ge=0, le=1000)]
+    """How many blocks `last_blocks` and `first_blocks` mean; the head always trains."""
+    unfreeze_every: Annotated[int, Field(ge=0, le=10_000)]
+    """Epochs from one block to the next, from the head towards the input; 0 trains all at once."""
+    norm_statistics: Literal["update", "keep"]
+    """Of batch norm in blocks that train: taken of each batch and learned anew, or left as they
+    came, and used."""
+    epochs: Epochs
+    optimizer: Optimizer
+    learning_rate: Annotated[float, Field(gt=0, le=100)]
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+    """For sgd, with Nesterov's correction; others ignore it."""
+    switch: Literal["swats", "plateau", "fixed"]
+    """When adam_then_sgd changes over: by the projections of its steps, after epochs without a
+    better validation macro-F1, or after a number of epochs."""
+    switch_epochs: Epochs
+    """Of `plateau` and `fixed`."""
+    switch_learning_rate: Annotated[float, Field(gt=0, le=100)]
+    """Of SGD then; swats finds its own."""
+    weight_decay: Annotated[float, Field(ge=0, le=10)]
+    schedule: Literal["cosine", "constant", "step", "plateau", "one_cycle"]
+    decay_every: Epochs
+    """Of step: epochs from one fall of the rate to the next; of plateau: without a better score."""
+    decay_factor: Annotated[float, Field(gt=0, le=1)]
+    """Rate after such a fall over that before it."""
+    warmup_ratio: Annotated[float, Field(ge=0, lt=1)]
+    """Share of the steps in which the learning rate rises: linearly, or as one_cycle does."""
+    loss: Literal["cross_entropy", "focal"]
+    focal_gamma: Annotated[float, Field(ge=0, le=10)]
+    """How much less the focal loss counts what is easy; 0 is cross-entropy, which ignores it."""
+    logit_adjustment: Annotated[float, Field(ge=0, le=10)]
+    """Tau, the share of the classes' log frequencies in the training logits; 0 switches it off."""
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    mixup_alpha: Annotated[float, Field(ge=0, le=100)]
+    """Of the beta distribution of the shares in which two images are mixed; 0 switches it off."""
+    cutmix_alpha: Annotated[float, Field(ge=0, le=100)]
+    """Of the beta distribution of the area that comes from another image; 0 switches it off."""
+    random_erasing: Ratio
+    """Probability that a rectangle of an image is erased."""
+    layer_decay: Annotated[float, Field(gt=0, le=1)]
+    """Learning rate of a block over that of the next one towards the head."""
+    ema_decay: Annotated[float, Field(ge=0, lt=1)]
+    """Decay per step of the averaged weights that are evaluated and kept; 0 keeps the last ones."""
+    clip_norm: Annotated[float, Field(ge=0, le=1e6)]
+    """Length to which longer gradients are cut, over all that trains; 0 leaves them."""
+    accumulate: Annotated[int, Field(ge=1, le=100_000)]
+    """Batches whose gradients make one step: as of one batch so many times as large, in less
+    memory; batch norm sees each by itself."""
+    patience: Annotated[int, Field(ge=1, le=10_000)]
+    """Epochs without a better validation macro-F1 before training stops."""
+    cache: Literal["none", "views"]
+    """views: frozen first blocks run once per view of augment.views, whose features then serve
+    all epochs, where they fit into training.cache_gb; below a head alone they always do."""
+
+
+class TransferLearn(Recipe):
+    pass
+
+
+class Distill(Section):
+    checkpoint: PathText
+    """Folder of a larger model's checkpoint; `data/none` for no teacher."""
+    temperature: Annotated[float, Field(gt=0, le=1000)]
+    """By which both networks' logits are divided before they are compared."""
+    weight: Ratio
+    """Of what the teacher says over what the labels say; 0 switches it off."""
+
+
+class FineTune(Recipe):
+    distill: Distill
+    """Learn from a larger network too; needs training on images."""

@@ -1,0 +1,89 @@
+"""Sections of what follows training: compress, evaluate, and what decides on a model."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from thawline.sections.base import Name, PluginName, Positive, Ratio, Section
+
+PruneRatios = Annotated[
+    tuple[Annotated[float, Field(ge=0, le=0.95)], ...],
+    Field(strict=False, min_length=1, max_length=32),
+    BeforeValidator(lambda given: [given] if isinstance(given, int | float | str) else given),
+]
+
+
+class Prune(Section):
+    method: PluginName
+    """Module of thawline/compress/pruning/."""
+    ratio: PruneRatios
+    """Share of the channels that go, 0 for none; of several the best network is picked."""
+    scope: Literal["global", "layer"]
+    """Channels of all layers are ranked together, or those of each by themselves."""
+    iterations: Annotated[int, Field(ge=1, le=100)]
+    """Steps in which the ratio is reached."""
+    round_to: Annotated[int, Field(ge=1, le=256)]
+    """Layers keep multiples of this many channels."""
+    epochs: Annotated[int, Field(ge=0, le=10_000)]
+    """Of training after each step, with the other values of `fine_tune`; everything trains."""
+
+
+class Quantize(Section):
+    enabled: bool
+    """Write an int8 file beside the float one."""
+    calibration_images: Annotated[int, Field(ge=1, le=100_000)]
+    """Training images whose activations set the ranges."""
+    method: Literal["minmax", "entropy", "percentile"]
+    """How a range follows from the activations seen."""
+    max_drop: Ratio
+    """Validation accuracy that an int8 file may lose and still be kept."""
+
+
+class Compress(Section):
+    opset: Annotated[int, Field(ge=18, le=23)]
+    """ONNX operator set."""
+    max_difference: Annotated[float, Field(gt=0, le=0.1)]
+    """Largest difference of a probability between ONNX Runtime and PyTorch."""
+    check_images: Annotated[int, Field(ge=1, le=100_000)]
+    """Validation images on which the exported network is compared."""
+    pt2: bool
+    """Write the network as a file of torch.export too."""
+    prune: Prune
+    quantize: Quantize
+
+
+class Evaluate(Section):
+    bootstrap_samples: Annotated[int, Field(ge=100, le=1_000_000)]
+    calibration_bins: Annotated[int, Field(ge=2, le=1000)]
+    latency_repeats: Annotated[int, Field(ge=50, le=100_000)]
+    """Timed single-image calls after warm-up."""
+    throughput_batch: Annotated[int, Field(ge=1, le=65_536)]
+    explanations: bool
+    """Draw where the network looked, what it confuses and a map of the test images, and list the
+    labels that are likely wrong."""
+    corruptions: bool
+    """Score the final network under noise, blur, JPEG and other light, at three severities each."""
+
+
+class Gate(Section):
+    """Rules of `thawline publish`; no stage reads them, so a change re-runs nothing."""
+
+    max_drop: Ratio
+    """The interval of challenger - champion, in accuracy, must not reach below -max_drop."""
+    confidence: Annotated[float, Field(ge=0.5, lt=1)]
+    max_recall_drop: Ratio
+    """Of any class, unless it lost a single row."""
+    min_rows: Annotated[int, Field(ge=1, le=100_000_000)]
+    """Test rows that neither model was trained or tuned on."""
+
+
+class Budget(Section):
+    min_accuracy: Ratio | None
+    max_latency_ms: Positive | None
+    max_size_mb: Positive | None
+
+
+class Tracking(Section):
+    enabled: bool
+    experiment: Name
+    model_name: Name
