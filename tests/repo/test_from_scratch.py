@@ -1,5 +1,6 @@
 """The recipe for training without pretrained weights is one, wherever it stands."""
 
+import pytest
 from ruamel.yaml import YAML
 
 from tests.repo.code_graph import ROOT
@@ -21,11 +22,13 @@ def test_the_file_for_dvc_says_what_advice_proposes() -> None:
     assert written.keys() <= known.keys()
 
 
-def test_the_study_of_designs_departs_from_it_in_length_alone() -> None:
-    path, project = ROOT / "studies/designs.yaml", params.load(ROOT / "params.yaml")
+@pytest.mark.parametrize("file", ["studies/designs.yaml", "docs/families.yaml"])
+def test_a_study_from_scratch_departs_from_it_in_length_alone(file: str) -> None:
+    path, project = ROOT / file, params.load(ROOT / "params.yaml")
     planned = plan.study(path, definition.load(path), project)
     for contender in planned.contenders:
         chosen = plan.checked(path, project, contender.overrides, contender.label)
         proposed = from_scratch.propose(chosen, "transfer_learn")
         differing = {p.key for p in proposed if current(chosen, p.key) != p.value}
-        assert differing == {"transfer_learn.epochs", "transfer_learn.patience"}, contender.label
+        assert "transfer_learn.epochs" in differing, contender.label
+        assert differing <= {"transfer_learn.epochs", "transfer_learn.patience"}, contender.label
