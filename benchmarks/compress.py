@@ -18,7 +18,7 @@ import numpy as np
 from thawline import network as networks
 from thawline.compress.export import export
 from thawline.compress.quantize import quantize
-from thawline.evaluation import speed
+from thawline.evaluation import hardware, speed
 from thawline.evaluation.memory import size_mb
 
 _NETWORKS = (
@@ -32,7 +32,7 @@ _CLASSES = 10
 
 
 def main(threads: str = "2", rounds: str = "7") -> None:
-    device = speed.describe("cpu", int(threads))
+    device = hardware.describe("cpu", int(threads))
     print(f"{device.name}, {device.instructions}, {threads} threads, PyTorch {device.torch}, ")
     print(f"ONNX Runtime {device.onnxruntime}; medians of {rounds} rounds of {_REPEATS}, ms\n")
     print("| network | PyTorch | float | int8 | PyTorch/float | float/int8 | float MB | int8 MB |")

@@ -26,7 +26,7 @@ from thawline.compress.export import export
 from thawline.data.manifest import Manifest
 from thawline.data.store import ImageStore
 from thawline.errors import UserError
-from thawline.evaluation import speed
+from thawline.evaluation import hardware, speed
 from thawline.evaluation.accuracy import bootstrap_interval
 from thawline.evaluation.memory import size_mb
 from thawline.evaluation.quantities import count, interval, megabytes, milliseconds, percent
@@ -88,7 +88,7 @@ def main() -> None:
         networks = [_fetched(trial, folder / str(n)) for n, trial in enumerate(trials)]
         reached = [_judged(network, threads) for network in networks]
         times = _timed(networks, threads, given.rounds)
-    device = speed.describe("cpu", threads)
+    device = hardware.describe("cpu", threads)
     print(f"{device.name}, {threads} threads, ONNX Runtime {device.onnxruntime}\n")
     print(table(trials, reached, times))
 

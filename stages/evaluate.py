@@ -27,8 +27,8 @@ def main(params: Params, run: StageRun) -> None:
     from thawline.data.store import ImageStore
     from thawline.evaluation import album, contents, page, predictions, summary
     from thawline.evaluation.checkpoints import costs, judge
+    from thawline.evaluation.hardware import describe
     from thawline.evaluation.results import INT8
-    from thawline.evaluation.speed import describe
     from thawline.progress import track
     from thawline.training import device
 

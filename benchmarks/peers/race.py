@@ -41,7 +41,7 @@ import numpy as np
 
 from benchmarks.peers import material
 from benchmarks.peers.results import OURS, Race, Run, as_json, table
-from thawline.evaluation import speed
+from thawline.evaluation import hardware
 
 TOOLS = {
     OURS: "ours",
@@ -99,7 +99,7 @@ def _tools(text: str) -> list[str]:
 
 def _about(given: argparse.Namespace) -> str:
     training = material.params_of(given).training
-    where = speed.describe("cpu", training.threads).name
+    where = hardware.describe("cpu", training.threads).name
     return (
         f"{where}, {training.threads} threads: {given.data}, batches of {training.batch_size}, "
         f"{given.epochs} epochs, {given.seeds} seeds; load at the start {os.getloadavg()[0]:.1f} "

@@ -26,7 +26,7 @@ import torch
 
 from benchmarks.training import loops, options, peak
 from benchmarks.training.material import Case
-from thawline.evaluation import speed
+from thawline.evaluation import hardware
 from thawline.training.setting import TrainingData
 
 Loop = Callable[[], None]
@@ -133,7 +133,7 @@ def _quiet(loop: Loop) -> None:
 
 
 def _about(chosen: Case, given: argparse.Namespace) -> str:
-    where = speed.describe(chosen.device.type, given.threads).name
+    where = hardware.describe(chosen.device.type, given.threads).name
     workers = chosen.machine().workers
     return (
         f"{where}, {given.threads} threads, {workers} workers: {chosen.name}, "

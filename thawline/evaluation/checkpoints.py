@@ -11,7 +11,7 @@ import torch
 from thawline import checkpoint
 from thawline.compress import session as onnx
 from thawline.data.store import ImageStore
-from thawline.evaluation import memory, speed, temperature
+from thawline.evaluation import hardware, memory, speed, temperature
 from thawline.evaluation.abstention import RiskCoverage, risk_coverage
 from thawline.evaluation.accuracy import (
     Scores,
@@ -189,7 +189,7 @@ def cost(
     )
     return {
         "runtime": "ONNX Runtime" if is_onnx(path) else "PyTorch, eager",
-        **({} if device == "cpu" else {"gpu": speed.gpu_name(device)}),
+        **({} if device == "cpu" else {"gpu": hardware.gpu_name(device)}),
         "threads": threads,
         **asdict(timed),
         "peak_memory_mb": peak.peak_mb,

@@ -6,20 +6,16 @@ Decoding and resizing of image files are not in it.
 """
 
 import gc
-import hashlib
-import json
 import os
-import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
 import numpy as np
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch import nn
@@ -53,43 +49,6 @@ class Speed:
     """Images a second by batch size: 1, a quarter of `batch_size`, it, and twice it."""
     best_batch: int
     """The batch size with the most images a second, of equal ones the smallest."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Device:
-    """What speed depends on besides the network: compare times only of one `fingerprint`."""
-
-    name: str
-    instructions: str
-    threads: int
-    torch: str
-    onnxruntime: str
-
-    @property
-    def fingerprint(self) -> str:
-        """Twelve hexadecimal digits."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
-
-    def as_json(self) -> dict[str, str | int]:
-        return {**asdict(self), "fingerprint": self.fingerprint}
-
-
-def describe(device: str, threads: int) -> Device:
-    """Name the device that "cpu" or "cuda" stands for here; never the host."""
-    gpu = device.startswith("cuda")
-    return Device(
-        name=gpu_name(device) if gpu else _cpu_name(),
-        instructions=_compute_capability(device)
-        if gpu
-        else torch.backends.cpu.get_cpu_capability(),
-        threads=threads,
-        torch=torch.__version__,
-        onnxruntime=onnxruntime.__version__,
-    )
-
-
-def gpu_name(device: str) -> str:
-    return torch.cuda.get_device_name(device)
 
 
 def measure_network(
@@ -239,19 +198,3 @@ def _no_garbage_collection() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-def _cpu_name() -> str:
-    """The model as the processor states it; platform.processor() is empty or "x86_64" on Linux."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    name = names[0] if names else platform.processor() or platform.machine()
-    return f"{name}, {os.cpu_count()} cores"
-
-
-def _compute_capability(device: str) -> str:
-    major, minor = torch.cuda.get_device_capability(device)
-    return f"sm_{major}{minor}"

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from thawline.compress.export import export
-from thawline.evaluation import speed
+from thawline.evaluation import hardware, speed
 
 HALF = (0.5, 0.5, 0.5)
 
@@ -116,8 +116,8 @@ def test_the_lock_of_a_killed_process_is_free() -> None:
 def test_the_fingerprint_tells_devices_apart_but_names_no_host() -> None:
     import platform
 
-    one, two = speed.describe("cpu", 1), speed.describe("cpu", 2)
-    assert one.fingerprint == speed.describe("cpu", 1).fingerprint != two.fingerprint
+    one, two = hardware.describe("cpu", 1), hardware.describe("cpu", 2)
+    assert one.fingerprint == hardware.describe("cpu", 1).fingerprint != two.fingerprint
     assert len(one.fingerprint) == 12
     assert platform.node() not in str(one.as_json()).split("'")
 
@@ -130,4 +130,4 @@ def test_a_gpu_is_measured_to_the_end_of_its_work() -> None:
         device="cuda", rng=np.random.default_rng(0),
     )  # fmt: skip
     assert 64 / measured.throughput_per_s > 1e-3
-    assert "NVIDIA" in speed.describe("cuda", 1).name
+    assert "NVIDIA" in hardware.describe("cuda", 1).name
