@@ -228,7 +228,7 @@ def make(parent: Path) -> Project:
     made.run("git", "init", "-q", "-b", "main")
     made.run("git", "config", "user.name", "a")
     made.run("git", "config", "user.email", "a@b")
-    made.run("dvc", "init", "-q")
+    made.run("dvc", "init", "-q", env={"DVC_NO_ANALYTICS": "1"})
     made.run("dvc", "config", "core.analytics", "false")
     made.run("dvc", "config", "core.check_update", "false")
     made.run("git", "add", "-A")

@@ -85,6 +85,7 @@ def _nothing_or_all(folder: Path) -> Iterator[None]:
 
 def _run(folder: Path, *command: str) -> None:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "DVC_ROOT"))}
+    kept["DVC_NO_ANALYTICS"] = "1"  # `dvc init` would report itself before the config is there
     try:
         done = subprocess.run(
             command, cwd=folder, env=kept, capture_output=True, text=True, check=False
