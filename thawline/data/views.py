@@ -10,14 +10,22 @@ import hashlib
 import inspect
 import os
 import random
+import sys
 from collections.abc import Sequence
 from typing import Any
 
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network at import
-
-import albumentations as A
 import cv2
 import numpy as np
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network at import
+# It imports PyTorch, a second and more, for what makes tensors of images: nothing here does.
+_TENSORS = "albumentations.pytorch"
+sys.modules.setdefault(_TENSORS, None)  # type: ignore[arg-type]
+
+import albumentations as A  # noqa: E402 - after what it looks at
+
+if sys.modules[_TENSORS] is None:
+    del sys.modules[_TENSORS]
 
 Step = dict[str, Any]
 """{"name": class of albumentations, "p": probability, ... its arguments}.

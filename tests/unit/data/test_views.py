@@ -1,6 +1,8 @@
 """A view is a function of seed, epoch, row and repeat, whoever makes it and whenever."""
 
 import itertools
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -104,3 +106,14 @@ def test_every_listed_transform_keeps_shape_and_type(image: np.ndarray, name: st
 def test_repeats_count_what_stood_before(rows: list[int]) -> None:
     expected = [rows[:position].count(row) for position, row in enumerate(rows)]
     assert repeats(np.array(rows, dtype=np.int64)).tolist() == expected
+
+
+def test_augmenting_takes_no_torch_and_leaves_it_to_others() -> None:
+    code = """
+import sys
+import thawline.data.views
+print("torch" in sys.modules)
+from albumentations.pytorch import ToTensorV2
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.stdout.strip(), done.returncode) == ("False", 0), done.stderr
