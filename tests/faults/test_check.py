@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from thawline import cli
+from thawline.cli import beginning
 from thawline.errors import UserError
 
 
@@ -24,7 +24,7 @@ def project(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_policy_file_is_checked(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "mine.yaml").write_text("- {name: HorizontalFlip}\n")
-    cli.check()
+    beginning.check()
     assert capsys.readouterr().out == "params.yaml: fine\n"
 
 
@@ -32,4 +32,4 @@ def test_a_policy_file_is_checked(project: Path, capsys: pytest.CaptureFixture[s
 def test_a_class_outside_the_list_is_refused(project: Path, name: str) -> None:
     (project / "mine.yaml").write_text(f"- {{name: {name}}}\n")
     with pytest.raises(UserError, match=r"mine\.yaml: "):
-        cli.check()
+        beginning.check()

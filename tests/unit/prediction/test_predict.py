@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tests import colours
-from thawline import cli
+from thawline.cli import results
 from thawline.errors import UserError
 from thawline.prediction import command, decoding
 from thawline.prediction.listing import Bad
@@ -153,4 +153,4 @@ def test_the_command_ends_with_1_after_a_bad_file_and_names_it_on_stderr(
 
 def test_json_and_csv_exclude_each_other(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="one of them"):
-        cli.predict(["x"], json=True, csv=True)
+        results.predict(["x"], json=True, csv=True)
