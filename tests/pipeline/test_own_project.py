@@ -93,6 +93,7 @@ def test_other_code_is_refused_until_it_is_taken_over_and_then_runs_again(own: O
 
 
 def test_code_that_no_result_depends_on_needs_no_upgrade(own: Own) -> None:
+    own.run("thawline", "run", "rebalance")
     edit(own.package / "cli/results.py")
     assert "nothing to do" in own.run("thawline", "run", "rebalance").stdout
 
