@@ -25,28 +25,21 @@ def publish() -> None:
         print(f"  {reason}")
 
 
-def promote(
-    version: Version,
-    reason: Reason = "",
-) -> None:
+def promote(version: Version, reason: Reason = "") -> None:
     """Make a registered version the champion by hand."""
     from thawline.tracking import promotions
 
     _say(promotions.promote(version, reason))
 
 
-def rollback(
-    reason: Reason = "",
-) -> None:
+def rollback(reason: Reason = "") -> None:
     """Make the champion's predecessor the champion; a second time undoes the first."""
     from thawline.tracking import promotions
 
     _say(promotions.rollback(reason))
 
 
-def restore(
-    version: Version,
-) -> None:
+def restore(version: Version) -> None:
     """Bring a registered version's commit, params and outputs into this folder."""
     from thawline.tracking.restore import restore as bring
 
