@@ -17,6 +17,7 @@ from flows.study_record import Recorded
 from flows.timings import timed
 from thawline import locks, params, project
 from thawline.errors import UserError
+from thawline.forkserver import client as forkserver
 from thawline.studies import plan, report
 from thawline.studies.changes import NOTHING, Changes
 from thawline.studies.records import Record, code
@@ -56,8 +57,10 @@ def study(
         with (
             presence.needed(),
             locks.pipeline(kind="study", owner=owner),
-            preloaded.running(address.enabled(params.load().tracking.enabled)) as loaded,
+            preloaded.running(address.enabled(params.load().tracking.enabled)) as mlflow,
+            forkserver.running() as libraries,
         ):
+            loaded = mlflow | libraries
             found = [_one(Path(p), changes, deadline, cores, again, storage, loaded) for p in paths]
             workspaces.remove(project.root())
             report.write_all(OUT, found)

@@ -2,8 +2,12 @@
 
 import os
 from pathlib import Path
+from typing import BinaryIO
+
+from thawline.errors import UserError
 
 SCRATCH = ".thawline"
+_LOG_BYTES = 1_000_000
 VARIABLE = "THAWLINE_PROJECT"
 """Names the project for a run in another working tree of it: stores, locks, records stay there."""
 
@@ -29,3 +33,23 @@ def root() -> Path:
 def scratch() -> Path:
     """Untracked working files (locks, run state, caches) that no output depends on."""
     return root() / SCRATCH
+
+
+def log_path(name: str) -> Path:
+    """Where a process in the background writes what it has to say."""
+    return scratch() / f"{name}.log"
+
+
+def log_file(name: str) -> BinaryIO:
+    """That file, to append to; begun anew when it has grown large.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    path = log_path(name)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        large = path.exists() and path.stat().st_size > _LOG_BYTES
+        return path.open("wb" if large else "ab")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from None

@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from thawline import disk, locks, openmp, outputs, params, processes, project, received
 from thawline.errors import UserError
+from thawline.forkserver import client
 from thawline.projects import code_file
 from thawline.sections.whole import Params
 from thawline.tracking import execution
@@ -42,6 +43,7 @@ def run(name: str, main: Main) -> NoReturn:
             locks.end_without(partial(execution.alive, execution.identify()))
             code_file.check()
             checked = params.load()
+            client.hand_over(name)
             outputs.require_cache(name)
             graph = Graph(project.workspace())
             outs = [Path(path) for path in graph.outputs(name)]

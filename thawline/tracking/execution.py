@@ -51,7 +51,8 @@ def identify() -> Execution:
     process = psutil.Process()
     named = os.environ.get(VARIABLE)
     if named and (state := read(named)):
-        return Execution(named, state["pid"], state["started"], True, state["machine"])
+        known = (state[name] for name in ("pid", "started", "launched", "machine"))
+        return Execution(named, *known)
     ancestor = next((p for p in process.parents() if _is_dvc(p)), process)
     started = _started(ancestor)
     # One dvc process may work through several experiments, each with a workspace of its own.

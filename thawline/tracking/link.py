@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from thawline import project
 from thawline.errors import UserError
 from thawline.tracking import address, execution, preloaded
 
-_LOG_BYTES = 1_000_000
+_LOG = "tracking"
 
 
 class Link:
@@ -75,11 +75,13 @@ class Link:
     def _lost(self, done: bool) -> None:
         """The other end is closed: after its last word, or because it died."""
         if not self._ready.is_set():
-            died = f"tracking did not start, see {_log_path()}; {address.HOW_TO_SWITCH_OFF}"
+            died = (
+                f"tracking did not start, see {project.log_path(_LOG)}; {address.HOW_TO_SWITCH_OFF}"
+            )
             self._error = self._error or died
             self._ready.set()
         elif not done:
-            warn(f"ended unexpectedly, see {_log_path()}; the stage goes on without it")
+            warn(f"ended unexpectedly, see {project.log_path(_LOG)}; the stage goes on without it")
 
 
 def close_parent(
@@ -129,7 +131,7 @@ def _start_host(current: execution.Execution) -> socket.socket:
         state["host"] = path
     ours, theirs = socket.socketpair()
     words = (current.id, current.pid, current.started, path)
-    with theirs, _log_file() as log:
+    with theirs, project.log_file(_LOG) as log:
         if preloaded.fork_host(words, theirs, log.fileno()):
             return ours
         subprocess.Popen(
@@ -142,20 +144,6 @@ def _start_host(current: execution.Execution) -> socket.socket:
             start_new_session=True,  # Ctrl-C is for the stage; this one ends by itself
         )
     return ours
-
-
-def _log_path() -> Path:
-    return project.scratch() / "tracking.log"
-
-
-def _log_file() -> BinaryIO:
-    path = _log_path()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        large = path.exists() and path.stat().st_size > _LOG_BYTES
-        return path.open("wb" if large else "ab")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def warn(text: str) -> None:

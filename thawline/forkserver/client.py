@@ -1,0 +1,127 @@
+"""Having a stage that was started run as a fork of a process with the libraries loaded.
+
+The process that DVC started stays, passes signals on and ends as the fork ends, so nobody has to
+know. Where anything is unusual the stage runs by itself.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from thawline import openmp, processes, project
+from thawline.forkserver import preload, wire
+from thawline.forkserver.order import Order
+from thawline.tracking import execution
+from thawline.tracking.hashes import Graph
+
+VARIABLE = "THAWLINE_FORKSERVER"
+"""`off`, or the socket of a process that serves many executions."""
+_OFF = "off"
+_LOADING_S = 120.0
+_FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SOCKET = "socket"
+
+
+def hand_over(stage: str) -> None:
+    """Run the stage in a fork and end as it does; returns where that is not to be."""
+    if sys.platform != "linux" or os.environ.get(VARIABLE) == _OFF or processes.launched():
+        return
+    current = execution.identify()
+    if current.pid == os.getpid():  # nobody's stage
+        return
+    # What the fork's own ancestors tell would be another execution.
+    order = Order.of_this_process({VARIABLE: _OFF, execution.VARIABLE: current.id})
+    if order is None:
+        return
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
+        address = _of_execution(current, stage)
+        if address is None:
+            return
+        connection.settimeout(_LOADING_S)
+        connection.connect(address)
+        wire.send(connection, order.dump(), [0, 1, 2])
+        if connection.recv(1) == wire.TAKEN:
+            connection.settimeout(None)
+            _stand_in(connection)
+
+
+def _stand_in(connection: socket.socket) -> NoReturn:
+    def forward(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        with suppress(OSError):
+            connection.send(bytes([signum]))
+
+    for signum in _FORWARDED:
+        if signal.getsignal(signum) != signal.SIG_IGN:
+            signal.signal(signum, forward)
+    connection.sendall(wire.GO)
+    status = wire.wait(connection)
+    if status is not None and os.WIFEXITED(status):
+        os._exit(os.WEXITSTATUS(status))
+    ended_by = signal.SIGKILL if status is None else os.WTERMSIG(status)
+    if ended_by != signal.SIGKILL:
+        signal.signal(ended_by, signal.SIG_DFL)
+    os.kill(os.getpid(), ended_by)
+    os._exit(128 + ended_by)
+
+
+def _of_execution(current: execution.Execution, stage: str) -> str | None:
+    """The address of the execution's process; the first stage starts it if others follow."""
+    with execution.changed(current) as state:
+        if address := os.environ.get(VARIABLE) or state.get("forkserver"):
+            return str(address)
+        if not _followed(stage):
+            return None
+        executor = (current.id, str(current.pid), str(current.started))
+        _, folder = _start(stage, *executor)
+        state["forkserver"] = str(folder / _SOCKET)
+        return str(folder / _SOCKET)
+
+
+def _followed(stage: str) -> bool:
+    stages = list(Graph(project.workspace()).stages)
+    return stage in stages[:-1]
+
+
+@contextmanager
+def running() -> Iterator[dict[str, str]]:
+    """A process for the block; yields what executions need in their environment to use it."""
+    if sys.platform != "linux" or os.environ.get(VARIABLE):
+        yield {}
+        return
+    process, folder = _start(next(iter(preload.LIBRARIES)))
+    try:
+        yield {VARIABLE: str(folder / _SOCKET)}
+    finally:
+        process.terminate()
+        process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(first: str, *executor: str) -> tuple[subprocess.Popen[bytes], Path]:
+    # Not in the project: the address of a socket has at most about a hundred characters.
+    folder = Path(tempfile.mkdtemp(prefix="thawline-"))
+    environ = dict(os.environ)
+    openmp.wait_briefly(environ)
+    with socket.socket(socket.AF_UNIX) as listener, project.log_file("forkserver") as log:
+        listener.bind(str(folder / _SOCKET))
+        listener.listen()  # from here on those who ask wait until it is loaded
+        fd = listener.fileno()
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"{__package__}.server", str(fd), str(folder), first, *executor],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=[fd],
+            env=environ,
+            start_new_session=True,  # Ctrl-C is for the stage
+        )
+    return process, folder

@@ -1,0 +1,92 @@
+"""What a stage tells the process that is to fork it, and what both must have in common."""
+
+import json
+import os
+import resource
+import signal
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+_FREE_PREFIXES = ("THAWLINE_", "DVC_", "MLFLOW_", "PREFECT_", "GIT_")
+_FREE = frozenset(
+    {"PWD", "OLDPWD", "SHLVL", "_", "PATH", "PYTHONUNBUFFERED", "COLUMNS", "LINES", "TERM"}
+)
+"""Variables that no library reads while it loads, beside those that begin with a prefix above."""
+_LIMITS = tuple(getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """A Python program, `python -m module`, as another process is to run it.
+
+    Attributes:
+        argv, orig_argv, path: of `sys`.
+        interruptible: whether Ctrl-C is for it.
+        encoding, errors: of its standard streams.
+    """
+
+    module: str
+    argv: list[str]
+    orig_argv: list[str]
+    path: list[str]
+    cwd: str
+    environ: dict[str, str]
+    umask: int
+    interruptible: bool
+    encoding: str
+    errors: str
+    surroundings: dict[str, Any]
+
+    @classmethod
+    def of_this_process(cls, environ: dict[str, str]) -> "Order | None":
+        """None for a program that cannot be handed over.
+
+        Args:
+            environ: added to the variables.
+        """
+        spec = getattr(sys.modules["__main__"], "__spec__", None)
+        examined = sys._xoptions or sys.warnoptions or sys.gettrace() or sys.getprofile()
+        if spec is None or examined:
+            return None
+        os.umask(mask := os.umask(0))  # the only way to read it sets it
+        return cls(
+            module=spec.name,
+            argv=sys.argv,
+            orig_argv=sys.orig_argv,
+            path=sys.path,
+            cwd=str(Path.cwd()),
+            environ=dict(os.environ) | environ,
+            umask=mask,
+            interruptible=signal.getsignal(signal.SIGINT) != signal.SIG_IGN,
+            encoding=sys.stdout.encoding,
+            errors=sys.stdout.errors or "strict",
+            surroundings=surroundings(),
+        )
+
+    def dump(self) -> bytes:
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def load(cls, text: bytes) -> "Order":
+        return cls(**json.loads(text))
+
+
+def surroundings() -> dict[str, Any]:
+    """What a process has from its start on and a library may have looked at while it loaded.
+
+    A fork has those of the process that it comes from. JSON values.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in _FREE and not name.startswith(_FREE_PREFIXES)
+    }
+    return {
+        "python": [sys.executable, sys.version, list(sys.flags)],
+        "environ": kept,
+        "limits": [list(resource.getrlimit(limit)) for limit in _LIMITS],
+        "cores": sorted(os.sched_getaffinity(0)),
+        "user": [os.getuid(), os.getgid(), os.nice(0)],
+    }

@@ -1,0 +1,79 @@
+"""What goes over the socket between a stage that was started and the fork that runs in its place.
+
+An order with three file descriptors and its answer; then a byte for each signal one way, and how
+the fork ended the other way.
+"""
+
+import os
+import signal
+import socket
+import struct
+import threading
+from contextlib import suppress
+
+TAKEN, OTHER, GO = b"t", b"o", b"g"
+"""Answers: it can be done; it cannot, since the surroundings differ. And: do it."""
+_LENGTH = struct.Struct("!Q")
+_MOST_BYTES = 16 * 2**20
+_STATUS = struct.Struct("!i")
+
+
+def send(connection: socket.socket, text: bytes, fds: list[int]) -> None:
+    socket.send_fds(connection, [_LENGTH.pack(len(text))], fds)
+    connection.sendall(text)
+
+
+def receive(connection: socket.socket) -> tuple[bytes, list[int]]:
+    """Raises OSError or ValueError for what is not a whole order; its descriptors are closed."""
+    head, fds, *_ = socket.recv_fds(connection, _LENGTH.size, 3)
+    try:
+        (length,) = _LENGTH.unpack(_all(connection, _LENGTH.size, head))
+        if length > _MOST_BYTES or len(fds) != 3:
+            raise ValueError("not an order")
+        return _all(connection, length), fds
+    except BaseException:
+        for fd in fds:
+            os.close(fd)
+        raise
+
+
+def status(wait_status: int) -> bytes:
+    """See `os.waitpid`."""
+    return _STATUS.pack(wait_status)
+
+
+def wait(connection: socket.socket) -> int | None:
+    """The other end's `status`; None if it died itself."""
+    try:
+        return int(_STATUS.unpack(_all(connection, _STATUS.size))[0])
+    except (OSError, ValueError):
+        return None
+
+
+def pass_signals(connection: socket.socket, pid: int) -> None:
+    """Send the process each signal that comes as a byte, and SIGKILL when no more can come."""
+
+    def listen() -> None:
+        with suppress(ProcessLookupError):  # the thread ends with this process, right after it
+            while byte := _byte(connection):
+                os.kill(pid, byte)
+            os.kill(pid, signal.SIGKILL)
+
+    threading.Thread(target=listen, daemon=True).start()
+
+
+def _byte(connection: socket.socket) -> int:
+    try:
+        return int.from_bytes(connection.recv(1), "big")
+    except OSError:
+        return 0
+
+
+def _all(connection: socket.socket, size: int, begun: bytes = b"") -> bytes:
+    found = bytearray(begun)
+    while len(found) < size:
+        part = connection.recv(size - len(found))
+        if not part:
+            raise ValueError("cut off")
+        found += part
+    return bytes(found)
