@@ -1,11 +1,12 @@
 """What DVC, MLflow and Prefect add to the computing of a whole run.
 
-    python -m benchmarks.overhead [--rounds 3] [--set KEY=VALUE]
+    python -m benchmarks.overhead [--rounds 3] [--set KEY=VALUE] [--only WORD]
 
 Pure computing is what the stages' own functions take one after another in one process, with
 everything imported, no DVC and tracking off; a first pass that imports and compiles is not counted.
-Against it, in projects of their own with nothing kept: `thawline run`, and the same as a flow on a
-server of its own. All of it in turn, medians of the rounds.
+Against it, in projects of their own with nothing kept: `thawline run`, the same with stages that
+load their libraries each by itself, and a flow on a server of its own. All of it in turn, medians
+of the rounds.
 """
 
 import argparse
@@ -19,8 +20,10 @@ from pathlib import Path
 from benchmarks.flows import make_project, run
 from benchmarks.startup import STAGES
 from thawline import safe_yaml
+from thawline.forkserver import client
 
 _TOOK = "computing took"
+_BY_ITSELF = "thawline run without forks"
 _LASTS = ("models", "reports", ".thawline")
 
 
@@ -28,10 +31,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--set", action="append", default=[], help="KEY=VALUE of params.yaml")
+    parser.add_argument("--only", default="", help="rows with this in their name")
     given = parser.parse_args()
     pairs = (word.partition("=") for word in given.set)
     values = {key: safe_yaml.parse(text, f"--set {key}") for key, _, text in pairs}
-    taken: dict[str, list[float]] = {"computing": [], "thawline run": [], "flow": []}
+    rows = ("computing", "thawline run", _BY_ITSELF, "flow")
+    taken: dict[str, list[float]] = {name: [] for name in rows if given.only in name}
     for number in range(given.rounds):
         with tempfile.TemporaryDirectory() as scratch:
             for name in taken:
@@ -39,10 +44,11 @@ def main() -> None:
                 taken[name].append(_one(name, project))
         so_far = ", ".join(f"{name} {seconds[-1]:.1f} s" for name, seconds in taken.items())
         print(f"round {number + 1}: {so_far}", flush=True)
-    pure = statistics.median(taken["computing"])
+    first = next(iter(taken))
+    base = statistics.median(taken[first])
     for name, seconds in taken.items():
         median = statistics.median(seconds)
-        print(f"{name}: {median:.1f} s, {median / pure:.2f} of computing, {median - pure:+.1f} s")
+        print(f"{name}: {median:.1f} s, {median / base:.2f} of {first}, {median - base:+.1f} s")
 
 
 def _one(name: str, project: Path) -> float:
@@ -50,7 +56,8 @@ def _one(name: str, project: Path) -> float:
         found = run(project, "benchmarks.overhead", "computing", env={"THAWLINE_TRACKING": "off"})
         return float(found.split(_TOOK)[1].split()[0])  # among the progress of the stages
     began = time.perf_counter()
-    run(project, *{"thawline run": ("thawline.cli", "run"), "flow": ("flows.pipeline",)}[name])
+    words = ("flows.pipeline",) if name == "flow" else ("thawline.cli", "run")
+    run(project, *words, env={client.VARIABLE: "off"} if name == _BY_ITSELF else {})
     return time.perf_counter() - began
 
 

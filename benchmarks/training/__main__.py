@@ -58,9 +58,13 @@ def comparisons(case: Case, data: TrainingData) -> dict[str, Comparison]:
             [partial(loops.in_memory, case, data, epochs, p) for p in _PRECISIONS],
             lambda: loops.engine(case, data), 0.8 * epochs,
         ),
+        "last blocks on views kept, over a tutorial's partial fine-tuning": (
+            [lambda: loops.tutorial(case, data, files, epochs, case.thawed)],
+            lambda: loops.engine(case, data, **third, cache="views"), 2.5,
+        ),
         "last blocks on views kept, over partial fine-tuning in memory": (
             [partial(loops.partial, case, data, epochs, p) for p in _PRECISIONS],
-            lambda: loops.engine(case, data, **third, cache="views"), 2.5,
+            lambda: loops.engine(case, data, **third, cache="views"), None,
         ),
     }  # fmt: skip
     return found

@@ -56,12 +56,17 @@ def bare(case: Case, data: TrainingData, epochs: int, *, plain: bool) -> None:
     _wait(case)
 
 
-def tutorial(case: Case, data: TrainingData, files: Sequence[bytes], epochs: int) -> None:
+def tutorial(
+    case: Case, data: TrainingData, files: Sequence[bytes], epochs: int, num_blocks: int = 0
+) -> None:
     """A frozen trunk as in PyTorch's tutorials: JPEG files, albumentations, a DataLoader, the whole
     network run in each epoch, in float32, and once over the validation images.
+
+    Args:
+        num_blocks: the last ones that are thawed, beside the head.
     """
     network = case.network()
-    freeze(network, "head")
+    frozen = freeze(network, "last_blocks" if num_blocks else "head", num_blocks)
     labels = torch.from_numpy(data.manifest.labels)
     count = len(data.manifest.rows("train"))
     how: dict[str, Any] = {
@@ -72,12 +77,13 @@ def tutorial(case: Case, data: TrainingData, files: Sequence[bytes], epochs: int
     varied = _Files(case, files[:count], labels[:count], [A.Affine(rotate=(-10, 10), p=1.0)])
     loader = DataLoader(varied, batch_size=case.batch_size, shuffle=True, **how)
     val = DataLoader(_Files(case, files[count:], labels[count:], []), batch_size=64, **how)
-    optimizer = _sgd(case, network[-1])
-    network.eval()
+    optimizer = _sgd(case, network)
     for _ in range(epochs):
+        frozen.train_mode(network)
         for batch, given in loader:
             moved = batch.to(case.device, non_blocking=True).permute(0, 3, 1, 2)
             _step(network(moved), optimizer, given.to(case.device))
+        network.eval()
         with torch.no_grad():
             for batch, _ in val:
                 network(batch.to(case.device, non_blocking=True).permute(0, 3, 1, 2))
