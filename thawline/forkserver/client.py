@@ -40,12 +40,21 @@ def hand_over(stage: str) -> None:
         return
     # What the fork's own ancestors tell would be another execution.
     order = Order.of_this_process({VARIABLE: _OFF, execution.VARIABLE: current.id})
-    if order is None:
-        return
+    if order is not None and (address := _of_execution(current, stage)):
+        _ask(address, order)
+
+
+def hand_over_program(module: str) -> None:
+    """The same for another program of a study, `python -m module`."""
+    address = os.environ.get(VARIABLE, _OFF)
+    openmp.wait_briefly()  # as that process does
+    order = Order.of_this_process({VARIABLE: _OFF}, module)
+    if order is not None and address != _OFF:
+        _ask(address, order)
+
+
+def _ask(address: str, order: Order) -> None:
     with suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
-        address = _of_execution(current, stage)
-        if address is None:
-            return
         connection.settimeout(_LOADING_S)
         connection.connect(address)
         wire.send(connection, order.dump(), [0, 1, 2])

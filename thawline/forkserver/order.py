@@ -40,19 +40,21 @@ class Order:
     surroundings: dict[str, Any]
 
     @classmethod
-    def of_this_process(cls, environ: dict[str, str]) -> "Order | None":
+    def of_this_process(cls, environ: dict[str, str], module: str | None = None) -> "Order | None":
         """None for a program that cannot be handed over.
 
         Args:
             environ: added to the variables.
+            module: what runs, where `python -m` does not tell.
         """
         spec = getattr(sys.modules["__main__"], "__spec__", None)
+        module = module or (spec and spec.name)
         examined = sys._xoptions or sys.warnoptions or sys.gettrace() or sys.getprofile()
-        if spec is None or examined:
+        if module is None or examined:
             return None
         os.umask(mask := os.umask(0))  # the only way to read it sets it
         return cls(
-            module=spec.name,
+            module=module,
             argv=sys.argv,
             orig_argv=sys.orig_argv,
             path=sys.path,

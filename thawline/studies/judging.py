@@ -12,6 +12,7 @@ import numpy as np
 
 from thawline import params
 from thawline.files import INGEST, MODELS
+from thawline.forkserver import client
 from thawline.studies.scores import SCORES, Rows, score
 
 _ID_LENGTH = 16
@@ -110,4 +111,5 @@ def main(stage: str, out: str) -> None:
 
 
 if __name__ == "__main__":
+    client.hand_over_program("thawline.studies.judging")
     main(*sys.argv[1:])
