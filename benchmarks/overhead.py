@@ -1,9 +1,10 @@
 """What DVC, MLflow and Prefect add to the computing of a whole run.
 
-    python -m benchmarks.overhead [--rounds 3] [--set KEY=VALUE] [--only WORD]
+    python -m benchmarks.overhead [--rounds 3] [--set KEY=VALUE] [--rows ROW ROW]
 
 Pure computing is what the stages' own functions take one after another in one process, with
-everything imported, no DVC and tracking off; a first pass that imports and compiles is not counted.
+everything imported, no DVC and tracking off; a first pass with an epoch, which imports and
+compiles, is not counted.
 Against it, in projects of their own with nothing kept: `thawline run`, the same with stages that
 load their libraries each by itself, and a flow on a server of its own. All of it in turn, medians
 of the rounds.
@@ -24,6 +25,7 @@ from thawline.forkserver import client
 
 _TOOK = "computing took"
 _BY_ITSELF = "thawline run without forks"
+_ROWS = ("computing", "thawline run", _BY_ITSELF, "flow")
 _LASTS = ("models", "reports", ".thawline")
 
 
@@ -31,12 +33,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--set", action="append", default=[], help="KEY=VALUE of params.yaml")
-    parser.add_argument("--only", default="", help="rows with this in their name")
+    parser.add_argument("--rows", nargs="+", choices=_ROWS, default=_ROWS)
     given = parser.parse_args()
     pairs = (word.partition("=") for word in given.set)
     values = {key: safe_yaml.parse(text, f"--set {key}") for key, _, text in pairs}
-    rows = ("computing", "thawline run", _BY_ITSELF, "flow")
-    taken: dict[str, list[float]] = {name: [] for name in rows if given.only in name}
+    taken: dict[str, list[float]] = {name: [] for name in given.rows}
     for number in range(given.rounds):
         with tempfile.TemporaryDirectory() as scratch:
             for name in taken:
@@ -70,12 +71,16 @@ def _computing() -> None:
 
     openmp.wait_briefly()  # as stages do
     checked = params.load()
-    for _ in range(2):
+    once = {
+        name: getattr(checked, name).model_copy(update={"epochs": 1})
+        for name in ("transfer_learn", "fine_tune")
+    }
+    for current in (checked.model_copy(update=once), checked):
         for folder in _LASTS:
             shutil.rmtree(folder, ignore_errors=True)
         began = time.perf_counter()
         for stage in STAGES:
-            import_module(f"stages.{stage}").main(checked, StageRun(None))
+            import_module(f"stages.{stage}").main(current, StageRun(None))
     print(_TOOK, time.perf_counter() - began)
 
 
