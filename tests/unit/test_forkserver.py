@@ -77,9 +77,9 @@ def test_variables_that_libraries_read_make_a_difference(monkeypatch: pytest.Mon
 
 
 def test_a_program_that_is_examined_is_not_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Order.of_this_process({}) is not None
+    assert Order.of_this_process({}, "stages.ingest") is not None
     monkeypatch.setattr(sys, "_xoptions", {"importtime": True})
-    assert Order.of_this_process({}) is None
+    assert Order.of_this_process({}, "stages.ingest") is None
 
 
 def test_every_stage_has_its_libraries_and_all_of_them_are_ours_to_use() -> None:
