@@ -40,16 +40,17 @@ def hand_over(stage: str) -> None:
         return
     # What the fork's own ancestors tell would be another execution.
     order = Order.of_this_process({VARIABLE: _OFF, execution.VARIABLE: current.id})
-    if order is not None and (address := _of_execution(current, stage)):
+    if order and (address := _of_execution(current, stage)):
         _ask(address, order)
 
 
 def hand_over_program(module: str) -> None:
     """The same for another program of a study, `python -m module`."""
     address = os.environ.get(VARIABLE, _OFF)
+    if address == _OFF:
+        return
     openmp.wait_briefly()  # as that process does
-    order = Order.of_this_process({VARIABLE: _OFF}, module)
-    if order is not None and address != _OFF:
+    if order := Order.of_this_process({VARIABLE: _OFF}, module):
         _ask(address, order)
 
 
