@@ -22,6 +22,7 @@ NEUTRAL = frozenset(
         # Around the work: locks, where files lie, what a person or MLflow sees.
         "thawline/stage.py",
         "thawline/locks.py",
+        "thawline/listening.py",
         "thawline/outputs.py",
         "thawline/received.py",
         "thawline/project.py",

@@ -5,19 +5,17 @@ know. Where anything is unusual the stage runs by itself.
 """
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from thawline import openmp, processes, project
+from thawline import listening, openmp, processes, project
 from thawline.forkserver import preload, wire
 from thawline.forkserver.order import Order
 from thawline.tracking import execution
@@ -28,7 +26,6 @@ VARIABLE = "THAWLINE_FORKSERVER"
 _OFF = "off"
 _LOADING_S = 120.0
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_SOCKET = "socket"
 
 
 def hand_over(stage: str) -> None:
@@ -92,8 +89,8 @@ def _of_execution(current: execution.Execution, stage: str) -> str | None:
             return None
         executor = (current.id, str(current.pid), str(current.started))
         _, folder = _start(stage, *executor)
-        state["forkserver"] = str(folder / _SOCKET)
-        return str(folder / _SOCKET)
+        state["forkserver"] = str(folder / listening.SOCKET)
+        return str(folder / listening.SOCKET)
 
 
 def _followed(stage: str) -> bool:
@@ -109,29 +106,13 @@ def running() -> Iterator[dict[str, str]]:
         return
     process, folder = _start(next(iter(preload.LIBRARIES)))
     try:
-        yield {VARIABLE: str(folder / _SOCKET)}
+        yield {VARIABLE: str(folder / listening.SOCKET)}
     finally:
-        process.terminate()
-        process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+        listening.end(process, folder)
 
 
 def _start(first: str, *executor: str) -> tuple[subprocess.Popen[bytes], Path]:
-    # Not in the project: the address of a socket has at most about a hundred characters.
-    folder = Path(tempfile.mkdtemp(prefix="thawline-"))
     environ = dict(os.environ)
     openmp.wait_briefly(environ)
-    with socket.socket(socket.AF_UNIX) as listener, project.log_file("forkserver") as log:
-        listener.bind(str(folder / _SOCKET))
-        listener.listen()  # from here on those who ask wait until it is loaded
-        fd = listener.fileno()
-        process = subprocess.Popen(
-            [sys.executable, "-m", f"{__package__}.server", str(fd), str(folder), first, *executor],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            pass_fds=[fd],
-            env=environ,
-            start_new_session=True,  # Ctrl-C is for the stage
-        )
-    return process, folder
+    with project.log_file("forkserver") as log:
+        return listening.start(f"{__package__}.server", [first, *executor], environ, log)

@@ -1,4 +1,4 @@
-"""`python -m thawline.tracking.preloaded FD`: loads mlflow once, for many executions.
+"""`python -m thawline.tracking.preloaded FD FOLDER`: loads mlflow once, for many executions.
 
 Each execution has a `host` that loads mlflow, two seconds of a core. Of a study with many short
 trials those would be a tenth of the time, so it keeps this process, from which hosts are forked.
@@ -8,19 +8,17 @@ host loads nothing heavy.
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
-from thawline import locks
+from thawline import listening, locks
 
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """Of a process that loads mlflow: no threads, and none that wait by spinning."""
@@ -36,27 +34,12 @@ def running(wanted: bool) -> Iterator[dict[str, str]]:
     if not wanted:
         yield {}
         return
-    # Not in the project: the address of a socket has at most about a hundred characters.
-    folder = Path(tempfile.mkdtemp(prefix="thawline-"))
-    path = folder / "preloaded"
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        listener.listen()  # from here on those who ask wait until it is loaded
-        process = subprocess.Popen(
-            [sys.executable, "-m", "thawline.tracking.preloaded", str(listener.fileno())],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=[listener.fileno()],
-            env=os.environ | ENVIRONMENT,
-            start_new_session=True,
-        )
+    module = "thawline.tracking.preloaded"
+    process, folder = listening.start(module, [], os.environ | ENVIRONMENT, subprocess.DEVNULL)
     try:
-        yield {VARIABLE: str(path)}
+        yield {VARIABLE: str(folder / listening.SOCKET)}
     finally:
-        process.terminate()
-        process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+        listening.end(process, folder)
 
 
 def fork_host(words: Sequence[object], connection: socket.socket, log_fd: int) -> bool:
