@@ -96,7 +96,7 @@ def _parts(summary: Summary) -> list[str]:
     """HTML, below a heading."""
     parts = [f"<p>{_text(text)}</p>" for text in _intro(summary)]
     if summary.claims:
-        parts.append(_table(_CLAIMS, _claims(summary), left=(1, 2, 5)))
+        parts.append(_table(_CLAIMS, _claims(summary), left=(0, 1, 2, 5)))
     parts.append(_table(_HEAD, _rows(summary), left=()))
     parts += [_image(name, drawn) for name, drawn in figures(summary)]
     if summary.failures:
