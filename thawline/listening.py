@@ -40,6 +40,7 @@ def start(
 
 
 def end(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """SIGTERM, and nothing of it stays."""
     process.terminate()
     process.wait()
     shutil.rmtree(folder, ignore_errors=True)
