@@ -151,6 +151,25 @@ def test_the_code_is_that_of_the_stage_s_folder(project: Project) -> None:
     assert "thawline.forkserver.server" not in loaded
 
 
+def test_a_study_s_process_serves_the_stages_that_dvc_starts(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a terminal where a virtual environment is active, whose shell exports its prompt."""
+    monkeypatch.chdir(project.folder)
+    for name in os.environ.keys() - project.env.keys():
+        monkeypatch.delenv(name)
+    project.env["PS1"] = "(.venv) $ "
+    for name, value in project.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv(client.VARIABLE, raising=False)
+    with client.running() as env:
+        begun, stage = _begin(project, "pause", **env)
+        assert _started(begun).pid != stage.pid
+        (project.folder / "go").touch()
+        said = begun.communicate(timeout=60)
+        assert begun.returncode == 0, said
+
+
 def test_nothing_of_it_stays(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project.folder)
     with client.running() as env:

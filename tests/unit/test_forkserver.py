@@ -1,8 +1,12 @@
 """What a stage hands to the process that forks it, and when the two do not fit."""
 
+import json
 import os
+import shlex
+import shutil
 import socket
 import struct
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,6 +78,25 @@ def test_variables_that_libraries_read_make_a_difference(monkeypatch: pytest.Mon
     assert surroundings() == before
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     assert surroundings() != before
+
+
+@pytest.mark.parametrize("shell", ["bash", "dash", "fish", "sh", "zsh"])
+def test_the_shell_between_dvc_and_a_stage_makes_none(shell: str) -> None:
+    """A study's process is started without it, by a person whose prompt is exported."""
+    if shutil.which(shell) is None:
+        pytest.skip(f"no {shell}")
+    code = f"from {surroundings.__module__} import *; import json; print(json.dumps(surroundings()))"
+    environ = {
+        "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": "/", "OMP_NUM_THREADS": "3",
+        "PS1": "(.venv) $ ", "PS2": "> ", "IFS": " ", "no-name": "1", "BASH_FUNC_f%%": "() { :\n}",
+    }  # fmt: skip
+    command = [sys.executable, "-c", code]
+    found = [
+        json.loads(subprocess.check_output(words, env=environ))
+        for words in (command, [shell, "-c", shlex.join(command)])
+    ]
+    assert found[0]["environ"]["OMP_NUM_THREADS"] == "3"
+    assert found[1] == found[0]
 
 
 def test_a_program_that_is_examined_is_not_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,16 @@ from typing import Any
 
 _FREE_PREFIXES = ("THAWLINE_", "DVC_", "MLFLOW_", "PREFECT_", "GIT_")
 _FREE = frozenset(
-    {"PWD", "OLDPWD", "SHLVL", "_", "PATH", "PYTHONUNBUFFERED", "COLUMNS", "LINES", "TERM"}
-)
-"""Variables that no library reads while it loads, beside those that begin with a prefix above."""
+    {
+        "PWD", "OLDPWD", "SHLVL", "_", "PATH", "PYTHONUNBUFFERED", "COLUMNS", "LINES", "TERM",
+        "IFS", "PS1", "PS2", "USER", "LOGNAME",
+    }
+)  # fmt: skip
+"""Variables that no library reads while it loads, beside those that begin with a prefix above.
+
+The last line has what the shell takes away, sets or adds through which DVC starts a stage: bash
+takes PS1, which activating a virtual environment exports.
+"""
 _LIMITS = tuple(getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_"))
 
 
@@ -83,7 +90,9 @@ def surroundings() -> dict[str, Any]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in _FREE and not name.startswith(_FREE_PREFIXES)
+        if name.isidentifier()  # dash hands no others on
+        and name not in _FREE
+        and not name.startswith(_FREE_PREFIXES)
     }
     return {
         "python": [sys.executable, sys.version, list(sys.flags)],
