@@ -140,7 +140,7 @@ def step(
         search.tell(asked, state=state)
         message = next(r.message for r in records if r.state != "complete")
         return Completed(name="Pruned", message=message) if pruned else Failed(message=message)
-    search.tell(asked, objectives(timed(records), definition))
+    search.tell(asked, objectives(timed(records, common["env"]), definition))
     return Completed(message=contender.label)
 
 

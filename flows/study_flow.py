@@ -125,7 +125,7 @@ def _grid(
         if not future.state.is_final():  # Dask gives up a trial that killed several workers
             trial.lost(order)
     known = [Record.read(order.trial.study, order.key) for order in orders]
-    return timed([record for record in known if record is not None])
+    return timed([record for record in known if record is not None], common["env"])
 
 
 @task(cache_policy=NO_CACHE, persist_result=False)

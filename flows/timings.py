@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from flows import processes
@@ -10,13 +10,17 @@ from thawline import project
 from thawline.studies.records import Record
 
 
-def timed(records: Sequence[Record]) -> list[Record]:
-    """The records, those with a network that waited for it with its costs; the copies go."""
+def timed(records: Sequence[Record], environment: Mapping[str, str]) -> list[Record]:
+    """The records, those with a network that waited for it with its costs; the copies go.
+
+    Args:
+        environment: of the trials' processes.
+    """
     waiting = {str(r.network): r for r in records if not r.costs and r.network.is_dir()}
     if not waiting:
         return list(records)
     command = processes.python("thawline.studies.timing", *waiting)
-    lines = processes.output(command, project.root())
+    lines = processes.output(command, project.root(), environment)
     costs = json.loads(lines[-1])
     for place, record in waiting.items():
         replace(record, costs=costs[place], logged=False).write()

@@ -7,14 +7,16 @@ import json
 import sys
 from pathlib import Path
 
-from thawline import checkpoint, params
-from thawline.evaluation import checkpoints
-from thawline.training.device import select
+from thawline import params
+from thawline.forkserver import client
 
 _KEPT = ("latency_ms", "latency_p95_ms", "throughput_per_s", "peak_memory_mb")
 
 
 def main(folders: list[str]) -> None:
+    from thawline.evaluation import checkpoints
+    from thawline.training.device import select
+
     checked = params.load()
     e, t = checked.evaluate, checked.training
     device = select(t.device).type
@@ -38,9 +40,12 @@ def main(folders: list[str]) -> None:
 
 def _network(folder: Path) -> str:
     """Equal where weights alone differ: timed twice, such networks would seem to differ."""
+    from thawline import checkpoint
+
     files = sorted((file.name, file.stat().st_size) for file in folder.iterdir())
     return f"{checkpoint.read_card(folder).model_dump_json()} {files}"
 
 
 if __name__ == "__main__":
+    client.hand_over_program("thawline.studies.timing")
     main(sys.argv[1:])
