@@ -85,7 +85,10 @@ def test_the_shell_between_dvc_and_a_stage_makes_none(shell: str) -> None:
     """A study's process is started without it, by a person whose prompt is exported."""
     if shutil.which(shell) is None:
         pytest.skip(f"no {shell}")
-    code = f"from {surroundings.__module__} import *; import json; print(json.dumps(surroundings()))"
+    code = (
+        f"import json; from {surroundings.__module__} import surroundings; "
+        "print(json.dumps(surroundings()))"
+    )
     environ = {
         "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": "/", "OMP_NUM_THREADS": "3",
         "PS1": "(.venv) $ ", "PS2": "> ", "IFS": " ", "no-name": "1", "BASH_FUNC_f%%": "() { :\n}",
