@@ -89,7 +89,7 @@ def test_a_stage_that_takes_too_long_is_ended(small: Project) -> None:
     text = flow(small, "pipeline", "--stage-timeout-s", "10", code=1)
     assert states(text)["fine_tune"] == "TimedOut"
     assert "fine_tune: took more than 10 s" in text
-    assert left_over(small.folder) == []
+    wait_for(lambda: left_over(small.folder) == [], 5)
 
 
 BREAKS = """
@@ -109,7 +109,7 @@ def test_a_task_that_breaks_while_its_stage_works_ends_the_flow(small: Project) 
     text = done.stdout + done.stderr
     assert states(text) == {"ingest": "Failed"}
     assert "the task broke" in text.rsplit("Finished in state", 1)[1]
-    assert left_over(small.folder) == []
+    wait_for(lambda: left_over(small.folder) == [], 5)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_without_a_server_it_brings_its_own(small: Project) -> None:
     del small.env["PREFECT_API_URL"]
     assert set(states(flow(small, "pipeline")).values()) == {"Ran"}
     assert (small.folder / ".thawline/prefect/prefect.db").is_file()
-    assert left_over(small.folder) == []
+    wait_for(lambda: left_over(small.folder) == [], 5)
     small.set("fine_tune.epochs", "7")
     process = start(small, "sleep")
     process.kill()
