@@ -125,7 +125,7 @@ class Parts:
 
     def _behind_trunk(self, images: torch.Tensor) -> torch.Tensor:
         with torch.no_grad(), numerics(self._forward, self._machine.device):
-            outputs: torch.Tensor = self._trunk(self._to_input(images))
+            outputs: torch.Tensor = self._trunk(self._to_input(images)).float()
         return outputs
 
     def _features_to_input(self, batch: torch.Tensor) -> torch.Tensor:

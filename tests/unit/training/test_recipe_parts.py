@@ -283,6 +283,23 @@ def test_precision_by_rule(
         assert (given.forward, given.training, given.reason) == (word, word, "")
 
 
+@pytest.mark.parametrize("trainable", ["head", "last_blocks", "first_blocks", "all"])
+def test_depthwise_blocks_train_in_float32_behind_a_frozen_part_in_bfloat16(
+    lite0: Network,
+    card: ModelCard,
+    data: TrainingData,
+    recipe: Change,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    trainable: str,
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    machine = Machine(device=CPU, precision="auto", workers=0, seed=0)
+    chosen = recipe(trainable=trainable, num_blocks=2, epochs=1)
+    train(lite0, card, data, chosen, machine, lambda *_: None)
+    assert "bfloat16 forwards, float32 to train depthwise" in capsys.readouterr().err
+
+
 def test_auto_says_what_it_takes(
     small: Network,
     card: ModelCard,
