@@ -1,4 +1,5 @@
-"""Thawline itself, by the code of its stages, with params.yaml as it is but for what the task says.
+"""Thawline itself, by the code of its stages, with params.yaml as it is but for what the task says
+and `training.precision: auto`, which is there for speed.
 
 ingest of the folder with the splits it comes with, rebalance (no strategy: the others see each
 image once an epoch too), augment, transfer_learn and fine_tune, in a project of its own, without
@@ -79,7 +80,10 @@ def _of(task: Task, params: Params) -> Params:
         },
         "rebalance": {"strategy": "none", "options": {}},
         "augment": {"policy": task.policy, "options": {}},
-        "training": {"batch_size": task.batch_size, "threads": task.threads, "device": "cpu"},
+        "training": {
+            "batch_size": task.batch_size, "threads": task.threads, "device": "cpu",
+            "precision": "auto",
+        },
         "fine_tune": {"epochs": task.epochs - views},
     }  # fmt: skip
     update = {
