@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import mlflow
 import pytest
 
 from tests import colours
@@ -57,6 +58,15 @@ if __name__ == "__main__":
     stage.run({name!r}, main)
 """
 STAGES = {"ingest": "nothing", "fine_tune": "out/ingest", "evaluate": "out/fine_tune"}
+
+
+@pytest.fixture(autouse=True)
+def registry_of_no_other_test() -> Iterator[None]:
+    """What publishes in this process names its registry to MLflow, which keeps it for all."""
+    yield
+    mlflow.set_registry_uri("")
+
+
 DVC = """\
 stages:
   ingest:
