@@ -1,8 +1,9 @@
 """A quick weight gradient for depthwise convolutions on small feature maps, on the CPU.
 
 oneDNN 3 (in PyTorch 2.14) has no fast form of this gradient where the map is smaller than the
-kernel, as in the late stages of mobile networks on small images: there it takes 10 to 100 times as
-long as the rest of the layer. See benchmarks/convolutions.py.
+kernel, or what is left of it is smaller than half of it, as in the late stages of mobile networks
+on small images: there it takes 10 to 100 times as long as the rest of the layer. See
+benchmarks/convolutions.py.
 """
 
 from collections.abc import Iterator
@@ -19,9 +20,18 @@ _Tap = tuple[int, slice, slice]
 def applies(call: Conv2d) -> bool:
     """Whether it will need the gradient that oneDNN is slow at."""
     depthwise = 1 < call.groups == call.weight.shape[0] == call.input.shape[1]
-    sides = zip(call.input.shape[2:], call.weight.shape[2:], strict=True)
-    small = any(size < kernel for size, kernel in sides)
-    return depthwise and small and not isinstance(call.padding, str)
+    return depthwise and not isinstance(call.padding, str) and _is_small(call)
+
+
+def _is_small(call: Conv2d) -> bool:
+    sides = (_pair(call.stride), _pair(call.padding), _pair(call.dilation))
+    for size, kernel, stride, padding, dilation in zip(
+        call.input.shape[2:], call.weight.shape[2:], *sides, strict=True
+    ):
+        left = (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+        if size < kernel or 2 * left < kernel:
+            return True
+    return False
 
 
 def convolve(call: Conv2d) -> torch.Tensor:

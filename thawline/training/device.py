@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from thawline.errors import UserError
+from thawline.training import heap
 
 _MOST_WORKERS = 8
 """More do not make a batch sooner, and each takes the memory of a process."""
@@ -31,6 +32,7 @@ def setup(*, threads: int, seed: int, deterministic: bool = True) -> None:
     torch.backends.cudnn.benchmark = not deterministic
     # Subnormal numbers in trained weights slow a CPU down many times over.
     torch.set_flush_denormal(True)
+    heap.keep()  # changes no bit
 
 
 def select(device: str) -> torch.device:

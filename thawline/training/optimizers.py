@@ -39,10 +39,11 @@ def optimizer(
 ) -> torch.optim.Optimizer:
     """One of adam, adamw, sgd (Nesterov's momentum when there is momentum), adagrad, adadelta.
 
-    On a GPU in one kernel for all parameters, where PyTorch has it.
+    In one pass over parameters, gradients and state where PyTorch has that, on a CPU too. It takes
+    them as they lie in memory: gradients of autograd lie as their parameters do, and state that is
+    loaded has to.
     """
-    on_gpu = any(p.is_cuda for group in groups for p in group["params"])
-    fused: dict[str, Any] = {"fused": True} if on_gpu and name in _FUSED else {}
+    fused: dict[str, Any] = {"fused": True} if name in _FUSED else {}
     if name == "sgd":
         nesterov = nesterov and momentum > 0
         return torch.optim.SGD(

@@ -45,6 +45,8 @@ def _functions(function: object) -> list[object]:
         ((4, 4), 5, 1, 4, 2),
         ((6, 5), 7, 3, 3, 1),
         ((2, 2), 3, 1, 3, 3),
+        ((7, 8), 5, 2, 0, 1),
+        ((9, 9), 9, 3, 1, 1),
     ],
 )
 def test_equals_pytorchs_gradient(
