@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.params import argument, changed
 from thawline import network as networks
-from thawline import params as parameters
 from thawline import plugins
 from thawline.checkpoint import ModelCard
 from thawline.data import collect as walk
@@ -34,13 +34,10 @@ from thawline.data.packing import pack
 from thawline.data.resolve import resolve
 from thawline.data.rows import Rows
 from thawline.data.store import ImageStore, StoreWriter
-from thawline.errors import UserError
 from thawline.inference import BATCH, probabilities
 from thawline.network import Network
 from thawline.sections.recipes import Recipe as Section
 from thawline.sections.whole import Params
-from thawline.studies.changes import Changes
-from thawline.studies.plan import checked
 from thawline.training import batch_size, decision, depth, device
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData
@@ -69,7 +66,7 @@ class Outcome:
 
 def main() -> None:
     given = _arguments()
-    params = _given(given)
+    params = changed(given.set)
     outcomes = []
     for data in given.data:
         outcomes.append(_experiment(data, params, given))
@@ -80,25 +77,14 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], parents=[argument()])
     parser.add_argument("--data", action="append", required=True, help="digits, or SOURCE:PATH")
     parser.add_argument("--depths", type=_numbers, default=[0, 1, 3, 6, 9])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--max-train", type=int, default=4000, help="training rows at most")
     parser.add_argument("--max-test", type=int, default=10_000)
-    parser.add_argument("--set", action="append", default=[], help="KEY=VALUE of params.yaml")
     parser.add_argument("--out", type=Path)
     return parser.parse_args()
-
-
-def _given(given: argparse.Namespace) -> Params:
-    """params.yaml with what the command line says."""
-    try:
-        project = parameters.load()
-        changed = Changes.parse(given.set, None, project).values
-        return checked(parameters.FILE, project, changed, "--set")
-    except UserError as error:
-        raise SystemExit(str(error)) from None
 
 
 def _numbers(text: str) -> list[int]:

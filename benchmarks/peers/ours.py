@@ -1,5 +1,5 @@
-"""Thawline itself, by the code of its stages, with params.yaml as it is but for what the task says
-and `training.precision: auto`, which is there for speed.
+"""Thawline itself, by the code of its stages, with params.yaml as it is but for what the task and
+`--set` say.
 
 ingest of the folder with the splits it comes with, rebalance (no strategy: the others see each
 image once an epoch too), augment, transfer_learn and fine_tune, in a project of its own, without
@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.params import changed
 from benchmarks.peers.task import Clock, Task, given, hand_in
 from thawline import openmp, project
-from thawline import params as parameters
 from thawline.files import HOLDOUT, INGEST, LABEL_FIXES, MODELS
 from thawline.plugin_rules import NOTHING
 from thawline.sections.whole import Params
@@ -56,7 +56,7 @@ def main(task: Task) -> None:
     stages = {name: importlib.import_module(f"stages.{name}") for name in (*_PREPARE, *_TRAIN)}
     for name in _IMPORTED_LATE:
         importlib.import_module(name)
-    params = _of(task, parameters.load())
+    params = _of(task, changed(task.changes))
     with tempfile.TemporaryDirectory() as folder:
         _enter(Path(folder))
         clock = Clock()
@@ -73,21 +73,18 @@ def _of(task: Task, params: Params) -> Params:
     views = params.augment.views
     if task.epochs <= views:
         raise SystemExit(f"--epochs {task.epochs}: transfer_learn alone takes {views}")
-    changed = {
+    fixed = {
         "ingest": {
             "source": "folder", "path": str(task.folder), "options": {},
             "image_size_px": task.size_px,
         },
         "rebalance": {"strategy": "none", "options": {}},
         "augment": {"policy": task.policy, "options": {}},
-        "training": {
-            "batch_size": task.batch_size, "threads": task.threads, "device": "cpu",
-            "precision": "auto",
-        },
+        "training": {"batch_size": task.batch_size, "threads": task.threads, "device": "cpu"},
         "fine_tune": {"epochs": task.epochs - views},
     }  # fmt: skip
     update = {
-        name: getattr(params, name).model_copy(update=values) for name, values in changed.items()
+        name: getattr(params, name).model_copy(update=values) for name, values in fixed.items()
     }
     return params.model_copy(update=update | {"seed": task.seed})
 

@@ -4,7 +4,7 @@
     python -m benchmarks.peers.race --python PEERS/bin/python [--data digits] [--seeds 5]
         [--epochs 8] [--tools plain,fastai] [--out FILE]
     python -m benchmarks.peers.race --python PEERS/bin/python --data idx:PATH --policy light
-        --mirror --max-train 4000 --max-test 10000
+        --mirror --max-train 4000 --max-test 10000 [--set fine_tune.learning_rate=0.01]
 
 Beforehand nothing but the environment; afterwards a Markdown table here and JSON in --out. For each
 seed the tools run one after the other in shuffled order, each in a process of its own, on the same
@@ -39,6 +39,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import params
 from benchmarks.peers import material
 from benchmarks.peers.results import OURS, Race, Run, as_json, table
 from thawline.evaluation import hardware
@@ -64,6 +65,7 @@ class Failed(Exception):
 
 def main() -> None:
     given = _arguments()
+    params.changed(given.set)  # what is wrong with it is said at once
     print(_about(given), flush=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "images"
@@ -80,7 +82,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0], parents=[material.arguments()]
+        description=__doc__.splitlines()[0], parents=[material.arguments(), params.argument()]
     )
     parser.add_argument("--python", type=Path, required=True, help="of the other tools")
     parser.add_argument("--seeds", type=int, default=5)
@@ -130,6 +132,8 @@ def _run(name: str, given: argparse.Namespace, folder: Path, seed: int) -> Run:
             python, "-m", f"benchmarks.peers.{TOOLS[name]}", str(folder),
             "--epochs", str(given.epochs), "--seed", str(seed), "--out", str(out),
         ]  # fmt: skip
+        if name == OURS:
+            command += [word for change in given.set for word in ("--set", change)]
         threads = str(material.params_of(given).training.threads)
         done = _finished(command, _environment(threads, scratch), given.timeout)
         if done.returncode or not out.exists():

@@ -26,6 +26,7 @@ class Task:
         policy: Thawline's name for its augmentation.
         epochs: passes of all training images through the network.
         out: where the predictions go, .npz.
+        changes: KEY=VALUE of params.yaml; Thawline's own.
     """
 
     folder: Path
@@ -43,6 +44,7 @@ class Task:
     epochs: int
     seed: int
     out: Path
+    changes: tuple[str, ...] = ()
 
     def files(self, split: str) -> list[tuple[Path, int]]:
         """Images of a split and their classes, in the order that predictions have."""
@@ -60,11 +62,15 @@ def given(doc: str | None) -> Task:
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True, help="for the predictions, .npz")
+    parser.add_argument("--set", action="append", default=[], help="KEY=VALUE, Thawline's own")
     words = parser.parse_args()
     folder, out = words.folder.resolve(), words.out.resolve()
     meta: dict[str, Any] = json.loads((folder / META).read_text(encoding="utf-8"))
     meta |= {key: tuple(meta[key]) for key in ("classes", "mean", "std")}
-    return Task(**meta, folder=folder, out=out, epochs=words.epochs, seed=words.seed)
+    return Task(
+        **meta, folder=folder, out=out, epochs=words.epochs, seed=words.seed,
+        changes=tuple(words.set),
+    )  # fmt: skip
 
 
 class Clock:
