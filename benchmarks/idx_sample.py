@@ -13,6 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from thawline.data.items import Item
+from thawline.data.sources import idx
+from thawline.errors import UserError
+
 _IMAGES, _LABELS = 0x0803, 0x0801
 
 
@@ -24,12 +28,16 @@ def main() -> None:
     parser.add_argument("--test", type=int, required=True, help="rows")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    given.target.mkdir(parents=True)
-    for part, number in (("train", given.train), ("t10k", given.test)):
-        images, labels = _read(given.folder, part)
-        rows = drawn(labels, number, np.random.default_rng(given.seed))
-        _write(given.target / f"{part}-images-idx3-ubyte.gz", _IMAGES, images[rows])
-        _write(given.target / f"{part}-labels-idx1-ubyte.gz", _LABELS, labels[rows])
+    try:
+        parts = _sampled(given.folder, {"train": given.train, "test": given.test}, given.seed)
+        given.target.mkdir(parents=True)
+    except UserError as error:
+        raise SystemExit(str(error).removeprefix("ingest.path: ")) from None
+    except FileExistsError:
+        raise SystemExit(f"{given.target} is there already") from None
+    for name, (images, labels) in zip(("train", "t10k"), parts, strict=True):
+        _write(given.target / f"{name}-images-idx3-ubyte.gz", _IMAGES, images)
+        _write(given.target / f"{name}-labels-idx1-ubyte.gz", _LABELS, labels)
 
 
 def drawn(labels: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:
@@ -45,13 +53,28 @@ def drawn(labels: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarr
     return np.sort(by_class[steps])
 
 
-def _read(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
-    """uint8 (N, H, W) and (N,)."""
-    raw = gzip.decompress((folder / f"{part}-images-idx3-ubyte.gz").read_bytes())
-    _, count, height, width = struct.unpack(">4I", raw[:16])
-    images = np.frombuffer(raw, np.uint8, offset=16).reshape(count, height, width)
-    raw = gzip.decompress((folder / f"{part}-labels-idx1-ubyte.gz").read_bytes())
-    return images, np.frombuffer(raw, np.uint8, offset=8)
+def _sampled(
+    folder: Path, numbers: dict[str, int], seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """uint8 (N, H, W) and (N,) for each split of numbers.
+
+    Raises:
+        UserError: files are missing or damaged, or have fewer rows than are asked for.
+    """
+    items: dict[str, list[Item]] = {split: [] for split in numbers}
+    for item in idx.read(folder).items:
+        if isinstance(item, Item):
+            items[str(item.split)].append(item)
+    for split, number in numbers.items():
+        if not 1 <= number <= len(items[split]):
+            raise UserError(f"--{split}: {number}; allowed: 1 to {len(items[split])}")
+    samples = []
+    for split, number in numbers.items():
+        labels = np.array([item.label for item in items[split]], np.uint8)
+        rows = drawn(labels, number, np.random.default_rng(seed))
+        images = [np.asarray(items[split][row].payload) for row in rows]
+        samples.append((np.stack(images), labels[rows]))
+    return samples
 
 
 def _write(path: Path, magic: int, values: np.ndarray) -> None:

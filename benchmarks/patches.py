@@ -22,7 +22,12 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=64, help="of a square, px")
     parser.add_argument("--most", type=int, default=600, help="squares of one photograph")
     given = parser.parse_args()
-    for path in sorted(given.photographs.rglob("*.jpg")):
+    paths = sorted(given.photographs.rglob("*.jpg"))
+    if not paths:
+        raise SystemExit(f"{given.photographs}: no .jpg files")
+    if given.out.exists():
+        raise SystemExit(f"{given.out} is there already")
+    for path in paths:
         with Image.open(path) as photograph:
             pixels = np.asarray(photograph.convert("RGB"))
         folder = given.out / path.stem
