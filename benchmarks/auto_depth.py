@@ -16,24 +16,18 @@ import argparse
 import copy
 import json
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.data_set import packed, thinned
+from benchmarks.paired import difference
 from benchmarks.params import argument, changed
 from thawline import network as networks
-from thawline import plugins
 from thawline.checkpoint import ModelCard
-from thawline.data import collect as walk
-from thawline.data.content import Geometry
-from thawline.data.divide import divide
 from thawline.data.manifest import Manifest
-from thawline.data.packing import pack
-from thawline.data.resolve import resolve
-from thawline.data.rows import Rows
-from thawline.data.store import ImageStore, StoreWriter
 from thawline.inference import BATCH, probabilities
 from thawline.network import Network
 from thawline.sections.recipes import Recipe as Section
@@ -42,8 +36,6 @@ from thawline.training import batch_size, decision, depth, device
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData
 from thawline.training.train import train
-
-_RESAMPLES = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,44 +161,6 @@ class _Lab:
         train(network, self._card, self._data, recipe, self._machine, lambda *_: None)
 
 
-def packed(data: str, folder: Path, params: Params) -> TrainingData:
-    """Ingested as the stage does, with the policy of params; every row once."""
-    kind, _, path = data.partition(":")
-    p = params.ingest
-    options = {"imbalance_ratio": 1.0} if kind == "digits" else {}
-    source = plugins.load(plugins.SOURCE, kind).read(Path(path or "data/none"), **options)
-    geometry = Geometry(image_size_px=p.image_size_px, fit=p.fit, background=p.background)
-    with StoreWriter(folder, p.image_size_px) as writer:
-        found = walk.collect(pack(source.items, geometry, source.num_items), writer, source.classes)
-    shares: dict[str, Any] = {
-        "seed": params.seed, "val_ratio": p.val_ratio, "test_ratio": p.test_ratio
-    }  # fmt: skip
-    resolved = resolve(
-        found.packed, found.conflicts, conflicts=p.conflicts, near_distance=None, **shares
-    )
-    manifest = divide(found, source.classes, imbalance_ratio=None, resolved=resolved, **shares)
-    module = plugins.load(plugins.POLICY, params.augment.policy)
-    return TrainingData(
-        manifest=manifest,
-        store=ImageStore(folder),
-        rows=Rows.untouched(manifest.rows("train"), len(manifest.classes)),
-        policy=module.policy(p.image_size_px, **params.augment.options),
-        num_views=params.augment.views,
-        extra_labels=np.empty(0, np.int64),
-    )
-
-
-def thinned(data: TrainingData, max_train: int, seed: int) -> TrainingData:
-    """At most max_train training rows, drawn by the seed, and a quarter as many to validate on."""
-    rng = np.random.default_rng(seed)
-    splits = data.manifest.splits.copy()
-    for split, most in (("train", max_train), ("val", max_train // 4)):
-        splits[rng.permutation(data.manifest.rows(split))[most:]] = "unused"
-    manifest = replace(data.manifest, splits=splits)
-    rows = Rows.untouched(manifest.rows("train"), len(manifest.classes))
-    return replace(data, manifest=manifest, rows=rows)
-
-
 def _network(params: Params, num_classes: int, seed: int) -> Network:
     m = params.model
     return networks.build_pretrained(
@@ -223,23 +177,6 @@ def _card(params: Params, manifest: Manifest) -> ModelCard:
         image_size_px=p.image_size_px, fit=p.fit, background=p.background,
         mean=described.mean, std=described.std,
     )  # fmt: skip
-
-
-def difference(auto: np.ndarray, fixed: np.ndarray) -> tuple[float, float, float]:
-    """Mean of auto - fixed, and the 95 % interval of a bootstrap over seeds, then over rows.
-
-    Args:
-        auto, fixed: whether the same test rows were right, bool (seeds, N).
-    """
-    paired = auto.astype(np.float64) - fixed
-    rng = np.random.default_rng(0)
-    seeds, rows = paired.shape
-    drawn = [
-        paired[rng.integers(seeds, size=seeds)].mean(axis=0)[rng.integers(rows, size=rows)].mean()
-        for _ in range(_RESAMPLES)
-    ]
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return float(paired.mean()), float(low), float(high)
 
 
 def _best(outcome: Outcome) -> int:

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from safetensors.torch import save_file
 
-from benchmarks.auto_depth import packed, thinned
+from benchmarks.data_set import packed, thinned
 from benchmarks.peers.task import META, SPLITS, WEIGHTS
 from thawline import network as networks
 from thawline import params as parameters

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.auto_depth import difference
+from benchmarks.paired import difference
 from thawline.evaluation.quantities import percent
 
 OURS = "Thawline"

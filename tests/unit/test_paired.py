@@ -1,9 +1,9 @@
-"""The interval that the experiment on `trainable: auto` reports."""
+"""The interval of a difference between two ways to train."""
 
 import numpy as np
 import pytest
 
-from benchmarks.auto_depth import difference
+from benchmarks.paired import difference
 
 
 def test_equal_choices_do_not_differ() -> None:

@@ -1,0 +1,56 @@
+"""A data set for a benchmark, ingested as the stage does it, and fewer rows of it."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from thawline import plugins
+from thawline.data import collect as walk
+from thawline.data.content import Geometry
+from thawline.data.divide import divide
+from thawline.data.packing import pack
+from thawline.data.resolve import resolve
+from thawline.data.rows import Rows
+from thawline.data.store import ImageStore, StoreWriter
+from thawline.sections.whole import Params
+from thawline.training.setting import TrainingData
+
+
+def packed(data: str, folder: Path, params: Params) -> TrainingData:
+    """Ingested as the stage does, with the policy of params; every row once."""
+    kind, _, path = data.partition(":")
+    p = params.ingest
+    options = {"imbalance_ratio": 1.0} if kind == "digits" else {}
+    source = plugins.load(plugins.SOURCE, kind).read(Path(path or "data/none"), **options)
+    geometry = Geometry(image_size_px=p.image_size_px, fit=p.fit, background=p.background)
+    with StoreWriter(folder, p.image_size_px) as writer:
+        found = walk.collect(pack(source.items, geometry, source.num_items), writer, source.classes)
+    shares: dict[str, Any] = {
+        "seed": params.seed, "val_ratio": p.val_ratio, "test_ratio": p.test_ratio
+    }  # fmt: skip
+    resolved = resolve(
+        found.packed, found.conflicts, conflicts=p.conflicts, near_distance=None, **shares
+    )
+    manifest = divide(found, source.classes, imbalance_ratio=None, resolved=resolved, **shares)
+    module = plugins.load(plugins.POLICY, params.augment.policy)
+    return TrainingData(
+        manifest=manifest,
+        store=ImageStore(folder),
+        rows=Rows.untouched(manifest.rows("train"), len(manifest.classes)),
+        policy=module.policy(p.image_size_px, **params.augment.options),
+        num_views=params.augment.views,
+        extra_labels=np.empty(0, np.int64),
+    )
+
+
+def thinned(data: TrainingData, max_train: int, seed: int) -> TrainingData:
+    """At most max_train training rows, drawn by the seed, and a quarter as many to validate on."""
+    rng = np.random.default_rng(seed)
+    splits = data.manifest.splits.copy()
+    for split, most in (("train", max_train), ("val", max_train // 4)):
+        splits[rng.permutation(data.manifest.rows(split))[most:]] = "unused"
+    manifest = replace(data.manifest, splits=splits)
+    rows = Rows.untouched(manifest.rows("train"), len(manifest.classes))
+    return replace(data, manifest=manifest, rows=rows)
