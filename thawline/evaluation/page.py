@@ -13,7 +13,7 @@ import numpy as np
 
 from thawline.checkpoint import ModelCard
 from thawline.data.manifest import Manifest
-from thawline.evaluation import headline, model_card, report
+from thawline.evaluation import headline, method, model_card, report
 from thawline.evaluation.corruptions import Robustness
 from thawline.evaluation.embedded import data_uris
 from thawline.evaluation.label_issues import LabelIssue
@@ -34,7 +34,6 @@ from thawline.evaluation.report import (
     Mistake,
     Picture,
     budget_line,
-    method,
     short_source,
     verdict,
 )
@@ -248,5 +247,5 @@ def _issue(issue: LabelIssue, manifest: Manifest) -> tuple[str, ...]:
 
 def _sentences(content: Content) -> list[str]:
     """The list of the Markdown report, a sentence or two each."""
-    text = method(content.results, content.bootstrap_samples, content.calibration_bins)
+    text = method.sentences(content.results, content.bootstrap_samples, content.calibration_bins)
     return [" ".join(item.split()) for item in text.removeprefix("- ").split("\n- ")]
