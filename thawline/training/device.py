@@ -103,15 +103,17 @@ def to_input(
     return pixels.float().mul_(scale).add_(shift.view(1, 3, 1, 1))
 
 
-def resident(views: Sequence[torch.Tensor], device: torch.device) -> Sequence[torch.Tensor]:
-    """The same on a GPU, where they take at most half of what is free: no batch is copied then.
+def has_room(num_bytes: int, device: torch.device) -> bool:
+    """Whether so much takes at most half of what is free on a GPU; never on a CPU.
 
-    The result does not depend on where they are.
+    What is kept there changes no bit of a result, so this may depend on what else runs.
     """
-    if device.type != "cuda":
-        return views
-    free, _ = torch.cuda.mem_get_info(device)
-    fits = sum(view.nbytes for view in views) <= free // 2
+    return device.type == "cuda" and num_bytes <= torch.cuda.mem_get_info(device)[0] // 2
+
+
+def resident(views: Sequence[torch.Tensor], device: torch.device) -> Sequence[torch.Tensor]:
+    """The same on a GPU where it has room for them: no batch is copied then."""
+    fits = has_room(sum(view.nbytes for view in views), device)
     return [view.to(device) for view in views] if fits else views
 
 

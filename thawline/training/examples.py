@@ -45,10 +45,10 @@ def order(
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureExamples:
-    """Features of each of a few views, held in memory.
+    """Features of each of a few views, or images that nothing changes, held in memory.
 
     Attributes:
-        views: one float32 tensor (M, ...) per view; epoch e trains on view e mod len(views).
+        views: one tensor (M, ...) per view; epoch e trains on view e mod len(views).
         labels: int64 (M,).
     """
 

@@ -1,6 +1,7 @@
 """Examples and validation for the part of a network behind the cut."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from thawline.checkpoint import ModelCard
 from thawline.network import Network
 from thawline.norm_folding import folded
 from thawline.training import features, mixing
-from thawline.training.device import numerics, resident, to_input
+from thawline.training.device import has_room, numerics, resident, to_input
 from thawline.training.examples import Examples, FeatureExamples, ImageExamples
 from thawline.training.fit import Validation
 from thawline.training.freezing import Frozen
@@ -46,6 +47,7 @@ class Parts:
         self._val_labels = torch.from_numpy(data.manifest.labels[self._val_rows])
         few = len(self._val_rows) < machine.group.size
         self._judges = ALONE if few else machine.group
+        self._val_there: torch.Tensor | None = None
 
     def num_bytes(self) -> int:
         """Of the frozen part's outputs, float32, for all views and the validation rows."""
@@ -93,8 +95,16 @@ class Parts:
 
     def from_images(self) -> tuple[Examples, ToInput, Validation]:
         """Of the images, whose way through the frozen part is repeated in each epoch."""
+        mixed = mixing.wanted(self._recipe)
+        there = None if mixed or self._data.policy else self._on_gpu(self._data.indices)
+        examples = self._images(whole=mixed) if there is None else self._unchanged(there)
+        self._val_there = self._on_gpu(self._judges.share(self._val_rows))
+        validation = Validation(logits=self._validation_logits, labels=self._val_labels)
+        return self._mixed(examples), self._behind_trunk, validation
+
+    def _images(self, *, whole: bool) -> Examples:
         machine, data = self._machine, self._data
-        examples = ImageExamples(
+        return ImageExamples(
             data.store,
             data.indices,
             data.labels,
@@ -103,10 +113,29 @@ class Parts:
             seed=machine.seed,
             workers=machine.workers,
             group=machine.group,
-            whole_batches=mixing.wanted(self._recipe),
+            whole_batches=whole,
         )
-        validation = Validation(logits=self._validation_logits, labels=self._val_labels)
-        return self._mixed(examples), self._behind_trunk, validation
+
+    def _unchanged(self, images: torch.Tensor) -> Examples:
+        """The same examples where no policy changes them, of images that are on a GPU."""
+        return FeatureExamples(
+            views=[images],
+            labels=torch.from_numpy(self._data.labels),
+            batch_size=self._recipe.batch_size,
+            seed=self._machine.seed,
+            group=self._machine.group,
+        )
+
+    def _on_gpu(self, rows: np.ndarray) -> torch.Tensor | None:
+        """Images of the rows, uint8 (N, S, S, 3), where a GPU has room to keep them."""
+        shape = (len(rows), *self._data.store[0].shape)
+        if not has_room(math.prod(shape), self._machine.device):
+            return None
+        kept = torch.empty(shape, dtype=torch.uint8, device=self._machine.device)
+        batches = self._data.store.batches(rows, _VALIDATION_BATCH)
+        for part, images in zip(torch.split(kept, _VALIDATION_BATCH), batches, strict=True):
+            part.copy_(torch.from_numpy(images))
+        return kept
 
     def _mixed(self, examples: Examples) -> Examples:
         recipe = self._recipe
@@ -144,12 +173,18 @@ class Parts:
 
     def _validation_logits(self, network: Network) -> torch.Tensor:
         found = []
-        rows = self._judges.share(self._val_rows)
-        for images in self._data.store.batches(rows, _VALIDATION_BATCH):
-            inputs = self._behind_trunk(torch.from_numpy(images))
+        for images in self._validation_images():
+            inputs = self._behind_trunk(images)
             with numerics(self._training, self._machine.device):
                 found.append(network(inputs).float())
         return self._judges.whole(torch.cat(found), len(self._val_rows)).cpu()
+
+    def _validation_images(self) -> Iterator[torch.Tensor]:
+        if self._val_there is not None:
+            yield from torch.split(self._val_there, _VALIDATION_BATCH)
+            return
+        rows = self._judges.share(self._val_rows)
+        yield from map(torch.from_numpy, self._data.store.batches(rows, _VALIDATION_BATCH))
 
     def _to_input(self, images: np.ndarray | torch.Tensor) -> torch.Tensor:
         card = self._card

@@ -90,6 +90,26 @@ def test_features_stay_on_the_gpu_and_change_nothing(
     assert equal(there[1], here[1])
 
 
+@pytest.mark.parametrize("augmented", [True, False])
+def test_images_stay_on_the_gpu_and_change_nothing(
+    card: ModelCard,
+    data: TrainingData,
+    recipe: Callable[..., Recipe],
+    monkeypatch: pytest.MonkeyPatch,
+    augmented: bool,
+) -> None:
+    shown = data if augmented else replace(data, policy=[])
+    states = []
+    for room in (None, lambda *_: False):
+        if room is not None:
+            monkeypatch.setattr("thawline.training.parts.has_room", room)
+        network = small_network()
+        torch.manual_seed(5)
+        train(network, card, shown, recipe(**ALL), GPU, lambda *_: None)
+        states.append(network.state_dict())
+    assert equal(*states)
+
+
 @pytest.mark.parametrize("steps", [2, 6])
 def test_a_killed_training_goes_on_in_the_same_bits(
     trained: Callable[..., tuple[History, State]],
