@@ -52,6 +52,7 @@ def kinds() -> Iterator[Facts]:
             late_gain={"transfer_learn": 0.03, "fine_tune": 0.001 * side},
             gained=0.1 - 0.01 * side,
             num_test=side,
+            quick_bfloat16=side > 8,
         )
 
 

@@ -40,6 +40,7 @@ class Facts:
         gained: validation macro-F1 of the best epoch of fine_tune over that of transfer_learn; None
             where one has not run.
         num_test: test rows; their number, not what is on them.
+        quick_bfloat16: whether the device that trains multiplies matrices of it.
     """
 
     params: Params
@@ -55,6 +56,7 @@ class Facts:
     late_gain: Mapping[str, float]
     gained: float | None
     num_test: int
+    quick_bfloat16: bool
 
     @property
     def imbalance(self) -> float:

@@ -20,7 +20,7 @@ from thawline.errors import UserError
 from thawline.evaluation.complexity import num_macs, num_parameters
 from thawline.files import INGEST, REPORTS
 from thawline.sections.whole import Params
-from thawline.training import depth, device
+from thawline.training import depth, device, precision
 from thawline.training.profile import Profile
 
 
@@ -54,6 +54,7 @@ def gather(params: Params) -> Facts:
         late_gain=recorded.late_gain(params, training),
         gained=recorded.gained(training),
         num_test=len(manifest.rows("test")),
+        quick_bfloat16=precision.has_quick_bfloat16(device.select(params.training.device)),
     )
 
 

@@ -12,6 +12,7 @@ from thawline.data.manifest import Manifest
 from thawline.data.store import ImageStore
 from thawline.evaluation.results import Results
 from thawline.sections.whole import Params
+from thawline.training import device, precision
 from thawline.training.decision import Decision
 from thawline.training.profile import Profile
 
@@ -47,6 +48,7 @@ def proposals(
         late_gain=recorded.late_gain(params, training),
         gained=recorded.gained(training),
         num_test=len(manifest.rows("test")),
+        quick_bfloat16=precision.has_quick_bfloat16(device.select(params.training.device)),
     )
     return propose(found)
 

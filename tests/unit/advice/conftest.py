@@ -52,6 +52,7 @@ def facts(repository: Path) -> Callable[..., Facts]:
             "late_gain": {},
             "gained": None,
             "num_test": 300,
+            "quick_bfloat16": False,
         }
         read = with_values(params.load(repository / "params.yaml"), changed or {})
         return Facts(params=read, **{**values, **figures})

@@ -31,6 +31,13 @@ def test_what_params_say_already_is_not_proposed(facts: Make) -> None:
     assert proposed(facts(trained)) == {}
 
 
+def test_a_device_with_products_of_bfloat16_gets_auto(facts: Make) -> None:
+    assert proposed(facts(quick_bfloat16=True))["training.precision"] == "auto"
+    chosen = {"training.precision": "bfloat16"}
+    assert "training.precision" not in proposed(facts(chosen, quick_bfloat16=True))
+    assert "training.precision" not in proposed(facts())
+
+
 @pytest.mark.parametrize(
     ("accuracies", "num_blocks"), [((0.7, 0.8, 0.9), 1), ((0.7, 0.9, 0.8), 2), ((0.9, 0.7, 0.7), 3)]
 )

@@ -1,7 +1,8 @@
-"""Batches: enough steps in an epoch, enough images in a step for batch norm."""
+"""Batches: enough steps in an epoch, enough images in a step for batch norm. Quick numerics."""
 
 from thawline.advice.facts import Facts
 from thawline.advice.proposal import Proposal
+from thawline.training.precision import AUTO
 
 _STEPS = 5
 """In an epoch; with fewer, thirty epochs are over before Adam and batch norm have settled."""
@@ -9,6 +10,24 @@ _SMALLEST = 8
 
 
 def propose(facts: Facts) -> list[Proposal]:
+    return [*_batches(facts), *_numerics(facts)]
+
+
+def _numerics(facts: Facts) -> list[Proposal]:
+    if not facts.quick_bfloat16 or facts.params.training.precision != "float32":
+        return []
+    return [
+        Proposal(
+            key="training.precision",
+            value=AUTO,
+            rule="equal accuracy in less time",
+            figure="the device that trains multiplies bfloat16, which `auto` takes where it is "
+            "the quicker one",
+        )
+    ]
+
+
+def _batches(facts: Facts) -> list[Proposal]:
     now, rows = facts.params.training.batch_size, int(facts.counts.sum())
     if now == "auto":
         return []
