@@ -12,13 +12,16 @@ from thawline import checkpoint
 from thawline.checkpoint import ModelCard
 from thawline.errors import UserError
 from thawline.network import Network
-from thawline.training import inputs
-from thawline.training.device import to_input
+from thawline.norm_folding import folded
+from thawline.training import inputs, precision
+from thawline.training.device import numerics, to_input
 from thawline.training.losses import Loss
 
 
 class Teacher:
-    """A trained network, and how much its word counts."""
+    """A trained network, and how much its word counts. It only runs forwards, so it takes the
+    quick numerics of a frozen trunk.
+    """
 
     def __init__(
         self,
@@ -28,20 +31,24 @@ class Teacher:
         temperature: float,
         weight: float,
         device: torch.device,
+        wanted_precision: str = "float32",
     ) -> None:
-        self._network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self._known_by = inputs.of_tensors(network.state_dict())
+        self._precision = precision.choose(wanted_precision, network, device).forward
+        self._network = folded(network, card.image_size_px, device)
         self._card, self._device = card, device
         self._temperature, self._weight = temperature, weight
 
     def known_by(self) -> str:
         """What it says follows from its weights; a short hash of them."""
-        return inputs.of_tensors(self._network.state_dict())
+        return self._known_by
 
     def logits(self, images: torch.Tensor) -> torch.Tensor:
         """Of a batch as training shows it, (B, S, S, 3) in [0, 255]: float32 (B, num_classes)."""
         card = self._card
         pixels = to_input(images, mean=card.mean, std=card.std, device=self._device)
-        with torch.no_grad():
+        with torch.no_grad(), numerics(self._precision, self._device):
             logits: torch.Tensor = self._network(pixels).float()
         return logits
 
@@ -69,11 +76,13 @@ def load(
     temperature: float,
     weight: float,
     device: torch.device,
+    wanted_precision: str,
 ) -> Teacher:
     """A teacher for the network of a card.
 
     Args:
         key: of params, for a message.
+        wanted_precision: `training.precision`.
 
     Raises:
         UserError: no checkpoint, or one of other classes or another image size.
@@ -86,4 +95,11 @@ def load(
                 f"{key}: {str(directory)!r} has other {name} ({str(theirs)[:60]}) than this data "
                 f"set ({str(ours)[:60]}); allowed: a checkpoint of the same"
             )
-    return Teacher(network, known, temperature=temperature, weight=weight, device=device)
+    return Teacher(
+        network,
+        known,
+        temperature=temperature,
+        weight=weight,
+        device=device,
+        wanted_precision=wanted_precision,
+    )

@@ -210,7 +210,9 @@ def _teacher(recipe: Recipe, card: ModelCard, machine: Machine) -> Teacher | Non
         return None
     options = dict(recipe.distill)
     folder, key = Path(options.pop("checkpoint")), f"{recipe.stage}.distill.checkpoint"
-    return distillation.load(folder, card, key=key, **options, device=machine.device)
+    return distillation.load(
+        folder, card, key=key, **options, device=machine.device, wanted_precision=machine.precision
+    )
 
 
 def _write_reports(name: str, history: History, network: Network) -> None:

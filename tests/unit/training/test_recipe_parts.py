@@ -13,7 +13,8 @@ from thawline import checkpoint
 from thawline.checkpoint import ModelCard
 from thawline.errors import UserError
 from thawline.network import Network
-from thawline.training import distillation, plain
+from thawline.training import distillation, inputs, plain
+from thawline.training.device import to_input
 from thawline.training.distillation import Teacher
 from thawline.training.freezing import freeze
 from thawline.training.recipe import Recipe
@@ -227,6 +228,21 @@ def test_the_loss_of_distillation(card: ModelCard) -> None:
     assert float(found) == pytest.approx(float(expected), rel=1e-5)
 
 
+@pytest.mark.parametrize(("precision", "rounding"), [("float32", 1e-4), ("bfloat16", 0.05)])
+def test_a_teacher_says_what_its_network_says(
+    lite0: Network, card: ModelCard, precision: str, rounding: float
+) -> None:
+    images = torch.randint(0, 256, (8, 32, 32, 3), dtype=torch.uint8)
+    lite0.eval()
+    with torch.inference_mode():
+        expected = lite0(to_input(images, mean=card.mean, std=card.std))
+    how = {"temperature": 1.0, "weight": 1.0, "device": CPU}
+    teacher = Teacher(lite0, card, **how, wanted_precision=precision)  # type: ignore[arg-type]
+    apart = (teacher.logits(images) - expected).abs().max() / expected.abs().max()
+    assert apart <= rounding
+    assert teacher.known_by() == inputs.of_tensors(lite0.state_dict())
+
+
 def test_a_student_comes_nearer_to_its_teacher(
     small: Network, card: ModelCard, data: TrainingData, recipe: Change
 ) -> None:
@@ -249,7 +265,10 @@ def test_a_teacher_of_other_classes_is_refused(
     lite0: Network, card: ModelCard, tmp_path: Path
 ) -> None:
     checkpoint.save(tmp_path, lite0, card)
-    how = {"key": "fine_tune.distill.checkpoint", "temperature": 2.0, "weight": 0.5, "device": CPU}
+    how = {
+        "key": "fine_tune.distill.checkpoint", "temperature": 2.0, "weight": 0.5, "device": CPU,
+        "wanted_precision": "float32",
+    }  # fmt: skip
     distillation.load(tmp_path, card, **how)  # type: ignore[arg-type]
     other = card.model_copy(update={"classes": ("a", "b", "c")})
     with pytest.raises(UserError, match=r"fine_tune\.distill\.checkpoint: .* has other classes"):
