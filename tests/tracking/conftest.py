@@ -62,9 +62,12 @@ STAGES = {"ingest": "nothing", "fine_tune": "out/ingest", "evaluate": "out/fine_
 
 @pytest.fixture(autouse=True)
 def registry_of_no_other_test() -> Iterator[None]:
-    """What publishes in this process names its registry to MLflow, which keeps it for all."""
+    """What publishes in this process names its registry to MLflow, which keeps it for all, and in
+    the environment for the processes that are started.
+    """
     yield
     mlflow.set_registry_uri("")
+    os.environ.pop("MLFLOW_REGISTRY_URI", None)
 
 
 DVC = """\
