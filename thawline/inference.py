@@ -12,6 +12,19 @@ from thawline.network import Network
 from thawline.training.device import numerics, to_input
 
 BATCH = 64
+_MOST = 256
+_PIXELS = 2**20
+"""Of the images of a batch, where these are small."""
+
+
+def batch_size(image_size_px: int) -> int:
+    """How many images go through a network at a time where nothing is learned.
+
+    Small maps leave a processor waiting between their layers: at 64 px a pass through
+    EfficientNet-Lite0 takes 0.8 of its time in bfloat16 with 256 images instead of 64, and 0.94 in
+    float32 (2 cores of an AMD EPYC with AVX-512); at 160 px the number makes no difference.
+    """
+    return min(_MOST, max(BATCH, _PIXELS // image_size_px**2))
 
 
 class Normalisation(Protocol):

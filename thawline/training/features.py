@@ -10,7 +10,7 @@ from torch import nn
 
 from thawline.data.store import ImageStore
 from thawline.data.views import Step
-from thawline.inference import BATCH, Normalisation, batch_outputs
+from thawline.inference import Normalisation, batch_outputs, batch_size
 from thawline.progress import track
 from thawline.training import inputs
 from thawline.training.feature_cache import FeatureCache, of_trunk
@@ -45,7 +45,8 @@ def compute_views(
         plain = compute(trunk, store, rows, card, **numerics, cache=cache)
         return [plain if len(rows) == len(indices) else plain[torch.from_numpy(position)]]
     views = ViewBatches(store, indices, policy, seed=seed, workers=workers)
-    in_order = [np.arange(i, min(i + BATCH, len(indices))) for i in range(0, len(indices), BATCH)]
+    size = batch_size(store.image_size_px)
+    in_order = [np.arange(i, min(i + size, len(indices))) for i in range(0, len(indices), size)]
     known_by = {}
     if cache is not None:
         known_by = of_trunk(trunk, store, indices, card, **numerics)
@@ -56,7 +57,7 @@ def compute_views(
         shown = partial(_augmented, views, epoch, in_order)
         known_by["view"] = str(epoch)
         title = f"features, view {epoch + 1}"
-        run = partial(_through, trunk, shown, card, title, len(indices), **numerics)
+        run = partial(_through, trunk, shown, card, title, len(in_order), **numerics)
         computed.append(_kept(run, known_by, len(indices), cache))
     return computed
 
@@ -73,8 +74,9 @@ def compute(
 ) -> torch.Tensor:
     """Features of the images as they are, float32 (N, ...)."""
     numerics: dict[str, Any] = {"precision": precision, "device": device}
-    shown = partial(store.batches, rows, BATCH)
-    run = partial(_through, trunk, shown, card, "features of the rows", len(rows), **numerics)
+    size = batch_size(store.image_size_px)
+    shown, total = partial(store.batches, rows, size), -(-len(rows) // size)
+    run = partial(_through, trunk, shown, card, "features of the rows", total, **numerics)
     known_by = {} if cache is None else of_trunk(trunk, store, rows, card, **numerics)
     return _kept(run, known_by, len(rows), cache)
 
@@ -93,12 +95,12 @@ def _through(
     images: Images,
     card: Normalisation,
     title: str,
-    num_rows: int,
+    total: int,
     *,
     precision: str,
     device: torch.device,
 ) -> Iterator[np.ndarray]:
-    shown = track(images(), title, total=-(-num_rows // BATCH))
+    shown = track(images(), title, total=total)
     for output in batch_outputs(trunk, shown, card, precision=precision, device=device):
         rows = output.permute(0, 2, 3, 1) if output.ndim == 4 else output
         yield rows.contiguous().numpy()

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from thawline.checkpoint import ModelCard
+from thawline.inference import batch_size
 from thawline.network import Network
 from thawline.norm_folding import folded
 from thawline.training import features, mixing
@@ -20,8 +21,6 @@ from thawline.training.precision import Numerics
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData
 from thawline.training.steps import ToInput
-
-_VALIDATION_BATCH = 64
 
 
 class Parts:
@@ -43,6 +42,7 @@ class Parts:
         self.head_alone = frozen.cut == len(network) - 1
         self._card, self._data, self._recipe, self._machine = card, data, recipe, machine
         self._forward, self._training = chosen.forward, chosen.training
+        self._batch = batch_size(data.store.image_size_px)
         self._val_rows = data.manifest.rows("val")
         self._val_labels = torch.from_numpy(data.manifest.labels[self._val_rows])
         few = len(self._val_rows) < machine.group.size
@@ -132,8 +132,8 @@ class Parts:
         if not has_room(math.prod(shape), self._machine.device):
             return None
         kept = torch.empty(shape, dtype=torch.uint8, device=self._machine.device)
-        batches = self._data.store.batches(rows, _VALIDATION_BATCH)
-        for part, images in zip(torch.split(kept, _VALIDATION_BATCH), batches, strict=True):
+        batches = self._data.store.batches(rows, self._batch)
+        for part, images in zip(torch.split(kept, self._batch), batches, strict=True):
             part.copy_(torch.from_numpy(images))
         return kept
 
@@ -166,7 +166,7 @@ class Parts:
         if self.head_alone:
             logits: torch.Tensor = network(val.to(self._machine.device)).float().cpu()
             return logits
-        batches = torch.split(self._judges.share(val), _VALIDATION_BATCH)
+        batches = torch.split(self._judges.share(val), self._batch)
         with numerics(self._training, self._machine.device):
             found = [network(self._features_to_input(batch)) for batch in batches]
         return self._judges.whole(torch.cat(found).float(), len(val)).cpu()
@@ -181,10 +181,10 @@ class Parts:
 
     def _validation_images(self) -> Iterator[torch.Tensor]:
         if self._val_there is not None:
-            yield from torch.split(self._val_there, _VALIDATION_BATCH)
+            yield from torch.split(self._val_there, self._batch)
             return
         rows = self._judges.share(self._val_rows)
-        yield from map(torch.from_numpy, self._data.store.batches(rows, _VALIDATION_BATCH))
+        yield from map(torch.from_numpy, self._data.store.batches(rows, self._batch))
 
     def _to_input(self, images: np.ndarray | torch.Tensor) -> torch.Tensor:
         card = self._card
