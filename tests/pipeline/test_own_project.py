@@ -47,7 +47,9 @@ def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     site = next(venv.glob("lib/*/site-packages"))
     (site / "behind.pth").write_text(sysconfig.get_path("purelib") + "\n")
     wheel = next(base.glob("*.whl"))
-    python = ["--python", str(venv / "bin/python"), "install", "--no-deps", str(wheel)]
+    # Else a PYTHONPATH that has the package counts as an installation.
+    force = ["install", "--no-deps", "--ignore-installed", str(wheel)]
+    python = ["--python", str(venv / "bin/python"), *force]
     subprocess.run([*pip, *python], check=True)
     return venv
 
