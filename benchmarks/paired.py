@@ -5,13 +5,13 @@ import numpy as np
 _RESAMPLES = 10_000
 
 
-def difference(auto: np.ndarray, fixed: np.ndarray) -> tuple[float, float, float]:
-    """Mean of auto - fixed, and the 95 % interval of a bootstrap over seeds, then over rows.
+def difference(one: np.ndarray, other: np.ndarray) -> tuple[float, float, float]:
+    """Mean of one - other, and the 95 % interval of a bootstrap over seeds, then over rows.
 
     Args:
-        auto, fixed: whether the same test rows were right, bool (seeds, N).
+        one, other: whether the same test rows were right, bool (seeds, N).
     """
-    paired = auto.astype(np.float64) - fixed
+    paired = one.astype(np.float64) - other
     rng = np.random.default_rng(0)
     seeds, rows = paired.shape
     drawn = [

@@ -17,7 +17,7 @@ _PIXELS = 2**20
 """Of the images of a batch, where these are small."""
 
 
-def batch_size(image_size_px: int) -> int:
+def images_at_once(image_size_px: int) -> int:
     """How many images go through a network at a time where nothing is learned.
 
     Small maps leave a processor waiting between their layers: at 64 px a pass through

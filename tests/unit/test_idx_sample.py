@@ -1,7 +1,6 @@
 """Rows that a sample of an IDX set takes."""
 
 import gzip
-import struct
 import sys
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.idx_sample import drawn, main
+from tests.unit.data.sources.test_idx_source import images_file, labels_file
 from thawline.data.sources import idx
 
 
@@ -32,10 +32,10 @@ def fifty(tmp_path: Path) -> Path:
     for part in ("train", "t10k"):
         images = rng.integers(0, 256, (50, 4, 6), dtype=np.uint8)
         labels = np.arange(50, dtype=np.uint8) % 5
-        for kind, magic, values in (("images-idx3", 0x803, images), ("labels-idx1", 0x801, labels)):
-            header = struct.pack(f">{1 + values.ndim}I", magic, *values.shape)
-            file = folder / f"{part}-{kind}-ubyte.gz"
-            file.write_bytes(gzip.compress(header + values.tobytes()))
+        for kind, data in (
+            ("images-idx3", images_file(images)), ("labels-idx1", labels_file(labels))
+        ):  # fmt: skip
+            (folder / f"{part}-{kind}-ubyte.gz").write_bytes(gzip.compress(data))
     return folder
 
 

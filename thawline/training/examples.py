@@ -44,7 +44,7 @@ def order(
 
 
 @dataclass(frozen=True, kw_only=True)
-class FeatureExamples:
+class HeldExamples:
     """Features of each of a few views, or images that nothing changes, held in memory.
 
     Attributes:

@@ -10,7 +10,7 @@ from torch import nn
 
 from thawline.data.store import ImageStore
 from thawline.data.views import Step
-from thawline.inference import Normalisation, batch_outputs, batch_size
+from thawline.inference import Normalisation, batch_outputs, images_at_once
 from thawline.progress import track
 from thawline.training import inputs
 from thawline.training.feature_cache import FeatureCache, of_trunk
@@ -45,7 +45,7 @@ def compute_views(
         plain = compute(trunk, store, rows, card, **numerics, cache=cache)
         return [plain if len(rows) == len(indices) else plain[torch.from_numpy(position)]]
     views = ViewBatches(store, indices, policy, seed=seed, workers=workers)
-    size = batch_size(store.image_size_px)
+    size = images_at_once(store.image_size_px)
     in_order = [np.arange(i, min(i + size, len(indices))) for i in range(0, len(indices), size)]
     known_by = {}
     if cache is not None:
@@ -74,7 +74,7 @@ def compute(
 ) -> torch.Tensor:
     """Features of the images as they are, float32 (N, ...)."""
     numerics: dict[str, Any] = {"precision": precision, "device": device}
-    size = batch_size(store.image_size_px)
+    size = images_at_once(store.image_size_px)
     shown, total = partial(store.batches, rows, size), -(-len(rows) // size)
     run = partial(_through, trunk, shown, card, "features of the rows", total, **numerics)
     known_by = {} if cache is None else of_trunk(trunk, store, rows, card, **numerics)

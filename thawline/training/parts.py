@@ -1,19 +1,19 @@
 """Examples and validation for the part of a network behind the cut."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 from thawline.checkpoint import ModelCard
-from thawline.inference import batch_size
+from thawline.inference import images_at_once
 from thawline.network import Network
 from thawline.norm_folding import folded
 from thawline.training import features, mixing
 from thawline.training.device import has_room, numerics, resident, to_input
-from thawline.training.examples import Examples, FeatureExamples, ImageExamples
+from thawline.training.examples import Examples, HeldExamples, ImageExamples
 from thawline.training.fit import Validation
 from thawline.training.freezing import Frozen
 from thawline.training.group import ALONE
@@ -42,12 +42,11 @@ class Parts:
         self.head_alone = frozen.cut == len(network) - 1
         self._card, self._data, self._recipe, self._machine = card, data, recipe, machine
         self._forward, self._training = chosen.forward, chosen.training
-        self._batch = batch_size(data.store.image_size_px)
+        self._batch = images_at_once(data.store.image_size_px)
         self._val_rows = data.manifest.rows("val")
         self._val_labels = torch.from_numpy(data.manifest.labels[self._val_rows])
         few = len(self._val_rows) < machine.group.size
         self._judges = ALONE if few else machine.group
-        self._val_there: torch.Tensor | None = None
 
     def num_bytes(self) -> int:
         """Of the frozen part's outputs, float32, for all views and the validation rows."""
@@ -81,13 +80,7 @@ class Parts:
             from thawline.training import synthetic  # loads scikit-learn, which takes 0.7 s
 
             views, labels = synthetic.fill_up(views, labels, data.rows.targets, seed=machine.seed)
-        examples = FeatureExamples(
-            views=resident(views, machine.device),
-            labels=torch.from_numpy(labels),
-            batch_size=self._recipe.batch_size,
-            seed=machine.seed,
-            group=machine.group,
-        )
+        examples = self._held(resident(views, machine.device), labels)
         validation = Validation(
             logits=lambda network: self._logits_of_features(network, val), labels=self._val_labels
         )
@@ -95,14 +88,22 @@ class Parts:
 
     def from_images(self) -> tuple[Examples, ToInput, Validation]:
         """Of the images, whose way through the frozen part is repeated in each epoch."""
-        mixed = mixing.wanted(self._recipe)
-        there = None if mixed or self._data.policy else self._on_gpu(self._data.indices)
-        examples = self._images(whole=mixed) if there is None else self._unchanged(there)
-        self._val_there = self._on_gpu(self._judges.share(self._val_rows))
-        validation = Validation(logits=self._validation_logits, labels=self._val_labels)
-        return self._mixed(examples), self._behind_trunk, validation
+        val = self._on_gpu(self._judges.share(self._val_rows))
+        validation = Validation(
+            logits=lambda network: self._validation_logits(network, val), labels=self._val_labels
+        )
+        return self._images(), self._behind_trunk, validation
 
-    def _images(self, *, whole: bool) -> Examples:
+    def _images(self) -> Examples:
+        data, recipe = self._data, self._recipe
+        if mixing.wanted(recipe):
+            return self._mixed(self._augmented(whole_batches=True))
+        there = None if data.policy else self._on_gpu(data.indices)
+        if there is None:
+            return self._augmented(whole_batches=False)
+        return self._held([there], data.labels)
+
+    def _augmented(self, *, whole_batches: bool) -> Examples:
         machine, data = self._machine, self._data
         return ImageExamples(
             data.store,
@@ -113,14 +114,13 @@ class Parts:
             seed=machine.seed,
             workers=machine.workers,
             group=machine.group,
-            whole_batches=whole,
+            whole_batches=whole_batches,
         )
 
-    def _unchanged(self, images: torch.Tensor) -> Examples:
-        """The same examples where no policy changes them, of images that are on a GPU."""
-        return FeatureExamples(
-            views=[images],
-            labels=torch.from_numpy(self._data.labels),
+    def _held(self, views: Sequence[torch.Tensor], labels: np.ndarray) -> Examples:
+        return HeldExamples(
+            views=views,
+            labels=torch.from_numpy(labels),
             batch_size=self._recipe.batch_size,
             seed=self._machine.seed,
             group=self._machine.group,
@@ -139,8 +139,6 @@ class Parts:
 
     def _mixed(self, examples: Examples) -> Examples:
         recipe = self._recipe
-        if not mixing.wanted(recipe):
-            return examples
         return mixing.MixedExamples(
             examples=examples,
             mixup_alpha=recipe.mixup_alpha,
@@ -171,20 +169,17 @@ class Parts:
             found = [network(self._features_to_input(batch)) for batch in batches]
         return self._judges.whole(torch.cat(found).float(), len(val)).cpu()
 
-    def _validation_logits(self, network: Network) -> torch.Tensor:
+    def _validation_logits(self, network: Network, val: torch.Tensor | None) -> torch.Tensor:
         found = []
-        for images in self._validation_images():
+        for images in self._validation_images() if val is None else torch.split(val, self._batch):
             inputs = self._behind_trunk(images)
             with numerics(self._training, self._machine.device):
                 found.append(network(inputs).float())
         return self._judges.whole(torch.cat(found), len(self._val_rows)).cpu()
 
     def _validation_images(self) -> Iterator[torch.Tensor]:
-        if self._val_there is not None:
-            yield from torch.split(self._val_there, self._batch)
-            return
         rows = self._judges.share(self._val_rows)
-        yield from map(torch.from_numpy, self._data.store.batches(rows, self._batch))
+        return map(torch.from_numpy, self._data.store.batches(rows, self._batch))
 
     def _to_input(self, images: np.ndarray | torch.Tensor) -> torch.Tensor:
         card = self._card

@@ -15,7 +15,7 @@ from torch import nn
 from thawline.checkpoint import ModelCard
 from thawline.network import Network
 from thawline.training import device
-from thawline.training.examples import FeatureExamples, ImageExamples, order
+from thawline.training.examples import HeldExamples, ImageExamples, order
 from thawline.training.features import compute_views
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData
@@ -137,7 +137,7 @@ def test_views_of_cached_features_are_those_of_image_training(
 
 def test_epochs_take_the_views_in_turn() -> None:
     views = [torch.full((5, 2), float(v)) for v in range(3)]
-    examples = FeatureExamples(views=views, labels=torch.arange(5), batch_size=5, seed=0)
+    examples = HeldExamples(views=views, labels=torch.arange(5), batch_size=5, seed=0)
     for epoch in range(7):
         ((inputs, labels),) = examples.epoch(epoch)
         assert (inputs == epoch % 3).all()

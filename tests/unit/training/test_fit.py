@@ -11,7 +11,7 @@ from torch.nn import functional
 from thawline.errors import UserError
 from thawline.network import Network
 from thawline.training import losses
-from thawline.training.examples import FeatureExamples
+from thawline.training.examples import HeldExamples
 from thawline.training.fit import Validation, fit
 from thawline.training.freezing import freeze
 from thawline.training.history import Epoch, History
@@ -34,8 +34,8 @@ def head() -> Network:
     return nn.Sequential(OrderedDict(head=nn.Sequential(nn.Dropout(0.1), nn.Linear(4, 3))))
 
 
-def examples(inputs: torch.Tensor, labels: torch.Tensor, recipe: Recipe) -> FeatureExamples:
-    return FeatureExamples(views=[inputs], labels=labels, batch_size=recipe.batch_size, seed=0)
+def examples(inputs: torch.Tensor, labels: torch.Tensor, recipe: Recipe) -> HeldExamples:
+    return HeldExamples(views=[inputs], labels=labels, batch_size=recipe.batch_size, seed=0)
 
 
 def run(
@@ -221,7 +221,7 @@ def test_every_example_is_seen_once_an_epoch(head: Network, recipe: Change) -> N
     chosen = recipe(batch_size=16)
     inputs = torch.arange(90.0)[:, None].repeat(1, 4)
 
-    class Watched(FeatureExamples):
+    class Watched(HeldExamples):
         def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
             for batch in super().epoch(epoch, first):
                 seen[epoch] += batch[0][:, 0].int().tolist()

@@ -21,7 +21,7 @@ SCRIPT = """
     from torch import nn
     from torch.nn import functional
     from thawline.training import resume
-    from thawline.training.examples import FeatureExamples
+    from thawline.training.examples import HeldExamples
     from thawline.training.fit import Validation, fit
     from thawline.training.freezing import freeze
     from thawline.training.recipe import Recipe
@@ -44,7 +44,7 @@ SCRIPT = """
         return batch
 
     fit(network, freeze(network, "all"),
-        FeatureExamples(views=[x], labels=y, batch_size=10, seed=0), to_input,
+        HeldExamples(views=[x], labels=y, batch_size=10, seed=0), to_input,
         Validation(logits=lambda net: net(x), labels=y), recipe,
         loss=functional.cross_entropy, device=torch.device("cpu"), precision="float32",
         on_epoch=lambda *_: None,
