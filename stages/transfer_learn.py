@@ -14,6 +14,7 @@ def main(params: Params, run: StageRun) -> None:
     from thawline.progress import log
     from thawline.surgery.record import record_of
     from thawline.training import starting
+    from thawline.training.solve_stage import is_closed_form, solve_stage
     from thawline.training.stage import train_stage
 
     def record(loaded: Loaded) -> None:
@@ -27,15 +28,13 @@ def main(params: Params, run: StageRun) -> None:
         summary = REPORTS / "transfer_learn" / "network.md"
         network_summary.write(summary, params.model.name, network, params.ingest.image_size_px)
         run.artifact(summary)
-    train_stage(
-        "transfer_learn",
-        network,
-        card,
-        params,
-        params.transfer_learn,
-        run,
-        from_scratch=params.model.weights == "none",
-    )
+    section, from_scratch = params.transfer_learn, params.model.weights == "none"
+    if is_closed_form(section, from_scratch=from_scratch):
+        solve_stage("transfer_learn", network, card, params, section, run)
+    else:
+        train_stage(
+            "transfer_learn", network, card, params, section, run, from_scratch=from_scratch
+        )
 
 
 if __name__ == "__main__":

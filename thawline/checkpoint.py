@@ -11,6 +11,7 @@ from thawline import plugins
 from thawline.data.items import shown
 from thawline.design import ORIGINAL, Design, Stem
 from thawline.errors import UserError
+from thawline.multilevel import Level, count_features, read_levels
 from thawline.network import Network, build
 
 WEIGHTS = "model.safetensors"
@@ -35,6 +36,8 @@ class ModelCard(BaseModel):
     design: Design = ORIGINAL
     channels: dict[str, tuple[_Count, _Count]] = {}
     """Channels in and out of each layer that pruning made smaller, by name."""
+    levels: tuple[Level, ...] = ()
+    """Blocks that the head reads, after the last of which the network ends; none: all of it."""
     classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=1_000_000)]
     image_size_px: Annotated[int, Field(ge=1, le=4096)]
     fit: Literal["letterbox", "crop", "stretch"]
@@ -78,6 +81,18 @@ def load(directory: Path) -> tuple[Network, ModelCard]:
         stem=card.stem,
         design=card.design,
     )
+    if card.levels:
+        try:
+            network = read_levels(
+                network.eval(),
+                card.levels,
+                num_features=count_features(network, card.levels, card.image_size_px),
+                num_classes=len(card.classes),
+            )
+        except ValueError as error:
+            raise UserError(
+                f"{shown(str(directory / CARD))}: levels: {shown(str(error), 200)}"
+            ) from None
     if card.channels:
         from thawline.surgery.channels import narrow
 
@@ -102,7 +117,8 @@ def load(directory: Path) -> tuple[Network, ModelCard]:
 
 
 def write_card(directory: Path, card: ModelCard) -> None:
-    text = card.model_dump_json(indent=2, exclude=None if card.channels else {"channels"})
+    unused = {name for name in ("channels", "levels") if not getattr(card, name)}
+    text = card.model_dump_json(indent=2, exclude=unused)
     (directory / CARD).write_text(text + "\n", encoding="utf-8")
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from thawline.inference import Normalisation
+from thawline.multilevel import Carried, Reading, map_of
 from thawline.network import Network
 from thawline.training.device import to_input
 
@@ -57,11 +58,16 @@ def layer(network: Network, inputs: torch.Tensor) -> nn.Module:
         inputs: one normalised image, float32 (1, 3, S, S).
     """
     chosen: nn.Module | None = None
+    carried: Carried = inputs
     with torch.no_grad():
         for block in network:
-            inputs = block(inputs)
-            if inputs.ndim == 4 and (chosen is None or inputs.shape[2] >= MIN_SIDE):
-                chosen = block
+            # The last block that is read hands on features alone; its map is one module inside.
+            inner = block.block if isinstance(block, Reading) else block
+            maps = inner(map_of(carried)) if inner is not block else None
+            carried = block(carried)
+            seen = map_of(carried) if maps is None else maps
+            if seen.ndim == 4 and (chosen is None or seen.shape[2] >= MIN_SIDE):
+                chosen = inner
     assert chosen is not None, "a convolutional network has maps"
     return chosen
 

@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from thawline.evaluation.complexity import num_parameters
 from thawline.evaluation.quantities import count
+from thawline.multilevel import map_of
 from thawline.network import Network
 
 BYTES = 4
@@ -50,7 +51,8 @@ def summarise(network: Network, image_size_px: int) -> list[BlockSummary]:
             counter = FlopCounterMode(display=False)
             with torch.inference_mode(), counter, _outputs(block) as sizes:
                 image = block(image)
-            found.append((name, block, image, counter.get_total_flops() // 2, sum(sizes)))
+            seen = map_of(image)
+            found.append((name, block, seen, counter.get_total_flops() // 2, sum(sizes)))
     fields = receptive_fields(network, image_size_px)
     return [
         BlockSummary(
@@ -82,7 +84,8 @@ def receptive_fields(network: Network, image_size_px: int) -> list[int | None]:
     fields: list[int | None] = []
     for block in averaging:
         output = block(output)
-        fields.append(_field(output, image) if output.ndim == 4 else None)
+        seen = map_of(output)
+        fields.append(_field(seen, image) if seen.ndim == 4 else None)
     return fields
 
 

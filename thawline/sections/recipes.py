@@ -72,7 +72,13 @@ class Recipe(Section):
 
 
 class TransferLearn(Recipe):
-    pass
+    solver: Literal["auto", "ridge", "gradient"]
+    """How a head on a frozen pretrained network is found: ridge solves it in closed form, gradient
+    trains it as the other keys of this section say. auto: ridge where nothing but the head trains,
+    which `trainable: auto` then means."""
+    levels: Literal["auto", "last"]
+    """What a ridge head reads: the group of blocks that is best on rows left out of the fit, after
+    which the network is cut, or what the network's own head would."""
 
 
 class Distill(Section):

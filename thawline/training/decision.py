@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from thawline.files import intact, rounded, write_json
-from thawline.training.profile import BlockScore, Profile
+from thawline.training.profile import BlockScore, GroupScore, HeadFit, Profile
 
 FILE = "decision.json"
 PICTURES = "depth"
@@ -28,6 +28,7 @@ class Decision:
         from_scratch: whether the network began with random weights.
         reason: one line, for a person.
         profile: what `auto` measured; without scores where nothing was.
+        head: how a head that was solved in closed form was chosen.
     """
 
     stage: str
@@ -36,6 +37,7 @@ class Decision:
     from_scratch: bool
     reason: str
     profile: Profile = _NOTHING
+    head: HeadFit | None = None
 
     @property
     def trains_body(self) -> bool:
@@ -55,7 +57,11 @@ class Decision:
             raw = json.loads((folder / FILE).read_text(encoding="utf-8"))
             profile = raw.pop("profile")
             scores = tuple(BlockScore(**score) for score in profile.pop("scores"))
-            return cls(**raw, profile=Profile(scores=scores, **profile))
+            head = raw.pop("head", None)
+            if head is not None:
+                tried = tuple(GroupScore.read(group) for group in head.pop("tried"))
+                head = HeadFit(chosen=GroupScore.read(head.pop("chosen")), tried=tried, **head)
+            return cls(**raw, profile=Profile(scores=scores, **profile), head=head)
 
 
 def given(stage: str, trainable: str, num_blocks: int, *, from_scratch: bool) -> Decision:

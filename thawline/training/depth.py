@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from thawline.data.manifest import Manifest
 from thawline.data.store import ImageStore
 from thawline.inference import BATCH, Normalisation
+from thawline.multilevel import map_of
 from thawline.network import Network
 from thawline.progress import track
 from thawline.training import probe
@@ -83,7 +84,7 @@ def block_features(
             for i, block in enumerate(network[: wanted[-1] + 1]):
                 values = block(values)
                 if i in wanted:
-                    found[names[i]].append(_pooled(values))
+                    found[names[i]].append(_pooled(map_of(values)))
     return {name: np.concatenate(parts).astype(np.float64) for name, parts in found.items()}
 
 

@@ -1,6 +1,7 @@
 """What the features of a network are worth, block by block, as plain values."""
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +19,48 @@ class BlockScore:
     accuracy: float
     error: float
     logme: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupScore:
+    """A group of blocks that a head could read, judged on rows that were left out of the fit.
+
+    Attributes:
+        blocks: with their grids, e.g. `stage3 2x2`, in the order of the forward pass.
+        accuracy: of rows left out, in [0, 1].
+    """
+
+    blocks: tuple[str, ...]
+    num_features: int
+    accuracy: float
+
+    @classmethod
+    def read(cls, stored: dict[str, Any]) -> "GroupScore":
+        """Take one from a decision file."""
+        return cls(**{**stored, "blocks": tuple(stored["blocks"])})
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadFit:
+    """How a head was solved in closed form.
+
+    Attributes:
+        tried: every group that was judged.
+        penalty: of the ridge regression, over the mean squared length of a standardised row.
+        accuracy, error: of rows that were left out, and its standard error.
+        nll: negative log-likelihood of those rows, nats.
+        num_rows: that were judged.
+        temperature: by which the scores are divided, so that probabilities are honest.
+    """
+
+    chosen: GroupScore
+    tried: tuple[GroupScore, ...]
+    penalty: float
+    accuracy: float
+    error: float
+    nll: float
+    num_rows: int
+    temperature: float
 
 
 @dataclass(frozen=True, kw_only=True)

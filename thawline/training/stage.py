@@ -50,7 +50,7 @@ from thawline.training.resume import Resume
 from thawline.training.setting import Machine, TrainingData
 from thawline.training.train import train
 
-_CURVES = ("train_loss", "val_loss", "val_accuracy", "val_macro_f1", "learning_rate")
+CURVES = ("train_loss", "val_loss", "val_accuracy", "val_macro_f1", "learning_rate")
 
 
 def train_stage(
@@ -97,7 +97,7 @@ def _train_stage(
     )
     chosen = {"trainable": decided.trainable, "num_blocks": decided.num_blocks}
     size = batch_size.of(params, network, card, machine)
-    recipe = Recipe(stage=name, batch_size=size, **section.model_dump() | chosen)
+    recipe = Recipe(stage=name, batch_size=size, **section.model_dump(exclude={"solver", "levels"}) | chosen)
     teacher = _teacher(recipe, card, machine)
     may_keep_start = before is not None
     if group.rank:
@@ -221,12 +221,12 @@ def _write_reports(name: str, history: History, network: Network) -> None:
     metrics = {
         "epochs": len(history.epochs),
         "best_epoch": history.best_epoch + 1,
-        **{key: best[key] for key in _CURVES[:-1] if key in best},
+        **{key: best[key] for key in CURVES[:-1] if key in best},
         "trained_parameters": trained,
     }
     write_metrics(name, metrics)
     lines = [
-        (number, *(f"{epoch[key]:.6g}" for key in _CURVES))
+        (number, *(f"{epoch[key]:.6g}" for key in CURVES))
         for number, epoch in enumerate(history.epochs, start=1)
     ]
-    write_csv(REPORTS / name / "curves.csv", ("epoch", *_CURVES), lines)
+    write_csv(REPORTS / name / "curves.csv", ("epoch", *CURVES), lines)

@@ -1,0 +1,142 @@
+"""Cut a network after one of its blocks and let the head read several blocks at once.
+
+Source: U. Evci et al., 2022, "Head2Toe: utilizing intermediate representations for better transfer
+learning", arXiv 2201.03529; that the last blocks of a network can be of no use to another task: W.
+Masarczyk et al., 2023, "The tunnel effect", arXiv 2305.19753.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import nn
+
+Grid = Literal[1, 2]
+Carried = torch.Tensor | tuple[torch.Tensor, torch.Tensor]
+"""Between blocks: a feature map, or one and the features (B, D) read so far."""
+
+
+class Level(BaseModel):
+    """A block whose output the head reads.
+
+    Attributes:
+        block: its name in the network.
+        grid: 1 averages each channel over the whole map, 2 over each quarter of it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    block: str
+    grid: Grid
+
+
+class Reading(nn.Module):
+    """A block that hands on the features read so far beside its own output.
+
+    Features only where it is the last one that is read.
+    """
+
+    def __init__(self, block: nn.Module, grid: Grid | None, *, last: bool) -> None:
+        super().__init__()
+        self.block = block
+        self.grid, self.last = grid, last
+
+    def forward(self, carried: Carried) -> Carried:
+        maps, features = carried if isinstance(carried, tuple) else (carried, None)
+        maps = self.block(maps)
+        if self.grid is not None:
+            own = pooled(maps, self.grid)
+            features = own if features is None else torch.cat([features, own], dim=1)
+        assert features is not None, "the first block of this kind is one that is read"
+        return features if self.last else (maps, features)
+
+
+def pooled(maps: torch.Tensor, grid: Grid) -> torch.Tensor:
+    """Average each channel over the map or over its quarters.
+
+    Not PyTorch's adaptive pooling, which ONNX cannot express for maps of odd sides. The quarters of
+    such a map share its middle row and column.
+
+    Args:
+        maps: (B, C, H, W), or features (B, C), which are returned as they are.
+
+    Returns:
+        (B, C * grid**2), quarter after quarter, float32 or wider.
+    """
+    if maps.dtype in (torch.bfloat16, torch.float16):
+        maps = maps.float()  # a mean of thousands of values has more digits than they have
+    if maps.ndim == 2:
+        return maps
+    if grid == 1:
+        return maps.mean(dim=(2, 3))
+    height, width = maps.shape[2:]
+    rows = (slice(0, (height + 1) // 2), slice(height // 2, height))
+    columns = (slice(0, (width + 1) // 2), slice(width // 2, width))
+    return torch.cat([maps[:, :, r, c].mean(dim=(2, 3)) for r in rows for c in columns], dim=1)
+
+
+def map_of(carried: Carried) -> torch.Tensor:
+    """Take the feature map, or what has none any more, out of what a block hands on."""
+    return carried[0] if isinstance(carried, tuple) else carried
+
+
+def read_levels(
+    network: nn.Sequential, levels: Sequence[Level], *, num_features: int, num_classes: int
+) -> nn.Sequential:
+    """Cut a network after the last of the levels and give it a head that reads all of them.
+
+    Args:
+        network: named blocks, the last one called `head`; its blocks are shared, not copied.
+        levels: at least one, in the order of the forward pass.
+        num_features: of all levels together, see `count_features`.
+
+    Returns:
+        The blocks up to the last level and a head: the old one's dropout, a linear classifier of
+        zeros.
+
+    Raises:
+        ValueError: a block that the network does not have, twice, out of order, or the head.
+    """
+    names = [name for name, _ in network[:-1].named_children()]
+    grids = {level.block: level.grid for level in levels}
+    wanted = [level.block for level in levels]
+    if not wanted or [name for name in names if name in grids] != wanted:
+        raise ValueError(
+            f"levels {', '.join(wanted)}: expected some of {', '.join(names)}, in this order"
+        )
+    blocks: OrderedDict[str, nn.Module] = OrderedDict()
+    for name, block in network.named_children():
+        if name in grids or any(isinstance(b, Reading) for b in blocks.values()):
+            block = Reading(block, grids.get(name), last=name == wanted[-1])
+        blocks[name] = block
+        if name == wanted[-1]:
+            break
+    dropout = next((m.p for m in network[-1].modules() if isinstance(m, nn.Dropout)), 0.0)
+    classifier = nn.Linear(num_features, num_classes)
+    nn.init.zeros_(classifier.weight)
+    nn.init.zeros_(classifier.bias)
+    blocks["head"] = nn.Sequential(nn.Dropout(dropout), classifier)
+    return nn.Sequential(blocks)
+
+
+def count_features(
+    network: nn.Sequential, levels: Sequence[Level], image_size_px: int
+) -> int:
+    """Count the features that the levels give together, by running one image of zeros.
+
+    Args:
+        network: before `read_levels`; in evaluation mode.
+    """
+    grids = {level.block: level.grid for level in levels}
+    values = torch.zeros(1, 3, image_size_px, image_size_px)
+    total = 0
+    with torch.no_grad():
+        for name, block in network[:-1].named_children():
+            values = block(values)
+            if name in grids:
+                total += pooled(values, grids[name]).shape[1]
+            if name == levels[-1].block:
+                break
+    return total

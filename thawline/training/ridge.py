@@ -1,0 +1,170 @@
+"""Solve a linear head in closed form: ridge regression on the classes, judged row by row.
+
+The residual of a row that was left out follows from the one fit of all rows, so a penalty, a group
+of blocks or mirrored copies are judged by cross-validation at the price of one decomposition. With
+rows that belong together (an image and its mirror, a patient) all of them are left out at once.
+
+Source: A. Hoerl and R. Kennard, 1970, "Ridge regression"; the residuals of groups after R. Cook and
+S. Weisberg, 1982, "Residuals and influence in regression", section 3.5.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+
+PENALTIES = tuple(float(10.0**power) for power in np.arange(-4.0, 1.6, 0.5))
+"""Over the mean squared length of a row, which `Standard` makes one: they mean the same for any
+number of features and of rows."""
+_SMALL = 1e-10
+"""Of the largest eigenvalue, below which a direction is noise of float32."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standard:
+    """How features are centred and scaled, float64 (D,) each."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def of(cls, levels: Sequence[np.ndarray], weights: np.ndarray) -> "Standard":
+        """Give every feature of a level variance one over their number, each level equal weight.
+
+        Args:
+            levels: features of each level, float32 (N, D_i); side by side they are (N, D).
+            weights: of the rows, float64 (N,).
+        """
+        share = weights / weights.sum()
+        means, scales = [], []
+        for features in levels:
+            mean = share @ features
+            deviation = np.sqrt(np.maximum(share @ np.square(features - mean), 0.0))
+            flat = deviation <= 1e-6 * max(1.0, float(np.abs(features).max(initial=0.0)))
+            width = np.sqrt(features.shape[1] * len(levels))
+            means.append(mean)
+            scales.append(np.where(flat, 0.0, 1.0 / (np.where(flat, 1.0, deviation) * width)))
+        return cls(mean=np.concatenate(means), scale=np.concatenate(scales))
+
+    def apply(self, features: np.ndarray) -> np.ndarray:
+        """Centre and scale, float64 (N, D)."""
+        return (features - self.mean) * self.scale
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """What a fit without a row's group says of the row.
+
+    Attributes:
+        penalty: of PENALTIES, with which most rows were named rightly.
+        scores: float64 (N, K), about 1 for the class and 0 for the others.
+        right: bool (N,).
+    """
+
+    penalty: float
+    scores: np.ndarray
+    right: np.ndarray
+
+
+def leave_out(
+    features: np.ndarray,
+    labels: np.ndarray,
+    *,
+    num_classes: int,
+    weights: np.ndarray,
+    groups: np.ndarray | None = None,
+    judged: np.ndarray | None = None,
+    penalties: Sequence[float] = PENALTIES,
+) -> LeftOut:
+    """Predict every row by a fit of the rows of all other groups, with the best penalty.
+
+    Args:
+        features: as `Standard.apply` makes them, float64 (N, D).
+        labels: int64 (N,).
+        weights: of the rows in the fit, float64 (N,), positive.
+        groups: int64 (N,), equal for rows that are left out together; None: each row by itself.
+        judged: bool (N,), the rows by which a penalty is judged; None: all.
+
+    Returns:
+        For all rows, of the penalty that names most of the judged rows rightly, then has the
+        smallest squared error.
+    """
+    weights = weights / weights.mean()
+    root = np.sqrt(weights)[:, None]
+    targets = np.eye(num_classes)[labels]
+    centred = targets - (weights @ targets) / len(targets)
+    basis, values = _decompose(root * features)
+    within, moved = root * centred, basis.T @ (root * centred)
+    constant = root / np.sqrt(len(root))
+    at = np.ones(len(labels), bool) if judged is None else judged
+    together = _together(groups)
+    best: tuple[tuple[float, float], LeftOut] | None = None
+    for penalty in sorted(penalties, reverse=True):
+        kept = values / (values + penalty)
+        residuals = within - basis @ (kept[:, None] * moved)
+        leverage = np.square(basis) @ kept + np.square(constant[:, 0])
+        apart = residuals / np.maximum(1 - leverage, 1e-9)[:, None]
+        for rows in together:
+            part = basis[rows]
+            hat = (part * kept) @ part.T + constant[rows] @ constant[rows].T
+            apart[rows] = np.linalg.lstsq(np.eye(len(rows)) - hat, residuals[rows], rcond=None)[0]
+        scores = targets - apart / root
+        right = scores.argmax(axis=1) == labels
+        rank = (float(right[at].mean()), -float(np.square(targets - scores)[at].mean()))
+        if best is None or rank > best[0]:
+            best = rank, LeftOut(penalty=penalty, scores=scores, right=right)
+    assert best is not None
+    return best[1]
+
+
+def solve(
+    features: np.ndarray,
+    labels: np.ndarray,
+    *,
+    num_classes: int,
+    weights: np.ndarray,
+    penalty: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fit all rows, on the smaller side of the matrix.
+
+    Args:
+        features: as `Standard.apply` makes them with these weights, float64 (N, D).
+
+    Returns:
+        Weights (K, D) and offsets (K,) of the scores, float64.
+    """
+    weights = weights / weights.mean()
+    root = np.sqrt(weights)[:, None]
+    targets = np.eye(num_classes)[labels]
+    mean = (weights @ targets) / len(targets)
+    rows, wanted = root * features, root * (targets - mean)
+    if len(rows) <= rows.shape[1]:
+        inner = rows @ rows.T
+        inner[np.diag_indices_from(inner)] += penalty
+        found = rows.T @ scipy.linalg.solve(inner, wanted, assume_a="pos", overwrite_a=True)
+    else:
+        inner = rows.T @ rows
+        inner[np.diag_indices_from(inner)] += penalty
+        found = scipy.linalg.solve(inner, rows.T @ wanted, assume_a="pos", overwrite_a=True)
+    return found.T, mean
+
+
+def _decompose(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Left singular vectors (N, R) and squared singular values (R,), from the smaller Gram matrix."""
+    if len(rows) <= rows.shape[1]:
+        values, basis = scipy.linalg.eigh(rows @ rows.T)
+        real = values > _SMALL * max(float(values[-1]), 0.0)
+        return basis[:, real], values[real]
+    values, directions = scipy.linalg.eigh(rows.T @ rows)
+    real = values > _SMALL * max(float(values[-1]), 0.0)
+    return rows @ (directions[:, real] / np.sqrt(values[real])), values[real]
+
+
+def _together(groups: np.ndarray | None) -> list[np.ndarray]:
+    """Positions of each group of more than one row."""
+    if groups is None:
+        return []
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order])) + 1
+    return [part for part in np.split(order, starts) if len(part) > 1]

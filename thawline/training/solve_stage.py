@@ -1,0 +1,124 @@
+"""transfer_learn in closed form: the first answer, written as the training stages write theirs."""
+
+from thawline import checkpoint
+from thawline.checkpoint import ModelCard
+from thawline.evaluation import frozen_blocks
+from thawline.evaluation.accuracy import score
+from thawline.files import MODELS, REPORTS, write_csv, write_metrics
+from thawline.inference import images_at_once, probabilities
+from thawline.network import Network
+from thawline.progress import log
+from thawline.sections import recipes
+from thawline.sections.whole import Params
+from thawline.tracking.client import StageRun
+from thawline.training import decision, precision, trainable
+from thawline.training import group as groups
+from thawline.training.decision import Decision
+from thawline.training.linear_head import Fitted, fit_head
+from thawline.training.profile import HeadFit
+from thawline.training.setting import TrainingData
+from thawline.training.stage import CURVES, prepare
+
+
+def is_closed_form(section: recipes.TransferLearn, *, from_scratch: bool) -> bool:
+    """Tell whether the head of this stage is solved and not trained."""
+    frozen = section.trainable in ("head", "auto")
+    return frozen and not from_scratch and section.solver != "gradient"
+
+
+def solve_stage(
+    name: str,
+    network: Network,
+    card: ModelCard,
+    params: Params,
+    section: recipes.TransferLearn,
+    run: StageRun,
+) -> None:
+    """Fit the head, cut the network and write the stage's outputs.
+
+    Of several processes the first one does it; there is nothing to share.
+    """
+    with groups.of(params) as group:
+        if group.rank:
+            return
+        data, machine = prepare(name, params)
+        chosen = precision.choose(machine.precision, network, machine.device)
+        fitted = fit_head(
+            network, card, data, machine,
+            precision=chosen.forward,
+            groups=data.manifest.groups,
+            last_only=section.levels == "last",
+        )  # fmt: skip
+    card = card.model_copy(update={"levels": fitted.levels})
+    judged = _validation(fitted, card, data)
+    decided = Decision(
+        stage=name,
+        trainable="head",
+        num_blocks=0,
+        from_scratch=False,
+        reason=_reason(fitted.fit, network, fitted.network),
+        head=fitted.fit,
+    )
+    log(f"{name}: {decided.reason}")
+    trainable.record(decided, run)
+    run.tags({f"{name}.decision": decided.reason})
+    checkpoint.save(MODELS / name, fitted.network, card)
+    fitted.network[:-1].requires_grad_(False)
+    picture = REPORTS / name / decision.PICTURES / frozen_blocks.FILE
+    frozen_blocks.write(picture, f"{name}: what was trained", frozen_blocks.blocks(fitted.network))
+    run.artifact(picture)
+    _write_reports(name, fitted, judged, run)
+
+
+def _validation(fitted: Fitted, card: ModelCard, data: TrainingData) -> dict[str, float]:
+    rows = data.manifest.rows("val")
+    batches = data.store.batches(rows, images_at_once(card.image_size_px))
+    found = score(probabilities(fitted.network, batches, card), data.manifest.labels[rows])
+    return {
+        "val_loss": found.nll,
+        "val_accuracy": found.accuracy,
+        "val_macro_f1": found.macro_f1,
+    }
+
+
+def _write_reports(
+    name: str, fitted: Fitted, judged: dict[str, float], run: StageRun
+) -> None:
+    """One line of curves: a closed form has no epochs. Its training loss is of rows left out."""
+    fit = fitted.fit
+    epoch = {"train_loss": fit.nll, **judged, "learning_rate": 0.0}
+    run.metrics(epoch, step=1)
+    run.metrics({"best_epoch": 1, "best_val_macro_f1": judged["val_macro_f1"]})
+    head = fitted.network[-1].parameters()
+    write_metrics(
+        name,
+        {
+            "epochs": 1,
+            "best_epoch": 1,
+            **{key: epoch[key] for key in CURVES[:-1]},
+            "left_out_accuracy": fit.accuracy,
+            "left_out_error": fit.error,
+            "trained_parameters": sum(p.numel() for p in head),
+        },
+    )
+    line = (1, *(f"{epoch[key]:.6g}" for key in CURVES))
+    write_csv(REPORTS / name / "curves.csv", ("epoch", *CURVES), [line])
+    run.artifact(REPORTS / name / "curves.csv")
+
+
+def _reason(fit: HeadFit, whole: Network, cut: Network) -> str:
+    chosen = fit.chosen
+    blocks = ", ".join(chosen.blocks)
+    text = (
+        f"a ridge head on {blocks} is right on {100 * fit.accuracy:.1f} % "
+        f"(± {100 * fit.error:.1f}) of {fit.num_rows:,} training images that were left out of its "
+        "fit"
+    )
+    best = max(fit.tried, key=lambda group: group.accuracy)
+    if best.accuracy > chosen.accuracy:
+        text += f"; {', '.join(best.blocks)}: {100 * best.accuracy:.1f} %, within a standard error"
+    before, after = (sum(p.numel() for p in network.parameters()) for network in (whole, cut))
+    if after < before:
+        text += f"; the network ends there, with {after / 1e6:.2f} of {before / 1e6:.2f} million "
+        text += "parameters"
+    return text
