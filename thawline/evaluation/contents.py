@@ -59,7 +59,7 @@ def gather(
         results=results,
         card=checkpoint.read_card(shipped),
         manifest=evidence.manifest,
-        decisions=album.decisions(evidence) | outcome.describe(compressed),
+        decisions=album.decisions(evidence.training) | outcome.describe(compressed),
         classes=album.class_scores(evidence),
         pictures=pictures,
         mistakes=album.mistake_list(evidence),

@@ -1,6 +1,7 @@
 """The table at the end of a run: each checkpoint in one line, and where to look next."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -9,13 +10,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from thawline.errors import UserError
 from thawline.evaluation.quantities import interval, megabytes, milliseconds, percent, ratio
 from thawline.evaluation.results import DIRECTORY, Results
+from thawline.training import curves
 
 COLUMNS = (
     "checkpoint", "accuracy", "95 % interval", "macro-F1", "rare recall", "latency", "size",
 )  # fmt: skip
 _PLAIN_WIDTH = 200
+_TRAINING = ("transfer_learn", "fine_tune")
 
 
 def show(directory: Path = DIRECTORY, file: TextIO | None = None) -> None:
@@ -61,6 +65,16 @@ def cells(results: Results, checkpoint: str) -> tuple[str, ...]:
     )
 
 
+def _thrown_away(reports: Path) -> list[str]:
+    """Name the training stages that ended where they began."""
+    lines = []
+    for stage in _TRAINING:
+        with suppress(UserError):  # of an evaluation alone
+            if said := curves.describe(curves.read(reports / stage)):
+                lines.append(f"{stage} {said}.")
+    return lines
+
+
 def footer(results: Results, directory: Path) -> list[str]:
     """What the times belong to, and what one may do next."""
     device = results.device
@@ -69,6 +83,7 @@ def footer(results: Results, directory: Path) -> list[str]:
         others = "".join(f"; {name} on {gpu}" for name, gpu in results.on_gpu.items())
         timed = [f"Timed on {device['name']}, {device['threads']} threads{others}."]
     return [
+        *_thrown_away(directory.parent),
         *timed,
         f"Report: {directory / 'report.html'}   Runs: make ui   Register: thawline publish",
     ]
