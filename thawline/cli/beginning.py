@@ -45,10 +45,11 @@ def advise(
     """Look at the data set and the budget, and propose values for params.yaml."""
     from thawline.advice import readiness
 
-    readiness.require_data_set()
+    checked = parameters.load()
+    readiness.prepare_data_set(checked)
     from thawline.advice import gathering, proposing, show, writing
 
-    found = gathering.gather(parameters.load())
+    found = gathering.gather(checked)
     proposals = proposing.propose(found)
     show.show(found, proposals)
     if write and proposals:
