@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from thawline.errors import UserError
+from thawline.evaluation import headline
 from thawline.evaluation.quantities import interval, megabytes, milliseconds, percent, ratio
 from thawline.evaluation.results import DIRECTORY, Results
 from thawline.training import curves
@@ -23,7 +24,9 @@ _TRAINING = ("transfer_learn", "fine_tune")
 
 
 def show(directory: Path = DIRECTORY, file: TextIO | None = None) -> None:
-    """Print the table; aligned plain text where the output is no terminal.
+    """Print the table, with few test images after a line that says how wide the interval is.
+
+    Aligned plain text where the output is no terminal.
 
     Raises:
         UserError: evaluation has not written its results there.
@@ -34,6 +37,8 @@ def show(directory: Path = DIRECTORY, file: TextIO | None = None) -> None:
         console = Console(
             file=file or sys.stdout, highlight=False, width=_PLAIN_WIDTH, color_system=None
         )
+    if wide := headline.wide_before_much(results.of(results.final)):
+        console.print(Text(f"{wide}."))
     console.print(table(results, plain=not console.is_terminal))
     for line in footer(results, directory):
         console.print(Text(line, style="dim" if console.is_terminal else ""))
