@@ -9,8 +9,8 @@ from thawline.tracking.hashes import Graph
 
 TO_FINE_TUNE = ("ingest", "rebalance", "augment", "transfer_learn", "fine_tune")
 TO_EVALUATE = (*TO_FINE_TUNE, "compress", "evaluate")
-_ABOUT = ("budget", "evaluate")
-"""Sections that judge a model, and change none."""
+_ABOUT = ("budget.min_accuracy", "budget.max_latency_ms", "budget.max_size_mb", "evaluate")
+"""What judges a model, and changes none."""
 
 
 def holds(stages: Iterable[str], folder: Path = Path()) -> bool:
@@ -32,9 +32,8 @@ def holds(stages: Iterable[str], folder: Path = Path()) -> bool:
 
 
 def _same(ran_with: Mapping[str, Any], now: Any) -> bool:
-    return all(
-        _at(now, key) == value for key, value in ran_with.items() if key.split(".")[0] not in _ABOUT
-    )
+    counting = {key: value for key, value in ran_with.items() if key not in _ABOUT}
+    return all(_at(now, key) == value for key, value in counting.items())
 
 
 def _at(content: Any, dotted: str) -> Any:

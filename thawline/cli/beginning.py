@@ -29,8 +29,11 @@ def init(
 
 def check() -> None:
     """Validate params.yaml, and the policy file where it names one."""
+    from thawline.advice import time_budget
+
     checked = parameters.load()
     parameters.check_inputs(checked)
+    time_budget.check(checked)
     policy, file = checked.augment.policy, Path(checked.augment.file)
     if "file" in plugins.input_names(plugins.POLICY, policy):
         plugins.load(plugins.POLICY, policy).policy(checked.ingest.image_size_px, file=file)

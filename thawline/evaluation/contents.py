@@ -67,7 +67,7 @@ def gather(
         robustness=robustness,
         issues=issues,
         advice=_advice(evidence, params, results),
-        budget=params.budget.model_dump(),
+        budget=params.budget.model_dump(exclude={"max_minutes"}),
         bootstrap_samples=p.bootstrap_samples,
         calibration_bins=p.calibration_bins,
     )
