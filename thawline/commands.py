@@ -28,7 +28,7 @@ def dvc_messages(*words: str) -> str:
 
 
 def stale(stage: str) -> bool:
-    """Whether `dvc repro` would run a stage of dvc.yaml again, or restore what it made.
+    """Tell whether `dvc repro` would run a stage of dvc.yaml again, or restore what it made.
 
     Raises:
         UserError: DVC cannot tell.

@@ -47,7 +47,7 @@ def current(params: Params, key: str) -> Any:
 
 
 def is_auto(params: Params, *keys: str) -> bool:
-    """Whether one of the dotted keys is left to the stage that reads it."""
+    """Tell whether one of the dotted keys is left to the stage that reads it."""
     return any(current(params, key) == AUTO for key in keys)
 
 

@@ -16,13 +16,13 @@ _COLOUR_DIFFERENCE = 4
 
 
 def side_px(manifest: Manifest) -> int:
-    """Median of the shorter sides of the training images as they came."""
+    """Take the median of the shorter sides of the training images as they came."""
     train = manifest.rows("train")
     return int(np.median(np.minimum(manifest.widths[train], manifest.heights[train])))
 
 
 def colour(store: ImageStore, rows: np.ndarray) -> bool:
-    """Whether any of a sample of the rows is not grey."""
+    """Tell whether any of a sample of the rows is not grey."""
     at = rows[np.linspace(0, len(rows) - 1, min(len(rows), _COLOUR_SAMPLE)).astype(np.int64)]
     images = store.take(np.unique(at)).astype(np.int16)
     return bool((np.ptp(images, axis=3).mean(axis=(1, 2)) > _COLOUR_DIFFERENCE).any())
@@ -39,7 +39,10 @@ def val_accuracy(fine_tune: Path) -> float | None:
 
 
 def gained(fine_tune: Path) -> float | None:
-    """Validation macro-F1 of fine_tune's best epoch over that of the weights it began with."""
+    """Subtract the validation macro-F1 of fine_tune's start from that of its best epoch.
+
+    None where it has not run, or did not judge its start.
+    """
     found = _curves(fine_tune)
     if found is None or not found.start or not found.num_epochs:
         return None

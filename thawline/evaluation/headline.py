@@ -39,12 +39,12 @@ def how_wide(row: Values) -> str:
 
 
 def points_wide(row: Values) -> str:
-    """Distance of the ends of the accuracy's interval, in points of a percentage."""
+    """Write the distance between the ends of the accuracy's interval, in points of a percentage."""
     return f"{100 * (row['accuracy_high'] - row['accuracy_low']):.0f} points wide"
 
 
 def wide_before_much(row: Values) -> str:
-    """The interval's width, then the accuracy with its ends; empty where how_wide is."""
+    """Write the interval's width, then the accuracy with its ends; empty where how_wide is."""
     wide = how_wide(row)
     if not wide:
         return ""

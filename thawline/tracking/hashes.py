@@ -85,7 +85,7 @@ class Graph:
         return {path: value for path, value in found.items() if path and value}
 
     def params(self, stage: str) -> dict[str, Any]:
-        """Dotted key -> value of params.yaml that the stage last ran with."""
+        """Read dotted key -> value of params.yaml that the stage last ran with."""
         found = self._lock.get(stage, {}).get("params")
         values = found.get("params.yaml") if isinstance(found, dict) else None
         return values if isinstance(values, dict) else {}
