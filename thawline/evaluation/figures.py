@@ -47,6 +47,7 @@ def curves(stages: Mapping[str, Curves]) -> Figure:
             _losses(axes[0, column], recorded)
         _scores(axes[1, column], recorded)
         axes[0, column].set_title(stage)
+    axes[0, 0].set_ylim(bottom=0)  # once all is drawn: it ends the scaling of the whole row
     axes[0, 0].set_ylabel("loss")
     axes[1, 0].set_ylabel("validation score")
     return drawn
@@ -58,7 +59,6 @@ def _losses(axis: Axes, recorded: Curves) -> None:
         axis.plot(values["epoch"], values[key], color=colour, lw=1.8, marker="o", ms=3, label=name)
     if recorded.start:
         axis.axhline(recorded.start["val_loss"], color=BLUE, lw=1.2, ls="--")
-    axis.set_ylim(bottom=0)
     axis.legend(loc="upper right")
 
 
