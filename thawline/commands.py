@@ -1,5 +1,6 @@
 """git and DVC as programs, whose failure is one line."""
 
+import json
 import subprocess
 import sys
 
@@ -24,6 +25,15 @@ def dvc_messages(*words: str) -> str:
     """Likewise, with what it wrote for a person, which goes to its other output."""
     done = _run(sys.executable, "-m", "dvc", *words)
     return done.stdout + done.stderr
+
+
+def stale(stage: str) -> bool:
+    """Tell whether `dvc repro` would run a stage of dvc.yaml again, or restore what it made.
+
+    Raises:
+        UserError: DVC cannot tell.
+    """
+    return bool(json.loads(dvc("status", "--json", stage) or "{}"))
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:

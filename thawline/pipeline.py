@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from thawline import locks, params, project
+from thawline.advice import time_budget
 from thawline.errors import UserError
 from thawline.projects import code_file
 from thawline.relay import Relay, Watcher
@@ -25,8 +26,11 @@ _GRACE_S = 2.0
 """Between SIGTERM and SIGKILL, so that a cancelled run ends within five seconds."""
 
 
-def run(targets: Sequence[str] = ()) -> int:
+def run(targets: Sequence[str] = (), *, minutes: float | None = None) -> int:
     """Reproduce the pipeline, or the targets, and record it.
+
+    Args:
+        minutes: what `budget.max_minutes` of params.yaml is to be, from now on.
 
     Returns:
         0; 2 when a stage refused a user's mistake, 1 when it failed otherwise, whose message is
@@ -34,21 +38,25 @@ def run(targets: Sequence[str] = ()) -> int:
         after SIGTERM.
 
     Raises:
-        UserError: params.yaml is wrong, there is no dvc.yaml here, or the code is not what the
-            project's code.yaml describes.
+        UserError: params.yaml is wrong, there is no dvc.yaml here, the code is not what the
+            project's code.yaml describes, or the time allows no first answer.
     """
     code_file.check()
-    checked = params.load()
+    written = params.load()
+    checked = written if minutes is None else time_budget.with_limit(written, minutes)
     if not Path("dvc.yaml").is_file():
         raise UserError(
             f"dvc.yaml: not found in {project.workspace()}; run this in the project's folder"
         )
     params.check_inputs(checked)
+    time_budget.check(checked)
     os.environ.pop(
         "DVC_ROOT", None
     )  # of another repository, if set: dvc would hand it on to the stages
     try:
         with locks.pipeline():
+            if minutes is not None:
+                time_budget.write(written, minutes)
             start_ms, current = int(time.time() * 1000), execution.launch()
             launched = Launch(current, targets)
             code = launched.wait()

@@ -31,14 +31,14 @@ class Facts:
         colour: whether any of a sample of training images is not grey.
         profile: of the network with its pretrained weights; None with random ones.
         costs: of the networks of the chosen family, by name; the chosen one always.
+        image_size_px: side of the packed images.
         pretrained_px: image side that the weights expect.
-        val_accuracy: of the last fine_tune, on validation rows; None where it has not run.
-        latency_ms: of the last final model, measured; None where it was not.
+        val_accuracy: of the weights that fine_tune kept, on validation rows; None where it has not
+            run with the values that params have now.
+        latency_ms: of the final model, measured; None where it was not, or of another model.
         timed_on: the device of that measurement.
-        late_gain: by training stage, validation macro-F1 that the last quarter of its epochs
-            brought; without those that have not run, or ended early.
-        gained: validation macro-F1 of the best epoch of fine_tune over that of transfer_learn; None
-            where one has not run.
+        gained: validation macro-F1 of the best epoch of fine_tune over that of the weights it began
+            with, below 0 where those were kept; None where it has not run with these values.
         num_test: test rows; their number, not what is on them.
         quick_bfloat16: whether the device that trains multiplies matrices of it.
     """
@@ -49,11 +49,11 @@ class Facts:
     colour: bool
     profile: Profile | None
     costs: Mapping[str, Cost]
+    image_size_px: int
     pretrained_px: int
     val_accuracy: float | None
     latency_ms: float | None
     timed_on: str
-    late_gain: Mapping[str, float]
     gained: float | None
     num_test: int
     quick_bfloat16: bool

@@ -11,12 +11,10 @@ import torch
 
 from thawline import network as networks
 from thawline import plugins
-from thawline.advice import recorded
+from thawline.advice import provenance, recorded
 from thawline.advice.facts import Cost, Facts
-from thawline.advice.readiness import require_data_set
 from thawline.data.manifest import Manifest
 from thawline.data.store import ImageStore
-from thawline.errors import UserError
 from thawline.evaluation.complexity import num_macs, num_parameters
 from thawline.files import INGEST, REPORTS
 from thawline.sections.whole import Params
@@ -25,34 +23,28 @@ from thawline.training.profile import Profile
 
 
 def gather(params: Params) -> Facts:
-    """Measure and read; the probes take most of the time.
+    """Measure and read; the probes take most of the time. The data set must be packed.
 
-    Raises:
-        UserError: ingest has not run, or ran with another image size.
+    Figures of a training or of a measured speed count only where they are of these params.
     """
-    require_data_set()
     manifest, store = Manifest.read(INGEST), ImageStore(INGEST)
-    if store.image_size_px != params.ingest.image_size_px:
-        raise UserError(
-            f"{INGEST}: holds images of {store.image_size_px} px, params.yaml says "
-            f"{params.ingest.image_size_px} (ingest.image_size_px); run `dvc repro ingest`"
-        )
     device.setup(threads=params.training.threads, seed=params.seed)
-    m, speed = params.model, _speed()
-    training = {stage: REPORTS / stage for stage in recorded.STAGES}
+    m = params.model
+    speed = _speed() if provenance.holds(provenance.TO_EVALUATE) else {}
+    tuned = REPORTS / "fine_tune" if provenance.holds(provenance.TO_FINE_TUNE) else None
     return Facts(
         params=params,
         counts=manifest.counts("train"),
         side_px=recorded.side_px(manifest),
         colour=recorded.colour(store, manifest.rows("train")),
         profile=None if m.weights == "none" else _profile(params, manifest, store),
-        costs=_costs(params, len(manifest.classes)),
+        costs=_costs(params, len(manifest.classes), store.image_size_px),
+        image_size_px=store.image_size_px,
         pretrained_px=networks.describe(m.family, m.name).image_size_px,
-        val_accuracy=recorded.val_accuracy(training),
+        val_accuracy=None if tuned is None else recorded.val_accuracy(tuned),
         latency_ms=speed.get("compress", {}).get("latency_ms"),
         timed_on=str(speed.get("device", {}).get("name", "")),
-        late_gain=recorded.late_gain(params, training),
-        gained=recorded.gained(training),
+        gained=None if tuned is None else recorded.gained(tuned),
         num_test=len(manifest.rows("test")),
         quick_bfloat16=precision.has_quick_bfloat16(device.select(params.training.device)),
     )
@@ -81,7 +73,7 @@ def _profile(params: Params, manifest: Manifest, store: ImageStore) -> Profile:
     )
 
 
-def _costs(params: Params, num_classes: int) -> dict[str, Cost]:
+def _costs(params: Params, num_classes: int, image_size_px: int) -> dict[str, Cost]:
     """Without weights: a network on PyTorch's device `meta` has shapes only."""
     m = params.model
     names = plugins.constant(plugins.FAMILY, m.family, "NAMES") or (m.name,)
@@ -94,7 +86,7 @@ def _costs(params: Params, num_classes: int) -> dict[str, Cost]:
         count = num_parameters(network)
         found[name] = Cost(
             parameters=count,
-            macs=num_macs(network, params.ingest.image_size_px),
+            macs=num_macs(network, image_size_px),
             size_mb=4e-6 * (count + sum(buffer.numel() for buffer in network.buffers())),
         )
     return found

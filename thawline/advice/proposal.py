@@ -8,6 +8,9 @@ from typing import Any
 
 from thawline.sections.whole import Params
 
+AUTO = "auto"
+"""A value that a stage decides on the data; no proposal takes its place."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
@@ -41,6 +44,11 @@ def current(params: Params, key: str) -> Any:
     """The value of a dotted key, as params.yaml would hold it."""
     value = reduce(getattr, key.split("."), params)
     return list(value) if isinstance(value, tuple) else value
+
+
+def is_auto(params: Params, *keys: str) -> bool:
+    """Tell whether one of the dotted keys is left to the stage that reads it."""
+    return any(current(params, key) == AUTO for key in keys)
 
 
 def shown(value: Any) -> str:

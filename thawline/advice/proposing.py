@@ -1,7 +1,7 @@
 """Asks the rules of all sections for their proposals."""
 
 from thawline.advice.facts import Facts
-from thawline.advice.proposal import Proposal, current
+from thawline.advice.proposal import AUTO, Proposal, current
 from thawline.advice.rules import (
     augment,
     compress,
@@ -24,6 +24,6 @@ RULES = {
 
 
 def propose(facts: Facts) -> list[Proposal]:
-    """What the rules propose and params do not say already."""
+    """List what the rules propose, params do not say already, and no stage decides by itself."""
     found = [proposal for rule in RULES.values() for proposal in rule.propose(facts)]
-    return [p for p in found if current(facts.params, p.key) != p.value]
+    return [p for p in found if current(facts.params, p.key) not in (p.value, AUTO)]

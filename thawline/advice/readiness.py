@@ -1,12 +1,37 @@
-"""What can be said before PyTorch is loaded, which takes seconds."""
+"""Have the data set packed before anything is measured on it; loads no PyTorch."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from thawline import commands, params, project
 from thawline.errors import UserError
 from thawline.files import INGEST, MANIFEST
+from thawline.projects import code_file
+from thawline.sections.whole import Params
 
 
-def require_data_set() -> None:
-    """Raises:
-    UserError: ingest has not run.
+def prepare_data_set(checked: Params) -> None:
+    """Run `dvc repro ingest` where the packed images are missing or of other params or files.
+
+    Raises:
+        UserError: there is no project here, an input is missing, or the stage failed.
     """
-    if not (INGEST / MANIFEST).exists():
-        raise UserError(f"{INGEST}: holds no data set yet; run `dvc repro ingest`")
+    code_file.check()
+    if not Path("dvc.yaml").is_file():
+        raise UserError(
+            f"dvc.yaml: not found in {project.workspace()}; run this in the project's folder"
+        )
+    params.check_inputs(checked)
+    os.environ.pop("DVC_ROOT", None)  # of another repository, if set
+    there = (INGEST / MANIFEST).exists()
+    if there and not commands.stale("ingest"):
+        return
+    state = "is not of these params and files" if there else "holds no data set yet"
+    print(f"{INGEST}: {state}; `dvc repro ingest` makes it", flush=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", "repro", "ingest"], stdout=sys.stderr, check=False
+    )
+    if done.returncode:
+        raise UserError("`dvc repro ingest` failed; what it said stands above")

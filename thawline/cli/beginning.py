@@ -29,8 +29,11 @@ def init(
 
 def check() -> None:
     """Validate params.yaml, and the policy file where it names one."""
+    from thawline.advice import time_budget
+
     checked = parameters.load()
     parameters.check_inputs(checked)
+    time_budget.check(checked)
     policy, file = checked.augment.policy, Path(checked.augment.file)
     if "file" in plugins.input_names(plugins.POLICY, policy):
         plugins.load(plugins.POLICY, policy).policy(checked.ingest.image_size_px, file=file)
@@ -45,10 +48,11 @@ def advise(
     """Look at the data set and the budget, and propose values for params.yaml."""
     from thawline.advice import readiness
 
-    readiness.require_data_set()
+    checked = parameters.load()
+    readiness.prepare_data_set(checked)
     from thawline.advice import gathering, proposing, show, writing
 
-    found = gathering.gather(parameters.load())
+    found = gathering.gather(checked)
     proposals = proposing.propose(found)
     show.show(found, proposals)
     if write and proposals:

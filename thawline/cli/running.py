@@ -9,11 +9,14 @@ import typer
 
 def run(
     targets: Annotated[list[str] | None, typer.Argument(help="Stages; all by default.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Time it may take; becomes budget.max_minutes.")
+    ] = None,
 ) -> None:
     """Reproduce the pipeline and record it as one MLflow run."""
     from thawline import pipeline
 
-    code = pipeline.run(targets or [])
+    code = pipeline.run(targets or [], minutes=minutes)
     if code:
         raise typer.Exit(code)
 

@@ -15,7 +15,8 @@ from thawline.data.store import ImageStore
 from thawline.evaluation import class_sizes, doubt, figures, gallery, style
 from thawline.evaluation.checkpoints import Judged
 from thawline.evaluation.report import ClassScore, Mistake, Picture
-from thawline.training import decision
+from thawline.training import curves, decision
+from thawline.training.curves import Curves
 from thawline.training.decision import Decision
 
 
@@ -46,7 +47,7 @@ def draw(folder: Path, evidence: Evidence) -> list[Picture]:
     """Write every figure into the folder; the pictures' paths are relative to its parent."""
     classes, scores = evidence.manifest.classes, evidence.final.scores
     drawn = {
-        "curves": ("Training curves", figures.curves(_curves(evidence))),
+        "curves": ("Training curves", figures.curves(_curves(evidence.training))),
         "confusion": ("Confusion matrix", figures.confusion(scores.confusion, classes)),
         "per_class_f1": (
             "F1 per class",
@@ -66,9 +67,17 @@ def draw(folder: Path, evidence: Evidence) -> list[Picture]:
     return [*depths(folder, evidence.training), *pictures]
 
 
-def decisions(evidence: Evidence) -> dict[str, str]:
-    """Why each training stage trained what it trained."""
-    return {stage: Decision.read(path).reason for stage, path in evidence.training.items()}
+def decisions(training: Mapping[str, Path]) -> dict[str, str]:
+    """Say why each training stage trained what it trained, and whether that was thrown away.
+
+    Args:
+        training: the reports of each training stage, by its name.
+    """
+    outcomes = {stage: curves.describe(found) for stage, found in _curves(training).items()}
+    return {
+        stage: "; it ".join(filter(None, (Decision.read(path).reason, outcomes[stage])))
+        for stage, path in training.items()
+    }
 
 
 def depths(folder: Path, training: Mapping[str, Path]) -> list[Picture]:
@@ -119,9 +128,8 @@ def mistake_list(evidence: Evidence) -> list[Mistake]:
     ]
 
 
-def _curves(evidence: Evidence) -> dict[str, Mapping[str, np.ndarray]]:
-    training = evidence.training.items()
-    return {stage: figures.read_curves(path / "curves.csv") for stage, path in training}
+def _curves(training: Mapping[str, Path]) -> dict[str, Curves]:
+    return {stage: curves.read(path) for stage, path in training.items()}
 
 
 def _distribution(evidence: Evidence) -> Figure:

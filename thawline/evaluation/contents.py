@@ -59,7 +59,7 @@ def gather(
         results=results,
         card=checkpoint.read_card(shipped),
         manifest=evidence.manifest,
-        decisions=album.decisions(evidence) | outcome.describe(compressed),
+        decisions=album.decisions(evidence.training) | outcome.describe(compressed),
         classes=album.class_scores(evidence),
         pictures=pictures,
         mistakes=album.mistake_list(evidence),
@@ -67,7 +67,7 @@ def gather(
         robustness=robustness,
         issues=issues,
         advice=_advice(evidence, params, results),
-        budget=params.budget.model_dump(),
+        budget=params.budget.model_dump(exclude={"max_minutes"}),
         bootstrap_samples=p.bootstrap_samples,
         calibration_bins=p.calibration_bins,
     )

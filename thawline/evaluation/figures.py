@@ -4,9 +4,7 @@ Each function draws and returns a figure; `style.save` writes it. Class names ar
 `style.label` escapes and cuts them.
 """
 
-import csv
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -30,60 +28,69 @@ from thawline.evaluation.style import (
     figure,
     styled,
 )
+from thawline.training.curves import Curves
 
 _BLUES = LinearSegmentedColormap.from_list("blues", ["#ffffff", "#cfe1f2", "#5b9bd0", "#123f6d"])
 _MAX_COUNTED = 40
 _MAX_BARS = 60
 
 
-def read_curves(path: Path) -> dict[str, Floats]:
-    """Columns of a curves.csv, float64 (epochs,); NaN where a cell is empty."""
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    return {
-        key: np.array([float(row[key] or "nan") for row in rows])
-        for key in (rows[0] if rows else ())
-    }
-
-
 @styled
-def curves(stages: Mapping[str, Mapping[str, Floats]]) -> Figure:
-    """Loss and validation scores per epoch, one column per training stage, rows on equal scales."""
+def curves(stages: Mapping[str, Curves]) -> Figure:
+    """Draw loss and validation scores per epoch, one column per training stage, rows on equal
+    scales; the scores of the weights that training began with are level lines.
+    """
     drawn = figure(4.9 * max(len(stages), 1), 5.6, "Training")
     axes = drawn.subplots(2, max(len(stages), 1), sharey="row", sharex="col", squeeze=False)
-    for column, (stage, values) in enumerate(stages.items()):
-        _losses(axes[0, column], values)
-        _scores(axes[1, column], values)
+    for column, (stage, recorded) in enumerate(stages.items()):
+        if recorded.num_epochs:
+            _losses(axes[0, column], recorded)
+        _scores(axes[1, column], recorded)
         axes[0, column].set_title(stage)
+    axes[0, 0].set_ylim(bottom=0)  # once all is drawn: it ends the scaling of the whole row
     axes[0, 0].set_ylabel("loss")
     axes[1, 0].set_ylabel("validation score")
     return drawn
 
 
-def _losses(axis: Axes, values: Mapping[str, Floats]) -> None:
+def _losses(axis: Axes, recorded: Curves) -> None:
+    values = recorded.epochs
     for key, colour, name in (("train_loss", GREY, "training"), ("val_loss", BLUE, "validation")):
         axis.plot(values["epoch"], values[key], color=colour, lw=1.8, marker="o", ms=3, label=name)
-    axis.set_ylim(bottom=0)
+    if recorded.start:
+        axis.axhline(recorded.start["val_loss"], color=BLUE, lw=1.2, ls="--")
     axis.legend(loc="upper right")
 
 
-def _scores(axis: Axes, values: Mapping[str, Floats]) -> None:
-    epochs, f1 = values["epoch"], values["val_macro_f1"]
-    axis.plot(
-        epochs, values["val_accuracy"], color=GREEN, lw=1.8, marker="o", ms=3, label="accuracy"
-    )
-    axis.plot(epochs, f1, color=ORANGE, lw=1.8, marker="o", ms=3, label="macro-F1")
+def _scores(axis: Axes, recorded: Curves) -> None:
+    values = recorded.epochs
+    for key, colour, name in (
+        ("val_accuracy", GREEN, "accuracy"), ("val_macro_f1", ORANGE, "macro-F1"),
+    ):  # fmt: skip
+        if recorded.num_epochs:
+            axis.plot(
+                values["epoch"], values[key], color=colour, lw=1.8, marker="o", ms=3, label=name
+            )
+        if recorded.start:
+            axis.axhline(recorded.start[key], color=colour, lw=1.2, ls="--")
     axis.yaxis.set_major_formatter(PercentFormatter(1.0))
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.set_xlabel("epoch")
-    if np.isfinite(f1).any():
-        # The one that training kept: the lower validation loss among equals.
-        best = int(np.lexsort((values["val_loss"], -np.nan_to_num(f1, nan=-1.0)))[0])
-        axis.axvline(epochs[best], color=INK, lw=0.9, ls=":")
-        axis.plot(
-            epochs[best], f1[best], "o", ms=8, mfc="none", mec=INK, label=f"kept: {f1[best]:.1%}"
-        )
-    axis.legend(loc="lower right")
+    axis.set_xlabel("epoch; dashed: the weights it began with" if recorded.start else "epoch")
+    _kept(axis, recorded)
+    axis.legend(loc="best" if recorded.kept_start else "lower right")
+
+
+def _kept(axis: Axes, recorded: Curves) -> None:
+    """Mark the weights that training kept: a ring at an epoch, a level line for the start."""
+    f1 = recorded.kept["val_macro_f1"]
+    if not recorded.best_epoch:
+        what = "the start" if recorded.num_epochs else "without epochs"
+        axis.axhline(f1, color=INK, lw=1.2, ls="--", label=f"kept: {what}, {f1:.1%}")
+        return
+    axis.axvline(recorded.best_epoch, color=INK, lw=0.9, ls=":")
+    axis.plot(
+        recorded.best_epoch, f1, "o", ms=8, mfc="none", mec=INK, ls="", label=f"kept: {f1:.1%}"
+    )
 
 
 @styled

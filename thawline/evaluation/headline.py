@@ -4,6 +4,9 @@ from thawline.evaluation.quantities import interval, percent, ratio
 from thawline.evaluation.results import Values
 
 Line = tuple[str, str, str]
+FEW = 300
+"""Test images up to which the interval is said before the accuracy: at 90 % right it is 7 points
+wide with that many, and 19 with 37."""
 _PERCENT = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
@@ -25,6 +28,28 @@ _RATIO = {
     "mean_entropy": "mean entropy of a prediction, nats",
     "aurc": "area under risk against coverage, 0 is the best",
 }
+
+
+def how_wide(row: Values) -> str:
+    """Say how wide the interval of the accuracy is; empty with more than FEW test images."""
+    if row["num_images"] > FEW:
+        return ""
+    images = "1 test image" if row["num_images"] == 1 else f"{row['num_images']} test images"
+    return f"{images}: the 95 % interval is {points_wide(row)}"
+
+
+def points_wide(row: Values) -> str:
+    """Write the distance between the ends of the accuracy's interval, in points of a percentage."""
+    return f"{100 * (row['accuracy_high'] - row['accuracy_low']):.0f} points wide"
+
+
+def wide_before_much(row: Values) -> str:
+    """Write the interval's width, then the accuracy with its ends; empty where how_wide is."""
+    wide = how_wide(row)
+    if not wide:
+        return ""
+    ends = interval(row["accuracy_low"], row["accuracy_high"])
+    return f"{wide}; accuracy {percent(row['accuracy'])} ({ends})"
 
 
 def lines(row: Values) -> list[Line]:

@@ -114,8 +114,9 @@ def _evaluation(results: Results) -> str:
         results.metrics[results.final]
     )]  # fmt: skip
     head = "| score | value | 95 % interval |\n| --- | ---: | ---: |"
-    return "\n".join([f"On {results.metrics[results.final]['num_images']:,} test images:\n", head,
-                      *rows])  # fmt: skip
+    row = results.metrics[results.final]
+    on = headline.wide_before_much(row) or f"On {row['num_images']:,} test images"
+    return "\n".join([f"{on}:\n", head, *rows])
 
 
 def _limits(classes: Sequence[ClassScore], slices: Sequence[Slice]) -> str:

@@ -145,13 +145,18 @@ def _context(content: Content) -> dict[str, object]:
 
 def _tiles(row: Mapping[str, float]) -> list[tuple[str, str, str]]:
     return [
-        ("accuracy", percent(row["accuracy"]), interval(row["accuracy_low"], row["accuracy_high"])),
+        ("accuracy", percent(row["accuracy"]), _sure(row)),
         ("macro-F1", ratio(row["macro_f1"]), "every class counts the same"),
         ("one image", milliseconds(row.get("latency_ms")), "median"),
         ("throughput", rate(row.get("throughput_per_s")), "images in batches"),
         ("on disk", megabytes(row["size_mb"]), f"{count(row['parameters'])} parameters"),
         ("memory", megabytes(row.get("peak_memory_mb")), "of a process that only serves"),
     ]
+
+
+def _sure(row: Mapping[str, float]) -> str:
+    ends = interval(row["accuracy_low"], row["accuracy_high"])
+    return f"{headline.points_wide(row)}: {ends}" if headline.how_wide(row) else ends
 
 
 def _checkpoint(results: Results, name: str) -> tuple[str, ...]:

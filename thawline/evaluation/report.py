@@ -100,13 +100,21 @@ def render(
 
 
 def verdict(results: Results) -> str:
-    """What ships, how good, how sure, how fast, how large: one sentence."""
+    """Say what ships, how good, how sure, how fast, how large, in one sentence.
+
+    With few test images how sure comes first.
+    """
     row = results.of(results.final)
-    sure = interval(row["accuracy_low"], row["accuracy_high"])
+    wide, sure = headline.how_wide(row), interval(row["accuracy_low"], row["accuracy_high"])
+    right = f"{results.final} is right on {percent(row['accuracy'])} of"
+    good = (
+        f"{wide}; {right} them ({sure})"
+        if wide
+        else f"{right} {row['num_images']:,} test images (95 % interval {sure})"
+    )
     return (
-        f"{results.final} is right on {percent(row['accuracy'])} of {row['num_images']:,} test "
-        f"images (95 % interval {sure}), answers one image in "
-        f"{milliseconds(row.get('latency_ms'))} and takes {megabytes(row['size_mb'])}."
+        f"{good}, answers one image in {milliseconds(row.get('latency_ms'))} and takes "
+        f"{megabytes(row['size_mb'])}."
     )
 
 

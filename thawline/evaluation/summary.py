@@ -1,6 +1,7 @@
 """The table at the end of a run: each checkpoint in one line, and where to look next."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -9,17 +10,23 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from thawline.errors import UserError
+from thawline.evaluation import headline
 from thawline.evaluation.quantities import interval, megabytes, milliseconds, percent, ratio
 from thawline.evaluation.results import DIRECTORY, Results
+from thawline.training import curves
 
 COLUMNS = (
     "checkpoint", "accuracy", "95 % interval", "macro-F1", "rare recall", "latency", "size",
 )  # fmt: skip
 _PLAIN_WIDTH = 200
+_TRAINING = ("transfer_learn", "fine_tune")
 
 
 def show(directory: Path = DIRECTORY, file: TextIO | None = None) -> None:
-    """Print the table; aligned plain text where the output is no terminal.
+    """Print the table, with few test images after a line that says how wide the interval is.
+
+    Aligned plain text where the output is no terminal.
 
     Raises:
         UserError: evaluation has not written its results there.
@@ -30,6 +37,8 @@ def show(directory: Path = DIRECTORY, file: TextIO | None = None) -> None:
         console = Console(
             file=file or sys.stdout, highlight=False, width=_PLAIN_WIDTH, color_system=None
         )
+    if wide := headline.wide_before_much(results.of(results.final)):
+        console.print(Text(f"{wide}."))
     console.print(table(results, plain=not console.is_terminal))
     for line in footer(results, directory):
         console.print(Text(line, style="dim" if console.is_terminal else ""))
@@ -61,6 +70,16 @@ def cells(results: Results, checkpoint: str) -> tuple[str, ...]:
     )
 
 
+def _thrown_away(reports: Path) -> list[str]:
+    """Name the training stages that ended where they began."""
+    lines = []
+    for stage in _TRAINING:
+        with suppress(UserError):  # of an evaluation alone
+            if said := curves.describe(curves.read(reports / stage)):
+                lines.append(f"{stage} {said}.")
+    return lines
+
+
 def footer(results: Results, directory: Path) -> list[str]:
     """What the times belong to, and what one may do next."""
     device = results.device
@@ -69,6 +88,7 @@ def footer(results: Results, directory: Path) -> list[str]:
         others = "".join(f"; {name} on {gpu}" for name, gpu in results.on_gpu.items())
         timed = [f"Timed on {device['name']}, {device['threads']} threads{others}."]
     return [
+        *_thrown_away(directory.parent),
         *timed,
         f"Report: {directory / 'report.html'}   Runs: make ui   Register: thawline publish",
     ]

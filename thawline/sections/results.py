@@ -81,6 +81,8 @@ class Budget(Section):
     min_accuracy: Ratio | None
     max_latency_ms: Positive | None
     max_size_mb: Positive | None
+    max_minutes: Positive | None
+    """Of a run, from its start; one in which no first answer is possible is refused."""
 
 
 class Tracking(Section):

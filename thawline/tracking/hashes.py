@@ -84,6 +84,12 @@ class Graph:
         found = {wanted.get(str(out["path"]).rstrip("/")): out.get("md5") for out in outs}
         return {path: value for path, value in found.items() if path and value}
 
+    def params(self, stage: str) -> dict[str, Any]:
+        """Read dotted key -> value of params.yaml that the stage last ran with."""
+        found = self._lock.get(stage, {}).get("params")
+        values = found.get("params.yaml") if isinstance(found, dict) else None
+        return values if isinstance(values, dict) else {}
+
     def current(self, stage: str) -> bool:
         """Whether the stage last ran on the outputs that the stages before it have now."""
         made = self._made()
@@ -140,10 +146,11 @@ def _file(path: Path) -> str:
     return found.hexdigest()
 
 
-def _recorded(path: Path) -> dict[str, dict[str, list[dict[str, Any]]]]:
+def _recorded(path: Path) -> dict[str, dict[str, Any]]:
     """What dvc.lock says, as far as it goes: DVC writes it in place, so it may be half there."""
     return {
         name: {kind: _entries(spec.get(kind)) for kind in ("deps", "outs")}
+        | {"params": spec.get("params")}
         for name, spec in _stages(path).items()
         if isinstance(spec, dict)
     }

@@ -88,7 +88,7 @@ def fit_head(
         keys: judged([features[key] for key in keys])
         for keys in track(candidates(list(features)), "groups of blocks")
     }
-    chosen = _choose({keys: out.right for keys, out in tried.items()})
+    chosen = _choose({keys: out.right for keys, out in tried.items()}, weights_judged)
     out = tried[chosen]
     chosen_features = {key: features[key] for key in chosen}
     if len(rows) > len(rows_judged):
@@ -108,12 +108,12 @@ def fit_head(
     levels = levels_of(chosen)
     cut = _with_head(network.cpu(), levels, weight, offset, standard, honest)
     probabilities = temperature.scale(_softmax(out.scores), honest)
-    right = out.right.astype(float)
+    accuracy, error = _mean(out.right.astype(float), weights_judged)
     summaries = {
         keys: GroupScore(
             blocks=tuple(_name(key) for key in keys),
             num_features=sum(features[key].shape[1] for key in keys),
-            accuracy=float(one.right.mean()),
+            accuracy=_mean(one.right.astype(float), weights_judged)[0],
         )
         for keys, one in tried.items()
     }
@@ -124,10 +124,10 @@ def fit_head(
             chosen=summaries[chosen],
             tried=tuple(summaries.values()),
             penalty=out.penalty,
-            accuracy=float(right.mean()),
-            error=float(right.std() / np.sqrt(len(right))),
+            accuracy=accuracy,
+            error=error,
             nll=score(probabilities, labels_judged).nll,
-            num_rows=len(right),
+            num_rows=len(labels_judged),
             temperature=honest,
         ),
     )
@@ -218,14 +218,21 @@ def _judge(
     )  # fmt: skip
 
 
-def _choose(right: Mapping[tuple[Key, ...], np.ndarray]) -> tuple[Key, ...]:
+def _choose(right: Mapping[tuple[Key, ...], np.ndarray], weights: np.ndarray) -> tuple[Key, ...]:
     """The first group, so the one of the least network, that is as good as the best."""
-    best = max(right.values(), key=lambda found: found.mean())
+    best = max(right.values(), key=lambda found: float(weights @ found))
     for keys, found in right.items():
-        lost = best.astype(float) - found
-        if lost.mean() <= min(MOST_LOST, lost.std() / np.sqrt(len(lost))):
+        lost, error = _mean(best.astype(float) - found, weights)
+        if lost <= min(MOST_LOST, error):
             return keys
     raise AssertionError("the best loses nothing against itself")
+
+
+def _mean(values: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """Weighted mean and its standard error."""
+    share = weights / weights.sum()
+    mean = float(share @ values)
+    return mean, float(np.sqrt(np.square(share) @ np.square(values - mean)))
 
 
 def _filled(

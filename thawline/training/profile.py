@@ -47,7 +47,8 @@ class HeadFit:
     Attributes:
         tried: every group that was judged.
         penalty: of the ridge regression, over the mean squared length of a standardised row.
-        accuracy, error: of rows that were left out, and its standard error.
+        accuracy, error: of rows that were left out, each counting as rebalancing says, and its
+            standard error.
         nll: negative log-likelihood of those rows, nats.
         num_rows: that were judged.
         temperature: by which the scores are divided, so that probabilities are honest.

@@ -74,7 +74,6 @@ def leave_out(
     num_classes: int,
     weights: np.ndarray,
     groups: np.ndarray | None = None,
-    judged: np.ndarray | None = None,
     penalties: Sequence[float] = PENALTIES,
 ) -> LeftOut:
     """Predict every row by a fit of the rows of all other groups, with the best penalty.
@@ -82,13 +81,11 @@ def leave_out(
     Args:
         features: as `Standard.apply` makes them, float64 (N, D).
         labels: int64 (N,).
-        weights: of the rows in the fit, float64 (N,), positive.
+        weights: of the rows, in the fit and where a penalty is judged, float64 (N,), positive.
         groups: int64 (N,), equal for rows that are left out together; None: each row by itself.
-        judged: bool (N,), the rows by which a penalty is judged; None: all.
 
     Returns:
-        For all rows, of the penalty that names most of the judged rows rightly, then has the
-        smallest squared error.
+        Of the penalty that names most rows rightly, then has the smallest squared error.
     """
     weights = weights / weights.mean()
     root = np.sqrt(weights)[:, None]
@@ -97,7 +94,6 @@ def leave_out(
     basis, values = _decompose(root * features)
     within, moved = root * centred, basis.T @ (root * centred)
     constant = root / np.sqrt(len(root))
-    at = np.ones(len(labels), bool) if judged is None else judged
     together = _together(groups)
     best: tuple[tuple[float, float], LeftOut] | None = None
     for penalty in sorted(penalties, reverse=True):
@@ -111,7 +107,8 @@ def leave_out(
             apart[rows] = np.linalg.lstsq(np.eye(len(rows)) - hat, residuals[rows], rcond=None)[0]
         scores = targets - apart / root
         right = scores.argmax(axis=1) == labels
-        rank = (float(right[at].mean()), -float(np.square(targets - scores)[at].mean()))
+        wrong_by = np.square(targets - scores).sum(axis=1)
+        rank = (float(weights @ right), -float(weights @ wrong_by))
         if best is None or rank > best[0]:
             best = rank, LeftOut(penalty=penalty, scores=scores, right=right)
     assert best is not None

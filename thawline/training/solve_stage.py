@@ -11,7 +11,7 @@ from thawline.progress import log
 from thawline.sections import recipes
 from thawline.sections.whole import Params
 from thawline.tracking.client import StageRun
-from thawline.training import decision, precision, trainable
+from thawline.training import curves, decision, precision, trainable
 from thawline.training import group as groups
 from thawline.training.decision import Decision
 from thawline.training.linear_head import Fitted, fit_head
@@ -102,8 +102,8 @@ def _write_reports(
         },
     )
     line = (1, *(f"{epoch[key]:.6g}" for key in CURVES))
-    write_csv(REPORTS / name / "curves.csv", ("epoch", *CURVES), [line])
-    run.artifact(REPORTS / name / "curves.csv")
+    write_csv(REPORTS / name / curves.FILE, ("epoch", *CURVES), [line])
+    run.artifact(REPORTS / name / curves.FILE)
 
 
 def _reason(fit: HeadFit, whole: Network, cut: Network) -> str:

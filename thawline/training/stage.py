@@ -32,6 +32,7 @@ from thawline.sections.whole import Params
 from thawline.tracking.client import StageRun
 from thawline.training import (
     batch_size,
+    curves,
     decision,
     device,
     distillation,
@@ -140,14 +141,9 @@ def _train_stage(
     _write_reports(name, history, network)
     macro_f1 = history.kept()["val_macro_f1"]
     run.metrics({"best_epoch": history.best_epoch + 1, "best_val_macro_f1": macro_f1})
-    run.artifact(REPORTS / name / "curves.csv")
-    if history.best_epoch < 0:
-        reached = max(epoch["val_macro_f1"] for epoch in history.epochs)
-        text = (
-            f"{name} keeps the weights that it began with: their validation macro-F1 is "
-            f"{macro_f1:.3f}, and training reached {reached:.3f}; a lower learning_rate, more "
-            "epochs or a smaller num_blocks may help"
-        )
+    run.artifact(REPORTS / name / curves.FILE)
+    if said := curves.describe(curves.read(REPORTS / name)):
+        text = f"{name} {said}"
         log(f"warning: {text}")
         run.tags({f"{name}.kept_start": text})
     kept.finish()
@@ -222,6 +218,7 @@ def _write_reports(name: str, history: History, network: Network) -> None:
         "epochs": len(history.epochs),
         "best_epoch": history.best_epoch + 1,
         **{key: best[key] for key in CURVES[:-1] if key in best},
+        **{f"start_{key}": value for key, value in (history.start or {}).items()},
         "trained_parameters": trained,
     }
     write_metrics(name, metrics)
@@ -229,4 +226,4 @@ def _write_reports(name: str, history: History, network: Network) -> None:
         (number, *(f"{epoch[key]:.6g}" for key in CURVES))
         for number, epoch in enumerate(history.epochs, start=1)
     ]
-    write_csv(REPORTS / name / "curves.csv", ("epoch", *CURVES), lines)
+    write_csv(REPORTS / name / curves.FILE, ("epoch", *CURVES), lines)

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from tests.unit.advice.recorded_runs import write_run
 from thawline import params
 from thawline.advice import gathering, proposing, show
 from thawline.advice.facts import Facts
 from thawline.data.manifest import Manifest
 from thawline.data.store import StoreWriter
-from thawline.errors import UserError
 from thawline.files import INGEST
 
 SIZE = 32
@@ -60,6 +60,22 @@ def project(
     return tmp_path
 
 
+def recorded_run(folder: Path, learning_rate: float) -> None:
+    """A run whose fine-tuning was thrown away, and params without weights to probe."""
+    tuned, evaluated = folder / "reports/fine_tune", folder / "reports/evaluate"
+    tuned.mkdir(parents=True)
+    evaluated.mkdir()
+    (tuned / "curves.csv").write_text("epoch,val_accuracy,val_macro_f1\n1,0.2,0.2\n2,0.3,0.222\n")
+    kept = {"val_loss": 0.6, "val_accuracy": 0.778, "val_macro_f1": 0.76}
+    (tuned / "metrics.json").write_text(json.dumps({"best_epoch": 0, **kept}))
+    speed = {"compress": {"latency_ms": 1.5}, "device": {"name": "Some CPU"}}
+    (evaluated / "speed.json").write_text(json.dumps(speed))
+    text = (folder / "params.yaml").read_text(encoding="utf-8")
+    text = text.replace("weights: imagenet ", "weights: none ")
+    (folder / "params.yaml").write_text(text, encoding="utf-8")
+    write_run(folder, {"fine_tune.learning_rate": learning_rate})
+
+
 def printed(found: Facts) -> str:
     out = io.StringIO()
     show.show(found, proposing.propose(found), out)
@@ -86,36 +102,31 @@ def test_what_is_measured(project: Path) -> None:
 
 @pytest.mark.slow
 def test_recorded_measurements_are_read(project: Path) -> None:
-    (project / "reports/fine_tune").mkdir(parents=True)
-    (project / "reports/evaluate").mkdir()
-    (project / "reports/fine_tune/curves.csv").write_text(
-        "epoch,val_accuracy,val_macro_f1\n1,0.7,0.6\n2,0.75,0.7\n3,0.8,0.65\n"
-    )
-    speed = {"compress": {"latency_ms": 1.5}, "device": {"name": "Some CPU"}}
-    (project / "reports/evaluate/speed.json").write_text(json.dumps(speed))
-    text = (project / "params.yaml").read_text(encoding="utf-8")
-    text = text.replace("weights: imagenet ", "weights: none ")
-    (project / "params.yaml").write_text(text, encoding="utf-8")
+    recorded_run(project, learning_rate=0.04)
     found = gathering.gather(params.load())
-    assert (found.val_accuracy, found.latency_ms, found.profile) == (0.75, 1.5, None)
-    assert "accuracy 75.0 % (validation)" in printed(found)
+    assert (found.val_accuracy, found.latency_ms, found.profile) == (0.778, 1.5, None)
+    assert found.gained == pytest.approx(0.222 - 0.76)
+    assert "accuracy 77.8 % (validation)" in printed(found)
     assert "latency 1.50 ms on Some CPU" in printed(found)
 
 
-def test_images_of_another_size_are_refused(project: Path, repository: Path) -> None:
-    with pytest.raises(UserError, match=r"images of 32 px, params.yaml says 64.*dvc repro ingest"):
-        gathering.gather(params.load(repository / "params.yaml"))
+@pytest.mark.slow
+def test_figures_of_other_values_are_not_those_of_these(project: Path) -> None:
+    recorded_run(project, learning_rate=0.5)
+    found = gathering.gather(params.load())
+    assert (found.val_accuracy, found.gained, found.latency_ms) == (None, None, None)
 
 
-def test_without_ingest_it_is_one_message_and_exit_code_2(project: Path, repository: Path) -> None:
-    shutil.rmtree(project / "data")
+def test_outside_of_a_project_it_is_one_message_and_exit_code_2(
+    project: Path, repository: Path
+) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "thawline.cli", "advise", "--write"],
         capture_output=True, text=True, check=False,
         env={**os.environ, "PYTHONPATH": str(repository)},
     )  # fmt: skip
     assert done.returncode == 2
-    expected = "thawline: data/ingest: holds no data set yet; run `dvc repro ingest`\n"
+    expected = f"thawline: dvc.yaml: not found in {project}; run this in the project's folder\n"
     assert done.stderr == expected
 
 

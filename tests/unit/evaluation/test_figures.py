@@ -12,7 +12,9 @@ from sklearn.datasets import load_digits
 from thawline.evaluation import class_sizes, figures, gallery, style
 from thawline.evaluation.accuracy import score
 from thawline.evaluation.calibration import reliability
+from thawline.training.curves import SCORES, Curves
 
+START = {"val_loss": 0.7, "val_accuracy": 0.778, "val_macro_f1": 0.76}
 NASTY = (
     "$x^2$",
     r"$\frac",
@@ -36,10 +38,23 @@ def predictions(num_classes: int) -> tuple[np.ndarray, np.ndarray]:
     return probabilities.astype(np.float32), labels
 
 
-def curve(num_epochs: int) -> dict[str, np.ndarray]:
+def curve(num_epochs: int, best_epoch: int = 1, **start: float) -> Curves:
     epochs = np.arange(1.0, num_epochs + 1)
     keys = ("train_loss", "val_loss", "val_accuracy", "val_macro_f1", "learning_rate")
-    return {"epoch": epochs, **dict.fromkeys(keys, 1 / epochs)}
+    kept = dict.fromkeys(SCORES, 1.0) if best_epoch else start
+    columns = {"epoch": epochs, **dict.fromkeys(keys, 1 / epochs)}
+    return Curves(epochs=columns, best_epoch=best_epoch, kept=kept, start=start)
+
+
+def legends(stage: Curves) -> list[str]:
+    (_, scores) = figures.curves({"fine_tune": stage}).axes
+    return [text.get_text() for text in scores.get_legend().get_texts()]
+
+
+def level_lines(stage: Curves) -> set[float]:
+    (_, scores) = figures.curves({"fine_tune": stage}).axes
+    lines = (np.asarray(line.get_ydata(), float) for line in scores.get_lines())
+    return {float(y[0]) for y in lines if len(y) == 2 and y[0] == y[1]}
 
 
 def every_figure(classes: tuple[str, ...]) -> dict[str, Figure]:
@@ -49,7 +64,12 @@ def every_figure(classes: tuple[str, ...]) -> dict[str, Figure]:
     images = np.random.default_rng(0).integers(0, 256, (len(wrong), 16, 16, 3), dtype=np.uint8)
     predicted = probabilities[wrong].argmax(axis=1)
     return {
-        "curves": figures.curves({"transfer_learn": curve(5), "fine_tune": curve(1)}),
+        "curves": figures.curves(
+            {
+                "transfer_learn": curve(5),
+                "fine_tune": curve(1, best_epoch=0, **START),
+            }
+        ),
         "confusion": figures.confusion(scores.confusion, classes),
         "classes": class_sizes.class_distribution(
             classes,
@@ -128,9 +148,25 @@ def test_no_mistake_is_a_picture_too(tmp_path: Path) -> None:
     assert (tmp_path / "none.png").stat().st_size > 1000
 
 
-def test_curves_are_read_with_gaps(tmp_path: Path) -> None:
-    file = tmp_path / "curves.csv"
-    file.write_text("epoch,train_loss,val_loss\n1,0.5,\n2,0.25,0.5\n")
-    read = figures.read_curves(file)
-    assert read["train_loss"].tolist() == [0.5, 0.25]
-    assert np.isnan(read["val_loss"][0])
+def test_a_training_that_was_thrown_away_keeps_the_start() -> None:
+    thrown_away = curve(6, best_epoch=0, **START)
+    assert legends(thrown_away) == ["accuracy", "macro-F1", "kept: the start, 76.0%"]
+    assert level_lines(thrown_away) == {START["val_accuracy"], START["val_macro_f1"]}
+
+
+def test_a_start_that_was_bettered_is_a_level_line_too() -> None:
+    bettered = curve(6, **START)
+    assert legends(bettered)[-1] == "kept: 100.0%"
+    assert level_lines(bettered) == {START["val_accuracy"], START["val_macro_f1"]}
+    assert level_lines(curve(6)) == set()
+
+
+def test_no_loss_of_a_later_stage_is_cut_off() -> None:
+    high = Curves(**{**vars(curve(3)), "epochs": {**curve(3).epochs, "val_loss": np.full(3, 9.0)}})
+    losses = figures.curves({"transfer_learn": curve(5), "fine_tune": high}).axes[1]
+    assert losses.get_ylim()[0] == 0
+    assert losses.get_ylim()[1] >= 9
+
+
+def test_a_stage_without_epochs_is_a_level_line() -> None:
+    assert legends(curve(0, best_epoch=0, **START)) == ["kept: without epochs, 76.0%"]

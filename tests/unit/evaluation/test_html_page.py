@@ -100,6 +100,15 @@ def test_the_verdict_comes_before_everything_else(tmp_path: Path) -> None:
     assert ", worse" in body
 
 
+def test_with_few_test_images_how_wide_stands_before_how_much(tmp_path: Path) -> None:
+    few = QUALITY | {"num_images": 37, "accuracy_low": 0.77, "accuracy_high": 0.99}
+    found = Results({"compress": few}, {"device": DEVICE, "compress": SPEED})
+    body = page.render(content(tmp_path, results=found)).partition("<main>")[2]
+    assert body.index("37 test images: the 95 % interval is 22 points wide") < body.index("97.5 %")
+    assert "22 points wide: 77.0 to 99.0 %" in body
+    assert "points wide" not in page.render(content(tmp_path))
+
+
 def test_batch_sizes_have_a_table_where_they_were_measured(tmp_path: Path) -> None:
     timed = {**SPEED, "runtime": "ONNX Runtime", "throughput_by_batch": {"8": 700.0, "32": 890.0}}
     found = Results({"compress": QUALITY}, {"device": DEVICE, "compress": timed})

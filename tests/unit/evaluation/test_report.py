@@ -52,6 +52,47 @@ def test_the_verdict_comes_first_and_names_what_ships(results: Results) -> None:
         assert part in verdict
 
 
+FEW = {"num_images": 37, "accuracy": 32 / 37, "accuracy_low": 0.73, "accuracy_high": 0.946}
+
+
+def few(results: Results) -> Results:
+    rows = {name: {**row, **FEW} for name, row in results.metrics.items()}
+    return Results(rows, results.speed)
+
+
+def test_with_few_test_images_how_wide_comes_before_how_much(results: Results) -> None:
+    verdict = report(few(results)).splitlines()[2]
+    assert verdict.startswith(
+        "**37 test images: the 95 % interval is 22 points wide; compress is right on 86.5 % of "
+        "them (73.0 to 94.6 %), answers"
+    )
+
+
+def test_the_table_of_few_test_images_says_it_first(tmp_path: Path, results: Results) -> None:
+    out = io.StringIO()
+    summary.show(written(tmp_path, few(results)), out)
+    assert out.getvalue().startswith(
+        "37 test images: the 95 % interval is 22 points wide; accuracy 86.5 % (73.0 to 94.6 %).\n"
+    )
+    summary.show(written(tmp_path, results), out := io.StringIO())
+    assert out.getvalue().startswith("checkpoint"), "of 360 images it says nothing of the kind"
+
+
+def test_the_table_names_a_training_that_was_thrown_away(tmp_path: Path, results: Results) -> None:
+    folder = tmp_path / "evaluate"
+    folder.mkdir()
+    tuned = tmp_path / "fine_tune"
+    tuned.mkdir()
+    (tuned / "curves.csv").write_text("epoch,val_macro_f1\n1,0.2\n")
+    metrics = {"best_epoch": 0, "val_loss": 0.7, "val_accuracy": 0.778, "val_macro_f1": 0.76}
+    (tuned / "metrics.json").write_text(json.dumps(metrics))
+    out = io.StringIO()
+    summary.show(written(folder, results), out)
+    assert "fine_tune kept the weights that it began with: their validation macro-F1 is 0.760" in (
+        out.getvalue()
+    )
+
+
 def test_each_checkpoint_has_a_row_and_the_device_a_name(results: Results) -> None:
     text = report(results)
     assert "| fine_tune | 97.5 % |" in text

@@ -83,6 +83,8 @@ def test_flatten_gives_dotted_keys(repository: Path) -> None:
         ("seed", -1, ["-1", "greater than or equal to 0"]),
         ("seed", 2**32, ["4294967296", "4294967295"]),
         ("budget.min_accuracy", 97, ["97", "less than or equal to 1"]),
+        ("budget.max_minutes", 0, ["0", "greater than 0"]),
+        ("budget.max_minutes", "10m", ["'10m'", "number"]),
         ("tracking.experiment", "a/b", ["'a/b'"]),
         ("compress.prune.ratio", 1.7, ["ratio.0: 1.7", "less than or equal to 0.95"]),
         ("compress.prune.ratio", [0, -0.1], ["ratio.1: -0.1", "greater than or equal to 0"]),

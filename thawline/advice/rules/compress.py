@@ -11,14 +11,15 @@ def propose(facts: Facts) -> list[Proposal]:
     over, p = _over(facts), facts.params.compress
     if not over:
         return []
+    found = []
     if not p.quantize.enabled:
         rule = "8-bit integers take a quarter of the bytes; what they gain in time is measured"
-        return [Proposal(key="compress.quantize.enabled", value=True, rule=rule, figure=over)]
+        found.append(Proposal(key="compress.quantize.enabled", value=True, rule=rule, figure=over))
     xnor = facts.params.model.design.convolution == "xnor"  # its channels cannot be taken out
-    if any(p.prune.ratio) or xnor or _smaller(facts):
-        return []
-    rule = "remove the channels that matter least, train again, and measure: it keeps accuracy"
-    return [Proposal(key="compress.prune.ratio", value=_RATIOS, rule=rule, figure=over)]
+    if not (any(p.prune.ratio) or xnor or _smaller(facts)):
+        rule = "remove the channels that matter least, train again, and measure: it keeps accuracy"
+        found.append(Proposal(key="compress.prune.ratio", value=_RATIOS, rule=rule, figure=over))
+    return found
 
 
 def _over(facts: Facts) -> str:

@@ -1,7 +1,7 @@
 """Image size and near copies: what the resolution of the images tells."""
 
 from thawline.advice.facts import Facts
-from thawline.advice.proposal import Proposal
+from thawline.advice.proposal import Proposal, is_auto
 
 _STEP_PX = 32
 """Networks halve the side five times."""
@@ -14,6 +14,8 @@ def propose(facts: Facts) -> list[Proposal]:
 
 
 def _size(facts: Facts) -> list[Proposal]:
+    if is_auto(facts.params, "ingest.image_size_px"):
+        return []
     now = facts.params.ingest.image_size_px
     wanted = min(facts.side_px, facts.pretrained_px) // _STEP_PX * _STEP_PX
     if wanted < 2 * now:

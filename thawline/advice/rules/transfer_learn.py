@@ -2,9 +2,7 @@
 
 from thawline.advice import from_scratch
 from thawline.advice.facts import Facts
-from thawline.advice.proposal import Proposal, section
-from thawline.advice.rules import _epochs
-from thawline.training import decision
+from thawline.advice.proposal import Proposal, is_auto, section
 
 _OF_PIXELS = ("mixup_alpha", "cutmix_alpha", "random_erasing")
 """Not with a frozen trunk, whose features are computed once."""
@@ -13,11 +11,7 @@ _OF_PIXELS = ("mixup_alpha", "cutmix_alpha", "random_erasing")
 def propose(facts: Facts) -> list[Proposal]:
     if facts.params.model.weights == "none":
         return from_scratch.propose(facts.params, "transfer_learn")
-    return [*_depth(facts), *_smoothing(facts), *_epochs.propose(facts, "transfer_learn")]
-
-
-def _depth(facts: Facts) -> list[Proposal]:
-    if facts.params.transfer_learn.trainable == decision.AUTO:
+    if is_auto(facts.params, "transfer_learn.trainable"):
         return []
     return section(
         "transfer_learn",
@@ -25,16 +19,4 @@ def _depth(facts: Facts) -> list[Proposal]:
         rule="head first, then everything that is to train: what is pretrained is not torn apart "
         "by a head that knows nothing yet",
         figure=f"{facts.counts.sum():,} training images on pretrained weights",
-    )
-
-
-def _smoothing(facts: Facts) -> list[Proposal]:
-    """A head without it ends with large outputs, and that of fine_tune then tears at the trunk."""
-    if facts.gained is None or facts.gained >= 0:
-        return []
-    return section(
-        "transfer_learn",
-        {"label_smoothing": facts.params.fine_tune.label_smoothing},
-        rule="train the head by the loss that goes on with it: good features are soon lost",
-        figure=f"fine-tuning ended {-100 * facts.gained:.1f} points of macro-F1 below its start",
     )

@@ -1,0 +1,78 @@
+"""Estimate how long work takes from counts alone, so that equal params give equal plans.
+
+The constants are of one kind of machine, 2 cores of an AMD EPYC with AVX-512 and its products of
+bfloat16. On another kind an estimate is off by the same factor everywhere.
+"""
+
+from dataclasses import dataclass
+
+STARTUP_S = 10.0
+"""DVC, MLflow and the libraries: the default run took 51.8 s, its computing alone 41.8 s
+(docs/performance.md, "Before the work")."""
+DECODE_S = 3.3e-3
+"""To decode and pack an image, of one core: c_raw of docs/scaling.md, JPEG of 500 x 400 px."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rates:
+    """Multiply-accumulates a second and thread, of a kind of network.
+
+    Measured in CPU time with one thread, in batches of 16 and 32 at 64 and 224 px, beside other
+    work: EfficientNet-Lite0 and MobileNet v3 (depthwise), ResNet-18 (dense), PyTorch's own
+    convolutions. A training step counts as three forward passes.
+
+    Attributes:
+        forward: in float32.
+        quick_forward: in bfloat16.
+        training: in float32; depthwise networks train so in `auto` too.
+        quick_training: in bfloat16.
+    """
+
+    forward: float
+    quick_forward: float
+    training: float
+    quick_training: float
+
+
+DEPTHWISE = Rates(forward=12e9, quick_forward=30e9, training=12e9, quick_training=12e9)
+"""Measured: forward 11.5 to 21.8, bfloat16 29.9 to 33.4; training 11.7 to 15.0, and in bfloat16 7.8
+to 13.8, for which float32 stands."""
+DENSE = Rates(forward=50e9, quick_forward=90e9, training=45e9, quick_training=75e9)
+"""Measured: forward 46.8 to 54.3, bfloat16 83.5 to 100; training 44.7 to 52.5, 71.4 to 99.0."""
+
+
+def first_answer_seconds(
+    num_images: int, macs_per_image: float, threads: int, *, rates: Rates = DEPTHWISE
+) -> float:
+    """Estimate the time to the first trained head: start-up, decoding, one pass over all images.
+
+    Args:
+        num_images: of all splits.
+        macs_per_image: multiply-accumulates of the whole network, forwards, in float32.
+        threads: of PyTorch; decoding takes as many.
+    """
+    per_image = DECODE_S + macs_per_image / rates.forward
+    return STARTUP_S + num_images * per_image / threads
+
+
+def epoch_seconds(
+    num_rows: int,
+    macs_forward: float,
+    macs_trained: float,
+    threads: int,
+    bfloat16: bool,
+    *,
+    rates: Rates = DEPTHWISE,
+) -> float:
+    """Estimate an epoch over training rows; the validation pass is one with `macs_trained` 0.
+
+    Args:
+        macs_forward: multiply-accumulates of an image through all that runs, forwards.
+        macs_trained: those of the part that trains, a part of them; its backward pass takes twice
+            as many again.
+        bfloat16: whether it runs in bfloat16.
+    """
+    forward = rates.quick_forward if bfloat16 else rates.forward
+    training = rates.quick_training if bfloat16 else rates.training
+    per_row = (macs_forward - macs_trained) / forward + 3 * macs_trained / training
+    return num_rows * per_row / threads
