@@ -53,6 +53,25 @@ class Reading(nn.Module):
         return features if self.last else (maps, features)
 
 
+class Standardise(nn.Module):
+    """Centre and scale each feature by fixed numbers.
+
+    Not folded into the classifier behind it: the features of early and late blocks differ a
+    hundredfold in size, and gradient descent on raw ones leaves a solved head within one epoch.
+    """
+
+    mean: torch.Tensor
+    scale: torch.Tensor
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(num_features))
+        self.register_buffer("scale", torch.ones(num_features))
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return (features - self.mean) * self.scale
+
+
 def pooled(maps: torch.Tensor, grid: Grid) -> torch.Tensor:
     """Average each channel over the map or over its quarters.
 
@@ -93,8 +112,8 @@ def read_levels(
         num_features: of all levels together, see `count_features`.
 
     Returns:
-        The blocks up to the last level and a head: the old one's dropout, a linear classifier of
-        zeros.
+        The blocks up to the last level and a head: `Standardise`, no dropout (it is strong enough
+        to undo a solved head), a linear classifier of zeros.
 
     Raises:
         ValueError: a block that the network does not have, twice, out of order, or the head.
@@ -113,17 +132,14 @@ def read_levels(
         blocks[name] = block
         if name == wanted[-1]:
             break
-    dropout = next((m.p for m in network[-1].modules() if isinstance(m, nn.Dropout)), 0.0)
     classifier = nn.Linear(num_features, num_classes)
     nn.init.zeros_(classifier.weight)
     nn.init.zeros_(classifier.bias)
-    blocks["head"] = nn.Sequential(nn.Dropout(dropout), classifier)
+    blocks["head"] = nn.Sequential(Standardise(num_features), classifier)
     return nn.Sequential(blocks)
 
 
-def count_features(
-    network: nn.Sequential, levels: Sequence[Level], image_size_px: int
-) -> int:
+def count_features(network: nn.Sequential, levels: Sequence[Level], image_size_px: int) -> int:
     """Count the features that the levels give together, by running one image of zeros.
 
     Args:

@@ -51,7 +51,9 @@ def find(stage: str, params: Params) -> tuple[Curve, Path]:
     )
     what = {"trainable": chosen.trainable, "num_blocks": chosen.num_blocks}
     size = batch_size.of(params, network, card, machine)
-    recipe = Recipe(stage=stage, batch_size=size, **section.model_dump() | what)
+    recipe = Recipe(
+        stage=stage, batch_size=size, **section.model_dump(exclude={"solver", "levels"}) | what
+    )
     curve = range_test.run(network, card, data, recipe, machine)
     picture = REPORTS / "find_lr" / f"{stage}.png"
     style.save(draw(curve, stage, section.learning_rate), picture)

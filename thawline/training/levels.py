@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from thawline.inference import Normalisation
-from thawline.multilevel import Level, map_of, pooled
+from thawline.multilevel import Carried, Grid, Level, map_of, pooled
 from thawline.network import Network
 from thawline.training.device import numerics, to_input
 
@@ -99,7 +99,7 @@ def joined(parts: Iterable[Mapping[Key, np.ndarray]]) -> dict[Key, np.ndarray]:
     return {key: np.concatenate([part[key] for part in rows]) for key in rows[0]}
 
 
-def _grids(values: torch.Tensor | tuple[torch.Tensor, torch.Tensor]) -> tuple[int, ...]:
+def _grids(values: Carried) -> tuple[Grid, ...]:
     maps = map_of(values)
     if maps.ndim != 4 or maps.shape[1] > _WIDE or min(maps.shape[2:]) < 2:
         return (1,)

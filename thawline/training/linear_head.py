@@ -4,7 +4,7 @@ This is the first answer: one pass over the images, and a network that ends afte
 that its head reads.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,7 +16,7 @@ from thawline.checkpoint import ModelCard
 from thawline.evaluation import temperature
 from thawline.evaluation.accuracy import score
 from thawline.inference import images_at_once
-from thawline.multilevel import Level, read_levels
+from thawline.multilevel import Level, Standardise, read_levels
 from thawline.network import Network
 from thawline.norm_folding import folded
 from thawline.progress import track
@@ -97,7 +97,9 @@ def fit_head(
     else:
         every, fit_weights = rows_judged, weights_judged
     labels = _labels(data)[every]
-    parts, labels, fit_weights = _filled(chosen_features, chosen, labels, fit_weights, data, machine)
+    parts, labels, fit_weights = _filled(
+        chosen_features, chosen, labels, fit_weights, data, machine
+    )
     standard = ridge.Standard.of(parts, fit_weights)
     together_features = standard.apply(np.concatenate(parts, axis=1))
     weight, offset = ridge.solve(
@@ -137,9 +139,16 @@ class _Trunk:
     """Features of rows, kept between runs."""
 
     def __init__(
-        self, network: Network, card: ModelCard, data: TrainingData, machine: Machine, precision: str
+        self,
+        network: Network,
+        card: ModelCard,
+        data: TrainingData,
+        machine: Machine,
+        precision: str,
     ) -> None:
-        self._trunk = folded(network[:-1], data.store.image_size_px, machine.device)
+        trunk = folded(network[:-1], data.store.image_size_px, machine.device)
+        assert isinstance(trunk, nn.Sequential)
+        self._trunk = trunk
         self._card, self._store = card, data.store
         self._machine, self._precision = machine, precision
         self._batch = images_at_once(data.store.image_size_px)
@@ -154,7 +163,7 @@ class _Trunk:
         first = joined(run(images=[self._store.take(rows[:1])]))
         ends = np.cumsum([part.shape[1] for part in first.values()])[:-1]
 
-        def side_by_side():  # type: ignore[no-untyped-def]
+        def side_by_side() -> Iterator[np.ndarray]:
             total = -(-len(rows) // self._batch)
             batches = track(self._store.batches(rows, self._batch), "features of blocks", total)
             for found in run(images=batches):
@@ -264,17 +273,23 @@ def _with_head(
     standard: ridge.Standard,
     honest: float,
 ) -> Network:
-    """The network with the solved head, standardisation and temperature within its weights."""
-    scaled = weight * standard.scale / honest
-    shift = offset / honest - scaled @ standard.mean
+    """The network with the solved head, the temperature within its weights."""
+    weight, offset = weight / honest, offset / honest
     if levels:
         network = read_levels(
             network, levels, num_features=weight.shape[1], num_classes=len(offset)
         )
+        standardise = network.get_submodule("head.0")
+        assert isinstance(standardise, Standardise)
+        standardise.mean.copy_(torch.from_numpy(standard.mean))
+        standardise.scale.copy_(torch.from_numpy(standard.scale))
+    else:
+        weight = weight * standard.scale
+        offset = offset - weight @ standard.mean
     classifier = next(m for m in network[-1].modules() if isinstance(m, nn.Linear))
     with torch.no_grad():
-        classifier.weight.copy_(torch.from_numpy(scaled))
-        classifier.bias.copy_(torch.from_numpy(shift))
+        classifier.weight.copy_(torch.from_numpy(weight))
+        classifier.bias.copy_(torch.from_numpy(offset))
     return network.eval()
 
 

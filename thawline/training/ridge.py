@@ -49,7 +49,8 @@ class Standard:
 
     def apply(self, features: np.ndarray) -> np.ndarray:
         """Centre and scale, float64 (N, D)."""
-        return (features - self.mean) * self.scale
+        standardised: np.ndarray = (features - self.mean) * self.scale
+        return standardised
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +149,7 @@ def solve(
 
 
 def _decompose(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Left singular vectors (N, R) and squared singular values (R,), from the smaller Gram matrix."""
+    """Give left singular vectors (N, R) and squared singular values (R,), by the smaller Gram."""
     if len(rows) <= rows.shape[1]:
         values, basis = scipy.linalg.eigh(rows @ rows.T)
         real = values > _SMALL * max(float(values[-1]), 0.0)

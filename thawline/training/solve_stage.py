@@ -81,9 +81,7 @@ def _validation(fitted: Fitted, card: ModelCard, data: TrainingData) -> dict[str
     }
 
 
-def _write_reports(
-    name: str, fitted: Fitted, judged: dict[str, float], run: StageRun
-) -> None:
+def _write_reports(name: str, fitted: Fitted, judged: dict[str, float], run: StageRun) -> None:
     """One line of curves: a closed form has no epochs. Its training loss is of rows left out."""
     fit = fitted.fit
     epoch = {"train_loss": fit.nll, **judged, "learning_rate": 0.0}

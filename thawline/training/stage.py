@@ -98,7 +98,9 @@ def _train_stage(
     )
     chosen = {"trainable": decided.trainable, "num_blocks": decided.num_blocks}
     size = batch_size.of(params, network, card, machine)
-    recipe = Recipe(stage=name, batch_size=size, **section.model_dump(exclude={"solver", "levels"}) | chosen)
+    recipe = Recipe(
+        stage=name, batch_size=size, **section.model_dump(exclude={"solver", "levels"}) | chosen
+    )
     teacher = _teacher(recipe, card, machine)
     may_keep_start = before is not None
     if group.rank:
