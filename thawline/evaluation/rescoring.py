@@ -85,12 +85,10 @@ def _decoded(
     wanted = (
         item for item in source.items if isinstance(item, Item) and stored(item.name) in position
     )
-    same_background = geometry.background == ingest.background
     batch: list[tuple[int, np.ndarray]] = []
     for image in _usable(pack(wanted, replace(geometry, encoding="raw"), len(rows))):
         at = position[stored(image.item_name)]
-        # Under another background transparent pictures have another hash.
-        if same_background and image.sha256 != manifest.sha256[rows[at]]:
+        if image.sha256 != manifest.sha256[rows[at]]:
             continue  # another picture under that name by now
         batch.append((at, image.pixels))
         if len(batch) == _BATCH:
