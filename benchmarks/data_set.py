@@ -31,7 +31,12 @@ def packed(data: str, folder: Path, params: Params) -> TrainingData:
         "seed": params.seed, "val_ratio": p.val_ratio, "test_ratio": p.test_ratio
     }  # fmt: skip
     resolved = resolve(
-        found.packed, found.conflicts, conflicts=p.conflicts, near_distance=None, **shares
+        found.packed,
+        found.conflicts,
+        ImageStore(folder),
+        conflicts=p.conflicts,
+        near_distance=None,
+        **shares,
     )
     manifest = divide(found, source.classes, imbalance_ratio=None, resolved=resolved, **shares)
     module = plugins.load(plugins.POLICY, params.augment.policy)

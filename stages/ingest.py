@@ -40,6 +40,7 @@ def main(params: Params, run: StageRun) -> None:
         resolved = resolve(
             found.packed,
             found.conflicts,
+            ImageStore(folder),
             conflicts=p.conflicts,
             near_distance=p.near_duplicate_distance,
             seed=params.seed,

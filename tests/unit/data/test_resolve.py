@@ -15,7 +15,7 @@ from thawline.data.items import Item
 from thawline.data.manifest import Manifest
 from thawline.data.packing import Geometry, pack
 from thawline.data.resolve import Resolved, resolve
-from thawline.data.store import StoreWriter
+from thawline.data.store import ImageStore, StoreWriter
 from thawline.errors import UserError
 
 CLASSES = ("cat", "dog")
@@ -48,8 +48,9 @@ def run(
     if group_by:
         walk.regroup(found, Grouping(group_by))
     resolved = resolve(
-        found.packed, found.conflicts, conflicts=how, near_distance=distance, seed=0, **RATIOS
-    )
+        found.packed, found.conflicts, ImageStore(folder),
+        conflicts=how, near_distance=distance, seed=0, **RATIOS,
+    )  # fmt: skip
     manifest = divide(found, CLASSES, seed=0, imbalance_ratio=None, resolved=resolved, **RATIOS)
     return found, resolved, manifest
 
