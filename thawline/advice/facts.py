@@ -14,7 +14,7 @@ from thawline.training.profile import Profile
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What a network costs by counting, at the image size of params; 1 MB is 1,000,000 bytes."""
+    """What a network costs by counting, at the packed images' size; 1 MB is 1,000,000 bytes."""
 
     parameters: int
     macs: int
@@ -27,6 +27,7 @@ class Facts:
 
     Attributes:
         counts: training rows per class, int64 (num_classes,).
+        image_size_px: side of the packed images.
         side_px: median of the shorter sides of the training images as they came.
         colour: whether any of a sample of training images is not grey.
         profile: of the network with its pretrained weights; None with random ones.
@@ -45,6 +46,7 @@ class Facts:
 
     params: Params
     counts: np.ndarray
+    image_size_px: int
     side_px: int
     colour: bool
     profile: Profile | None

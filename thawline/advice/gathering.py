@@ -32,7 +32,7 @@ def gather(params: Params) -> Facts:
     """
     require_data_set()
     manifest, store = Manifest.read(INGEST), ImageStore(INGEST)
-    if store.image_size_px != params.ingest.image_size_px:
+    if params.ingest.image_size_px not in ("auto", store.image_size_px):
         raise UserError(
             f"{INGEST}: holds images of {store.image_size_px} px, params.yaml says "
             f"{params.ingest.image_size_px} (ingest.image_size_px); run `dvc repro ingest`"
@@ -43,10 +43,11 @@ def gather(params: Params) -> Facts:
     return Facts(
         params=params,
         counts=manifest.counts("train"),
+        image_size_px=store.image_size_px,
         side_px=recorded.side_px(manifest),
         colour=recorded.colour(store, manifest.rows("train")),
         profile=None if m.weights == "none" else _profile(params, manifest, store),
-        costs=_costs(params, len(manifest.classes)),
+        costs=_costs(params, len(manifest.classes), store.image_size_px),
         pretrained_px=networks.describe(m.family, m.name).image_size_px,
         val_accuracy=recorded.val_accuracy(training),
         latency_ms=speed.get("compress", {}).get("latency_ms"),
@@ -81,7 +82,7 @@ def _profile(params: Params, manifest: Manifest, store: ImageStore) -> Profile:
     )
 
 
-def _costs(params: Params, num_classes: int) -> dict[str, Cost]:
+def _costs(params: Params, num_classes: int, size_px: int) -> dict[str, Cost]:
     """Without weights: a network on PyTorch's device `meta` has shapes only."""
     m = params.model
     names = plugins.constant(plugins.FAMILY, m.family, "NAMES") or (m.name,)
@@ -94,7 +95,7 @@ def _costs(params: Params, num_classes: int) -> dict[str, Cost]:
         count = num_parameters(network)
         found[name] = Cost(
             parameters=count,
-            macs=num_macs(network, params.ingest.image_size_px),
+            macs=num_macs(network, size_px),
             size_mb=4e-6 * (count + sum(buffer.numel() for buffer in network.buffers())),
         )
     return found

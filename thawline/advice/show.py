@@ -40,7 +40,7 @@ def measured(facts: Facts) -> list[str]:
         f"Data: {facts.counts.sum():,} training images, {kind}, of {len(facts.counts)} classes; "
         f"commonest {facts.counts.max():,}, rarest {facts.counts.min():,}; median shorter side "
         f"{facts.side_px} px.",
-        f"Network: {m.name} at {facts.params.ingest.image_size_px} px: "
+        f"Network: {m.name} at {facts.image_size_px} px: "
         f"{count(cost.parameters)} parameters, {count(cost.macs)} MACs, {megabytes(cost.size_mb)}.",
         _likeness(facts),
         _budget(facts),

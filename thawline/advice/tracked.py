@@ -37,6 +37,7 @@ def proposals(
     found = Facts(
         params=params,
         counts=manifest.counts("train"),
+        image_size_px=store.image_size_px,
         side_px=recorded.side_px(manifest),
         colour=recorded.colour(store, manifest.rows("train")),
         profile=_profile(training),

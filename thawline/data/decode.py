@@ -258,7 +258,8 @@ def _from_lab(image: Image.Image) -> Image.Image:
 
 def _from_alpha(image: Image.Image, kind: str | None) -> Image.Image:
     alpha = image.getchannel("A")
-    least, most = alpha.getextrema()
+    values = np.asarray(alpha)
+    least, most = int(values.min()), int(values.max())
     # Programs that know no alpha leave the fourth byte of a BMP's pixels 0: browsers show the
     # colours. Of other formats none does so, and what is wholly transparent is.
     if least == 255 or (most == 0 and kind == "BMP"):

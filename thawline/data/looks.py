@@ -78,15 +78,15 @@ def is_one_colour(image: Image.Image) -> bool:
         image: of mode L, RGB or RGBA.
     """
     factor = -(-max(image.size) // _SIDE_PX)
-    if any(high - low > ONE_COLOUR for low, high in _extrema(image.resize((8, 8), _NEAREST))):
+    if _spans(image.resize((8, 8), _NEAREST)) > ONE_COLOUR:
         return False  # 64 points are enough for almost every picture
-    small = image.reduce(factor) if factor > 1 else image
-    return all(high - low <= ONE_COLOUR for low, high in _extrema(small))
+    return _spans(image.reduce(factor) if factor > 1 else image) <= ONE_COLOUR
 
 
-def _extrema(image: Image.Image) -> list[tuple[int, int]]:
-    """Least and greatest level of each channel."""
-    return [channel.getextrema() for channel in image.split()]
+def _spans(image: Image.Image) -> int:
+    """Levels between the least and the greatest of the channel that spans most."""
+    pixels = np.asarray(image)
+    return int(np.ptp(pixels.reshape(-1, len(image.getbands())), axis=0).max())
 
 
 def _moments(values: np.ndarray) -> tuple[float, float]:

@@ -95,9 +95,14 @@ class PackedRows:
         self._looks.extend(_numbers(image.looks))
 
     def looks_at(self, row: int) -> Looks:
-        numbers = self._looks[3 * row : 3 * row + 3]
-        dhash = self._hashes[row] if self._hashed[row] else None
-        return Looks(dhash, *numbers, one_colour=bool(self._one_colour[row]))
+        brightness, contrast, sharpness = self._looks[3 * row : 3 * row + 3]
+        return Looks(
+            dhash=self._hashes[row] if self._hashed[row] else None,
+            brightness=brightness,
+            contrast=contrast,
+            sharpness=sharpness,
+            one_colour=bool(self._one_colour[row]),
+        )
 
     def __len__(self) -> int:
         return len(self.names)

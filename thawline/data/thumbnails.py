@@ -48,7 +48,8 @@ def differences(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
     """
     error = np.square(ones - others).sum(axis=(1, 2)) / ones[0].size
     spread = np.maximum(_variance(ones), _variance(others))
-    return np.sqrt(error / np.maximum(spread, 1))
+    apart: np.ndarray = np.sqrt(error / np.maximum(spread, 1))
+    return apart
 
 
 def _variance(images: np.ndarray) -> np.ndarray:
@@ -56,4 +57,5 @@ def _variance(images: np.ndarray) -> np.ndarray:
     number = images.shape[1]
     squares = np.square(images).sum(axis=1)
     sums = images.sum(axis=1)
-    return ((number * squares - np.square(sums)) / number**2).mean(axis=1)
+    variances: np.ndarray = (number * squares - np.square(sums)) / number**2
+    return np.asarray(variances.mean(axis=1))

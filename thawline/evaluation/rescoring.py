@@ -9,6 +9,7 @@ import numpy as np
 from thawline import plugins
 from thawline.compress import session as onnx
 from thawline.data.content import Geometry
+from thawline.data.decided import Decided
 from thawline.data.items import Item, Reject, stored
 from thawline.data.manifest import Manifest
 from thawline.data.packing import Packed, pack
@@ -40,7 +41,7 @@ def predicted(
     Args:
         rows: of the manifest, int64 (N,).
         images: folder of the packed images.
-        ingest: how they were packed, and from what.
+        ingest: from what they were packed.
 
     Raises:
         UserError: the source cannot be read, or the model has a class that the manifest lacks.
@@ -48,8 +49,9 @@ def predicted(
     column = class_ids(model, manifest)
     network = onnx.session(model.network, threads)
     found = np.full(len(rows), UNKNOWN, dtype=np.int64)
+    decided = Decided.read(images)
     packed = Geometry(
-        image_size_px=ingest.image_size_px, fit=ingest.fit, background=ingest.background
+        image_size_px=decided.image_size_px, fit=decided.fit, background=decided.background
     )
     if model.geometry == packed:
         batches = _stored(ImageStore(images), rows)

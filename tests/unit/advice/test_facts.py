@@ -52,7 +52,7 @@ def project(
 ) -> Path:
     shutil.copytree(packed, tmp_path, dirs_exist_ok=True)
     text = (repository / "params.yaml").read_text(encoding="utf-8")
-    text = text.replace("image_size_px: 64 ", f"image_size_px: {SIZE} ").replace(
+    text = text.replace("image_size_px: auto ", f"image_size_px: {SIZE} ").replace(
         "threads: 2 ", "threads: 1 "
     )
     (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
@@ -102,9 +102,12 @@ def test_recorded_measurements_are_read(project: Path) -> None:
     assert "latency 1.50 ms on Some CPU" in printed(found)
 
 
-def test_images_of_another_size_are_refused(project: Path, repository: Path) -> None:
+def test_images_of_another_size_are_refused(project: Path) -> None:
+    text = (project / "params.yaml").read_text(encoding="utf-8")
+    other = project / "other.yaml"
+    other.write_text(text.replace(f"image_size_px: {SIZE} ", "image_size_px: 64 "))
     with pytest.raises(UserError, match=r"images of 32 px, params.yaml says 64.*dvc repro ingest"):
-        gathering.gather(params.load(repository / "params.yaml"))
+        gathering.gather(params.load(other))
 
 
 def test_without_ingest_it_is_one_message_and_exit_code_2(project: Path, repository: Path) -> None:
