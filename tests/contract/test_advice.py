@@ -37,10 +37,13 @@ def kinds() -> Iterator[Facts]:
             "budget.min_accuracy": 0.99,
             "evaluate.bootstrap_samples": 500,
             "fine_tune.optimizer": "adam",
+            "ingest.image_size_px": 64,
+            "ingest.near_duplicate_distance": None,
         }
         yield Facts(
             params=with_values(read, values),
             counts=np.array(count),
+            image_size_px=64,
             side_px=side,
             colour=side > 8,
             profile=found,

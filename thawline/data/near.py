@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, product
+from itertools import compress, islice, product
 
 import numpy as np
 
@@ -65,10 +65,10 @@ def find(hashes: Sequence[int | None], distance: int) -> Near:
 
 
 def verified(found: Near, look: Callable[[list[int]], np.ndarray], distance: int) -> Near:
-    """Keep the near copies whose thumbnails agree, see `thumbnails.differences`.
+    """Keep the near copies whose thumbnails agree, see `thumbnails.agree`.
 
-    64 bits of light and shade are few: of 2,359 drawings an apple has those of a garbage can. Rows
-    of one hash are split into groups that look like their first row, and groups compared by it.
+    64 bits of light and shade are few: most pairs of drawings that share them show other things.
+    Rows of one hash are split into groups that look like their first row, and groups compared by it.
 
     Args:
         look: gives the thumbnails of rows, as `thumbnails.read` does.
@@ -103,8 +103,7 @@ def _split(rows: tuple[int, ...], images: np.ndarray) -> list[tuple[int, ...]]:
     firsts: list[int] = []
     groups: list[list[int]] = []
     for at, row in enumerate(rows):
-        apart = thumbnails.differences(images[at][None], images[firsts[:_MAX_FIRST]])
-        alike = np.flatnonzero(apart <= thumbnails.LIMIT)
+        alike = np.flatnonzero(thumbnails.agree(images[at][None], images[firsts[:_MAX_FIRST]]))
         if len(alike):
             groups[alike[0]].append(row)
         else:
@@ -124,8 +123,7 @@ def _agreeing(
         if total > MAX_PAIRS:
             raise _too_many(distance)
         ones, others = ([pair[side] for pair in chunk] for side in (0, 1))
-        apart = thumbnails.differences(first[ones], first[others])
-        yield from (pair for pair, a in zip(chunk, apart, strict=True) if a <= thumbnails.LIMIT)
+        yield from compress(chunk, thumbnails.agree(first[ones], first[others]))
 
 
 def _candidates(found: Near, groups_of: Sequence[range]) -> Iterator[tuple[int, int, int]]:

@@ -45,25 +45,31 @@ def store(folder: Path, images: list[Image.Image]) -> ImageStore:
 
 
 @pytest.mark.parametrize("make", [scene, drawing])
-def test_copies_are_within_the_limit_and_others_beyond(tmp_path: Path, make: type) -> None:
+def test_copies_agree_and_other_pictures_do_not(tmp_path: Path, make: type) -> None:
     originals = [make(seed) for seed in range(20)]
     copies = [recompressed(one.resize((one.width // 2, one.height // 2))) for one in originals]
     images = store(tmp_path, [*originals, *copies])
     seen = thumbnails.read(images, range(40))
-    assert thumbnails.differences(seen[:20], seen[20:]).max() < thumbnails.LIMIT
+    assert thumbnails.agree(seen[:20], seen[20:]).all()
     for step in range(1, 20):
         others = np.roll(seen[:20], step, axis=0)
-        assert thumbnails.differences(seen[:20], others).min() > thumbnails.LIMIT
+        assert not thumbnails.agree(seen[:20], others).any()
 
 
-def test_the_measure_is_symmetric_and_nothing_for_equal_ones(tmp_path: Path) -> None:
+def test_equal_ones_agree_whichever_stands_first(tmp_path: Path) -> None:
     seen = thumbnails.read(store(tmp_path, [scene(k) for k in range(6)]), range(6))
-    assert np.array_equal(
-        thumbnails.differences(seen[:3], seen[3:]), thumbnails.differences(seen[3:], seen[:3])
-    )
-    assert thumbnails.differences(seen, seen).tolist() == [0] * 6
-    alone = thumbnails.differences(seen[:1], seen)
-    assert np.array_equal(alone, thumbnails.differences(seen[[0] * 6], seen))
+    assert thumbnails.agree(seen, seen).all()
+    assert thumbnails.agree(seen[:1], seen).tolist() == [True] + [False] * 5
+    assert thumbnails.agree(seen, seen[:1]).tolist() == [True] + [False] * 5
+
+
+def test_a_small_sign_tells_two_cards_apart(tmp_path: Path) -> None:
+    cards = [Image.new("RGB", (96, 128), "white") for _ in range(2)]
+    for card in cards:
+        ImageDraw.Draw(card).rectangle((0, 0, 95, 127), outline="black", width=6)
+    ImageDraw.Draw(cards[1]).rectangle((40, 50, 60, 70), fill="red")
+    seen = thumbnails.read(store(tmp_path, [*cards, recompressed(cards[1])]), range(3))
+    assert thumbnails.agree(seen, seen[1:2]).tolist() == [False, True, True]
 
 
 def test_rows_of_one_hash_are_split_by_what_they_look_like(tmp_path: Path) -> None:
