@@ -14,8 +14,8 @@ WHOLE = 0.3
 deviation of the one that varies more: a thin drawing on a large ground is not like another one
 because the grounds are equal."""
 PLACE = 20
-"""Most, in levels of 255, that the root of the mean squared difference may be in any of 8 x 8 places:
-two playing cards differ in little else than their signs."""
+"""Most, in levels of 255, that the root of the mean squared difference may be in any of 8 x 8
+places: two playing cards differ in little else than their signs."""
 # Measured on openly licensed drawings, most of them transparent, packed at 64 px over white and at
 # 224 over teal, on pairs whose hashes are within 4 bits. Copies that agree, of about 200 each:
 # recompressed at quality 90 97 %, at 50 94 %, at half the size 100 %, at a quarter 96 %, at half
