@@ -68,7 +68,8 @@ def verified(found: Near, look: Callable[[list[int]], np.ndarray], distance: int
     """Keep the near copies whose thumbnails agree, see `thumbnails.agree`.
 
     64 bits of light and shade are few: most pairs of drawings that share them show other things.
-    Rows of one hash are split into groups that look like their first row, and groups compared by it.
+    Rows of one hash are split into groups that look like their first row, by which groups are
+    compared.
 
     Args:
         look: gives the thumbnails of rows, as `thumbnails.read` does.
