@@ -120,7 +120,7 @@ class _Lab:
             workers=device.workers(params.training.workers, chosen),
             seed=seed,
         )
-        self._card = _card(params, data.manifest)
+        self._card = _card(params, data.manifest, data.store.image_size_px)
         device.setup(threads=params.training.threads, seed=seed)
         self._start = _network(params, len(data.manifest.classes), seed)
         test = data.manifest.rows("test")
@@ -169,12 +169,12 @@ def _network(params: Params, num_classes: int, seed: int) -> Network:
     )  # fmt: skip
 
 
-def _card(params: Params, manifest: Manifest) -> ModelCard:
-    m, p = params.model, params.ingest
+def _card(params: Params, manifest: Manifest, side_px: int) -> ModelCard:
+    m = params.model
     described = networks.describe(m.family, m.name)
     return ModelCard(
         family=m.family, name=m.name, dropout=m.dropout, classes=manifest.classes,
-        image_size_px=p.image_size_px, fit=p.fit, background=p.background,
+        image_size_px=side_px, fit="letterbox", background=(0, 0, 0),
         mean=described.mean, std=described.std,
     )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """A data set for a benchmark, ingested as the stage does it, and fewer rows of it."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,14 @@ import numpy as np
 from thawline import plugins
 from thawline.data import collect as walk
 from thawline.data.content import Geometry
+from thawline.data.decided import KEYS
+from thawline.data.deciding import decide
 from thawline.data.divide import divide
 from thawline.data.packing import pack
 from thawline.data.resolve import resolve
 from thawline.data.rows import Rows
 from thawline.data.store import ImageStore, StoreWriter
+from thawline.data.survey import spread, survey
 from thawline.sections.whole import Params
 from thawline.training.setting import TrainingData
 
@@ -23,15 +27,28 @@ def packed(data: str, folder: Path, params: Params) -> TrainingData:
     kind, _, path = data.partition(":")
     p = params.ingest
     options = {"imbalance_ratio": 1.0} if kind == "digits" else {}
-    source = plugins.load(plugins.SOURCE, kind).read(Path(path or "data/none"), **options)
-    geometry = Geometry(image_size_px=p.image_size_px, fit=p.fit, background=p.background)
-    with StoreWriter(folder, p.image_size_px) as writer:
+    read = partial(plugins.load(plugins.SOURCE, kind).read, Path(path or "data/none"), **options)
+    source = read()
+    decided = decide(
+        {key: getattr(p, key) for key in KEYS},
+        lambda: survey(spread(read())),
+        source.num_items or 0,
+    )
+    geometry = Geometry(
+        image_size_px=decided.image_size_px, fit=decided.fit, background=decided.background
+    )
+    with StoreWriter(folder, geometry.image_size_px) as writer:
         found = walk.collect(pack(source.items, geometry, source.num_items), writer, source.classes)
     shares: dict[str, Any] = {
         "seed": params.seed, "val_ratio": p.val_ratio, "test_ratio": p.test_ratio
     }  # fmt: skip
     resolved = resolve(
-        found.packed, found.conflicts, conflicts=p.conflicts, near_distance=None, **shares
+        found.packed,
+        found.conflicts,
+        ImageStore(folder),
+        conflicts=p.conflicts,
+        near_distance=None,
+        **shares,
     )
     manifest = divide(found, source.classes, imbalance_ratio=None, resolved=resolved, **shares)
     module = plugins.load(plugins.POLICY, params.augment.policy)
@@ -39,7 +56,7 @@ def packed(data: str, folder: Path, params: Params) -> TrainingData:
         manifest=manifest,
         store=ImageStore(folder),
         rows=Rows.untouched(manifest.rows("train"), len(manifest.classes)),
-        policy=module.policy(p.image_size_px, **params.augment.options),
+        policy=module.policy(geometry.image_size_px, **params.augment.options),
         num_views=params.augment.views,
         extra_labels=np.empty(0, np.int64),
     )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 def main(params: Params, run: StageRun) -> None:
     from thawline.data import minority
+    from thawline.data.decided import Decided
     from thawline.data.manifest import Manifest
     from thawline.data.preview import preview, rare_classes
     from thawline.data.rows import Rows
@@ -36,7 +37,7 @@ def main(params: Params, run: StageRun) -> None:
     module = plugins.load(plugins.POLICY, p.policy)
     reads_file = "file" in plugins.input_names(plugins.POLICY, p.policy)
     inputs = {"file": Path(p.file)} if reads_file else {}
-    policy = module.policy(params.ingest.image_size_px, **inputs, **p.options)
+    policy = module.policy(Decided.read(INGEST).image_size_px, **inputs, **p.options)
     if p.minority and not policy:
         raise UserError(
             f"params.yaml: augment.minority: {p.minority:g} adds augmented images, but augment."

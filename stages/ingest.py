@@ -1,7 +1,7 @@
 """ingest: a source of labelled images -> packed images and a manifest."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from thawline import plugins, stage
 from thawline.files import HOLDOUT, INGEST, LABEL_FIXES, REPORTS, staged, write_csv, write_metrics
@@ -11,17 +11,27 @@ from thawline.tracking.client import StageRun
 
 if TYPE_CHECKING:
     from thawline.data.collect import Collected
+    from thawline.data.decided import Decided
     from thawline.data.items import Source
+    from thawline.data.resolve import Resolved
+    from thawline.data.survey import Survey
 
 _REPORT = REPORTS / "ingest"
 
 
+class Shares(TypedDict):
+    """What a split follows from beside the images."""
+
+    seed: int
+    val_ratio: float
+    test_ratio: float
+
+
 def main(params: Params, run: StageRun) -> None:
+    from thawline.data import blanks, deciding, tally
     from thawline.data import collect as walk
-    from thawline.data import tally
     from thawline.data.divide import divide
     from thawline.data.grouping import Grouping
-    from thawline.data.resolve import resolve
     from thawline.data.store import ImageStore
     from thawline.data_report import page as report
     from thawline.data_report.contents import Contents
@@ -30,53 +40,106 @@ def main(params: Params, run: StageRun) -> None:
     p = params.ingest
     run.require()
     grouping = Grouping(p.group_by) if p.group_by else None
-    source = plugins.load(plugins.SOURCE, p.source).read(Path(p.path), **p.options)
-    ratios = {"val_ratio": p.val_ratio, "test_ratio": p.test_ratio}
+    source = _source(p)
+    decided = _decided(p, source)
+    for sentence in deciding.sentences(decided):
+        log(f"ingest: {sentence}")
     with staged(INGEST) as folder:
-        found = _collect(p, source, folder)
+        found = _collect(p, decided, source, folder)
         if grouping and (alone := walk.regroup(found, grouping)):
             log(f"ingest: ingest.group_by does not match {alone} images: each is its own group")
         _hold_out(found)
-        resolved = resolve(
-            found.packed,
-            found.conflicts,
-            conflicts=p.conflicts,
-            near_distance=p.near_duplicate_distance,
-            seed=params.seed,
-            **ratios,
-        )
+        decided, resolved = _resolved(params, decided, found, folder)
         manifest = divide(
             found,
             source.classes,
             imbalance_ratio=source.imbalance_ratio,
             resolved=resolved,
-            seed=params.seed,
-            **ratios,
+            **_ratios(params),
         )
         manifest.write(folder)
+        decided.write(folder)
         quarantine = tally.quarantine_rows(found, resolved)
         write_csv(folder / "quarantine.csv", ("name", "reason"), quarantine)
-    for gap in tally.gaps(manifest, source.empty_classes, resolved):
-        log(f"ingest: {gap}")
-    counts = tally.summary(found, manifest, source.num_ignored, resolved)
+    blank = blanks.find(found.packed)
+    for line in tally.gaps(manifest, source.empty_classes, resolved, blank):
+        log(f"ingest: {line}")
+    counts = tally.summary(found, manifest, source.num_ignored, resolved, blank)
     write_metrics("ingest", counts)
     write_csv(_REPORT / "classes.csv", ("class", "split", "images"), tally.distribution(manifest))
     contents = Contents(
         manifest=manifest,
         store=ImageStore(INGEST),
         looks=found.packed.looks,
-        links=resolved.links if p.near_duplicate_distance is not None else None,
+        links=resolved.links if decided.near_duplicate_distance is not None else None,
         conflicts=resolved.conflicts,
         left_out=frozenset(resolved.left_out),
         quarantine=quarantine,
         notes=found.packed.notes,
+        decided=decided,
+        blanks=blank,
+        num_transparent=found.packed.num_transparent,
     )
     report.write(_REPORT, contents)
     run.metrics(counts)
+    run.params({f"ingest.decided.{k}": one.value for k, one in decided.decisions.items()})
     run.dataset(p.source, manifest.digest(), f"{p.source}:{Path(p.path).name}", counts, "training")
     run.artifact(INGEST / "quarantine.csv")
     for name in ("report.md", "pictures", "conflicts.csv", "near_duplicates.csv"):
         run.artifact(_REPORT / name, "data")
+
+
+def _source(p: Ingest) -> "Source":
+    source: Source = plugins.load(plugins.SOURCE, p.source).read(Path(p.path), **p.options)
+    return source
+
+
+def _ratios(params: Params) -> Shares:
+    p = params.ingest
+    return {"seed": params.seed, "val_ratio": p.val_ratio, "test_ratio": p.test_ratio}
+
+
+def _decided(p: Ingest, source: "Source") -> "Decided":
+    """Decide how to pack; the survey reads the source for itself, whose items come only once."""
+    from thawline.data.decided import KEYS
+    from thawline.data.deciding import decide
+    from thawline.data.survey import spread, survey
+    from thawline.progress import track
+
+    def look() -> "Survey":
+        return survey(track(spread(_source(p)), "looking", source.num_items))
+
+    return decide({key: getattr(p, key) for key in KEYS}, look, source.num_items or 0)
+
+
+def _resolved(
+    params: Params, decided: "Decided", found: "Collected", folder: Path
+) -> tuple["Decided", "Resolved"]:
+    """Settle conflicts and copies, without near ones where `auto` proves to have been wrong."""
+    from thawline.data import near
+    from thawline.data.deciding import sentences, without_near
+    from thawline.data.resolve import resolve
+    from thawline.data.store import ImageStore
+    from thawline.progress import log
+
+    def settle(distance: int | None) -> "Resolved":
+        return resolve(
+            found.packed,
+            found.conflicts,
+            ImageStore(folder),
+            conflicts=params.ingest.conflicts,
+            near_distance=distance,
+            **_ratios(params),
+        )
+
+    try:
+        return decided, settle(decided.near_duplicate_distance)
+    except near.TooManyPairs:
+        if not decided.decisions["near_duplicate_distance"].auto:
+            raise
+    decided = without_near(decided, near.MAX_PAIRS)
+    log(f"ingest: {sentences(decided)[-1]}")
+    return decided, settle(None)
 
 
 def _hold_out(found: "Collected") -> None:
@@ -93,7 +156,7 @@ def _hold_out(found: "Collected") -> None:
         log(f"ingest: {missing} of {len(listed)} images of {HOLDOUT} are not in the source")
 
 
-def _collect(p: Ingest, source: "Source", folder: Path) -> "Collected":
+def _collect(p: Ingest, decided: "Decided", source: "Source", folder: Path) -> "Collected":
     """Every image of the source decoded and stored, or set aside."""
     from thawline.data import collect as walk
     from thawline.data import label_fixes
@@ -105,9 +168,12 @@ def _collect(p: Ingest, source: "Source", folder: Path) -> "Collected":
 
     fixes = label_fixes.read(LABEL_FIXES, source.classes)
     geometry = Geometry(
-        image_size_px=p.image_size_px, fit=p.fit, background=p.background, encoding=p.encoding
+        image_size_px=decided.image_size_px,
+        fit=decided.fit,
+        background=decided.background,
+        encoding=p.encoding,
     )
-    with StoreWriter(folder, p.image_size_px) as writer, PackCache(geometry) as cache:
+    with StoreWriter(folder, geometry.image_size_px) as writer, PackCache(geometry) as cache:
         found = walk.collect(
             track(
                 pack(source.items, geometry, source.num_items, cache), "packing", source.num_items

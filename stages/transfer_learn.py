@@ -8,6 +8,7 @@ from thawline.tracking.client import StageRun
 
 def main(params: Params, run: StageRun) -> None:
     from thawline import processes
+    from thawline.data.decided import Decided
     from thawline.data.manifest import Manifest
     from thawline.evaluation import network_summary
     from thawline.pretrained import Loaded
@@ -22,11 +23,12 @@ def main(params: Params, run: StageRun) -> None:
         run.tags(loaded.tags())
 
     run.require()
-    network, card = starting.network_of(params, Manifest.read(INGEST).classes, record)
+    classes = Manifest.read(INGEST).classes
+    network, card = starting.network_of(params, classes, Decided.read(INGEST), record)
     if processes.is_main():
         run.tags(record_of(network).summary())
         summary = REPORTS / "transfer_learn" / "network.md"
-        network_summary.write(summary, params.model.name, network, params.ingest.image_size_px)
+        network_summary.write(summary, params.model.name, network, card.image_size_px)
         run.artifact(summary)
     section, from_scratch = params.transfer_learn, params.model.weights == "none"
     if is_closed_form(section, from_scratch=from_scratch):

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from thawline.data.decided import Decided, Decision
 from thawline.data.manifest import Manifest
 from thawline.data.store import StoreWriter
 
@@ -61,7 +62,7 @@ def write_images(
     seed: int = 0,
     groups: Sequence[str | None] | None = None,
 ) -> Manifest:
-    """Packed images of 16 px, each of one colour, its class the strongest of the three."""
+    """Pack images of 16 px, each of one colour, its class the strongest of the three."""
     pixels = np.random.default_rng(seed).integers(0, 256, (len(splits), 3), dtype=np.uint8)
     with StoreWriter(folder, 16) as writer:
         for colour in pixels:
@@ -77,4 +78,12 @@ def write_images(
         heights=np.full(len(splits), 16),
     )
     manifest.write(folder)
+    decided(16, "stretch").write(folder)
     return manifest
+
+
+def decided(image_size_px: int, fit: str) -> Decided:
+    """Make up what ingest wrote of images that were packed so, beside black."""
+    values = {"image_size_px": image_size_px, "fit": fit, "background": (0, 0, 0)}
+    values["near_duplicate_distance"] = None
+    return Decided({k: Decision(value=v, auto=False, reason="") for k, v in values.items()})

@@ -8,6 +8,7 @@ from typing import Any
 
 from thawline import mistakes, plugins
 from thawline.design import resolve_stem
+from thawline.sections.network import Model
 from thawline.sections.whole import Params
 
 NOTHING = "data/none"
@@ -86,11 +87,12 @@ def _design_problems(params: Params) -> Iterator[str]:
             f"model.stem: 'small' does not fit model.family {model.family!r}, which has one stem "
             "for all sizes; allowed: auto, imagenet"
         )
-    yield from _size_problems(params)
+    if params.ingest.image_size_px != "auto":  # else ingest knows it
+        yield from size_problems(params.model, params.ingest.image_size_px)
 
 
-def _size_problems(params: Params) -> Iterator[str]:
-    model, size = params.model, params.ingest.image_size_px
+def size_problems(model: Model, size: int) -> Iterator[str]:
+    """Yield what is wrong with a network on images of a side in px, as `problems` does."""
     stem = resolve_stem(model.stem, family=model.family, weights=model.weights, image_size_px=size)
     limits = plugins.constant(plugins.FAMILY, model.family, "SMALLEST_PX") or {}
     smallest = limits.get(model.name, {})

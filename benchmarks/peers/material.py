@@ -78,7 +78,7 @@ def write(folder: Path, given: argparse.Namespace) -> dict[str, int]:
     described = networks.describe(params.model.family, params.model.name)
     meta = {
         "classes": data.manifest.classes,
-        "size_px": params.ingest.image_size_px,
+        "size_px": data.store.image_size_px,
         "network": params.model.name,
         "mean": described.mean,
         "std": described.std,

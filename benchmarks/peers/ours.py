@@ -76,7 +76,7 @@ def _of(task: Task, params: Params) -> Params:
     fixed = {
         "ingest": {
             "source": "folder", "path": str(task.folder), "options": {},
-            "image_size_px": task.size_px,
+            "image_size_px": task.size_px, "near_duplicate_distance": None,
         },
         "rebalance": {"strategy": "none", "options": {}},
         "augment": {"policy": task.policy, "options": {}},

@@ -40,15 +40,17 @@ def kinds() -> Iterator[Facts]:
             "budget.min_accuracy": 0.99,
             "evaluate.bootstrap_samples": 500,
             "augment.policy": "characters",
+            "ingest.image_size_px": 64,
+            "ingest.near_duplicate_distance": None,
         }
         yield Facts(
             params=with_values(read, values),
             counts=np.array(count),
+            image_size_px=64,
             side_px=side,
             colour=side > 8,
             profile=found,
             costs=COSTS,
-            image_size_px=64,
             pretrained_px=224,
             val_accuracy=0.9,
             latency_ms=2.0 if side > 8 else None,

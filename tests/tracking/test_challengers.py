@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from sklearn.datasets import load_digits
 from torch import nn
 
+from tests import colours
 from tests.tracking.registered import Registered
 from thawline.compress import session as onnx
 from thawline.compress.export import export
@@ -56,6 +57,7 @@ class Workspace(Registered):
             names=tuple(map(str, range(number))), groups=(None,) * number,
             widths=np.full(number, SIDE), heights=np.full(number, SIDE),
         ).write(folder / "data/ingest")  # fmt: skip
+        colours.decided(SIDE, "stretch").write(folder / "data/ingest")
         self._params = YAML().load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
         self._params["ingest"].update(image_size_px=SIDE, fit="stretch")
         self.budget(None)

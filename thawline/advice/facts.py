@@ -14,7 +14,7 @@ from thawline.training.profile import Profile
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What a network costs by counting, at the image size of params; 1 MB is 1,000,000 bytes."""
+    """What a network costs by counting, at the packed images' size; 1 MB is 1,000,000 bytes."""
 
     parameters: int
     macs: int
@@ -27,11 +27,11 @@ class Facts:
 
     Attributes:
         counts: training rows per class, int64 (num_classes,).
+        image_size_px: side of the packed images.
         side_px: median of the shorter sides of the training images as they came.
         colour: whether any of a sample of training images is not grey.
         profile: of the network with its pretrained weights; None with random ones.
         costs: of the networks of the chosen family, by name; the chosen one always.
-        image_size_px: side of the packed images.
         pretrained_px: image side that the weights expect.
         val_accuracy: of the weights that fine_tune kept, on validation rows; None where it has not
             run with the values that params have now.
@@ -45,11 +45,11 @@ class Facts:
 
     params: Params
     counts: np.ndarray
+    image_size_px: int
     side_px: int
     colour: bool
     profile: Profile | None
     costs: Mapping[str, Cost]
-    image_size_px: int
     pretrained_px: int
     val_accuracy: float | None
     latency_ms: float | None

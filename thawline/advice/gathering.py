@@ -35,11 +35,11 @@ def gather(params: Params) -> Facts:
     return Facts(
         params=params,
         counts=manifest.counts("train"),
+        image_size_px=store.image_size_px,
         side_px=recorded.side_px(manifest),
         colour=recorded.colour(store, manifest.rows("train")),
         profile=None if m.weights == "none" else _profile(params, manifest, store),
         costs=_costs(params, len(manifest.classes), store.image_size_px),
-        image_size_px=store.image_size_px,
         pretrained_px=networks.describe(m.family, m.name).image_size_px,
         val_accuracy=None if tuned is None else recorded.val_accuracy(tuned),
         latency_ms=speed.get("compress", {}).get("latency_ms"),

@@ -37,11 +37,11 @@ def proposals(
     found = Facts(
         params=params,
         counts=manifest.counts("train"),
+        image_size_px=store.image_size_px,
         side_px=recorded.side_px(manifest),
         colour=recorded.colour(store, manifest.rows("train")),
         profile=_profile(training),
         costs={m.name: cost},
-        image_size_px=store.image_size_px,
         pretrained_px=networks.describe(m.family, m.name).image_size_px,
         val_accuracy=recorded.val_accuracy(training["fine_tune"]),
         latency_ms=row.get("latency_ms"),

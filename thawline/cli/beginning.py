@@ -8,6 +8,7 @@ import typer
 
 from thawline import libraries, plugins
 from thawline import params as parameters
+from thawline.errors import UserError
 
 
 def init(
@@ -36,10 +37,26 @@ def check() -> None:
     time_budget.check(checked)
     policy, file = checked.augment.policy, Path(checked.augment.file)
     if "file" in plugins.input_names(plugins.POLICY, policy):
-        plugins.load(plugins.POLICY, policy).policy(checked.ingest.image_size_px, file=file)
+        _check_policy(checked.ingest.image_size_px, file)
     for line in libraries.others():
         print(f"warning: {line}", file=sys.stderr)
     print("params.yaml: fine")
+
+
+def _check_policy(image_size_px: int | str, file: Path) -> None:
+    """Refuse a policy file that is wrong at the images' size, or under `auto` at any size."""
+    from thawline.data.image_size import ALL_SIZES
+
+    policy = plugins.load(plugins.POLICY, "file").policy
+    sizes = ALL_SIZES if isinstance(image_size_px, str) else (image_size_px,)
+    problems: list[UserError] = []
+    for size in sizes:
+        try:
+            policy(size, file=file)
+        except UserError as problem:
+            problems.append(problem)
+    if len(problems) == len(sizes):
+        raise problems[0]
 
 
 def advise(

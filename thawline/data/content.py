@@ -6,10 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from thawline.data.decode import Background, Picture, fit, picture, to_rgb
+from thawline.data.decode import Background, Picture, fit, over, picture, shown
 from thawline.data.encoding import encode
-from thawline.data.looks import Looks, measure
+from thawline.data.looks import Looks, is_one_colour, measure
 from thawline.data.notes import note
+
+OPAQUE, TRANSPARENT, INVISIBLE, LOST = TRANSPARENCIES = ("none", "some", "all", "lost")
+"""Of an image: every pixel is opaque; some are not; none shows anything; what the opaque ones show
+has the colour of the background that they lie on, so that nothing is left to see."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +33,10 @@ class Content:
 
     Attributes:
         pixels: uint8 (S, S, 3), or with encoding jpeg its bytes, uint8 (L,).
-        sha256: of the upright RGB pixels and their shape; of a large JPEG at a fixed fraction of
-            its size, see decode.KNOWN_BY_PX.
+        sha256: of the upright pixels and their shape, RGB, or RGBA where some are not opaque: what
+            they lie over counts for nothing; of a large JPEG at a fixed fraction of its size, see
+            decode.KNOWN_BY_PX.
+        transparency: one of TRANSPARENCIES.
         note: what is odd about the file.
     """
 
@@ -39,6 +45,7 @@ class Content:
     width: int
     height: int
     looks: Looks
+    transparency: str
     note: str | None
 
 
@@ -47,7 +54,7 @@ def content(name: str, data: bytes | np.ndarray, geometry: Geometry) -> Content:
 
     Args:
         name: only its suffix counts, and only for the note.
-        data: an encoded image, or pixels: uint8 (H, W) or (H, W, 3).
+        data: an encoded image, or pixels: uint8 (H, W), (H, W, 3) or (H, W, 4).
 
     Raises:
         DecodeError: see decode.decode.
@@ -57,18 +64,30 @@ def content(name: str, data: bytes | np.ndarray, geometry: Geometry) -> Content:
     digest = hashlib.sha256(repr(known_by.shape).encode())
     digest.update(np.ascontiguousarray(known_by).data)
     square = fit(opened.image, geometry.image_size_px, geometry.fit, geometry.background)
+    looks = measure(opened.seen)
     return Content(
         pixels=encode(square, geometry.encoding),
         sha256=digest.hexdigest(),
         width=opened.width,
         height=opened.height,
-        looks=measure(opened.known_by),
+        looks=looks,
+        transparency=_transparency(opened.known_by, looks),
         note=note(name, data) if isinstance(data, bytes) else None,
     )
 
 
 def _open(data: bytes | np.ndarray, geometry: Geometry) -> Picture:
     if isinstance(data, np.ndarray):
-        image = to_rgb(Image.fromarray(data), geometry.background)
-        return Picture(known_by=image, image=image, width=image.width, height=image.height)
+        known_by = shown(Image.fromarray(data))
+        image = over(known_by, geometry.background)
+        return Picture(known_by=known_by, image=image, width=image.width, height=image.height)
     return picture(data, geometry.image_size_px, geometry.fit, geometry.background)
+
+
+def _transparency(image: Image.Image, looks: Looks) -> str:
+    """Name what an alpha does to a picture that looks so over the background."""
+    if image.mode == "RGB":
+        return OPAQUE
+    if image.getchannel("A").getextrema()[1] == 0:
+        return INVISIBLE
+    return LOST if looks.one_colour and not is_one_colour(image) else TRANSPARENT

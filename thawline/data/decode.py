@@ -36,11 +36,12 @@ class DecodeError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A decoded file, upright, RGB.
+    """A decoded file, upright.
 
     Attributes:
-        known_by: what its hash is taken of; the same whatever size it is packed at.
-        image: what `fit` makes square.
+        known_by: what its hash is taken of, RGB, or RGBA where it is not opaque everywhere; the
+            same whatever size it is packed at and whatever lies behind it.
+        image: what `fit` makes square, RGB, over the background.
         width, height: of the whole picture, px.
     """
 
@@ -48,6 +49,12 @@ class Picture:
     image: Image.Image
     width: int
     height: int
+
+    @property
+    def seen(self) -> Image.Image:
+        """What `known_by` looks like, RGB."""
+        # Only a JPEG is packed from other pixels than it is known by, and none has an alpha.
+        return self.image if self.known_by.mode == "RGBA" else self.known_by
 
 
 def picture(data: bytes, size_px: int, mode: str, background: Background = (0, 0, 0)) -> Picture:
@@ -59,13 +66,13 @@ def picture(data: bytes, size_px: int, mode: str, background: Background = (0, 0
     Raises:
         DecodeError: as `decode` does.
     """
-    known_by, (width, height) = _decode(data, background, KNOWN_BY_PX)
+    known_by, (width, height) = _decode(data, KNOWN_BY_PX)
     # The longer side of a letterboxed picture fills the square, the shorter one of any other.
     ratio = min(width, height) / max(width, height)
     needed = math.ceil(size_px * ratio) if mode == "letterbox" else size_px
-    image = known_by
+    image = over(known_by, background)
     if known_by.size != (width, height) and min(known_by.size) < needed:
-        image, _ = _decode(data, background, needed)
+        image, _ = _decode(data, needed)
     return Picture(known_by=known_by, image=image, width=width, height=height)
 
 
@@ -78,13 +85,11 @@ def decode(data: bytes, background: Background = (0, 0, 0)) -> Image.Image:
     Raises:
         DecodeError: empty, damaged, truncated, too large or not an image of FORMATS.
     """
-    return _decode(data, background)[0]
+    return over(_decode(data)[0], background)
 
 
-def _decode(
-    data: bytes, background: Background, enough_px: int | None = None
-) -> tuple[Image.Image, tuple[int, int]]:
-    """The picture, and its upright width and height before a JPEG was shrunk."""
+def _decode(data: bytes, enough_px: int | None = None) -> tuple[Image.Image, tuple[int, int]]:
+    """Decode to what `shown` gives, with the upright width and height before a JPEG was shrunk."""
     if not data:
         raise DecodeError("empty file")
     try:
@@ -99,7 +104,7 @@ def _decode(
                 image.draft(None, (enough_px, enough_px))  # does nothing to other formats
             image.load()
             turned = image.getexif().get(ExifTags.Base.Orientation) in _TURNED
-            upright = to_rgb(ImageOps.exif_transpose(image), background)
+            upright = shown(ImageOps.exif_transpose(image), image.format)
             return upright, (height, width) if turned else (width, height)
     except DecodeError:
         raise
@@ -122,8 +127,15 @@ def _decode(
         raise DecodeError(f"damaged: {type(error).__name__}") from None
 
 
-def to_rgb(image: Image.Image, background: Background = (0, 0, 0)) -> Image.Image:
-    """Any Pillow mode to RGB: 16-bit and float scaled, transparency over the background."""
+def shown(image: Image.Image, kind: str | None = None) -> Image.Image:
+    """Turn any Pillow mode into RGB, or RGBA where a pixel is not opaque.
+
+    16-bit and float values are scaled, profiles converted. Under alpha = 0 all colours become
+    black: nobody sees them.
+
+    Args:
+        kind: format of the file, as Pillow names it.
+    """
     if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
         return _from_deep(image)
     if "transparency" in image.info:
@@ -135,8 +147,16 @@ def to_rgb(image: Image.Image, background: Background = (0, 0, 0)) -> Image.Imag
     if image.mode == "LAB":
         return _from_lab(image)
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
-        return _over(image.convert("RGBA"), background)
+        return _from_alpha(image.convert("RGBA"), kind)
     return image.convert("RGB")
+
+
+def over(image: Image.Image, background: Background) -> Image.Image:
+    """Composite an RGBA image over a colour; one of mode RGB is returned as it is."""
+    if image.mode == "RGB":
+        return image
+    canvas = Image.new("RGBA", image.size, (*background, 255))
+    return Image.alpha_composite(canvas, image).convert("RGB")
 
 
 def fit(
@@ -236,10 +256,19 @@ def _from_lab(image: Image.Image) -> Image.Image:
     return converted
 
 
-def _over(image: Image.Image, background: Background) -> Image.Image:
-    """Composite: a plain conversion would show whatever lies under alpha = 0."""
-    canvas = Image.new("RGBA", image.size, (*background, 255))
-    return Image.alpha_composite(canvas, image).convert("RGB")
+def _from_alpha(image: Image.Image, kind: str | None) -> Image.Image:
+    alpha = image.getchannel("A")
+    values = np.asarray(alpha)
+    least, most = int(values.min()), int(values.max())
+    # Programs that know no alpha leave the fourth byte of a BMP's pixels 0: browsers show the
+    # colours. Of other formats none does so, and what is wholly transparent is.
+    if least == 255 or (most == 0 and kind == "BMP"):
+        return image.convert("RGB")
+    if least > 0:
+        return image
+    bare = Image.new("RGBA", image.size, (0, 0, 0, 0))
+    bare.paste(image, mask=alpha.point([0] + [255] * 255))
+    return bare
 
 
 def _one_line(error: Exception) -> str:

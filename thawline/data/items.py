@@ -1,6 +1,6 @@
 """What a source hands to ingest."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +41,8 @@ class Source:
     """Files that are no candidates: hidden ones, thumbnails, sidecars."""
     empty_classes: tuple[str, ...] = ()
     """Folders of classes without an image: no classes, but perhaps a mistake."""
+    every: Callable[[int], Iterable[Item | Reject]] | None = None
+    """The first item and each n-th after it, where that spares a source making the others."""
     imbalance_ratio: float | None = None
     """Thin out the training rows to this ratio of the commonest to the rarest class."""
 

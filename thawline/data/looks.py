@@ -12,24 +12,42 @@ from PIL import Image
 HASH_BITS = 64
 _SIDE_PX = 256
 """Longer side on which a picture is judged: what a network sees, and a bounded cost."""
+_NEAREST = Image.Resampling.NEAREST
 _MIN_CHANGES = 16
 """Of the 64 neighbours in the thumbnail that must differ: a blank page, or an icon in the middle of
 one, has the hash of every other."""
+ONE_COLOUR = 4
+"""Levels of 255 between the darkest and the brightest point, in each channel, up to which a picture
+is of one colour: a blank page spans 1 or 2 after JPEG, and nobody sees what spans 4."""
+_NEAR_BLACK, _NEAR_WHITE = 8, 247
 
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """Attributes:
-    dhash: 64 bits that near copies share but for a few; None where they would say nothing.
-    brightness: mean grey level, in [0, 255].
-    contrast: standard deviation of the grey levels.
-    sharpness: variance of the Laplacian; small where a picture is out of focus.
+    """Numbers that tell pictures apart.
+
+    Attributes:
+        dhash: 64 bits that near copies share but for a few; None where they would say nothing.
+        brightness: mean grey level, in [0, 255].
+        contrast: standard deviation of the grey levels.
+        sharpness: variance of the Laplacian; small where a picture is out of focus.
+        one_colour: whether nothing is to be seen on it, see ONE_COLOUR.
     """
 
     dhash: int | None
     brightness: float
     contrast: float
     sharpness: float
+    one_colour: bool = False
+
+    @property
+    def blank(self) -> str | None:
+        """Name a picture of one colour: black, white or one colour; None for any other."""
+        if not self.one_colour:
+            return None
+        if self.brightness <= _NEAR_BLACK:
+            return "black"
+        return "white" if self.brightness >= _NEAR_WHITE else "one colour"
 
 
 def measure(image: Image.Image) -> Looks:
@@ -49,7 +67,26 @@ def measure(image: Image.Image) -> Looks:
         brightness=brightness,
         contrast=contrast,
         sharpness=_laplacian_variance(values),
+        one_colour=is_one_colour(image),
     )
+
+
+def is_one_colour(image: Image.Image) -> bool:
+    """Tell whether no channel spans more than ONE_COLOUR levels, averaged to _SIDE_PX.
+
+    Args:
+        image: of mode L, RGB or RGBA.
+    """
+    factor = -(-max(image.size) // _SIDE_PX)
+    if _spans(image.resize((8, 8), _NEAREST)) > ONE_COLOUR:
+        return False  # 64 points are enough for almost every picture
+    return _spans(image.reduce(factor) if factor > 1 else image) <= ONE_COLOUR
+
+
+def _spans(image: Image.Image) -> int:
+    """Levels between the least and the greatest of the channel that spans most."""
+    pixels = np.asarray(image)
+    return int(np.ptp(pixels.reshape(-1, len(image.getbands())), axis=0).max())
 
 
 def _moments(values: np.ndarray) -> tuple[float, float]:

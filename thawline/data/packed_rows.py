@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from thawline.data.content import OPAQUE, TRANSPARENCIES
 from thawline.data.looks import Looks
 from thawline.data.packing import Packed
 
@@ -33,7 +34,8 @@ class PackedRows:
         self._labels, self._source_labels = array("q"), array("q")
         self._widths, self._heights = array("q"), array("q")
         self._splits, self._hashed, self._hashes = array("b"), array("b"), array("Q")
-        self._looks = array("d")
+        self._looks, self._one_colour = array("d"), array("b")
+        self._transparencies = array("b")
 
     @property
     def labels(self) -> np.ndarray:
@@ -65,6 +67,15 @@ class PackedRows:
         return [value if known else None for known, value in pairs]
 
     @property
+    def transparencies(self) -> list[str]:
+        return [TRANSPARENCIES[code] for code in self._transparencies]
+
+    @property
+    def num_transparent(self) -> int:
+        """Images of which not every pixel is opaque."""
+        return len(self) - self._transparencies.count(TRANSPARENCIES.index(OPAQUE))
+
+    @property
     def looks(self) -> "LooksColumn":
         return LooksColumn(self)
 
@@ -84,8 +95,14 @@ class PackedRows:
         self._looks.extend(_numbers(image.looks))
 
     def looks_at(self, row: int) -> Looks:
-        numbers = self._looks[3 * row : 3 * row + 3]
-        return Looks(self._hashes[row] if self._hashed[row] else None, *numbers)
+        brightness, contrast, sharpness = self._looks[3 * row : 3 * row + 3]
+        return Looks(
+            dhash=self._hashes[row] if self._hashed[row] else None,
+            brightness=brightness,
+            contrast=contrast,
+            sharpness=sharpness,
+            one_colour=bool(self._one_colour[row]),
+        )
 
     def __len__(self) -> int:
         return len(self.names)
@@ -98,6 +115,7 @@ class PackedRows:
             width=self._widths[at],
             height=self._heights[at],
             looks=self.looks_at(at),
+            transparency=TRANSPARENCIES[self._transparencies[at]],
             note=self.notes[at],
             item_name=self.names[at],
             label=self._labels[at],
@@ -129,6 +147,8 @@ class PackedRows:
             (self._splits, _SPLITS.index(image.split)),
             (self._hashed, dhash is not None),
             (self._hashes, dhash or 0),
+            (self._one_colour, image.looks.one_colour),
+            (self._transparencies, TRANSPARENCIES.index(image.transparency)),
         )
 
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from thawline.data import conflicts as disputed
-from thawline.data import near, twins
+from thawline.data import near, thumbnails, twins
 from thawline.data.conflicts import Conflict
 from thawline.data.given import Given
 from thawline.data.items import shown
 from thawline.data.packed_rows import PackedRows
 from thawline.data.splits import natural, positions
+from thawline.data.store import ImageStore
 from thawline.data.twins import Link
 
 
@@ -37,6 +39,7 @@ def own_keys(packed: PackedRows) -> list[str]:
 def resolve(
     packed: PackedRows,
     exact: Sequence[Conflict],
+    store: ImageStore,
     *,
     conflicts: str,
     near_distance: int | None,
@@ -49,17 +52,20 @@ def resolve(
     Args:
         packed: the rows.
         exact: equal pixels under two labels.
+        store: the packed images, which tell near copies from pictures that share a hash.
         conflicts: drop, keep_first or error.
         near_distance: see `near.find`; None looks for no near copies.
 
     Raises:
-        UserError: conflicts that are an error; too many near copies; a group in two given splits.
+        near.TooManyPairs: the hash does not tell the pictures apart.
+        UserError: conflicts that are an error; a group in two given splits.
     """
     names, labels = packed.names, packed.labels.tolist()
     keys = own_keys(packed)
     all_conflicts, links, alike = list(exact), [], None
     if near_distance is not None:
-        alike = near.find(packed.hashes, near_distance)
+        by_hash = near.find(packed.hashes, near_distance)
+        alike = near.verified(by_hash, partial(thumbnails.read, store), near_distance)
         links = twins.links(alike)
         all_conflicts += disputed.of_links(twins.disagreements(alike, labels), names, labels)
     dropped = disputed.left_out(all_conflicts, conflicts)

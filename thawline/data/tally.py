@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from thawline.data import blanks
+from thawline.data.blanks import Blanks
 from thawline.data.collect import Collected
 from thawline.data.items import shown
 from thawline.data.manifest import Manifest
@@ -12,7 +14,11 @@ from thawline.data.splits import SPLITS
 
 
 def summary(
-    found: Collected, manifest: Manifest, num_ignored: int, resolved: Resolved | None = None
+    found: Collected,
+    manifest: Manifest,
+    num_ignored: int,
+    resolved: Resolved | None = None,
+    blank: Blanks | None = None,
 ) -> dict[str, float]:
     """Counts for the metrics file; those of rare events only where there are any."""
     train = manifest.counts("train")
@@ -31,7 +37,11 @@ def summary(
     if any(found.packed.splits):
         counts["duplicates_across_splits"] = found.num_across_splits
     corrected = int((found.packed.labels != found.packed.source_labels).sum())
+    blank = blank or {}
     rare = {
+        "transparent": found.packed.num_transparent,
+        "one_colour": sum(map(len, blank.values())),
+        "lost_in_background": len(blank.get(blanks.LOST_KIND, ())),
         "corrected_labels": corrected,
         "conflicts": len(resolved.conflicts) if resolved else 0,
         "left_out": len(resolved.left_out) if resolved else 0,
@@ -41,14 +51,19 @@ def summary(
 
 
 def gaps(
-    manifest: Manifest, empty_classes: Sequence[str] = (), resolved: Resolved | None = None
+    manifest: Manifest,
+    empty_classes: Sequence[str] = (),
+    resolved: Resolved | None = None,
+    blank: Blanks | None = None,
 ) -> list[str]:
     """One line for each held-out split in which a class has no image, as some given ones do.
 
-    One more for folders that would be classes if there were an image in them, and for images that
-    no split gets.
+    One more for folders that would be classes if there were an image in them, for images that no
+    split gets, and for pictures on which nothing is to be seen.
     """
     lines = []
+    if said := blanks.sentence(blank or {}):
+        lines.append(said)
     if resolved and resolved.left_out:
         lines.append(
             f"{len(resolved.left_out)} images are left out, being copies under two labels or in "

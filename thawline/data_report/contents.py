@@ -4,7 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from thawline.data.blanks import Blanks
 from thawline.data.conflicts import Conflict
+from thawline.data.decided import Decided
 from thawline.data.looks import Looks
 from thawline.data.manifest import Manifest
 from thawline.data.store import ImageStore
@@ -27,6 +29,9 @@ class Contents:
         conflicts: with what became of each row in `left_out`.
         quarantine: names and reasons, printable.
         notes: per row, what is odd about its file.
+        decided: how the images were packed.
+        blanks: rows on which nothing is to be seen.
+        num_transparent: images of which not every pixel is opaque.
     """
 
     manifest: Manifest
@@ -37,6 +42,9 @@ class Contents:
     left_out: frozenset[int]
     quarantine: Sequence[tuple[str, str]]
     notes: Sequence[str | None]
+    decided: Decided
+    blanks: Blanks
+    num_transparent: int
 
 
 def named(manifest: Manifest, row: int) -> tuple[str, str]:

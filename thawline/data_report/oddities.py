@@ -15,7 +15,8 @@ def near(pictures: Path, contents: Contents) -> list[str]:
     """Near copies: how many, and the pairs that differ most."""
     links = contents.links
     if links is None:
-        return ["## Near copies", "Not looked for (`ingest.near_duplicate_distance: null`)."]
+        why = contents.decided.decisions["near_duplicate_distance"].reason
+        return ["## Near copies", f"Not looked for: {markdown(why, 200)}."]
     parts = [
         "## Near copies",
         f"Images with a near copy further up in the source: {len(links):,}, all in "
@@ -70,6 +71,29 @@ def _pairs(
         for one, two, value in pairs
     ]
     return [picture("Pairs", file), table(("image", "class", "copy", "its class", last), lines)]
+
+
+def blank(pictures: Path, contents: Contents) -> list[str]:
+    """Show pictures of one colour, by kind, and count those with transparency."""
+    red, green, blue = contents.decided.background
+    parts = [
+        "## Transparent and blank pictures",
+        f"With transparency: {contents.num_transparent:,}, laid over [{red}, {green}, {blue}]. "
+        f"Pictures that show one colour: {sum(map(len, contents.blanks.values())):,}. They are "
+        "used like all others, and none is a copy of another unless the files show the same.",
+    ]
+    for number, (kind, found) in enumerate(contents.blanks.items()):
+        rows = list(found[:MAX_SHOWN])
+        file = pictures / f"blank-{number}.png"
+        tiles.grid(file, contents.store, rows, COLUMNS)
+        lines = [named(contents.manifest, row) for row in rows]
+        title = f"{kind[0].upper()}{kind[1:]}"
+        parts += [
+            f"### {title}: {len(found):,}",
+            picture(title, file),
+            table(("image", "class"), lines),
+        ]
+    return parts
 
 
 def notes(contents: Contents) -> list[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """What is in the set: classes, sizes, looks, and the images that are far from the others."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,21 @@ def classes(pictures: Path, manifest: Manifest) -> list[str]:
         table(("class", *_SPLITS), [*rows, sums]),
         *note,
     ]
+
+
+def decisions(contents: Contents) -> list[str]:
+    """Tell how the images were packed, and why so."""
+    rows = [
+        (f"`{key}`", markdown(shown(one.value), 40), "the data" if one.auto else "params.yaml",
+         markdown(one.reason, 200))
+        for key, one in contents.decided.decisions.items()
+    ]  # fmt: skip
+    return ["## Decided", table(("ingest", "value", "by", "why"), rows)]
+
+
+def shown(value: object) -> str:
+    """Spell a value as params.yaml does."""
+    return json.dumps(value) if not isinstance(value, str) else value
 
 
 def looks(pictures: Path, contents: Contents) -> list[str]:

@@ -44,8 +44,10 @@ def write(folder: Path, contents: Contents) -> None:
     parts = [
         "# The data set",
         *overview.classes(pictures, contents.manifest),
+        *overview.decisions(contents),
         *overview.looks(pictures, contents),
         *overview.outlying(pictures, contents),
+        *oddities.blank(pictures, contents),
         *oddities.near(pictures, contents),
         *oddities.conflicting(pictures, contents),
         *oddities.grouped("Set aside", "data/ingest/quarantine.csv", contents.quarantine),

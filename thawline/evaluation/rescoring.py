@@ -9,6 +9,7 @@ import numpy as np
 from thawline import plugins
 from thawline.compress import session as onnx
 from thawline.data.content import Geometry
+from thawline.data.decided import Decided
 from thawline.data.items import Item, Reject, stored
 from thawline.data.manifest import Manifest
 from thawline.data.packing import Packed, pack
@@ -40,7 +41,7 @@ def predicted(
     Args:
         rows: of the manifest, int64 (N,).
         images: folder of the packed images.
-        ingest: how they were packed, and from what.
+        ingest: from what they were packed.
 
     Raises:
         UserError: the source cannot be read, or the model has a class that the manifest lacks.
@@ -48,8 +49,9 @@ def predicted(
     column = class_ids(model, manifest)
     network = onnx.session(model.network, threads)
     found = np.full(len(rows), UNKNOWN, dtype=np.int64)
+    decided = Decided.read(images)
     packed = Geometry(
-        image_size_px=ingest.image_size_px, fit=ingest.fit, background=ingest.background
+        image_size_px=decided.image_size_px, fit=decided.fit, background=decided.background
     )
     if model.geometry == packed:
         batches = _stored(ImageStore(images), rows)
@@ -85,12 +87,10 @@ def _decoded(
     wanted = (
         item for item in source.items if isinstance(item, Item) and stored(item.name) in position
     )
-    same_background = geometry.background == ingest.background
     batch: list[tuple[int, np.ndarray]] = []
     for image in _usable(pack(wanted, replace(geometry, encoding="raw"), len(rows))):
         at = position[stored(image.item_name)]
-        # Under another background transparent pictures have another hash.
-        if same_background and image.sha256 != manifest.sha256[rows[at]]:
+        if image.sha256 != manifest.sha256[rows[at]]:
             continue  # another picture under that name by now
         batch.append((at, image.pixels))
         if len(batch) == _BATCH:

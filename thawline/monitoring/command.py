@@ -11,6 +11,7 @@ import numpy as np
 from thawline import params
 from thawline.compress import session as onnx
 from thawline.data.content import Geometry
+from thawline.data.decided import Decided
 from thawline.data.manifest import Manifest
 from thawline.data.store import ImageStore
 from thawline.errors import UserError
@@ -23,7 +24,6 @@ from thawline.prediction.decoding import Batch, batches
 from thawline.prediction.listing import listed
 from thawline.prediction.model import Model
 from thawline.progress import log, track
-from thawline.sections.data import Ingest
 
 MIN_IMAGES = 30
 _BATCH = 64
@@ -49,7 +49,7 @@ def run(
     """
     checked = params.load()
     model, manifest = find(named), _manifest()
-    _check(model, manifest, checked.ingest)
+    _check(model, manifest, Decided.read(INGEST))
     decoded = batches(listed(paths, sys.stdin.buffer), model.geometry)
     network = onnx.session(model.network, os.cpu_count() or 1)
     rng, bad = np.random.default_rng(checked.seed), Counter[str]()
@@ -78,10 +78,10 @@ def _manifest() -> Manifest:
     return Manifest.read(INGEST)
 
 
-def _check(model: Model, manifest: Manifest, ingest: Ingest) -> None:
+def _check(model: Model, manifest: Manifest, decided: Decided) -> None:
     """Both samples must have come to the network in the same way."""
     packed = Geometry(
-        image_size_px=ingest.image_size_px, fit=ingest.fit, background=ingest.background
+        image_size_px=decided.image_size_px, fit=decided.fit, background=decided.background
     )
     if model.geometry != packed:
         raise UserError(

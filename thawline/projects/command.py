@@ -17,7 +17,7 @@ def create(folder: Path, source: str | None, path: Path | None) -> None:
     print(f'  cd {folder} && git commit -m "Start" && thawline run')
     if source is None:
         print("It takes scanned digits until ingest.source and ingest.path name your images.")
-    print("Look at ingest.image_size_px (224 for photographs) and augment.policy of params.yaml.")
+    print("Look at augment.policy of params.yaml; ingest decides how large the images are packed.")
 
 
 def upgrade(folder: Path, source: str | None, path: Path | None) -> None:

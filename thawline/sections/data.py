@@ -7,6 +7,12 @@ from pydantic import Field
 from thawline.sections.base import Name, PathText, PluginName, Ratio, Section
 
 Byte = Annotated[int, Field(ge=0, le=255, strict=True)]
+SizePx = Annotated[int, Field(ge=16, le=1024, strict=True)]
+Fit = Literal["letterbox", "crop", "stretch"]
+Rgb = Annotated[tuple[Byte, Byte, Byte], Field(strict=False)]
+Distance = Annotated[int, Field(ge=0, le=8, strict=True)]
+Auto = Literal["auto"]
+"""The data decide; what they decided stands in data/ingest/decided.json."""
 
 
 class Ingest(Section):
@@ -16,11 +22,11 @@ class Ingest(Section):
     """What the source reads; `data/none` for a source that reads nothing."""
     options: dict[str, Any]
     """Keyword arguments of the source."""
-    image_size_px: Annotated[int, Field(ge=16, le=1024)]
+    image_size_px: SizePx | Auto
     """Side of the packed square images, px."""
-    fit: Literal["letterbox", "crop", "stretch"]
+    fit: Fit | Auto
     """How an image that is not square becomes square."""
-    background: Annotated[tuple[Byte, Byte, Byte], Field(strict=False)]
+    background: Rgb | Auto
     """RGB under transparent pixels and beside letterboxed images."""
     encoding: Literal["raw", "jpeg"]
     """How packed images are kept."""
@@ -29,7 +35,7 @@ class Ingest(Section):
     """Share of the images in each split; approximate, a minimum per class is kept."""
     max_bad_ratio: Ratio
     """More unusable files than this share stop the run."""
-    near_duplicate_distance: Annotated[int, Field(ge=0, le=8)] | None
+    near_duplicate_distance: Distance | Auto | None
     """Bits of 64 in which the hashes of near copies differ at most; null looks for none."""
     conflicts: Literal["drop", "keep_first", "error"]
     """What becomes of a picture under two labels."""

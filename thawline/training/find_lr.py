@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from thawline import checkpoint
+from thawline.data.decided import Decided
 from thawline.data.manifest import Manifest
 from thawline.errors import UserError
 from thawline.evaluation import style
@@ -39,7 +40,7 @@ def find(stage: str, params: Params) -> tuple[Curve, Path]:
     decided = None
     if before is None:
         classes = Manifest.read(INGEST).classes
-        network, card = starting.network_of(params, classes, lambda _: None)
+        network, card = starting.network_of(params, classes, Decided.read(INGEST), lambda _: None)
         from_scratch = params.model.weights == "none"
     else:
         network, card = checkpoint.load(before)

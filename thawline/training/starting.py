@@ -8,25 +8,34 @@ from typing import Any
 from torch import nn
 
 from thawline import network as networks
+from thawline import plugin_rules
 from thawline.checkpoint import ModelCard
+from thawline.data.decided import Decided
 from thawline.design import resolve_stem
+from thawline.errors import UserError
 from thawline.network import Network
 from thawline.pretrained import Loaded
 from thawline.sections.whole import Params
 
 
 def network_of(
-    params: Params, classes: tuple[str, ...], on_loaded: Callable[[Loaded], None]
+    params: Params,
+    classes: tuple[str, ...],
+    decided: Decided,
+    on_loaded: Callable[[Loaded], None],
 ) -> tuple[Network, ModelCard]:
     """Pretrained or random, as params say, with a new head.
 
     Args:
+        decided: how the images were packed.
         on_loaded: told what was taken from which file.
 
     Raises:
-        UserError: no weights to be had, or a design that does not fit.
+        UserError: no weights to be had, or a design that does not fit, also to the images' size.
     """
-    m, size = params.model, params.ingest.image_size_px
+    m, size = params.model, decided.image_size_px
+    for problem in plugin_rules.size_problems(m, size):
+        raise UserError(f"params.yaml: {problem}")
     described = networks.describe(m.family, m.name)
     stem = resolve_stem(m.stem, family=m.family, weights=m.weights, image_size_px=size)
     common: dict[str, Any] = {
@@ -52,8 +61,8 @@ def network_of(
         design=m.design,
         classes=classes,
         image_size_px=size,
-        fit=params.ingest.fit,
-        background=params.ingest.background,
+        fit=decided.fit,
+        background=decided.background,
         mean=described.mean,
         std=described.std,
     )

@@ -41,11 +41,11 @@ def facts(repository: Path) -> Callable[..., Facts]:
     def made(changed: dict[str, Any] | None = None, **figures: Any) -> Facts:
         values: dict[str, Any] = {
             "counts": np.array([100, 60, 5]),
+            "image_size_px": 64,
             "side_px": 8,
             "colour": False,
             "profile": profile(0.7, 0.98, 0.9),
             "costs": COSTS,
-            "image_size_px": 64,
             "pretrained_px": 224,
             "val_accuracy": None,
             "latency_ms": None,

@@ -52,7 +52,7 @@ def project(
 ) -> Path:
     shutil.copytree(packed, tmp_path, dirs_exist_ok=True)
     text = (repository / "params.yaml").read_text(encoding="utf-8")
-    text = text.replace("image_size_px: 64 ", f"image_size_px: {SIZE} ").replace(
+    text = text.replace("image_size_px: auto ", f"image_size_px: {SIZE} ").replace(
         "threads: 2 ", "threads: 1 "
     )
     (tmp_path / "params.yaml").write_text(text, encoding="utf-8")

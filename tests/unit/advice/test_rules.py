@@ -105,16 +105,20 @@ def test_options_of_another_strategy_go(facts: Make) -> None:
 
 
 def test_large_images_get_more_pixels_but_no_more_than_the_weights_saw(facts: Make) -> None:
-    large = facts(side_px=500)
+    fixed = {"ingest.image_size_px": 64}
+    large = facts(fixed, side_px=500)
     assert proposed(large)["ingest.image_size_px"] == 224
     assert "12.2 times the MACs" in figure(large, "ingest.image_size_px")
-    assert proposed(facts(side_px=150))["ingest.image_size_px"] == 128
-    assert "ingest.image_size_px" not in proposed(facts(side_px=100))
+    assert proposed(facts(fixed, side_px=150))["ingest.image_size_px"] == 128
+    assert "ingest.image_size_px" not in proposed(facts(fixed, side_px=100))
+    assert "ingest.image_size_px" not in proposed(facts(side_px=500)), "auto is left to itself"
 
 
 def test_near_copies_are_looked_for_in_photographs(facts: Make) -> None:
-    assert proposed(facts(side_px=100))["ingest.near_duplicate_distance"] == 4
-    assert "ingest.near_duplicate_distance" not in proposed(facts(side_px=28))
+    off = {"ingest.near_duplicate_distance": None}
+    assert proposed(facts(off, side_px=100))["ingest.near_duplicate_distance"] == 4
+    assert "ingest.near_duplicate_distance" not in proposed(facts(off, side_px=28))
+    assert "ingest.near_duplicate_distance" not in proposed(facts(side_px=100))
 
 
 def test_a_policy_for_grey_images_is_none_for_colour(facts: Make) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests import colours
 from thawline.data import collect as walk
 from thawline.data import tally
 from thawline.data.divide import divide
@@ -196,6 +197,9 @@ def test_two_thousand_classes(tmp_path: Path) -> None:
         left_out=frozenset(),
         quarantine=(),
         notes=[None] * len(manifest),
+        decided=colours.decided(16, "letterbox"),
+        blanks={},
+        num_transparent=0,
     )
     page.write(tmp_path / "report", contents)
     peak = tracemalloc.get_traced_memory()[1]

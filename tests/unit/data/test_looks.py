@@ -74,4 +74,4 @@ def test_sharpness_is_the_variance_of_the_laplacian() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (2, 2), (20_000, 20), (257, 3)])
 def test_extreme_shapes_are_measured(size: tuple[int, int]) -> None:
     looks = measure(Image.new("RGB", size, (10, 10, 10)))
-    assert looks == Looks(dhash=None, brightness=10, contrast=0, sharpness=0)
+    assert looks == Looks(dhash=None, brightness=10, contrast=0, sharpness=0, one_colour=True)

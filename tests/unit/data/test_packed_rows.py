@@ -6,13 +6,16 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from thawline.data.content import TRANSPARENCIES
 from thawline.data.looks import Looks
 from thawline.data.packed_rows import PackedRows
 from thawline.data.packing import Packed
 
 counts = st.integers(0, 2**31)
 numbers = st.floats(0, 1e6)
-looks = st.builds(Looks, st.none() | st.integers(0, 2**64 - 1), numbers, numbers, numbers)
+looks = st.builds(
+    Looks, st.none() | st.integers(0, 2**64 - 1), numbers, numbers, numbers, st.booleans()
+)
 images = st.builds(
     Packed,
     pixels=st.just(np.zeros((0,), np.uint8)),
@@ -20,6 +23,7 @@ images = st.builds(
     width=counts,
     height=counts,
     looks=looks,
+    transparency=st.sampled_from(TRANSPARENCIES),
     note=st.none() | st.text(),
     item_name=st.text(),
     label=counts,

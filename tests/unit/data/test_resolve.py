@@ -1,21 +1,27 @@
 """Conflicts and near copies, from the walk to the manifest."""
 
+from array import array
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from stages import ingest
+from thawline import params
 from thawline.data import collect as walk
 from thawline.data import conflicts as disputed
-from thawline.data import tally
+from thawline.data import near, tally
+from thawline.data.decided import AUTO, KEYS
+from thawline.data.deciding import decide
 from thawline.data.divide import divide
 from thawline.data.grouping import Grouping
 from thawline.data.items import Item
 from thawline.data.manifest import Manifest
 from thawline.data.packing import Geometry, pack
 from thawline.data.resolve import Resolved, resolve
-from thawline.data.store import StoreWriter
+from thawline.data.store import ImageStore, StoreWriter
+from thawline.data.survey import Survey
 from thawline.errors import UserError
 
 CLASSES = ("cat", "dog")
@@ -48,8 +54,9 @@ def run(
     if group_by:
         walk.regroup(found, Grouping(group_by))
     resolved = resolve(
-        found.packed, found.conflicts, conflicts=how, near_distance=distance, seed=0, **RATIOS
-    )
+        found.packed, found.conflicts, ImageStore(folder),
+        conflicts=how, near_distance=distance, seed=0, **RATIOS,
+    )  # fmt: skip
     manifest = divide(found, CLASSES, seed=0, imbalance_ratio=None, resolved=resolved, **RATIOS)
     return found, resolved, manifest
 
@@ -151,3 +158,32 @@ def test_a_group_of_the_source_stands(tmp_path: Path) -> None:
         found = walk.collect(packed, writer, CLASSES)
     assert walk.regroup(found, Grouping("(p.)")) == 0
     assert [p.group for p in found.packed] == ["p0", "own"]
+
+
+@pytest.mark.parametrize("auto", [True, False])
+def test_too_many_near_copies_stop_only_who_asked_for_them(
+    repository: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    auto: bool,
+) -> None:
+    monkeypatch.setattr(near, "MAX_PAIRS", 3)
+    checked = params.load(repository / "params.yaml")
+    wanted = dict.fromkeys(KEYS, AUTO) | ({} if auto else {"near_duplicate_distance": 4})
+    sides = np.full(9, 64)
+    decided = decide(
+        wanted, lambda: Survey(widths=sides, heights=sides, num_alpha=0, colours=()), 9
+    )
+    copies = [item(f"copy/{k}", 0, 0, 100 + k) for k in range(9)]
+    found, _, _ = run(tmp_path, [*BASE, *copies])
+    found.packed._hashes = array("Q", [1 << (k % 60) for k in range(len(found.packed))])
+    if not auto:
+        with pytest.raises(near.TooManyPairs, match="near_duplicate_distance: 4"):
+            ingest._resolved(checked, decided, found, tmp_path)
+        return
+    after, resolved = ingest._resolved(checked, decided, found, tmp_path)
+    assert after.near_duplicate_distance is None
+    assert resolved.links == []
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("ingest: near copies not looked for (auto: more than 3 pairs")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests import colours
 from thawline.data.conflicts import Conflict
 from thawline.data.looks import Looks
 from thawline.data.manifest import Manifest
@@ -55,6 +56,9 @@ def contents(folder: Path, number: int = 60, num_classes: int = 3) -> Contents:
             ("f", "row 13: link to outside of the source"),
         ],
         notes=["a PNG file named .jpg" if k < 3 else None for k in range(number)],
+        decided=colours.decided(24, "letterbox"),
+        blanks={"white": [1], "one colour": list(range(2, number))},
+        num_transparent=1234,
     )
 
 
@@ -86,6 +90,10 @@ def test_it_says_what_was_found(made: Path) -> None:
     assert "### Dark: 1" in text
     assert "### Blurred: little detail: 1" in text
     assert "narrower than 1 to 10: 1" in text
+    assert "With transparency: 1,234, laid over [0, 0, 0]" in text
+    assert "### White: 1" in text
+    assert "### One colour: 58" in text
+    assert "| `image_size_px` | 24 | params.yaml |" in text
     assert "further up in the source: 2," in text
     assert "| empty file | 2 | a, b |" in text
     assert "| a PNG file named &#46;jpg | 3 |" in text
@@ -132,7 +140,7 @@ def test_two_thousand_classes_are_bounded(tmp_path: Path) -> None:
 def test_a_clean_set(tmp_path: Path) -> None:
     clean = replace(
         contents(tmp_path / "store", 6, 2), links=None, conflicts=[], quarantine=[],
-        looks=[Looks(None, 10.0, 0.0, 0.0)] * 6, notes=[None] * 6,
+        looks=[Looks(None, 10.0, 0.0, 0.0)] * 6, notes=[None] * 6, blanks={}, num_transparent=0,
     )  # fmt: skip
     page.write(tmp_path / "out", clean)
     text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.unit.params.conftest import MISSING, Write, changed, message
-from thawline import params
+from thawline import params, plugin_rules
 from thawline.design import resolve_stem
 from thawline.errors import UserError
 
@@ -14,7 +14,29 @@ from thawline.errors import UserError
 def test_the_real_file_loads(repository: Path) -> None:
     loaded = params.load(repository / "params.yaml")
     assert loaded.ingest.source == "digits"
-    assert loaded.ingest.background == (0, 0, 0)
+    assert loaded.ingest.background == "auto"
+
+
+def test_what_the_data_may_decide_may_be_given(real: str, write: Write) -> None:
+    given = {
+        "image_size_px": 64, "fit": "crop", "background": [1, 2, 3], "near_duplicate_distance": 8,
+    }  # fmt: skip
+    raw: Any = real
+    for key, value in given.items():
+        raw = changed(raw, f"ingest.{key}", value)
+    loaded = params.load(write(raw)).ingest.model_dump()
+    assert {key: loaded[key] for key in given} == given | {"background": (1, 2, 3)}
+    none = changed(raw, "ingest.near_duplicate_distance", None)
+    assert params.load(write(none)).ingest.near_duplicate_distance is None
+
+
+def test_a_network_may_be_too_large_for_what_ingest_decides(real: str, write: Write) -> None:
+    """That is known once the images are packed."""
+    raw = changed(changed(real, "model.family", "inception"), "model.name", "inception_v3")
+    loaded = params.load(write(raw))
+    assert list(plugin_rules.size_problems(loaded.model, 224)) == []
+    (problem,) = plugin_rules.size_problems(loaded.model, 64)
+    assert problem.startswith("ingest.image_size_px: 64 leaves nothing")
 
 
 def test_params_are_frozen(repository: Path) -> None:
@@ -68,7 +90,10 @@ def test_flatten_gives_dotted_keys(repository: Path) -> None:
         ("ingest.max_bad_ratio", 1.7, ["1.7", "less than or equal to 1"]),
         ("ingest.fit", "squash", ["'squash'", "letterbox", "crop", "stretch"]),
         ("ingest.near_duplicate_distance", 9, ["9", "less than or equal to 8"]),
-        ("ingest.near_duplicate_distance", "4", ["'4'", "integer"]),
+        ("ingest.near_duplicate_distance", "4", ["'4'", "integer", "'auto'"]),
+        ("ingest.image_size_px", 15, ["15", "greater than or equal to 16", "'auto'"]),
+        ("ingest.image_size_px", "large", ["'large'", "integer", "'auto'"]),
+        ("ingest.background", "white", ["'white'", "'auto'"]),
         ("ingest.conflicts", "merge", ["'merge'", "drop", "keep_first", "error"]),
         ("ingest.conflicts", None, ["None"]),
         ("ingest.group_by", "", ["''"]),
@@ -196,7 +221,8 @@ def test_what_a_family_cannot_do_is_refused(
 
 def test_small_images_without_weights_get_the_small_stem(real: str, write: Write) -> None:
     raw = changed(changed(real, "model.family", "inception"), "model.name", "inception_v3")
-    assert params.load(write(changed(raw, "model.weights", "none"))).ingest.image_size_px == 64
+    raw = changed(changed(raw, "model.weights", "none"), "ingest.image_size_px", 64)
+    assert params.load(write(raw)).ingest.image_size_px == 64
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def _size(facts: Facts) -> list[Proposal]:
         return []
     now = facts.params.ingest.image_size_px
     wanted = min(facts.side_px, facts.pretrained_px) // _STEP_PX * _STEP_PX
-    if wanted < 2 * now:
+    if now == "auto" or wanted < 2 * now:
         return []
     return [
         Proposal(

@@ -100,9 +100,14 @@ def read(
         _check_download(path, name)
     parts = {split: _made(path, name, split, download) for split in SETS[name].arguments}
     downloaded.require_files(path, sha256)
+
+    def every(step: int) -> Iterator[Item | Reject]:
+        return (item for split, part in parts.items() for item in _items(part, split, step))
+
     return Source(
         classes=_classes(name, next(iter(parts.values()))),
-        items=(item for split, part in parts.items() for item in _items(part, split)),
+        items=every(1),
+        every=every,
         num_items=sum(len(part) for part in parts.values()),
     )
 
@@ -138,8 +143,8 @@ def _classes(name: str, part: Any) -> tuple[str, ...]:
     return tuple(", ".join(c) if isinstance(c, tuple) else str(c) for c in named)
 
 
-def _items(part: Any, split: str | None) -> Iterator[Item | Reject]:
-    for index in range(len(part)):
+def _items(part: Any, split: str | None, step: int) -> Iterator[Item | Reject]:
+    for index in range(0, len(part), step):
         item_name = f"{split or 'all'}/{index:06d}"
         try:
             image, label = part[index]
