@@ -1,6 +1,6 @@
 """A loop as timm's and torchvision's recipes have it: the head first, then all layers.
 
-Three epochs of the head at AdamW 3e-3, then twelve of everything at AdamW 5e-4, one epoch of
+Three epochs of the head at AdamW 3e-3, then twelve of everything at AdamW 1e-3, one epoch of
 warm-up and cosine; weight decay 0.05, label smoothing 0.1, random crops and mirroring. All training
 rows train, and the last epoch's weights stand, so no validation rows are needed.
 """
@@ -17,7 +17,7 @@ from benchmarks.peers import in_torch
 from benchmarks.peers.task import Task
 
 _HEAD_EPOCHS, _EPOCHS = 3, 15
-_HEAD_RATE, _RATE, _WEIGHT_DECAY = 3e-3, 5e-4, 0.05
+_HEAD_RATE, _RATE, _WEIGHT_DECAY = 3e-3, 1e-3, 0.05
 
 
 def race(task: Task, clock: Clock) -> np.ndarray:
