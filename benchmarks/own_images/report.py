@@ -9,6 +9,9 @@ import numpy as np
 from benchmarks.own_images.records import OURS, TOOLS, Record
 from benchmarks.paired import difference
 
+_FOREIGN_LOAD = 0.5
+"""Of other processes, above which seconds do not count as measured."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
@@ -101,15 +104,25 @@ def table(rows: Mapping[str, Mapping[str, Row]]) -> str:
     return "\n".join(lines)
 
 
-def whole_seconds(records: Sequence[Record]) -> str:
-    """Say what our whole command takes, which reports and times the model too."""
-    taken = [record.whole_s for record in records if record.whole_s is not None]
-    if not taken:
-        return ""
-    return (
-        "Seconds are those until the model is there, from the start of the process; `thawline run`,"
-        f" which also judges, times and reports, takes {np.median(taken):.0f} s in the median."
-    )
+def about_seconds(records: Sequence[Record], cores: int) -> str:
+    """Say what the seconds are, and under which load they were taken."""
+    said = [
+        "Seconds are those from the start of the process until the model is there; looks at the"
+        " test images are not counted."
+    ]
+    whole = [record.whole_s for record in records if record.whole_s is not None]
+    if whole:
+        said.append(
+            "`thawline run`, which also judges, times and reports, takes"
+            f" {np.median(whole):.0f} s in the median."
+        )
+    load = float(np.median([record.load for record in records]))
+    if load > cores + _FOREIGN_LOAD:
+        said.append(
+            f"The machine was busy (load {load:.1f} on {cores} cores, median over the runs), so"
+            " seconds are too high and do not compare."
+        )
+    return " ".join(said)
 
 
 def _order(group: tuple[str, str, int | None]) -> tuple[str, int, int]:

@@ -1,6 +1,7 @@
 """A comparison of tools: what is left to run, and what its tables say."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from benchmarks.own_images import estimate, records
 from benchmarks.own_images.contest import Clock, due
 from benchmarks.own_images.plot import accuracy_over_time
 from benchmarks.own_images.records import OURS, Record, Run
-from benchmarks.own_images.report import best_rows, overview, paired, table
+from benchmarks.own_images.report import about_seconds, best_rows, overview, paired, table
 from benchmarks.own_images.running import points
 from benchmarks.own_images.with_thawline import stage_ends
 from benchmarks.peers.race import Failed
@@ -85,6 +86,13 @@ def test_tables_hold_every_tool_and_the_highest_in_bold(found: list[Record]) -> 
     assert len(lines) == 2 + 4
     assert "| cards | fastai fine_tune(8) | 64 px | 50.0 % |  | 20 | 1 |" in lines
     assert any("| 224 px | 91.0 % | +4.0 (" in line for line in lines)
+
+
+def test_seconds_of_a_busy_machine_are_called_so(found: list[Record]) -> None:
+    assert "busy" not in about_seconds(found, cores=2)
+    busy = [replace(record, load=6.0, whole_s=99.0) for record in found]
+    assert "load 6.0 on 2 cores" in about_seconds(busy, cores=2)
+    assert "takes 99 s in the median" in about_seconds(busy, cores=2)
 
 
 def test_the_picture_is_drawn_of_all_tools(found: list[Record]) -> None:
