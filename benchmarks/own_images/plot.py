@@ -15,6 +15,7 @@ _COLOURS = {
     "logistic": style.INK, "logistic-cv": style.LIGHT_BLUE,
 }  # fmt: skip
 _DASHES = {None: "-", 64: ":", 128: "--", 224: "-"}
+_MARKERS = {None: "o", 64: "v", 128: "s", 224: "^"}
 
 
 @style.styled
@@ -35,8 +36,8 @@ def accuracy_over_time(set_name: str, records: Sequence[Record]) -> Figure:
         seconds, accuracy = _mean(members)
         named = f"{TOOLS[tool].title}, {size} px" if size else TOOLS[tool].title
         axis.plot(
-            seconds, accuracy, _DASHES.get(size, "-."), color=_COLOURS[tool], marker="o",
-            markersize=4 if tool != OURS else 6, linewidth=2.4 if tool == OURS else 1.3,
+            seconds, accuracy, _DASHES.get(size, "-."), color=_COLOURS[tool],
+            marker=_MARKERS.get(size, "d"), markersize=4 if tool != OURS else 6, linewidth=2.4 if tool == OURS else 1.3,
             label=named, zorder=3 if tool == OURS else 2,
         )  # fmt: skip
     axis.set_xscale("log")
