@@ -18,7 +18,7 @@ _MOST_PIXELS = 16_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A file of an image set.
+    """Hold a file of an image set with its label.
 
     Attributes:
         label: name of its class.

@@ -37,8 +37,8 @@ def accuracy_over_time(set_name: str, records: Sequence[Record]) -> Figure:
         named = f"{TOOLS[tool].title}, {size} px" if size else TOOLS[tool].title
         axis.plot(
             seconds, accuracy, _DASHES.get(size, "-."), color=_COLOURS[tool],
-            marker=_MARKERS.get(size, "d"), markersize=4 if tool != OURS else 6, linewidth=2.4 if tool == OURS else 1.3,
-            label=named, zorder=3 if tool == OURS else 2,
+            marker=_MARKERS.get(size, "d"), markersize=6 if tool == OURS else 4,
+            linewidth=2.4 if tool == OURS else 1.3, label=named, zorder=3 if tool == OURS else 2,
         )  # fmt: skip
     axis.set_xscale("log")
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

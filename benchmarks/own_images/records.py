@@ -12,7 +12,7 @@ OURS = "thawline"
 
 @dataclass(frozen=True, kw_only=True)
 class Tool:
-    """A tool of the comparison.
+    """Describe a tool of the comparison.
 
     Attributes:
         title: as the reports name it.
@@ -41,7 +41,7 @@ TOOLS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run of a tool on a set.
+    """Name one run of a tool on a set.
 
     Attributes:
         size_px: of the images, None where the tool chooses.
@@ -60,7 +60,7 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What one run gave.
+    """Hold what one run gave.
 
     Attributes:
         points: seconds since the start and accuracy on the test images, as it trained.
@@ -84,13 +84,13 @@ class Record:
 
     @property
     def right(self) -> np.ndarray:
-        """Whether each test image was named right, bool (N,)."""
+        """Return whether each test image was named right, bool (N,)."""
         found: np.ndarray = np.array(self.predicted) == np.array(self.labels)
         return found
 
     @property
     def seconds(self) -> float:
-        """Seconds to the last point."""
+        """Return the seconds to the last point."""
         return self.points[-1][0]
 
     def write(self, out: Path) -> None:

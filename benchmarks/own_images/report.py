@@ -15,7 +15,7 @@ _FOREIGN_LOAD = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A tool on a set, at the size at which its mean accuracy is highest.
+    """Hold the records of a tool on a set, at the size at which it is most accurate.
 
     Attributes:
         records: one of each seed, ascending; of a tool without a seed a single one.
@@ -28,12 +28,12 @@ class Row:
 
     @property
     def accuracy(self) -> float:
-        """Mean accuracy over the seeds."""
+        """Return the mean accuracy over the seeds."""
         return float(np.mean([record.right.mean() for record in self.records]))
 
     @property
     def seconds(self) -> float:
-        """Median of the seconds over the seeds."""
+        """Return the median of the seconds over the seeds."""
         return float(np.median([record.seconds for record in self.records]))
 
 

@@ -29,7 +29,7 @@ _STAMPS = Path("/usr/share/tuxpaint/stamps")
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSet:
-    """A set and where it comes from.
+    """Describe a set and where it comes from.
 
     Attributes:
         kind: what its images are, in a few words.

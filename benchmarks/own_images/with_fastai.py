@@ -1,4 +1,4 @@
-"""fastai's `vision_learner` and `fine_tune(8)` with the defaults of its documentation.
+"""Fine-tune with fastai's `vision_learner` and `fine_tune(8)`, with its defaults.
 
 `ImageDataLoaders.from_folder` of train and test, `Resize` of each item, `aug_transforms()` of each
 batch of 64, one epoch of the head, then eight of everything. The test images are its validation

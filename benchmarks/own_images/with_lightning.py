@@ -1,4 +1,4 @@
-"""Lightning's Trainer with its BackboneFinetuning callback.
+"""Fine-tune with Lightning's Trainer and its BackboneFinetuning callback.
 
 The module of benchmarks/peers/with_lightning.py: Adam at 1e-3 on a new head for a quarter of
 sixteen epochs, then the trunk too, as the callback's defaults have it. All training rows train, and

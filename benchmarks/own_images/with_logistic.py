@@ -1,4 +1,4 @@
-"""scikit-learn's logistic regression on standardised features of the frozen network.
+"""Fit scikit-learn's logistic regression to standardised features of the frozen network.
 
 The pooled output of the last block, each image stretched to the size; C as it comes, 1.
 """

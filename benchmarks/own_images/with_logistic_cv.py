@@ -1,4 +1,4 @@
-"""scikit-learn's logistic regression as in with_logistic.py, with C chosen by cross-validation."""
+"""Fit logistic regression as with_logistic.py does, with C chosen by cross-validation."""
 
 from benchmarks.own_images.contest import main
 from benchmarks.own_images.with_logistic import race_tuned

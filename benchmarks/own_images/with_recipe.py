@@ -1,4 +1,4 @@
-"""A loop as timm's and torchvision's recipes have it: the head first, then all layers.
+"""Train as timm's and torchvision's recipes do: the head first, then all layers.
 
 Three epochs of the head at AdamW 3e-3, then twelve of everything at AdamW 1e-3, one epoch of
 warm-up and cosine; weight decay 0.05, label smoothing 0.1, random crops and mirroring. All training

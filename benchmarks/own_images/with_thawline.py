@@ -1,4 +1,4 @@
-"""Thawline with nothing set: `thawline init` with the folder, `thawline run`, `thawline predict`.
+"""Run Thawline with nothing set: `thawline init` with the folder, `run`, `predict`.
 
 The folder's train and test are taken as they are; the seed alone is written into params.yaml. The
 points are the ends of the stages whose predictions the run leaves; the last is when the model to be
