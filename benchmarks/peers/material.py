@@ -74,7 +74,7 @@ def write(folder: Path, given: argparse.Namespace) -> dict[str, int]:
         if given.max_train is not None:
             data = thinned(data, given.max_train, params.seed)
         counts = _write_images(folder, _with_fewer_to_test(data, given.max_test, params.seed))
-    _write_weights(folder / WEIGHTS, params)
+    write_weights(folder / WEIGHTS, params)
     described = networks.describe(params.model.family, params.model.name)
     meta = {
         "classes": data.manifest.classes,
@@ -113,7 +113,8 @@ def _write_images(folder: Path, data: TrainingData) -> dict[str, int]:
     return counts
 
 
-def _write_weights(path: Path, params: Params) -> None:
+def write_weights(path: Path, params: Params) -> None:
+    """Write the ImageNet weights of a network under timm's names, without the classifier."""
     family, name = params.model.family, params.model.name
     module = plugins.load(plugins.FAMILY, family)
     known = plugins.input_names(plugins.FAMILY, family)

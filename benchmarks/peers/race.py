@@ -135,9 +135,9 @@ def _run(name: str, given: argparse.Namespace, folder: Path, seed: int) -> Run:
         if name == OURS:
             command += [word for change in given.set for word in ("--set", change)]
         threads = str(material.params_of(given).training.threads)
-        done = _finished(command, _environment(threads, scratch), given.timeout)
+        done = finished(command, environment(threads, scratch), given.timeout)
         if done.returncode or not out.exists():
-            raise Failed(_last_line(done.stderr) or f"exit code {done.returncode}")
+            raise Failed(last_line(done.stderr) or f"exit code {done.returncode}")
         with np.load(out) as saved:
             right = saved["predicted"] == saved["labels"]
     told = read(done.stdout)
@@ -151,7 +151,8 @@ def _run(name: str, given: argparse.Namespace, folder: Path, seed: int) -> Run:
     )
 
 
-def _environment(threads: str, scratch: str) -> dict[str, str]:
+def environment(threads: str, scratch: str) -> dict[str, str]:
+    """Let a tool see this project, so many threads, and no network."""
     fixed = {
         "PYTHONPATH": str(_ROOT), "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads,
         "YOLO_CONFIG_DIR": scratch, "FASTAI_HOME": scratch,
@@ -159,12 +160,17 @@ def _environment(threads: str, scratch: str) -> dict[str, str]:
     return dict(os.environ) | _OFFLINE | fixed
 
 
-def _finished(
-    command: Sequence[str], environment: Mapping[str, str], timeout: float
+def finished(
+    command: Sequence[str], variables: Mapping[str, str], timeout: float
 ) -> subprocess.CompletedProcess[str]:
+    """Run a tool to its end.
+
+    Raises:
+        Failed: it takes too long, or cannot be started.
+    """
     try:
         return subprocess.run(
-            command, cwd=_ROOT, env=environment, capture_output=True, text=True, timeout=timeout,
+            command, cwd=_ROOT, env=variables, capture_output=True, text=True, timeout=timeout,
             stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
@@ -178,7 +184,8 @@ def read(output: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in output.splitlines() if line.startswith('{"')]
 
 
-def _last_line(text: str) -> str:
+def last_line(text: str) -> str:
+    """Take the last words of a tool that failed."""
     return next((line.strip()[:200] for line in reversed(text.splitlines()) if line.strip()), "")
 
 
