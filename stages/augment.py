@@ -18,6 +18,8 @@ from thawline.files import (
 from thawline.sections.whole import Params
 from thawline.tracking.client import StageRun
 
+DECISION = REPORTS / "augment" / "decision.json"
+
 if TYPE_CHECKING:
     from thawline.data.manifest import Manifest
     from thawline.data.preview import Part
@@ -35,8 +37,12 @@ def main(params: Params, run: StageRun) -> None:
 
     p = params.augment
     module = plugins.load(plugins.POLICY, p.policy)
-    reads_file = "file" in plugins.input_names(plugins.POLICY, p.policy)
-    inputs = {"file": Path(p.file)} if reads_file else {}
+    wanted = plugins.input_names(plugins.POLICY, p.policy)
+    inputs: dict[str, Any] = {"file": Path(p.file)} if "file" in wanted else {}
+    decided = {"policy": p.policy, "reason": f"`policy: {p.policy}`, as params.yaml says"}
+    if "mirror" in wanted:
+        run.require()
+        inputs["mirror"], decided["reason"] = _mirrors(params, run)
     policy = module.policy(Decided.read(INGEST).image_size_px, **inputs, **p.options)
     if p.minority and not policy:
         raise UserError(
@@ -45,6 +51,7 @@ def main(params: Params, run: StageRun) -> None:
         )
     run.require()
     write_json(POLICY, policy)
+    write_json(DECISION, decided)
     picture = REPORTS / "augment" / "preview.png"
     # Through JSON, as training reads it: lists where the policy may have had pairs.
     stored = json.loads(POLICY.read_text(encoding="utf-8"))
@@ -60,6 +67,36 @@ def main(params: Params, run: StageRun) -> None:
     run.metrics(metrics)
     run.artifact(POLICY)
     run.artifact(Path(picture))
+
+
+def _mirrors(params: Params, run: StageRun) -> tuple[bool, str]:
+    """Whether images may be mirrored, and why; torch is loaded only for a policy that asks."""
+    import numpy as np
+
+    from thawline import trunk
+    from thawline.augment import _mirror
+    from thawline.data.manifest import Manifest
+    from thawline.data.rows import Rows
+    from thawline.data.store import ImageStore
+    from thawline.progress import log
+    from thawline.training import device
+    from thawline.training.feature_cache import FeatureCache
+
+    device.setup(threads=params.training.threads, seed=params.seed)
+    features = trunk.block_features(
+        ImageStore(INGEST),
+        name=params.rebalance.feature_model,
+        device=device.select(params.training.device),
+        cache=FeatureCache(params.training.cache_gb),
+    )
+    rows = np.unique(Rows.read(ROWS).indices)
+    found = _mirror.measure(features, Manifest.read(INGEST), rows, seed=params.seed)
+    verdict = "mirrored" if found.helps else "not mirrored"
+    reason = f"light, {verdict}: {found}"
+    log(f"augment: auto: {reason}")
+    run.params({"augment.decided": reason})
+    run.tags({"augment.decided": reason})
+    return found.helps, reason
 
 
 def _mixed(

@@ -9,6 +9,7 @@ from thawline.data.store import ImageStore
 from thawline.norm_folding import folded
 from thawline.training.feature_cache import FeatureCache
 from thawline.training.features import compute
+from thawline.training.levels import BlockFeatures
 
 _FAMILY = efficientnet.__name__.rpartition(".")[2]
 """Imported above, so that its file is a dependency of the stage like any other."""
@@ -34,11 +35,27 @@ def features(
     Raises:
         UserError: there are no weights on this machine.
     """
+    whole, described = _pretrained(name, device)
+    trunk = folded(whole[:-1], store.image_size_px, device)
+    found = compute(trunk, store, rows, described, precision="float32", device=device, cache=cache)
+    return found.flatten(1).numpy()
+
+
+def block_features(
+    store: ImageStore,
+    *,
+    name: str,
+    device: torch.device,
+    cache: FeatureCache | None = None,
+) -> BlockFeatures:
+    """Give access to the features of every block of such a trunk; arguments as for `features`."""
+    whole, described = _pretrained(name, device)
+    return BlockFeatures(whole, store, described, precision="float32", device=device, cache=cache)
+
+
+def _pretrained(name: str, device: torch.device) -> tuple[networks.Network, networks.Description]:
     if name not in efficientnet.NAMES:
         raise ValueError(f"{name!r} is not one of {', '.join(efficientnet.NAMES)}")
     whole = networks.build_pretrained(_FAMILY, name, num_classes=2, dropout=0.0, seed=0)
-    trunk = whole[:-1].eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    described = networks.describe(_FAMILY, name)
-    trunk = folded(trunk, store.image_size_px, device)
-    found = compute(trunk, store, rows, described, precision="float32", device=device, cache=cache)
-    return found.flatten(1).numpy()
+    whole = whole.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return whole, networks.describe(_FAMILY, name)

@@ -42,8 +42,12 @@ _NEUTRAL_FOLDERS = tuple(
 
 LIBRARIES = "thawline/libraries.txt"
 """What makes the numbers beside our own code."""
-IMPORTED = {("rebalance", plugins.FAMILY), ("rebalance", plugins.CONVOLUTION)}
-"""Not what params choose: the trunk of rebalance's features is imported by name, as it is."""
+IMPORTED = {
+    (stage, kind)
+    for stage in ("rebalance", "augment")
+    for kind in (plugins.FAMILY, plugins.CONVOLUTION)
+}
+"""Not what params choose: the trunk of their features is imported by name, as it is."""
 
 
 def is_neutral(file: str) -> bool:

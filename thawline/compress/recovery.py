@@ -1,5 +1,7 @@
 """Training that a pruned network recovers by, on the pipeline's own engine and rows."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch.nn import functional
@@ -8,7 +10,7 @@ from thawline.checkpoint import ModelCard
 from thawline.inference import probabilities
 from thawline.network import Network
 from thawline.sections.whole import Params
-from thawline.training import batch_size
+from thawline.training import auto_recipe, batch_size
 from thawline.training.device import setup, to_input
 from thawline.training.recipe import Recipe
 from thawline.training.stage import data_for, machine_for
@@ -16,6 +18,10 @@ from thawline.training.train import train
 
 _BATCH = 64
 _GRADIENT_IMAGES = 512
+
+
+def _knobs(params: Params) -> dict[str, Any]:
+    return auto_recipe.resolved(params.fine_tune, from_scratch=params.model.weights == "none")
 
 
 class Recovery:
@@ -30,7 +36,7 @@ class Recovery:
             "unfreeze_every": 0,
             "epochs": params.compress.prune.epochs,
         }
-        self._recipe = {"stage": "fine_tune"} | params.fine_tune.model_dump() | chosen
+        self._recipe = {"stage": "fine_tune"} | _knobs(params) | chosen
 
     def begin(self) -> None:
         """So that what follows does not depend on what was pruned before."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-SIZES = ((16, 64), (48, 96), (96, 128), (192, 160))
+SIZES = ((48, 96), (96, 128), (192, 160))
 """Median longer side up to which a side is taken, both in px: more pixels than the images have cost
 time by the square, and tiny ones still need a few steps of halving."""
 LARGEST_PX = 224

@@ -20,12 +20,14 @@ class Recipe(Section):
     """How many blocks `last_blocks` and `first_blocks` mean; the head always trains."""
     unfreeze_every: Annotated[int, Field(ge=0, le=10_000)]
     """Epochs from one block to the next, from the head towards the input; 0 trains all at once."""
-    norm_statistics: Literal["update", "keep"]
+    norm_statistics: Literal["update", "keep", "auto"]
     """Of batch norm in blocks that train: taken of each batch and learned anew, or left as they
-    came, and used."""
-    epochs: Epochs
+    came, and used; auto: kept where the network is pretrained."""
+    epochs: Epochs | Literal["auto"]
+    """auto: by steps and time, see thawline/training/auto_recipe.py."""
     optimizer: Optimizer
-    learning_rate: Annotated[float, Field(gt=0, le=100)]
+    learning_rate: Annotated[float, Field(gt=0, le=100)] | Literal["auto"]
+    """auto: a third of it after each collapse."""
     momentum: Annotated[float, Field(ge=0, lt=1)]
     """For sgd, with Nesterov's correction; others ignore it."""
     switch: Literal["swats", "plateau", "fixed"]
@@ -48,7 +50,7 @@ class Recipe(Section):
     """How much less the focal loss counts what is easy; 0 is cross-entropy, which ignores it."""
     logit_adjustment: Annotated[float, Field(ge=0, le=10)]
     """Tau, the share of the classes' log frequencies in the training logits; 0 switches it off."""
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] | Literal["auto"]
     mixup_alpha: Annotated[float, Field(ge=0, le=100)]
     """Of the beta distribution of the shares in which two images are mixed; 0 switches it off."""
     cutmix_alpha: Annotated[float, Field(ge=0, le=100)]

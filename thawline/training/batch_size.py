@@ -19,19 +19,21 @@ LARGEST = 256
 """Beyond it the usual learning rates and numbers of epochs no longer suit, however much fits."""
 
 
+ON_CPU = 32
+"""A CPU's memory has no edge that could be found, and larger batches are no quicker there."""
+
+
 def of(params: Params, network: Network, card: ModelCard, machine: Machine) -> int:
     """The batch size of a stage.
 
     Raises:
-        UserError: auto on a CPU, whose memory has no edge that could be found; nothing fits.
+        UserError: nothing fits.
     """
     wanted = params.training.batch_size
     if isinstance(wanted, int):
         return wanted
     if machine.device.type == "cpu":
-        raise UserError(
-            "params.yaml: training.batch_size: auto needs a GPU; allowed here: a number, e.g. 32"
-        )
+        return ON_CPU
     found = largest(lambda size: _try(size, network, card, machine))
     log(f"training.batch_size: auto takes {found}")
     return found

@@ -29,6 +29,7 @@ class Decision:
         reason: one line, for a person.
         profile: what `auto` measured; without scores where nothing was.
         head: how a head that was solved in closed form was chosen.
+        outcome: what became of a fine-tuning from such a head, one line.
     """
 
     stage: str
@@ -38,6 +39,7 @@ class Decision:
     reason: str
     profile: Profile = _NOTHING
     head: HeadFit | None = None
+    outcome: str = ""
 
     @property
     def trains_body(self) -> bool:
@@ -74,6 +76,12 @@ def given(stage: str, trainable: str, num_blocks: int, *, from_scratch: bool) ->
         from_scratch=from_scratch,
         reason=f"`trainable: {trainable}`{number}, as params.yaml says",
     )
+
+
+def behind_solved_head(stage: str) -> Decision:
+    """Everything that the network has left behind a head that was solved in closed form."""
+    reason = "the network was cut after the blocks that its head reads: what is left trains"
+    return Decision(stage=stage, trainable="all", num_blocks=0, from_scratch=False, reason=reason)
 
 
 def whole(stage: str) -> Decision:

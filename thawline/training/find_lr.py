@@ -12,7 +12,7 @@ from thawline.errors import UserError
 from thawline.evaluation import style
 from thawline.files import INGEST, MINORITY, MODELS, POLICY, REPORTS, ROWS
 from thawline.sections.whole import Params
-from thawline.training import batch_size, range_test, starting, trainable
+from thawline.training import auto_recipe, batch_size, range_test, starting, trainable
 from thawline.training.decision import Decision
 from thawline.training.range_test import Curve
 from thawline.training.recipe import Recipe
@@ -52,12 +52,11 @@ def find(stage: str, params: Params) -> tuple[Curve, Path]:
     )
     what = {"trainable": chosen.trainable, "num_blocks": chosen.num_blocks}
     size = batch_size.of(params, network, card, machine)
-    recipe = Recipe(
-        stage=stage, batch_size=size, **section.model_dump(exclude={"solver", "levels"}) | what
-    )
+    knobs = auto_recipe.resolved(section, from_scratch=from_scratch)
+    recipe = Recipe(stage=stage, batch_size=size, **knobs | what)
     curve = range_test.run(network, card, data, recipe, machine)
     picture = REPORTS / "find_lr" / f"{stage}.png"
-    style.save(draw(curve, stage, section.learning_rate), picture)
+    style.save(draw(curve, stage, recipe.learning_rate), picture)
     return curve, picture
 
 

@@ -25,6 +25,24 @@ from thawline.training.steps import Steps, ToInput
 OnEpoch = Callable[[int, Epoch], None]
 
 
+COLLAPSE = 0.5
+"""Validation macro-F1 over that of the start, below which training has undone what there was."""
+_EARLY = 4
+"""The first look is after so many parts of the first epoch, and at the end of it."""
+
+
+class CollapseError(Exception):
+    """Training has undone what the network knew; the learning rate is too high.
+
+    Attributes:
+        macro_f1, start: on validation rows, now and before training.
+    """
+
+    def __init__(self, macro_f1: float, start: float) -> None:
+        super().__init__(f"validation macro-F1 fell from {start:.3f} to {macro_f1:.3f}")
+        self.macro_f1, self.start = macro_f1, start
+
+
 @dataclass(frozen=True, kw_only=True)
 class Validation:
     """Where a network is judged between epochs.
@@ -53,6 +71,8 @@ def fit(
     resume: Resume | None = None,
     teacher: Teacher | None = None,
     may_keep_start: bool = False,
+    start_competes: bool = True,
+    ends_on_collapse: bool = False,
     group: Group = ALONE,
     compiled: bool = False,
 ) -> History:
@@ -71,11 +91,14 @@ def fit(
         resume: where training is kept under way, and goes on from.
         teacher: whose word counts too; of examples that are images.
         may_keep_start: whether the weights are left as they came when no epoch is better.
+        start_competes: with it; otherwise the start is judged and the best epoch is kept.
+        ends_on_collapse: with it; whether a first epoch that undoes the start ends training.
         compiled: whether training runs through torch.compile.
         group: whose first process alone has a `resume`; the others go on from what it finds.
 
     Raises:
         UserError: the loss is no longer finite.
+        CollapseError: with ends_on_collapse.
     """
     steps = Steps(
         network, frozen, recipe, len(examples), to_input,
@@ -84,16 +107,20 @@ def fit(
     )  # fmt: skip
     course = _Course(steps, recipe, resume, group)
     if not course.take_up(on_epoch) and may_keep_start:
-        course.judge_start(validation)
+        course.judge_start(validation, competes=start_competes)
     while course.goes_on():
         course.begin()
         for batches in track(course.rest(examples), f"epoch {course.epoch + 1}"):
             course.keep(steps.step(batches), len(batches))
+            if ends_on_collapse and course.is_early(len(examples)):
+                course.check(_judge(steps.trained(), validation, recipe))
         judged = {
             "train_loss": course.train_loss(),
             **_judge(steps.evaluated(), validation, recipe),
             "learning_rate": steps.learning_rate(),
         }
+        if ends_on_collapse and course.epoch == 0:
+            course.check(judged)
         on_epoch(course.epoch, judged)
         log(_line(course.epoch, recipe.epochs, judged))
         steps.after_epoch(course.epoch, judged["val_macro_f1"])
@@ -127,16 +154,28 @@ class _Course:
             on_epoch(number, judged)
         return True
 
-    def judge_start(self, validation: Validation) -> None:
-        """Let the weights as they are be the ones that an epoch has to better."""
+    def judge_start(self, validation: Validation, *, competes: bool) -> None:
+        """Judge the weights as they are, which an epoch has to better where they compete."""
         network = self._steps.evaluated()
         self.history.start = _judge(network, validation, self._recipe)
+        self.history.start_competes = competes
         self.history.best_state = copy.deepcopy(network.state_dict())
 
     def _taken_up(self) -> resuming.State | None:
         if self._resume is None:
             return None
         return resuming.take_up(self._resume, self._load, self._state)
+
+    def is_early(self, num_examples: int) -> bool:
+        """Tell whether it is time for a first look at what training does."""
+        in_epoch = math.ceil(num_examples / self._recipe.batch_size)
+        return self.epoch == 0 and self._batch == max(1, in_epoch // _EARLY)
+
+    def check(self, judged: Epoch) -> None:
+        """Raise CollapseError where little is left of what the start knew."""
+        start = self.history.start
+        if start and judged["val_macro_f1"] < COLLAPSE * start["val_macro_f1"]:
+            raise CollapseError(judged["val_macro_f1"], start["val_macro_f1"])
 
     def goes_on(self) -> bool:
         return self.epoch < self._recipe.epochs and self._waited < self._recipe.patience

@@ -16,18 +16,25 @@ class History:
     Attributes:
         start: what the weights that training began with measured, where these may be kept.
         best_epoch: of the weights that are kept, -1 for those of the start.
+        start_competes: whether an epoch has to be better than the start to be kept.
+        settled: what the weights that were kept in the end measured, where these are no epoch's.
     """
 
     epochs: list[Epoch] = field(default_factory=list)
     start: Epoch | None = None
     best_epoch: int = -1
     best_state: dict[str, torch.Tensor] = field(default_factory=dict)
+    start_competes: bool = True
+    settled: Epoch | None = None
 
     def kept(self) -> Epoch:
         """What the weights that are kept measured."""
+        if self.settled is not None:
+            return self.settled
         if self.best_epoch >= 0:
             return self.epochs[self.best_epoch]
-        return self.start or {"val_macro_f1": -1.0, "val_loss": math.inf}
+        nothing = {"val_macro_f1": -1.0, "val_loss": math.inf}
+        return self.start if self.start and self.start_competes else nothing
 
     def is_better(self, judged: Epoch) -> bool:
         """Whether these weights are to be kept instead."""

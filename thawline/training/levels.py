@@ -1,14 +1,23 @@
-"""Extract the features of every block in one pass, and list the groups that a head may read."""
+"""Extract the features of any blocks of a frozen network in one pass, and keep them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 
-from thawline.inference import Normalisation
-from thawline.multilevel import Carried, Grid, Level, map_of, pooled
+from thawline.data.store import ImageStore
+from thawline.data.views import Step, Views
+from thawline.inference import Normalisation, images_at_once
+from thawline.multilevel import Carried, Grid, map_of, pooled
 from thawline.network import Network
+from thawline.norm_folding import folded
+from thawline.progress import track
 from thawline.training.device import numerics, to_input
+from thawline.training.feature_cache import FeatureCache, of_trunk
+from thawline.training.inputs import of_values
 
 TRUNK = ""
 """Stands for what the network's own head reads: the output of everything before it."""
@@ -16,8 +25,6 @@ Key = tuple[str, int]
 """A block, or TRUNK, and a grid."""
 _WIDE = 512
 """Channels above which quarters would be thousands of features for little: grid 1 alone."""
-_FEW, _WINDOW = 3, 5
-"""Neighbouring blocks that a head reads together."""
 
 
 def extract(
@@ -60,43 +67,113 @@ def extract(
         yield {key: features.cpu().numpy() for key, features in found.items()}
 
 
-def candidates(offered: Sequence[Key]) -> list[tuple[Key, ...]]:
-    """List the groups of blocks that a head may read, those that keep the least network first.
+@dataclass(frozen=True, kw_only=True)
+class Changed:
+    """A change of images before their features are taken.
 
-    For each block of the last two thirds: it alone, with the two and with the four before it,
-    averaged over quarters; at the end also the plain averages, and what the network's own head
-    reads.
-
-    Args:
-        offered: keys in the order of the forward pass, as `extract` gives them.
+    Attributes:
+        images: of a batch uint8 (B, S, S, 3) and its rows int64 (B,); the same shape.
+        known_by: everything that the change follows from; a short text.
     """
-    blocks = list(dict.fromkeys(block for block, _ in offered if block != TRUNK))
-    finest = {block: max(grid for b, grid in offered if b == block) for block in blocks}
-    found: list[tuple[Key, ...]] = []
-    for end in range(len(blocks) // 3, len(blocks)):
-        window = blocks[max(0, end - _WINDOW + 1) : end + 1]
-        found.append(((blocks[end], finest[blocks[end]]),))
-        for size in (_FEW, _WINDOW):
-            found.append(tuple((block, finest[block]) for block in window[-size:]))
-        if end == len(blocks) - 1:
-            found.append(tuple((block, 1) for block in window))
-    found.append(((TRUNK, 1),))
-    return list(dict.fromkeys(found))
+
+    images: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    known_by: str
 
 
-def levels_of(keys: Sequence[Key]) -> tuple[Level, ...]:
-    """Name the levels of a group; none for what the network's own head reads."""
-    return tuple(
-        Level.model_validate({"block": block, "grid": grid})
-        for block, grid in keys
-        if block != TRUNK
-    )
+MIRRORED = Changed(
+    images=lambda batch, _: np.ascontiguousarray(batch[:, :, ::-1]), known_by="mirrored"
+)
+"""Left to right."""
+
+
+def augmented(policy: Sequence[Step], seed: int) -> Changed:
+    """Change images as training would in its first epoch."""
+    views = Views(policy, seed)
+
+    def images(batch: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        shown = [
+            views(image, epoch=0, row=int(row), repeat=0)
+            for image, row in zip(batch, rows, strict=True)
+        ]
+        return np.stack(shown)
+
+    return Changed(images=images, known_by=of_values([list(policy), seed]))
+
+
+class BlockFeatures:
+    """Features of rows of a store, computed once and kept between runs."""
+
+    def __init__(
+        self,
+        network: Network,
+        store: ImageStore,
+        normalisation: Normalisation,
+        *,
+        precision: str,
+        device: torch.device,
+        cache: FeatureCache | None,
+    ) -> None:
+        """Args:
+        network: with its head, in evaluation mode, on the device.
+        """
+        trunk = folded(network[:-1], store.image_size_px, device)
+        assert isinstance(trunk, torch.nn.Sequential)
+        self._trunk, self._store, self._normalisation = trunk, store, normalisation
+        self._numerics: dict[str, Any] = {"precision": precision, "device": device}
+        self._cache = cache
+        self._batch = images_at_once(store.image_size_px)
+
+    def of(
+        self,
+        rows: np.ndarray,
+        keys: Sequence[Key] | None = None,
+        *,
+        changed: Changed | None = None,
+    ) -> dict[Key, np.ndarray]:
+        """Give the features of each key, float32 (N, D), in the order of the forward pass.
+
+        Args:
+            rows: of the store, int64 (N,).
+            keys: None: all that there are.
+            changed: what is done to the images first; None: nothing.
+        """
+        run = partial(
+            extract, self._trunk, normalisation=self._normalisation, keys=keys, **self._numerics
+        )
+        first = joined(run(images=[self._store.take(rows[:1])]))
+        ends = np.cumsum([part.shape[1] for part in first.values()])[:-1]
+
+        def side_by_side() -> Iterator[np.ndarray]:
+            starts = range(0, len(rows), self._batch)
+            for start in track(starts, "features of blocks", len(starts)):
+                some = rows[start : start + self._batch]
+                batch = self._store.take(some)
+                shown = batch if changed is None else changed.images(batch, some)
+                (found,) = run(images=[shown])
+                yield np.concatenate([found[key] for key in first], axis=1)
+
+        if self._cache is None:
+            array = np.concatenate(list(side_by_side()))
+        else:
+            known_by = of_trunk(
+                self._trunk, self._store, rows, self._normalisation, **self._numerics
+            )
+            known_by["levels"] = ", ".join(named(key) for key in first)
+            known_by["changed"] = "" if changed is None else changed.known_by
+            array = self._cache.get(known_by, len(rows), side_by_side)
+        return dict(zip(first, np.split(array, ends, axis=1), strict=True))
 
 
 def joined(parts: Iterable[Mapping[Key, np.ndarray]]) -> dict[Key, np.ndarray]:
     """Put batches together, float32 (N, D) each."""
     rows = list(parts)
     return {key: np.concatenate([part[key] for part in rows]) for key in rows[0]}
+
+
+def named(key: Key) -> str:
+    """Name a key for a person, e.g. `stage3 2x2`."""
+    block, grid = key
+    return "the last block" if block == TRUNK else f"{block} {grid}x{grid}"
 
 
 def _grids(values: Carried) -> tuple[Grid, ...]:

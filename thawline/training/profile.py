@@ -46,6 +46,9 @@ class HeadFit:
 
     Attributes:
         tried: every group that was judged.
+        augmented: whether an augmented copy of each image joined the fit; None where the policy
+            changes nothing.
+        augmented_accuracy: of rows that were left out, with them.
         penalty: of the ridge regression, over the mean squared length of a standardised row.
         accuracy, error: of rows that were left out, each counting as rebalancing says, and its
             standard error.
@@ -56,6 +59,8 @@ class HeadFit:
 
     chosen: GroupScore
     tried: tuple[GroupScore, ...]
+    augmented: bool | None
+    augmented_accuracy: float | None
     penalty: float
     accuracy: float
     error: float

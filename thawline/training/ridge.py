@@ -58,14 +58,16 @@ class LeftOut:
     """What a fit without a row's group says of the row.
 
     Attributes:
-        penalty: of PENALTIES, with which most rows were named rightly.
+        penalty: of PENALTIES, with the smallest squared error.
         scores: float64 (N, K), about 1 for the class and 0 for the others.
         right: bool (N,).
+        errors: squared distance of a row's scores from its class, float64 (N,).
     """
 
     penalty: float
     scores: np.ndarray
     right: np.ndarray
+    errors: np.ndarray
 
 
 def leave_out(
@@ -86,7 +88,8 @@ def leave_out(
         groups: int64 (N,), equal for rows that are left out together; None: each row by itself.
 
     Returns:
-        Of the penalty that names most rows rightly, then has the smallest squared error.
+        Of the penalty with the smallest squared error: the number of rows that are named rightly
+        is too coarse where some rows weigh much.
     """
     weights = weights / weights.mean()
     root = np.sqrt(weights)[:, None]
@@ -96,22 +99,23 @@ def leave_out(
     within, moved = root * centred, basis.T @ (root * centred)
     constant = root / np.sqrt(len(root))
     together = _together(groups)
-    best: tuple[tuple[float, float], LeftOut] | None = None
+    best: tuple[float, LeftOut] | None = None
     for penalty in sorted(penalties, reverse=True):
         kept = values / (values + penalty)
         residuals = within - basis @ (kept[:, None] * moved)
         leverage = np.square(basis) @ kept + np.square(constant[:, 0])
         apart = residuals / np.maximum(1 - leverage, 1e-9)[:, None]
-        for rows in together:
-            part = basis[rows]
-            hat = (part * kept) @ part.T + constant[rows] @ constant[rows].T
-            apart[rows] = np.linalg.lstsq(np.eye(len(rows)) - hat, residuals[rows], rcond=None)[0]
+        for rows in together:  # (G, size): all groups of one size at once
+            part, flat = basis[rows], constant[rows]
+            hat = (part * kept) @ part.swapaxes(1, 2) + flat @ flat.swapaxes(1, 2)
+            left = np.eye(rows.shape[1]) * (1 + 1e-9) - hat
+            apart[rows] = np.linalg.solve(left, residuals[rows])
         scores = targets - apart / root
-        right = scores.argmax(axis=1) == labels
-        wrong_by = np.square(targets - scores).sum(axis=1)
-        rank = (float(weights @ right), -float(weights @ wrong_by))
-        if best is None or rank > best[0]:
-            best = rank, LeftOut(penalty=penalty, scores=scores, right=right)
+        errors = np.square(targets - scores).sum(axis=1)
+        total = float(weights @ errors)
+        if best is None or total < best[0]:
+            right = scores.argmax(axis=1) == labels
+            best = total, LeftOut(penalty=penalty, scores=scores, right=right, errors=errors)
     assert best is not None
     return best[1]
 
@@ -160,9 +164,11 @@ def _decompose(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _together(groups: np.ndarray | None) -> list[np.ndarray]:
-    """Positions of each group of more than one row."""
+    """Positions of the groups of more than one row, int64 (G, size) for each size."""
     if groups is None:
         return []
     order = np.argsort(groups, kind="stable")
     starts = np.flatnonzero(np.diff(groups[order])) + 1
-    return [part for part in np.split(order, starts) if len(part) > 1]
+    parts = np.split(order, starts)
+    sizes = sorted({len(part) for part in parts} - {1})
+    return [np.stack([part for part in parts if len(part) == size]) for size in sizes]

@@ -31,11 +31,13 @@ from thawline.sections import recipes
 from thawline.sections.whole import Params
 from thawline.tracking.client import StageRun
 from thawline.training import (
+    auto_recipe,
     batch_size,
     curves,
     decision,
     device,
     distillation,
+    fine_tuning,
     identity,
     losses,
     trainable,
@@ -96,21 +98,80 @@ def _train_stage(
             name, section, network, card, data, machine, from_scratch=from_scratch, before=before
         )
     )
-    chosen = {"trainable": decided.trainable, "num_blocks": decided.num_blocks}
     size = batch_size.of(params, network, card, machine)
-    recipe = Recipe(
-        stage=name, batch_size=size, **section.model_dump(exclude={"solver", "levels"}) | chosen
-    )
-    teacher = _teacher(recipe, card, machine)
-    may_keep_start = before is not None
-    if group.rank:
-        train(
-            network, card, data, recipe, machine, lambda *_: None, None, teacher,
-            may_keep_start=may_keep_start,
+    tuned = auto_recipe.is_solved(before)
+    plan = None
+    if tuned:
+        plan = fine_tuning.plan(
+            section, network, card, data,
+            batch_size=size, threads=params.training.threads, max_minutes=params.budget.max_minutes,
         )  # fmt: skip
+    values = dict(plan.values) if plan else auto_recipe.resolved(section, from_scratch=from_scratch)
+    chosen = {"trainable": decided.trainable, "num_blocks": decided.num_blocks}
+    recipe = Recipe(stage=name, batch_size=size, **values | chosen)
+    teacher = _teacher(recipe, card, machine)
+    if group.rank == 0:
+        trainable.record(decided, run)
+        _warn(name, decided, recipe, data, run)
+        if said := auto_recipe.described(section, values):
+            log(f"{name}: auto takes {said}")
+
+    def on_epoch(number: int, judged: Epoch) -> None:
+        run.metrics(judged, step=number + 1)
+
+    kept: list[Resume] = []
+
+    def train_by(recipe: Recipe) -> History:
+        resume = None
+        if group.rank == 0:
+            known_by = identity.of_training(network, card, data, recipe, machine)
+            if teacher is not None:
+                known_by["teacher"] = teacher.known_by()
+            resume = Resume(name, known_by, minutes=params.training.checkpoint_minutes)
+            kept.append(resume)
+        return train(
+            network, card, data, recipe, machine, on_epoch, resume, teacher,
+            may_keep_start=before is not None,
+            start_competes=not tuned,
+            ends_on_collapse=plan is not None and len(plan.rates) > 1,
+        )  # fmt: skip
+
+    outcome = ""
+    if plan is None:
+        history = train_by(recipe)
+    elif plan.stands:
+        history, outcome = (
+            fine_tuning.kept_start(network, card, data),
+            f"keeps the start: {plan.stands}",
+        )
+    else:
+        history, outcome = fine_tuning.tune(network, card, data, recipe, plan.rates, train_by)
+    if group.rank:
         return
-    trainable.record(decided, run)
-    after = np.bincount(data.labels, minlength=len(card.classes))
+    if outcome:
+        log(f"{name}: {outcome}")
+        decided = replace(decided, outcome=outcome)
+        decided.write(REPORTS / name)
+        run.tags({f"{name}.outcome": outcome})
+    checkpoint.save(MODELS / name, network, card)
+    picture = REPORTS / name / decision.PICTURES / frozen_blocks.FILE
+    frozen_blocks.write(picture, f"{name}: what was trained", frozen_blocks.blocks(network))
+    run.artifact(picture)
+    _write_reports(name, history, network)
+    macro_f1 = history.kept()["val_macro_f1"]
+    run.metrics({"best_epoch": history.best_epoch + 1, "best_val_macro_f1": macro_f1})
+    run.artifact(REPORTS / name / curves.FILE)
+    if said := curves.describe(curves.read(REPORTS / name)):
+        text = f"{name} {said}"
+        if not outcome:
+            log(f"warning: {text}")
+        run.tags({f"{name}.kept_start": text})
+    for resume in kept:
+        resume.finish()
+
+
+def _warn(name: str, decided: Decision, recipe: Recipe, data: TrainingData, run: StageRun) -> None:
+    after = np.bincount(data.labels, minlength=len(data.manifest.classes))
     if data.rows.targets is not None and recipe.trainable == "head":
         after = np.maximum(after, data.rows.targets)
     twice = losses.corrected_twice(
@@ -124,31 +185,6 @@ def _train_stage(
         log(f"warning: {text}")
     if warnings:
         run.tags({f"{name}.warning": "; ".join(warnings)})
-
-    def on_epoch(number: int, judged: Epoch) -> None:
-        run.metrics(judged, step=number + 1)
-
-    known_by = identity.of_training(network, card, data, recipe, machine)
-    if teacher is not None:
-        known_by["teacher"] = teacher.known_by()
-    kept = Resume(name, known_by, minutes=params.training.checkpoint_minutes)
-    history = train(
-        network, card, data, recipe, machine, on_epoch, kept, teacher,
-        may_keep_start=may_keep_start,
-    )  # fmt: skip
-    checkpoint.save(MODELS / name, network, card)
-    picture = REPORTS / name / decision.PICTURES / frozen_blocks.FILE
-    frozen_blocks.write(picture, f"{name}: what was trained", frozen_blocks.blocks(network))
-    run.artifact(picture)
-    _write_reports(name, history, network)
-    macro_f1 = history.kept()["val_macro_f1"]
-    run.metrics({"best_epoch": history.best_epoch + 1, "best_val_macro_f1": macro_f1})
-    run.artifact(REPORTS / name / curves.FILE)
-    if said := curves.describe(curves.read(REPORTS / name)):
-        text = f"{name} {said}"
-        log(f"warning: {text}")
-        run.tags({f"{name}.kept_start": text})
-    kept.finish()
 
 
 def prepare(name: str, params: Params, group: Group = groups.ALONE) -> tuple[TrainingData, Machine]:

@@ -112,6 +112,10 @@ class Steps:
         assert isinstance(chosen, nn.Sequential)
         return chosen.eval()
 
+    def trained(self) -> Network:
+        """The network that trains, not its average, in evaluation mode until the next step."""
+        return self._network.eval()
+
     def learning_rate(self) -> float:
         return float(self._optimizer.param_groups[0]["lr"])
 

@@ -31,10 +31,13 @@ def train(
     teacher: Teacher | None = None,
     *,
     may_keep_start: bool = False,
+    start_competes: bool = True,
+    ends_on_collapse: bool = False,
 ) -> History:
     """Train in place; the network ends with the weights of its best epoch, on the CPU.
 
-    With may_keep_start these may be the weights that it came with.
+    With may_keep_start these may be the weights that it came with; start_competes and
+    ends_on_collapse are as for `fit`.
 
     With everything but the head frozen, the trunk's features of each image and view are computed
     once and the head trains on those. So does what follows other frozen first blocks, with
@@ -76,6 +79,8 @@ def train(
             teacher=teacher,
             group=machine.group,
             may_keep_start=may_keep_start,
+            start_competes=start_competes,
+            ends_on_collapse=ends_on_collapse,
             compiled=machine.compiled,
         )
     network.cpu().eval()

@@ -37,6 +37,8 @@ def decide(
         )
     if from_scratch:
         return decision.whole(stage)
+    if before is not None and before.head is not None:
+        return decision.behind_solved_head(stage)
     from thawline.training import depth  # its probes load scikit-learn, which takes 0.7 s
 
     profile = depth.measure(

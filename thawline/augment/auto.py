@@ -1,0 +1,14 @@
+"""Mirror where that lost nothing, small shifts and light: what suits most images."""
+
+from typing import Any
+
+from thawline.augment import light
+
+
+def policy(image_size_px: int, *, mirror: bool) -> list[dict[str, Any]]:
+    """Take `light`, with or without mirroring.
+
+    Args:
+        mirror: as measured on training rows, see thawline/augment/_mirror.py.
+    """
+    return light.policy(image_size_px, mirror=mirror)

@@ -1,0 +1,92 @@
+"""Put numbers in the place of `auto` in a training section, and say where they come from."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from thawline.sections import recipes
+from thawline.training.decision import Decision
+from thawline.training.time_plan import DEPTHWISE, Rates, epoch_seconds
+
+AUTO = "auto"
+RATES = (0.03, 0.01, 0.003)
+"""Of SGD with momentum 0.9 from a solved head. The first is the best of those tried on emoji, 28 px
+clothes and digits (0.003 to 0.1); the next is taken only where training collapses."""
+_OF_ADAM = 0.02
+"""Rate of the Adam family over that of SGD."""
+_FROM_SCRATCH = 0.05
+_STEPS = 600
+"""Of a fine-tuning: further ones brought nothing on sets of 400 to 1,000 images."""
+_FEWEST, _MOST = 6, 20
+"""Epochs."""
+_SCRATCH_EPOCHS = 30
+_MINUTES = 15.0
+"""Without budget.max_minutes."""
+_SMOOTHING = 0.1
+KEYS = ("norm_statistics", "epochs", "learning_rate", "label_smoothing")
+"""That can be `auto`, beside `trainable`."""
+
+
+def planned_epochs(
+    num_rows: int,
+    batch_size: int,
+    *,
+    macs: float,
+    threads: int,
+    max_minutes: float | None,
+    rates: Rates = DEPTHWISE,
+) -> int:
+    """Plan epochs by steps, and by time as far as counts tell it; 0: not even one fits.
+
+    Equal arguments give equal plans: nothing is timed.
+
+    Args:
+        num_rows: training rows of an epoch.
+        macs: multiply-accumulates of an image, all of which train.
+        max_minutes: for fine-tuning; None: some fifteen.
+    """
+    wanted = math.ceil(_STEPS * batch_size / num_rows)
+    of_epoch = epoch_seconds(num_rows, macs, macs, threads, False, rates=rates)
+    limit = 60 * (_MINUTES if max_minutes is None else max_minutes)
+    return min(max(_FEWEST, min(wanted, _MOST)), int(limit / of_epoch))
+
+
+def learning_rates(section: recipes.Recipe, *, from_scratch: bool) -> tuple[float, ...]:
+    """List the rates to try, the next one after a collapse; of a fixed value only that."""
+    if not isinstance(section.learning_rate, str):
+        return (section.learning_rate,)
+    factor = 1.0 if section.optimizer == "sgd" else _OF_ADAM
+    rates = (_FROM_SCRATCH,) if from_scratch else RATES
+    return tuple(rate * factor for rate in rates)
+
+
+def resolved(
+    section: recipes.Recipe, *, from_scratch: bool, epochs: int | None = None
+) -> dict[str, Any]:
+    """Replace `auto` by numbers; the first of `learning_rates`.
+
+    Args:
+        epochs: as planned; None: those of a network that is trained from random weights.
+    """
+    known: Mapping[str, Any] = {
+        "norm_statistics": "update" if from_scratch else "keep",
+        "epochs": epochs or _SCRATCH_EPOCHS,
+        "learning_rate": learning_rates(section, from_scratch=from_scratch)[0],
+        "label_smoothing": _SMOOTHING,
+    }
+    given = section.model_dump(exclude={"solver", "levels"})
+    return given | {key: known[key] for key in KEYS if given[key] == AUTO}
+
+
+def described(section: recipes.Recipe, values: Mapping[str, Any]) -> str:
+    """Say what was decided, one line; empty where nothing was."""
+    return ", ".join(
+        f"{key} {values[key]:g}" if isinstance(values[key], float) else f"{key} {values[key]}"
+        for key in KEYS
+        if getattr(section, key) == AUTO
+    )
+
+
+def is_solved(before: Decision | None) -> bool:
+    """Tell whether a stage starts from a head that was solved in closed form."""
+    return before is not None and before.head is not None

@@ -1,0 +1,150 @@
+"""Fine-tune from a solved head: plan it, end what collapses, accept only what is better."""
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from thawline.checkpoint import ModelCard
+from thawline.evaluation.complexity import num_macs
+from thawline.inference import images_at_once, probabilities
+from thawline.network import Network
+from thawline.progress import log
+from thawline.sections import recipes
+from thawline.training import acceptance, auto_recipe
+from thawline.training.fit import CollapseError
+from thawline.training.history import History
+from thawline.training.recipe import Recipe
+from thawline.training.setting import TrainingData
+from thawline.training.time_plan import DENSE, DEPTHWISE
+
+FEWEST_ROWS = 10
+"""Training images of a class, below which the first answer stands."""
+Train = Callable[[Recipe], History]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a fine-tuning does, before it does it.
+
+    Attributes:
+        values: of the training section, without any `auto`.
+        rates: learning rates, the next one after a collapse.
+        stands: why the start is kept without training; empty where there is training.
+    """
+
+    values: Mapping[str, Any]
+    rates: tuple[float, ...]
+    stands: str
+
+
+def plan(
+    section: recipes.Recipe,
+    network: Network,
+    card: ModelCard,
+    data: TrainingData,
+    *,
+    batch_size: int,
+    threads: int,
+    max_minutes: float | None,
+) -> Plan:
+    """Plan by counts and by what the start says of the validation rows.
+
+    Args:
+        section: as params have it; a value that is not `auto` stands.
+        network: with the solved head.
+    """
+    from thawline.training.precision import has_depthwise
+
+    epochs = auto_recipe.planned_epochs(
+        len(data.indices), batch_size,
+        macs=num_macs(network, card.image_size_px), threads=threads, max_minutes=max_minutes,
+        rates=DEPTHWISE if has_depthwise(network) else DENSE,
+    )  # fmt: skip
+    stands = ""
+    if section.epochs == auto_recipe.AUTO:
+        stands = _stands(network, card, data) or (
+            "" if epochs else "not one epoch fits into budget.max_minutes"
+        )
+    return Plan(
+        values=auto_recipe.resolved(section, from_scratch=False, epochs=max(1, epochs)),
+        rates=auto_recipe.learning_rates(section, from_scratch=False),
+        stands=stands,
+    )
+
+
+def tune(
+    network: Network,
+    card: ModelCard,
+    data: TrainingData,
+    recipe: Recipe,
+    rates: tuple[float, ...],
+    train: Train,
+) -> tuple[History, str]:
+    """Train with the first rate that does not collapse, then keep what is better than the start.
+
+    Args:
+        network: left with the weights that are kept.
+        train: trains the network by a recipe, in place.
+
+    Returns:
+        What was measured, and what became of it, one line.
+    """
+    start = copy.deepcopy(network.state_dict())
+    predict = partial(_predict, card=card, data=data)
+    labels = data.manifest.labels[data.manifest.rows("val")]
+    collapsed = []
+    for rate in rates:
+        try:
+            history = train(replace(recipe, learning_rate=rate))
+        except CollapseError as collapse:
+            log(f"{recipe.stage}: learning_rate {rate:g}: {collapse}; ended")
+            collapsed.append(f"{rate:g}")
+            network.cpu().load_state_dict(start)
+            continue
+        verdict = acceptance.settle(
+            network, start, predict, labels, may_mix=recipe.norm_statistics == "keep"
+        )
+        history.settled = verdict.judged
+        if not verdict.accepted:
+            history.best_epoch = -1
+        before = f" after collapses with {', '.join(collapsed)}" if collapsed else ""
+        return history, f"learning_rate {rate:g}{before}; {verdict}"
+    return untrained(network, predict, labels), (
+        f"keeps the start: training collapsed with every learning rate ({', '.join(collapsed)})"
+    )
+
+
+def untrained(
+    network: Network, predict: Callable[[Network], np.ndarray], labels: np.ndarray
+) -> History:
+    """Judge a start that is kept without training."""
+    judged = acceptance.judge(predict(network), labels)
+    return History(start=judged)
+
+
+def kept_start(network: Network, card: ModelCard, data: TrainingData) -> History:
+    """The same of the validation rows of the data."""
+    labels = data.manifest.labels[data.manifest.rows("val")]
+    return untrained(network, partial(_predict, card=card, data=data), labels)
+
+
+def _stands(network: Network, card: ModelCard, data: TrainingData) -> str:
+    counts = np.bincount(data.manifest.labels[data.manifest.rows("train")])
+    rarest = int(counts[counts > 0].min())
+    if rarest < FEWEST_ROWS:
+        return f"a class has {rarest} training images, and below {FEWEST_ROWS} it only memorises"
+    labels = data.manifest.labels[data.manifest.rows("val")]
+    wrong = int((_predict(network, card=card, data=data).argmax(axis=1) != labels).sum())
+    if wrong <= 1:
+        return f"{wrong} of {len(labels)} validation images is wrong: no gain could be told"
+    return ""
+
+
+def _predict(network: Network, *, card: ModelCard, data: TrainingData) -> np.ndarray:
+    rows = data.manifest.rows("val")
+    batches = data.store.batches(rows, images_at_once(card.image_size_px))
+    return probabilities(network, batches, card)

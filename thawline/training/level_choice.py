@@ -1,0 +1,192 @@
+"""Choose which blocks a head reads, and whether augmented copies help, by rows left out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from thawline.progress import track
+from thawline.training import ridge
+from thawline.training.levels import TRUNK, BlockFeatures, Changed, Key, named
+from thawline.training.profile import GroupScore
+from thawline.training.ridge import LeftOut
+
+MAX_ROWS = 1200
+"""By which groups of blocks and penalties are judged: a share of 0.9 is then known to 0.9 points.
+A decomposition grows with the third power of the rows: 0.3 s each here, of some twenty."""
+MOST_LOST = 0.005
+"""Of accuracy: less network is taken for no more than this, and never for more than a standard
+error of the difference."""
+_MOST_WORSE = 0.01
+"""Of the squared error, likewise; a standard error where that is more. Where few rows of rare
+classes weigh much, it tells groups apart that the number of rows named rightly does not."""
+_FEW, _WINDOW = 3, 5
+"""Neighbouring blocks that a head reads together."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """Rows that a choice is made by.
+
+    Attributes:
+        rows: of the store, int64 (N,), ascending, all different.
+        labels: int64 (N,).
+        weights: what each row counts, float64 (N,).
+        groups: int64 (N,), equal for rows that are left out together; None: each by itself.
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
+    groups: np.ndarray | None
+    num_classes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What a head reads.
+
+    Attributes:
+        keys: in the order of the forward pass.
+        left_out: what fits without a row's group say of the rows of the sample.
+        augmented: whether an augmented copy of each row joins the fit; None where it was not tried.
+        augmented_accuracy: of the rows left out, with them.
+        tried: every group that was judged.
+    """
+
+    keys: tuple[Key, ...]
+    left_out: LeftOut
+    augmented: bool | None
+    augmented_accuracy: float | None
+    tried: Mapping[tuple[Key, ...], GroupScore]
+
+
+def choose(
+    features: BlockFeatures,
+    sample: Sample,
+    *,
+    last_only: bool = False,
+    copies: Changed | None = None,
+) -> Choice:
+    """Judge every group of blocks, then copies with the best of them.
+
+    Args:
+        last_only: whether the head must read what the network's own head would.
+        copies: makes an augmented copy of each image; None: none may join the fit.
+    """
+    found = features.of(sample.rows, [(TRUNK, 1)] if last_only else None)
+    out = {
+        keys: judge([found[key] for key in keys], sample)
+        for keys in track(candidates(list(found)), "groups of blocks")
+    }
+    keys = _smallest(out, sample.weights)
+    tried = {
+        group: GroupScore(
+            blocks=tuple(named(key) for key in group),
+            num_features=sum(found[key].shape[1] for key in group),
+            accuracy=weighted_mean(one.right, sample.weights)[0],
+        )
+        for group, one in out.items()
+    }
+    left_out, augmented, accuracy = out[keys], None, None
+    if copies is not None:
+        changed = features.of(sample.rows, keys, changed=copies)
+        both = judge([found[key] for key in keys], sample, [changed[key] for key in keys])
+        accuracy = weighted_mean(both.right, sample.weights)[0]
+        change = left_out.right.astype(float) - both.right
+        lost, error = weighted_mean(change, sample.weights)
+        augmented = lost <= error
+        left_out = both if augmented else left_out
+    return Choice(
+        keys=keys, left_out=left_out, augmented=augmented, augmented_accuracy=accuracy, tried=tried
+    )
+
+
+def judge(
+    parts: Sequence[np.ndarray], sample: Sample, copies: Sequence[np.ndarray] | None = None
+) -> LeftOut:
+    """Predict each row of the sample by a fit without it, its group and its copy.
+
+    Args:
+        parts: features of each level, float32 (N, D_i).
+        copies: the same of an altered copy of each row, which joins the fit.
+    """
+    num_rows, groups = len(sample.rows), sample.groups
+    labels, weights = sample.labels, sample.weights
+    if copies is not None:
+        parts = [np.concatenate(pair) for pair in zip(parts, copies, strict=True)]
+        labels, weights = np.tile(labels, 2), np.tile(weights, 2)
+        groups = np.tile(np.arange(num_rows) if groups is None else groups, 2)
+    standard = ridge.Standard.of(parts, weights)
+    out = ridge.leave_out(
+        standard.apply(np.concatenate(parts, axis=1)), labels, num_classes=sample.num_classes,
+        weights=weights, groups=groups,
+    )  # fmt: skip
+    return LeftOut(
+        penalty=out.penalty,
+        scores=out.scores[:num_rows],
+        right=out.right[:num_rows],
+        errors=out.errors[:num_rows],
+    )
+
+
+def draw(labels: np.ndarray, rng: np.random.Generator, most: int = MAX_ROWS) -> np.ndarray:
+    """Draw positions of a sample, ascending, each class by its share and at least twice."""
+    if len(labels) <= most:
+        return np.arange(len(labels))
+    share = most / len(labels)
+    drawn = []
+    for k in np.unique(labels):
+        of_class = rng.permutation(np.flatnonzero(labels == k))
+        drawn.append(of_class[: max(2, round(share * len(of_class)))])
+    return np.sort(np.concatenate(drawn))
+
+
+def number_groups(names: Sequence[str | None]) -> np.ndarray | None:
+    """Give rows of one group one number; None where no row has a group."""
+    if all(name is None for name in names):
+        return None
+    keys = [name or f"\0{at}" for at, name in enumerate(names)]
+    return np.unique(keys, return_inverse=True)[1]
+
+
+def weighted_mean(values: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """Give a weighted mean and its standard error."""
+    share = weights / weights.sum()
+    mean = float(share @ values)
+    return mean, float(np.sqrt(np.square(share) @ np.square(values - mean)))
+
+
+def candidates(offered: Sequence[Key]) -> list[tuple[Key, ...]]:
+    """List the groups of blocks that a head may read, those that keep the least network first.
+
+    For each block of the last two thirds: it alone, with the two and with the four before it,
+    averaged over quarters; at the end also the plain averages, and what the network's own head
+    reads.
+
+    Args:
+        offered: keys in the order of the forward pass, as `extract` gives them.
+    """
+    blocks = list(dict.fromkeys(block for block, _ in offered if block != TRUNK))
+    finest = {block: max(grid for b, grid in offered if b == block) for block in blocks}
+    found: list[tuple[Key, ...]] = []
+    for end in range(len(blocks) // 3, len(blocks)):
+        window = blocks[max(0, end - _WINDOW + 1) : end + 1]
+        found.append(((blocks[end], finest[blocks[end]]),))
+        for size in (_FEW, _WINDOW):
+            found.append(tuple((block, finest[block]) for block in window[-size:]))
+        if end == len(blocks) - 1:
+            found.append(tuple((block, 1) for block in window))
+    found.append(((TRUNK, 1),))
+    return list(dict.fromkeys(found))
+
+
+def _smallest(out: Mapping[tuple[Key, ...], LeftOut], weights: np.ndarray) -> tuple[Key, ...]:
+    """The first group, so the one of the least network, that is as good as the best."""
+    best = min(out.values(), key=lambda found: float(weights @ found.errors))
+    for keys, found in out.items():
+        worse, error = weighted_mean(found.errors - best.errors, weights)
+        lost, chance = weighted_mean(best.right.astype(float) - found.right, weights)
+        if worse <= max(_MOST_WORSE, error) and lost <= min(MOST_LOST, chance):
+            return keys
+    raise AssertionError("the best loses nothing against itself")
