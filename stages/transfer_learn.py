@@ -25,15 +25,16 @@ def main(params: Params, run: StageRun) -> None:
     run.require()
     classes = Manifest.read(INGEST).classes
     network, card = starting.network_of(params, classes, Decided.read(INGEST), record)
+    section, from_scratch = params.transfer_learn, params.model.weights == "none"
+    solved = is_closed_form(section, from_scratch=from_scratch)
+    if solved:
+        network = solve_stage("transfer_learn", network, card, params, section, run)
     if processes.is_main():
         run.tags(record_of(network).summary())
         summary = REPORTS / "transfer_learn" / "network.md"
         network_summary.write(summary, params.model.name, network, card.image_size_px)
         run.artifact(summary)
-    section, from_scratch = params.transfer_learn, params.model.weights == "none"
-    if is_closed_form(section, from_scratch=from_scratch):
-        solve_stage("transfer_learn", network, card, params, section, run)
-    else:
+    if not solved:
         train_stage(
             "transfer_learn", network, card, params, section, run, from_scratch=from_scratch
         )

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from thawline.sections import recipes
+from thawline.training.batch_size import ON_CPU
 from thawline.training.decision import Decision
-from thawline.training.time_plan import DEPTHWISE, Rates, epoch_seconds
+from thawline.training.time_plan import DENSE, DEPTHWISE, Rates, epoch_seconds
 
 AUTO = "auto"
 RATES = (0.03, 0.01, 0.003)
@@ -49,6 +50,24 @@ def planned_epochs(
     of_epoch = epoch_seconds(num_rows, macs, macs, threads, False, rates=rates)
     limit = 60 * (_MINUTES if max_minutes is None else max_minutes)
     return min(max(_FEWEST, min(wanted, _MOST)), int(limit / of_epoch))
+
+
+def planned_seconds(
+    num_rows: int,
+    *,
+    macs: float,
+    threads: int,
+    batch_size: int | str,
+    max_minutes: float | None,
+    depthwise: bool,
+) -> float:
+    """Estimate how long the planned epochs take, by counts alone; arguments as above."""
+    rates = DEPTHWISE if depthwise else DENSE
+    size = ON_CPU if isinstance(batch_size, str) else batch_size
+    epochs = planned_epochs(
+        num_rows, size, macs=macs, threads=threads, max_minutes=max_minutes, rates=rates
+    )
+    return epochs * epoch_seconds(num_rows, macs, macs, threads, False, rates=rates)
 
 
 def learning_rates(section: recipes.Recipe, *, from_scratch: bool) -> tuple[float, ...]:

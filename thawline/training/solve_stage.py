@@ -4,6 +4,7 @@ from thawline import checkpoint
 from thawline.checkpoint import ModelCard
 from thawline.evaluation import frozen_blocks
 from thawline.evaluation.accuracy import score
+from thawline.evaluation.complexity import num_macs
 from thawline.files import MODELS, REPORTS, write_csv, write_metrics
 from thawline.inference import images_at_once, probabilities
 from thawline.network import Network
@@ -11,7 +12,7 @@ from thawline.progress import log
 from thawline.sections import recipes
 from thawline.sections.whole import Params
 from thawline.tracking.client import StageRun
-from thawline.training import curves, decision, precision, trainable
+from thawline.training import auto_recipe, curves, decision, precision, trainable
 from thawline.training import group as groups
 from thawline.training.decision import Decision
 from thawline.training.linear_head import Fitted, fit_head
@@ -33,14 +34,17 @@ def solve_stage(
     params: Params,
     section: recipes.TransferLearn,
     run: StageRun,
-) -> None:
+) -> Network:
     """Fit the head, cut the network and write the stage's outputs.
 
     Of several processes the first one does it; there is nothing to share.
+
+    Returns:
+        The network that was written; in the other processes the one given.
     """
     with groups.of(params) as group:
         if group.rank:
-            return
+            return network
         data, machine = prepare(name, params)
         chosen = precision.choose(machine.precision, network, machine.device)
         fitted = fit_head(
@@ -68,6 +72,8 @@ def solve_stage(
     frozen_blocks.write(picture, f"{name}: what was trained", frozen_blocks.blocks(fitted.network))
     run.artifact(picture)
     _write_reports(name, fitted, judged, run)
+    log(f"{name}: {_first_answer(name, fitted, data, params, card)}")
+    return fitted.network
 
 
 def _validation(fitted: Fitted, card: ModelCard, data: TrainingData) -> dict[str, float]:
@@ -102,6 +108,28 @@ def _write_reports(name: str, fitted: Fitted, judged: dict[str, float], run: Sta
     line = (1, *(f"{epoch[key]:.6g}" for key in CURVES))
     write_csv(REPORTS / name / curves.FILE, ("epoch", *CURVES), [line])
     run.artifact(REPORTS / name / curves.FILE)
+
+
+def _first_answer(
+    name: str, fitted: Fitted, data: TrainingData, params: Params, card: ModelCard
+) -> str:
+    """What there is already, and how long the rest takes at most, by counts alone."""
+    fit, network = fitted.fit, fitted.network
+    low, high = (100 * min(1.0, fit.accuracy + side * fit.error) for side in (-1.96, 1.96))
+    size_mb = sum(tensor.nbytes for tensor in network.state_dict().values()) / 1e6
+    macs = num_macs(network, card.image_size_px)
+    text = (
+        f"first answer in {MODELS / name}: {100 * fit.accuracy:.1f} % ({low:.1f} to {high:.1f}) of "
+        f"left-out images, {size_mb:.2g} MB, {macs / 1e6:.0f} million multiply-adds an image"
+    )
+    if params.fine_tune.epochs != auto_recipe.AUTO:
+        return text
+    seconds = auto_recipe.planned_seconds(
+        len(data.indices), macs=macs, threads=params.training.threads,
+        batch_size=params.training.batch_size, max_minutes=params.budget.max_minutes,
+        depthwise=precision.has_depthwise(network),
+    )  # fmt: skip
+    return f"{text}; fine_tune takes {seconds / 60:.1f} minutes at most, where a gain can be told"
 
 
 def _reason(fit: HeadFit, whole: Network, cut: Network) -> str:
