@@ -15,7 +15,7 @@ def main(params: Params, run: StageRun) -> None:
     from thawline.progress import log
     from thawline.surgery.record import record_of
     from thawline.training import starting
-    from thawline.training.solve_stage import is_closed_form, solve_stage
+    from thawline.training.solve_stage import solve_stage
     from thawline.training.stage import train_stage
 
     def record(loaded: Loaded) -> None:
@@ -26,7 +26,7 @@ def main(params: Params, run: StageRun) -> None:
     classes = Manifest.read(INGEST).classes
     network, card = starting.network_of(params, classes, Decided.read(INGEST), record)
     section, from_scratch = params.transfer_learn, params.model.weights == "none"
-    solved = is_closed_form(section, from_scratch=from_scratch)
+    solved = section.is_closed_form(from_scratch=from_scratch)
     if solved:
         network = solve_stage("transfer_learn", network, card, params, section, run)
     if processes.is_main():

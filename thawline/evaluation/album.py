@@ -12,7 +12,7 @@ from thawline.data.items import shown
 from thawline.data.manifest import Manifest
 from thawline.data.rows import Rows
 from thawline.data.store import ImageStore
-from thawline.evaluation import class_sizes, doubt, figures, gallery, style
+from thawline.evaluation import class_sizes, doubt, figures, gallery, head_groups, style
 from thawline.evaluation.checkpoints import Judged
 from thawline.evaluation.report import ClassScore, Mistake, Picture
 from thawline.training import curves, decision
@@ -46,8 +46,12 @@ class Evidence:
 def draw(folder: Path, evidence: Evidence) -> list[Picture]:
     """Write every figure into the folder; the pictures' paths are relative to its parent."""
     classes, scores = evidence.manifest.classes, evidence.final.scores
+    trained = {
+        stage: found for stage, found in _curves(evidence.training).items() if found.num_epochs
+    }
     drawn = {
-        "curves": ("Training curves", figures.curves(_curves(evidence.training))),
+        **_heads(evidence.training),
+        **({"curves": ("Training curves", figures.curves(trained))} if trained else {}),
         "confusion": ("Confusion matrix", figures.confusion(scores.confusion, classes)),
         "per_class_f1": (
             "F1 per class",
@@ -67,6 +71,16 @@ def draw(folder: Path, evidence: Evidence) -> list[Picture]:
     return [*depths(folder, evidence.training), *pictures]
 
 
+def _heads(training: Mapping[str, Path]) -> dict[str, tuple[str, Figure]]:
+    """Of the stages that solved their head in closed form."""
+    found = {stage: Decision.read(path).head for stage, path in training.items()}
+    return {
+        f"{stage}_head": (f"What the head reads, {stage}", head_groups.draw(fit))
+        for stage, fit in found.items()
+        if fit is not None
+    }
+
+
 def decisions(training: Mapping[str, Path]) -> dict[str, str]:
     """Say why each training stage trained what it trained, and whether that was thrown away.
 
@@ -74,9 +88,12 @@ def decisions(training: Mapping[str, Path]) -> dict[str, str]:
         training: the reports of each training stage, by its name.
     """
     outcomes = {stage: curves.describe(found) for stage, found in _curves(training).items()}
+    found = {stage: Decision.read(path) for stage, path in training.items()}
     return {
-        stage: "; it ".join(filter(None, (Decision.read(path).reason, outcomes[stage])))
-        for stage, path in training.items()
+        stage: f"{one.reason}; {one.outcome}"
+        if one.outcome
+        else "; it ".join(filter(None, (one.reason, outcomes[stage])))
+        for stage, one in found.items()
     }
 
 

@@ -43,8 +43,7 @@ def curves(stages: Mapping[str, Curves]) -> Figure:
     drawn = figure(4.9 * max(len(stages), 1), 5.6, "Training")
     axes = drawn.subplots(2, max(len(stages), 1), sharey="row", sharex="col", squeeze=False)
     for column, (stage, recorded) in enumerate(stages.items()):
-        if recorded.num_epochs:
-            _losses(axes[0, column], recorded)
+        _losses(axes[0, column], recorded)
         _scores(axes[1, column], recorded)
         axes[0, column].set_title(stage)
     axes[0, 0].set_ylim(bottom=0)  # once all is drawn: it ends the scaling of the whole row
@@ -67,10 +66,7 @@ def _scores(axis: Axes, recorded: Curves) -> None:
     for key, colour, name in (
         ("val_accuracy", GREEN, "accuracy"), ("val_macro_f1", ORANGE, "macro-F1"),
     ):  # fmt: skip
-        if recorded.num_epochs:
-            axis.plot(
-                values["epoch"], values[key], color=colour, lw=1.8, marker="o", ms=3, label=name
-            )
+        axis.plot(values["epoch"], values[key], color=colour, lw=1.8, marker="o", ms=3, label=name)
         if recorded.start:
             axis.axhline(recorded.start[key], color=colour, lw=1.2, ls="--")
     axis.yaxis.set_major_formatter(PercentFormatter(1.0))
@@ -84,8 +80,7 @@ def _kept(axis: Axes, recorded: Curves) -> None:
     """Mark the weights that training kept: a ring at an epoch, a level line for the start."""
     f1 = recorded.kept["val_macro_f1"]
     if not recorded.best_epoch:
-        what = "the start" if recorded.num_epochs else "without epochs"
-        axis.axhline(f1, color=INK, lw=1.2, ls="--", label=f"kept: {what}, {f1:.1%}")
+        axis.axhline(f1, color=INK, lw=1.2, ls="--", label=f"kept: the start, {f1:.1%}")
         return
     axis.axvline(recorded.best_epoch, color=INK, lw=0.9, ls=":")
     axis.plot(

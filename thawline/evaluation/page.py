@@ -45,6 +45,7 @@ _MAX_ISSUES = 20
 _SECTION_OF = {
     "class_distribution": "data",
     "curves": "training",
+    "transfer_learn_head": "training",
     "transfer_learn_depth": "training",
     "fine_tune_depth": "training",
     "reliability": "certainty",

@@ -85,6 +85,7 @@ def choose(
             blocks=tuple(named(key) for key in group),
             num_features=sum(found[key].shape[1] for key in group),
             accuracy=weighted_mean(one.right, sample.weights)[0],
+            squared_error=weighted_mean(one.errors, sample.weights)[0],
         )
         for group, one in out.items()
     }

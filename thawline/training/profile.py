@@ -28,11 +28,14 @@ class GroupScore:
     Attributes:
         blocks: with their grids, e.g. `stage3 2x2`, in the order of the forward pass.
         accuracy: of rows left out, in [0, 1].
+        squared_error: mean squared distance of their scores from their class, by which groups are
+            compared first.
     """
 
     blocks: tuple[str, ...]
     num_features: int
     accuracy: float
+    squared_error: float
 
     @classmethod
     def read(cls, stored: dict[str, Any]) -> "GroupScore":

@@ -21,12 +21,6 @@ from thawline.training.setting import TrainingData
 from thawline.training.stage import CURVES, prepare
 
 
-def is_closed_form(section: recipes.TransferLearn, *, from_scratch: bool) -> bool:
-    """Tell whether the head of this stage is solved and not trained."""
-    frozen = section.trainable in ("head", "auto")
-    return frozen and not from_scratch and section.solver != "gradient"
-
-
 def solve_stage(
     name: str,
     network: Network,
@@ -88,25 +82,24 @@ def _validation(fitted: Fitted, card: ModelCard, data: TrainingData) -> dict[str
 
 
 def _write_reports(name: str, fitted: Fitted, judged: dict[str, float], run: StageRun) -> None:
-    """One line of curves: a closed form has no epochs. Its training loss is of rows left out."""
+    """A closed form has no epochs, so no curves; its training loss is of rows left out."""
     fit = fitted.fit
-    epoch = {"train_loss": fit.nll, **judged, "learning_rate": 0.0}
-    run.metrics(epoch, step=1)
-    run.metrics({"best_epoch": 1, "best_val_macro_f1": judged["val_macro_f1"]})
+    scores = {"train_loss": fit.nll, **judged}
+    run.metrics(scores, step=0)
+    run.metrics({"best_epoch": 0, "best_val_macro_f1": judged["val_macro_f1"]})
     head = fitted.network[-1].parameters()
     write_metrics(
         name,
         {
-            "epochs": 1,
-            "best_epoch": 1,
-            **{key: epoch[key] for key in CURVES[:-1]},
+            "epochs": 0,
+            "best_epoch": 0,
+            **{key: scores[key] for key in CURVES[:-1]},
             "left_out_accuracy": fit.accuracy,
             "left_out_error": fit.error,
             "trained_parameters": sum(p.numel() for p in head),
         },
     )
-    line = (1, *(f"{epoch[key]:.6g}" for key in CURVES))
-    write_csv(REPORTS / name / curves.FILE, ("epoch", *CURVES), [line])
+    write_csv(REPORTS / name / curves.FILE, ("epoch", *CURVES), [])
     run.artifact(REPORTS / name / curves.FILE)
 
 
@@ -140,9 +133,9 @@ def _reason(fit: HeadFit, whole: Network, cut: Network) -> str:
         f"(± {100 * fit.error:.1f}) of {fit.num_rows:,} training images that were left out of its "
         "fit"
     )
-    best = max(fit.tried, key=lambda group: group.accuracy)
-    if best.accuracy > chosen.accuracy:
-        text += f"; {', '.join(best.blocks)}: {100 * best.accuracy:.1f} %, within a standard error"
+    alone = next((group for group in reversed(fit.tried) if len(group.blocks) == 1), chosen)
+    if alone != chosen:
+        text += f", on {alone.blocks[0]} alone {100 * alone.accuracy:.1f} %"
     before, after = (sum(p.numel() for p in network.parameters()) for network in (whole, cut))
     if after < before:
         text += f"; the network ends there, with {after / 1e6:.2f} of {before / 1e6:.2f} million "
