@@ -21,7 +21,7 @@ _STEPS = 600
 _FEWEST, _MOST = 6, 20
 """Epochs."""
 _SCRATCH_EPOCHS = 30
-_MINUTES = 15.0
+_MINUTES = 6.0
 """Without budget.max_minutes."""
 _SMOOTHING = 0.1
 KEYS = ("norm_statistics", "epochs", "learning_rate", "label_smoothing")
@@ -44,7 +44,7 @@ def planned_epochs(
     Args:
         num_rows: training rows of an epoch.
         macs: multiply-accumulates of an image, all of which train.
-        max_minutes: for fine-tuning; None: some fifteen.
+        max_minutes: for fine-tuning; None: some six.
     """
     wanted = math.ceil(_STEPS * batch_size / num_rows)
     of_epoch = epoch_seconds(num_rows, macs, macs, threads, False, rates=rates)

@@ -63,11 +63,21 @@ def test_a_few_stray_pixels_do_not_change_the_choice() -> None:
 def test_the_larger_the_pictures_the_larger_the_squares() -> None:
     found = [choose_size(sides(side), 1)[0] for side in range(1, 1000)]
     assert found == sorted(found)
-    assert set(found) == set(ALL_SIZES)
+    assert found[0] < found[-1] == ALL_SIZES[-1]
     size, reason = choose_size(sides(10, 30, 2000), 3)
     assert size == choose_size(sides(30), 1)[0]
     assert "30 px" in reason
     assert choose_size(sides(), 0)[0] in ALL_SIZES
+
+
+def test_the_more_pictures_the_smaller_the_squares() -> None:
+    found = [choose_size(sides(500), number) for number in (1_000, 50_000, 200_000, 10**9)]
+    sizes = [size for size, _ in found]
+    assert sizes == sorted(sizes, reverse=True)
+    assert set(sizes) <= set(ALL_SIZES)
+    assert sizes[0] > sizes[-1]
+    assert "would take long" not in found[0][1]
+    assert "200,000 of 224 px would take long" in found[2][1]
 
 
 def test_a_shape_is_given_up_only_where_nearly_all_are_square() -> None:
