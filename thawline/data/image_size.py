@@ -6,12 +6,13 @@ ALL_SIZES = (64, 96, 128, 160, 224)
 """That may be chosen; pretrained weights were made for the last."""
 _TINY_PX = 32
 """Median longer side up to which images are packed at _OF_TINY_PX. Of 48 px icons a head in closed
-form is right on 68, 68, 71 and 74 % at 96, 128, 160 and 224 px, though they hold no more than 48; of
-28 px clothes on 88 % at 64, 96 and 128, of 8 px digits on 99 % (benchmarks/own_images, one split)."""
+form is right on 68, 68, 71 and 74 % at 96, 128, 160 and 224 px, though they hold no more than 48;
+of 28 px clothes on 88 % at 64, 96 and 128, of 8 px digits on 99 % (benchmarks/own_images, one
+split)."""
 _OF_TINY_PX = 96
 _MOST_PIXELS = 1.5e9
-"""Of all packed images together, some 28,000 of 224 px: a pass of EfficientNet-Lite0 over so many takes
-three minutes on 2 cores."""
+"""Of all packed images together, some 28,000 of 224 px: a pass of EfficientNet-Lite0 over so many
+takes three minutes on 2 cores."""
 NO_SIZES_PX = 96
 """Where no image can be looked at."""
 

@@ -27,8 +27,8 @@ def draw(fit: HeadFit) -> Figure:
     axis.set_xlim(low, float(accuracy.max()) + 0.25 * (float(accuracy.max()) - low))
     axis.xaxis.set_major_formatter(PercentFormatter(1.0))
     axis.set_xlabel(
-        f"accuracy on {fit.num_rows:,} training images left out of the fit, and the squared error of\n"
-        "their scores: the smallest network is taken whose error is the least but for chance"
+        f"accuracy on {fit.num_rows:,} training images left out of the fit, and the squared error\n"
+        "of their scores: the smallest network is taken whose error is the least but for chance"
     )
     axis.grid(visible=False, axis="y")
     return drawn
