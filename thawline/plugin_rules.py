@@ -106,9 +106,12 @@ def size_problems(model: Model, size: int) -> Iterator[str]:
 
 
 def _smote_problems(params: Params) -> Iterator[str]:
-    trainable = params.transfer_learn.trainable
-    if params.rebalance.strategy == "smote" and trainable != "head":
-        yield (
-            f"transfer_learn.trainable: {trainable!r} trains on images, and rebalance.strategy "
-            "'smote' makes features of a frozen trunk; allowed with it: head"
-        )
+    head = params.transfer_learn
+    if params.rebalance.strategy != "smote" or head.trainable == "head":
+        return
+    if head.is_closed_form(from_scratch=params.model.weights == "none"):
+        return
+    yield (
+        f"transfer_learn.trainable: {head.trainable!r} trains on images, and rebalance.strategy "
+        "'smote' makes features of a frozen trunk; allowed with it: head"
+    )

@@ -82,6 +82,11 @@ class TransferLearn(Recipe):
     """What a ridge head reads: the group of blocks that is best on rows left out of the fit, after
     which the network is cut, or what the network's own head would."""
 
+    def is_closed_form(self, *, from_scratch: bool) -> bool:
+        """Tell whether the head is solved and not trained."""
+        frozen = self.trainable in ("head", "auto")
+        return frozen and not from_scratch and self.solver != "gradient"
+
 
 class Distill(Section):
     checkpoint: PathText

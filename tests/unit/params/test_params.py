@@ -135,10 +135,8 @@ def test_flatten_gives_dotted_keys(repository: Path) -> None:
         ("ingest.options", {"imbalance_ratio": 0.5}, ["imbalance_ratio: 0.5", "to 1"]),
         ("ingest.options", {"imbalance_ratio": "3"}, ["imbalance_ratio: '3'"]),
         ("ingest.options", {"imbalance_rati": 3.0}, ["imbalance_rati:", "mean 'imbalance_ratio'?"]),
-        ("rebalance.options", {"max_ratio": 2.0}, ["max_ratio: ", "'oversample'", "target_ratio"]),
-        ("rebalance.options", {"rng": 1}, ["rng: ", "not an option", "target_ratio"]),
-        ("augment.options", {"mirror": True}, ["mirror: ", "'characters'", "rotate_deg"]),
-        ("augment.options", {"elastic": float("nan")}, ["elastic: ", "nan", "finite"]),
+        ("rebalance.options", {"target_ratio": 1.0}, ["target_ratio: ", "'auto'", "allowed: none"]),
+        ("augment.options", {"mirror": True}, ["mirror: ", "'auto'", "allowed: none"]),
         ("augment.options", [], ["[]", "dictionary"]),
         ("rebalance.apply_to", "trunk", ["'trunk'", "head", "all"]),
         ("rebalance.feature_model", "resnet18", ["'resnet18'", "tf_efficientnet_lite0"]),
@@ -147,9 +145,9 @@ def test_flatten_gives_dotted_keys(repository: Path) -> None:
         ("fine_tune.mixup_alpha", -0.1, ["-0.1", "greater than or equal to 0"]),
         ("fine_tune.mixup_alpha", 1e-9, ["1e-09", "allowed: 0 or at least 0.001"]),
         ("fine_tune.random_erasing", 1.5, ["1.5", "less than or equal to 1"]),
-        ("transfer_learn.mixup_alpha", 0.2, ["transfer_learn.trainable: head", "features", "0.2"]),
-        ("transfer_learn.cutmix_alpha", 1.0, ["transfer_learn.trainable: head", "features"]),
-        ("transfer_learn.random_erasing", 0.5, ["transfer_learn.trainable: head", "features"]),
+        ("transfer_learn.mixup_alpha", 0.2, ["transfer_learn.trainable: auto", "features", "0.2"]),
+        ("transfer_learn.cutmix_alpha", 1.0, ["transfer_learn.trainable: auto", "features"]),
+        ("transfer_learn.random_erasing", 0.5, ["transfer_learn.trainable: auto", "features"]),
     ],
 )  # fmt: skip
 def test_a_mistake_names_key_value_and_what_is_allowed(
@@ -159,9 +157,29 @@ def test_a_mistake_names_key_value_and_what_is_allowed(
     assert [part for part in (key, *expected) if part not in text] == []
 
 
+@pytest.mark.parametrize(
+    ("key", "options", "expected"),
+    [
+        ("rebalance.options", {"max_ratio": 2.0}, ["max_ratio: ", "'oversample'", "target_ratio"]),
+        ("rebalance.options", {"rng": 1}, ["rng: ", "not an option", "target_ratio"]),
+        ("augment.options", {"mirror": True}, ["mirror: ", "'characters'", "rotate_deg"]),
+        ("augment.options", {"elastic": float("nan")}, ["elastic: ", "nan", "finite"]),
+    ],
+)
+def test_options_are_those_of_the_chosen_plugin(
+    real: str, write: Write, key: str, options: dict[str, Any], expected: list[str]
+) -> None:
+    raw = changed(real, "rebalance.strategy", "oversample")
+    raw = changed(raw, "augment.policy", "characters")
+    text = message(write(changed(raw, key, options)))
+    assert [part for part in (key, *expected) if part not in text] == []
+
+
 @pytest.mark.parametrize("key", ["mixup_alpha", "cutmix_alpha", "random_erasing"])
 def test_pixels_are_mixed_where_blocks_train(real: str, write: Write, key: str) -> None:
     raw = changed(real, f"fine_tune.{key}", 0.5)
+    assert getattr(params.load(write(raw)).fine_tune, key) == 0.5
+    raw = changed(changed(raw, "fine_tune.trainable", "last_blocks"), "fine_tune.num_blocks", 3)
     assert getattr(params.load(write(raw)).fine_tune, key) == 0.5
     assert "fine_tune.trainable: last_blocks" in message(
         write(changed(raw, "fine_tune.num_blocks", 0))
@@ -174,6 +192,24 @@ def test_auto_may_choose_the_head_and_then_mixes_no_pixels(real: str, write: Wri
     mixed = changed(raw, "transfer_learn.mixup_alpha", 0.2)
     assert "transfer_learn.trainable: auto" in message(write(mixed))
     assert params.load(write(changed(mixed, "model.weights", "none")))
+    assert "transfer_learn.trainable: auto" in message(
+        write(changed(mixed, "transfer_learn.solver", "gradient"))
+    )
+
+
+@pytest.mark.parametrize("key", ["mixup_alpha", "cutmix_alpha", "random_erasing"])
+@pytest.mark.parametrize("trainable", ["head", "auto"])
+@pytest.mark.parametrize("solver", ["auto", "ridge", "gradient"])
+def test_pixels_of_a_frozen_trunk_are_not_mixed(
+    real: str, write: Write, key: str, trainable: str, solver: str
+) -> None:
+    raw = changed(real, "transfer_learn.trainable", trainable)
+    raw = changed(changed(raw, "transfer_learn.solver", solver), f"transfer_learn.{key}", 0.5)
+    text = message(write(raw))
+    assert f"transfer_learn.{key}: 0.5" in text
+    assert f"transfer_learn.trainable: {trainable}" in text
+    assert ("solves a head" in text) == (solver != "gradient")
+    assert "allowed: 0, or thaw some blocks (e.g. trainable: last_blocks)" in text
 
 
 def test_binary_layers_are_not_pruned(real: str, write: Write) -> None:
@@ -192,7 +228,13 @@ def test_a_misspelt_key_is_named_as_it_stands_in_the_file(real: str, write: Writ
 
 def test_made_up_features_need_a_frozen_trunk(real: str, write: Write) -> None:
     raw = changed(real, "rebalance.strategy", "smote")
-    assert params.load(write(raw)).rebalance.strategy == "smote"
+    for solver in ("auto", "ridge", "gradient"):
+        solved = changed(raw, "transfer_learn.solver", solver)
+        for trainable in ("head",) if solver == "gradient" else ("head", "auto"):
+            allowed = changed(solved, "transfer_learn.trainable", trainable)
+            assert params.load(write(allowed)).rebalance.strategy == "smote"
+    unsure = message(write(changed(raw, "transfer_learn.solver", "gradient")))
+    assert "transfer_learn.trainable: 'auto'" in unsure
     refused = message(write(changed(raw, "transfer_learn.trainable", "all")))
     assert "transfer_learn.trainable: 'all'" in refused
     assert "'smote'" in refused
