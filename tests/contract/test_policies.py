@@ -15,12 +15,15 @@ from thawline import plugins
 from thawline.data.views import ALLOWED, Views
 
 EXAMPLE_FILE = Path(__file__).parents[2] / "docs" / "policy.yaml"
+INPUTS = {"file": EXAMPLE_FILE, "mirror": True}
+"""What stages/augment.py hands on."""
 pytestmark = pytest.mark.parametrize(("name", "options"), cases(plugins.POLICY), ids=str)
 
 
 def policy(name: str, options: dict[str, Any], size: int = 64) -> list[dict[str, Any]]:
     wanted = plugins.input_names(plugins.POLICY, name)
-    inputs = {"file": EXAMPLE_FILE} if "file" in wanted else {}
+    assert set(wanted) <= INPUTS.keys(), "the pipeline hands on no such thing"
+    inputs = {key: INPUTS[key] for key in wanted}
     with untouched_randomness():
         steps: list[dict[str, Any]] = function(plugins.POLICY, name)(size, **inputs, **options)
     return steps

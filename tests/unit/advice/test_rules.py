@@ -39,7 +39,8 @@ def test_a_device_with_products_of_bfloat16_gets_auto(facts: Make) -> None:
 
 
 def test_a_depth_that_the_features_do_not_say_becomes_auto(facts: Make) -> None:
-    found = facts(profile=profile(0.7, 0.8, 0.9))
+    fixed = {"fine_tune.trainable": "last_blocks", "fine_tune.num_blocks": 3}
+    found = facts(fixed, profile=profile(0.7, 0.8, 0.9))
     assert proposed(found)["fine_tune.trainable"] == "auto"
     assert "linear probe on 1,000 train images" in figure(found, "fine_tune.trainable")
     assert "fine_tune.num_blocks" not in proposed(found)
@@ -47,7 +48,8 @@ def test_a_depth_that_the_features_do_not_say_becomes_auto(facts: Make) -> None:
 
 def test_a_depth_is_measured_anew_at_another_image_size(facts: Make) -> None:
     agrees = {"fine_tune.trainable": "last_blocks", "fine_tune.num_blocks": 2}
-    larger = facts(agrees, side_px=500)
+    assert "fine_tune.trainable" not in proposed(facts(agrees, side_px=500))
+    larger = facts(agrees | {"ingest.image_size_px": 64}, side_px=500)
     assert proposed(larger)["fine_tune.trainable"] == "auto"
     assert "with another ingest.image_size_px" in figure(larger, "fine_tune.trainable")
 
@@ -78,7 +80,8 @@ def test_auto_is_left_to_itself(facts: Make, weights: str) -> None:
 
 
 def test_random_weights_get_the_recipe_from_scratch(facts: Make) -> None:
-    found = proposed(facts({"model.weights": "none"}, profile=None))
+    fixed = {"transfer_learn.trainable": "head", "fine_tune.trainable": "last_blocks"}
+    found = proposed(facts({"model.weights": "none"} | fixed, profile=None))
     assert found["transfer_learn.trainable"] == found["fine_tune.trainable"] == "all"
     assert found["transfer_learn.learning_rate"] == from_scratch.TRANSFER_LEARN["learning_rate"]
     assert not [key for key in found if key.startswith("model.")]
@@ -122,7 +125,10 @@ def test_near_copies_are_looked_for_in_photographs(facts: Make) -> None:
 
 
 def test_a_policy_for_grey_images_is_none_for_colour(facts: Make) -> None:
-    assert proposed(facts(colour=True))["augment.policy"] == "light"
+    for policy in ("characters", "documents"):
+        fixed = {"augment.policy": policy}
+        assert proposed(facts(fixed, colour=True))["augment.policy"] == "light"
+        assert "augment.policy" not in proposed(facts(fixed))
     for policy in ("none", "medical", "auto"):
         assert "augment.policy" not in proposed(facts({"augment.policy": policy}, colour=True))
     assert "augment.policy" not in proposed(facts())
@@ -212,7 +218,11 @@ def test_every_family_s_own_recipe_is_of_keys_that_exist() -> None:
 
 
 def test_a_fine_tuning_that_was_thrown_away_is_made_gentler(facts: Make) -> None:
-    trained = {"fine_tune.trainable": "last_blocks", "fine_tune.num_blocks": 2}
+    trained = {
+        "fine_tune.trainable": "last_blocks", "fine_tune.num_blocks": 2,
+        "fine_tune.norm_statistics": "update", "fine_tune.learning_rate": 0.05,
+        "fine_tune.clip_norm": 0.0,
+    }  # fmt: skip
     assert proposed(facts(trained, gained=0.01)) == {}
     found = facts(trained, gained=-0.25)
     assert proposed(found) == {

@@ -34,6 +34,7 @@ def test_only_the_lines_of_the_values_change(file: Path) -> None:
         proposal("fine_tune.trainable", "all"),
         proposal("fine_tune.learning_rate", 0.0001),
         proposal("ingest.near_duplicate_distance", 4),
+        proposal("rebalance.strategy", "oversample"),
         proposal("rebalance.options", {"target_ratio": 0.5}),
     ]
     writing.write(proposals, file)

@@ -100,13 +100,13 @@ def test_a_file_that_is_not_there(write: Write) -> None:
 
 def test_without_a_file_params_are_refused(write: Write, repository: Path) -> None:
     real = (repository / "params.yaml").read_text(encoding="utf-8")
-    changed = real.replace("policy: characters", "policy: file      ")
+    changed = re.sub(r"(?m)^  policy: auto(?= )", "  policy: file", real)
     assert changed != real
     write("")
     Path("params.yaml").write_text(changed, encoding="utf-8")
     with pytest.raises(UserError, match=r"augment\.file: 'data/none' stands for nothing"):
         params.load()
-    named = re.sub(r"(policy: file .*\n.*\n  file:) data/none", r"\1 mine.yaml", changed)
+    named = re.sub(r"(?m)^  file: data/none", "  file: mine.yaml", changed)
     Path("params.yaml").write_text(named, encoding="utf-8")
     assert params.load().augment.file == "mine.yaml"
 

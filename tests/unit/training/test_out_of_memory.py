@@ -90,8 +90,19 @@ def test_the_step_that_is_tried_leaves_the_network_as_it_was(
     assert all(torch.equal(value, before[name]) for name, value in small.state_dict().items())
 
 
-def test_auto_on_a_cpu_asks_for_a_number(small: Network, card: ModelCard) -> None:
+@pytest.mark.parametrize(("given", "taken"), [(7, 7), ("auto", batch_size.ON_CPU)])
+def test_auto_on_a_cpu_tries_nothing(
+    small: Network,
+    card: ModelCard,
+    monkeypatch: pytest.MonkeyPatch,
+    given: int | str,
+    taken: int,
+) -> None:
+    def attempt(*_: object) -> None:
+        raise AssertionError("what fits into a CPU's memory has no edge")
+
+    monkeypatch.setattr(batch_size, "_try", attempt)
     read = files.load(ROOT / "params.yaml")
-    training = read.training.model_copy(update={"batch_size": "auto"})
-    with pytest.raises(UserError, match=r"training.batch_size: auto needs a GPU; .* a number"):
-        batch_size.of(read.model_copy(update={"training": training}), small, card, CPU)
+    training = read.training.model_copy(update={"batch_size": given})
+    chosen = read.model_copy(update={"training": training})
+    assert batch_size.of(chosen, small, card, CPU) == taken
