@@ -7,7 +7,7 @@ from typing import Any
 from thawline.sections import recipes
 from thawline.training.batch_size import ON_CPU
 from thawline.training.decision import Decision
-from thawline.training.time_plan import DENSE, DEPTHWISE, Rates, epoch_seconds
+from thawline.training.time_plan import DENSE, DEPTHWISE, Rates, epoch_seconds, first_answer_seconds
 
 AUTO = "auto"
 RATES = (0.03, 0.01, 0.003)
@@ -23,9 +23,27 @@ _FEWEST, _MOST = 6, 20
 _SCRATCH_EPOCHS = 30
 _MINUTES = 6.0
 """Without budget.max_minutes."""
+_AFTER_S = 30.0
+"""Set aside for what follows fine-tuning: export, scores, timings."""
 _SMOOTHING = 0.1
 KEYS = ("norm_statistics", "epochs", "learning_rate", "label_smoothing")
 """That can be `auto`, beside `trainable`."""
+
+
+def minutes_left(
+    max_minutes: float | None, *, num_images: int, macs: float, threads: int
+) -> float | None:
+    """Estimate what of a limit is left for fine-tuning, by counts alone; None: no limit.
+
+    Args:
+        max_minutes: of the whole run.
+        num_images: of all splits.
+        macs: multiply-accumulates of an image.
+    """
+    if max_minutes is None:
+        return None
+    before = first_answer_seconds(num_images, macs, threads)
+    return max(0.0, max_minutes - (before + _AFTER_S) / 60)
 
 
 def planned_epochs(

@@ -59,9 +59,12 @@ def plan(
     """
     from thawline.training.precision import has_depthwise
 
+    macs = num_macs(network, card.image_size_px)
+    left = auto_recipe.minutes_left(
+        max_minutes, num_images=len(data.manifest), macs=macs, threads=threads
+    )
     epochs = auto_recipe.planned_epochs(
-        len(data.indices), batch_size,
-        macs=num_macs(network, card.image_size_px), threads=threads, max_minutes=max_minutes,
+        len(data.indices), batch_size, macs=macs, threads=threads, max_minutes=left,
         rates=DEPTHWISE if has_depthwise(network) else DENSE,
     )  # fmt: skip
     stands = ""

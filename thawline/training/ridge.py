@@ -155,10 +155,10 @@ def solve(
 def _decompose(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Give left singular vectors (N, R) and squared singular values (R,), by the smaller Gram."""
     if len(rows) <= rows.shape[1]:
-        values, basis = scipy.linalg.eigh(rows @ rows.T)
+        values, basis = scipy.linalg.eigh(rows @ rows.T, driver="evd")
         real = values > _SMALL * max(float(values[-1]), 0.0)
         return basis[:, real], values[real]
-    values, directions = scipy.linalg.eigh(rows.T @ rows)
+    values, directions = scipy.linalg.eigh(rows.T @ rows, driver="evd")
     real = values > _SMALL * max(float(values[-1]), 0.0)
     return rows @ (directions[:, real] / np.sqrt(values[real])), values[real]
 

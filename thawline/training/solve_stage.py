@@ -117,9 +117,13 @@ def _first_answer(
     )
     if params.fine_tune.epochs != auto_recipe.AUTO:
         return text
+    threads = params.training.threads
+    left = auto_recipe.minutes_left(
+        params.budget.max_minutes, num_images=len(data.manifest), macs=macs, threads=threads
+    )
     seconds = auto_recipe.planned_seconds(
-        len(data.indices), macs=macs, threads=params.training.threads,
-        batch_size=params.training.batch_size, max_minutes=params.budget.max_minutes,
+        len(data.indices), macs=macs, threads=threads,
+        batch_size=params.training.batch_size, max_minutes=left,
         depthwise=precision.has_depthwise(network),
     )  # fmt: skip
     return f"{text}; fine_tune takes {seconds / 60:.1f} minutes at most, where a gain can be told"
