@@ -22,6 +22,9 @@ from thawline.training.levels import TRUNK, BlockFeatures, augmented
 from thawline.training.profile import HeadFit
 from thawline.training.setting import Machine, TrainingData
 
+_COPIED = 10_000
+"""Rows up to which augmented copies may join the fit: beyond, they bring little for a pass."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
@@ -67,7 +70,8 @@ def fit_head(
     )  # fmt: skip
     rows, weights = _rows_and_weights(data)
     sample = _sample(rows, weights, data, groups, len(card.classes), machine.seed)
-    copies = augmented(data.policy, machine.seed) if data.policy else None
+    helped = bool(data.policy) and len(rows) <= _COPIED
+    copies = augmented(data.policy, machine.seed) if helped else None
     choice = level_choice.choose(features, sample, last_only=last_only, copies=copies)
     out = choice.left_out
     weight, offset, standard = _solved(features, choice, rows, weights, data, machine)
@@ -115,7 +119,7 @@ def _solved(
     parts, labels, weights = _filled(parts, labels, weights, data, machine)
     standard = ridge.Standard.of(parts, weights)
     weight, offset = ridge.solve(
-        standard.apply(np.concatenate(parts, axis=1)), labels,
+        np.concatenate(parts, axis=1), labels, standard=standard,
         num_classes=len(data.manifest.classes), weights=weights, penalty=choice.left_out.penalty,
     )  # fmt: skip
     return weight, offset, standard

@@ -17,6 +17,8 @@ import scipy.linalg
 PENALTIES = tuple(float(10.0**power) for power in np.arange(-4.0, 1.6, 0.5))
 """Over the mean squared length of a row, which `Standard` makes one: they mean the same for any
 number of features and of rows."""
+_CHUNK = 4096
+"""Rows that are in float64 at a time."""
 _SMALL = 1e-10
 """Of the largest eigenvalue, below which a direction is noise of float32."""
 
@@ -40,7 +42,10 @@ class Standard:
         means, scales = [], []
         for features in levels:
             mean = share @ features
-            deviation = np.sqrt(np.maximum(share @ np.square(features - mean), 0.0))
+            variance = sum(
+                share[at] @ np.square(features[at] - mean) for at in _chunks(len(features))
+            )
+            deviation = np.sqrt(variance)
             flat = deviation <= 1e-6 * max(1.0, float(np.abs(features).max(initial=0.0)))
             width = np.sqrt(features.shape[1] * len(levels))
             means.append(mean)
@@ -124,14 +129,18 @@ def solve(
     features: np.ndarray,
     labels: np.ndarray,
     *,
+    standard: Standard,
     num_classes: int,
     weights: np.ndarray,
     penalty: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fit all rows, on the smaller side of the matrix.
 
+    Of more rows than features no second matrix of all rows is made: they are added up in parts.
+
     Args:
-        features: as `Standard.apply` makes them with these weights, float64 (N, D).
+        features: as they come, float32 (N, D).
+        standard: of these features and weights.
 
     Returns:
         Weights (K, D) and offsets (K,) of the scores, float64.
@@ -140,16 +149,26 @@ def solve(
     root = np.sqrt(weights)[:, None]
     targets = np.eye(num_classes)[labels]
     mean = (weights @ targets) / len(targets)
-    rows, wanted = root * features, root * (targets - mean)
-    if len(rows) <= rows.shape[1]:
+    wanted = root * (targets - mean)
+    num_rows, num_features = features.shape
+    if num_rows <= num_features:
+        rows = root * standard.apply(features)
         inner = rows @ rows.T
         inner[np.diag_indices_from(inner)] += penalty
         found = rows.T @ scipy.linalg.solve(inner, wanted, assume_a="pos", overwrite_a=True)
     else:
-        inner = rows.T @ rows
-        inner[np.diag_indices_from(inner)] += penalty
-        found = scipy.linalg.solve(inner, rows.T @ wanted, assume_a="pos", overwrite_a=True)
+        inner = penalty * np.eye(num_features)
+        projected = np.zeros((num_features, num_classes))
+        for at in _chunks(num_rows):
+            rows = root[at] * standard.apply(features[at])
+            inner += rows.T @ rows
+            projected += rows.T @ wanted[at]
+        found = scipy.linalg.solve(inner, projected, assume_a="pos", overwrite_a=True)
     return found.T, mean
+
+
+def _chunks(num_rows: int) -> list[slice]:
+    return [slice(at, at + _CHUNK) for at in range(0, num_rows, _CHUNK)]
 
 
 def _decompose(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,7 @@
 """transfer_learn in closed form: the first answer, written as the training stages write theirs."""
 
+import numpy as np
+
 from thawline import checkpoint
 from thawline.checkpoint import ModelCard
 from thawline.evaluation import frozen_blocks
@@ -66,7 +68,7 @@ def solve_stage(
     frozen_blocks.write(picture, f"{name}: what was trained", frozen_blocks.blocks(fitted.network))
     run.artifact(picture)
     _write_reports(name, fitted, judged, run)
-    log(f"{name}: {_first_answer(name, fitted, data, params, card)}")
+    log(f"{name}: {_first_answer(name, fitted, judged, data, params, card)}")
     return fitted.network
 
 
@@ -104,16 +106,25 @@ def _write_reports(name: str, fitted: Fitted, judged: dict[str, float], run: Sta
 
 
 def _first_answer(
-    name: str, fitted: Fitted, data: TrainingData, params: Params, card: ModelCard
+    name: str,
+    fitted: Fitted,
+    judged: dict[str, float],
+    data: TrainingData,
+    params: Params,
+    card: ModelCard,
 ) -> str:
     """What there is already, and how long the rest takes at most, by counts alone."""
     fit, network = fitted.fit, fitted.network
-    low, high = (100 * min(1.0, fit.accuracy + side * fit.error) for side in (-1.96, 1.96))
+    accuracy, error, rows = fit.accuracy, fit.error, "left-out"
+    if fit.num_rows < len(np.unique(data.indices)):  # of a sample, by fits of fewer rows
+        accuracy, rows = judged["val_accuracy"], "validation"
+        error = float(np.sqrt(accuracy * (1 - accuracy) / len(data.manifest.rows("val"))))
+    low, high = (100 * min(1.0, accuracy + side * error) for side in (-1.96, 1.96))
     size_mb = sum(tensor.nbytes for tensor in network.state_dict().values()) / 1e6
     macs = num_macs(network, card.image_size_px)
     text = (
-        f"first answer in {MODELS / name}: {100 * fit.accuracy:.1f} % ({low:.1f} to {high:.1f}) of "
-        f"left-out images, {size_mb:.2g} MB, {macs / 1e6:.0f} million multiply-adds an image"
+        f"first answer in {MODELS / name}: {100 * accuracy:.1f} % ({low:.1f} to {high:.1f}) of "
+        f"{rows} images, {size_mb:.2g} MB, {macs / 1e6:.0f} million multiply-adds an image"
     )
     if params.fine_tune.epochs != auto_recipe.AUTO:
         return text
