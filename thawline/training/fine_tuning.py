@@ -23,6 +23,8 @@ from thawline.training.time_plan import DENSE, DEPTHWISE
 
 FEWEST_ROWS = 10
 """Training images of a class, below which the first answer stands."""
+FEWEST_JUDGES = 100
+"""Validation images, below which the standard error of a difference is above some three points."""
 Train = Callable[[Recipe], History]
 
 
@@ -141,6 +143,11 @@ def _stands(network: Network, card: ModelCard, data: TrainingData) -> str:
     if rarest < FEWEST_ROWS:
         return f"a class has {rarest} training images, and below {FEWEST_ROWS} it only memorises"
     labels = data.manifest.labels[data.manifest.rows("val")]
+    if len(labels) < FEWEST_JUDGES:
+        return (
+            f"{len(labels)} validation images could not tell a gain from chance, which takes at "
+            f"least {FEWEST_JUDGES}"
+        )
     wrong = int((_predict(network, card=card, data=data).argmax(axis=1) != labels).sum())
     if wrong <= 1:
         return f"{wrong} of {len(labels)} validation images is wrong: no gain could be told"
