@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -32,15 +33,11 @@ _EARLY = 4
 
 
 class CollapseError(Exception):
-    """Training has undone what the network knew; the learning rate is too high.
+    """Training has undone what the network knew; the learning rate is too high."""
 
-    Attributes:
-        macro_f1, start: on validation rows, now and before training.
-    """
 
-    def __init__(self, macro_f1: float, start: float) -> None:
-        super().__init__(f"validation macro-F1 fell from {start:.3f} to {macro_f1:.3f}")
-        self.macro_f1, self.start = macro_f1, start
+class _NotFiniteError(Exception):
+    """Training made a value infinite, or no number; the text says which."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +89,8 @@ def fit(
         teacher: whose word counts too; of examples that are images.
         may_keep_start: whether the weights are left as they came when no epoch is better.
         start_competes: with it; otherwise the start is judged and the best epoch is kept.
-        ends_on_collapse: with it; whether a first epoch that undoes the start ends training.
+        ends_on_collapse: with it; whether a first epoch that undoes the start, or numbers that are
+            no longer finite, end training.
         compiled: whether training runs through torch.compile.
         group: whose first process alone has a `resume`; the others go on from what it finds.
 
@@ -106,25 +104,26 @@ def fit(
         group=group, compiled=compiled,
     )  # fmt: skip
     course = _Course(steps, recipe, resume, group)
-    if not course.take_up(on_epoch) and may_keep_start:
-        course.judge_start(validation, competes=start_competes)
-    while course.goes_on():
-        course.begin()
-        for batches in track(course.rest(examples), f"epoch {course.epoch + 1}"):
-            course.keep(steps.step(batches), len(batches))
-            if ends_on_collapse and course.is_early(len(examples)):
-                course.check(_judge(steps.trained(), validation, recipe))
-        judged = {
-            "train_loss": course.train_loss(),
-            **_judge(steps.evaluated(), validation, recipe),
-            "learning_rate": steps.learning_rate(),
-        }
-        if ends_on_collapse and course.epoch == 0:
-            course.check(judged)
-        on_epoch(course.epoch, judged)
-        log(_line(course.epoch, recipe.epochs, judged))
-        steps.after_epoch(course.epoch, judged["val_macro_f1"])
-        course.end(judged)
+    with _diverging(recipe, ends_on_collapse=ends_on_collapse):
+        if not course.take_up(on_epoch) and may_keep_start:
+            course.judge_start(validation, competes=start_competes)
+        while course.goes_on():
+            course.begin()
+            for batches in track(course.rest(examples), f"epoch {course.epoch + 1}"):
+                course.keep(steps.step(batches), len(batches))
+                if ends_on_collapse and course.is_early(len(examples), len(batches)):
+                    course.check(_judge(steps.trained(), validation))
+            judged = {
+                "train_loss": course.train_loss(),
+                **_judge(steps.evaluated(), validation),
+                "learning_rate": steps.learning_rate(),
+            }
+            if ends_on_collapse and course.epoch == 0:
+                course.check(judged)
+            on_epoch(course.epoch, judged)
+            log(_line(course.epoch, recipe.epochs, judged))
+            steps.after_epoch(course.epoch, judged["val_macro_f1"])
+            course.end(judged)
     network.load_state_dict(course.history.best_state)
     network.eval()
     return course.history
@@ -157,7 +156,7 @@ class _Course:
     def judge_start(self, validation: Validation, *, competes: bool) -> None:
         """Judge the weights as they are, which an epoch has to better where they compete."""
         network = self._steps.evaluated()
-        self.history.start = _judge(network, validation, self._recipe)
+        self.history.start = _judge(network, validation)
         self.history.start_competes = competes
         self.history.best_state = copy.deepcopy(network.state_dict())
 
@@ -166,16 +165,24 @@ class _Course:
             return None
         return resuming.take_up(self._resume, self._load, self._state)
 
-    def is_early(self, num_examples: int) -> bool:
-        """Tell whether it is time for a first look at what training does."""
+    def is_early(self, num_examples: int, num_batches: int) -> bool:
+        """Tell whether it is time for a first look at what training does.
+
+        Args:
+            num_batches: of the last step.
+        """
         in_epoch = math.ceil(num_examples / self._recipe.batch_size)
-        return self.epoch == 0 and self._batch == max(1, in_epoch // _EARLY)
+        before, wanted = self._batch - num_batches, max(1, in_epoch // _EARLY)
+        return self.epoch == 0 and before < wanted <= self._batch
 
     def check(self, judged: Epoch) -> None:
         """Raise CollapseError where little is left of what the start knew."""
         start = self.history.start
         if start and judged["val_macro_f1"] < COLLAPSE * start["val_macro_f1"]:
-            raise CollapseError(judged["val_macro_f1"], start["val_macro_f1"])
+            raise CollapseError(
+                f"validation macro-F1 fell from {start['val_macro_f1']:.3f} to "
+                f"{judged['val_macro_f1']:.3f}"
+            )
 
     def goes_on(self) -> bool:
         return self.epoch < self._recipe.epochs and self._waited < self._recipe.patience
@@ -204,7 +211,7 @@ class _Course:
     def train_loss(self) -> float:
         here = self._losses[-1].device  # those of a checkpoint come on the CPU
         mean = float(torch.stack([loss.to(here) for loss in self._losses]).double().mean())
-        _check_finite(mean, "the loss", self._recipe)
+        _check_finite(mean, "the loss")
         return mean
 
     def end(self, judged: Epoch) -> None:
@@ -240,11 +247,11 @@ class _Course:
         self._losses = state["losses"]
 
 
-def _judge(network: Network, validation: Validation, recipe: Recipe) -> dict[str, float]:
+def _judge(network: Network, validation: Validation) -> dict[str, float]:
     with torch.inference_mode():
         logits = validation.logits(network).double()
     # The last step of an epoch can spoil the weights after a loss that was still finite.
-    _check_finite(float(logits.abs().max()), "a validation output", recipe)
+    _check_finite(float(logits.abs().max()), "a validation output")
     probabilities = torch.softmax(logits, dim=1)
     scores = score(probabilities.numpy(), validation.labels.numpy())
     return {
@@ -254,12 +261,22 @@ def _judge(network: Network, validation: Validation, recipe: Recipe) -> dict[str
     }
 
 
-def _check_finite(value: float, what: str, recipe: Recipe) -> None:
-    if not math.isfinite(value):
+@contextmanager
+def _diverging(recipe: Recipe, *, ends_on_collapse: bool) -> Iterator[None]:
+    """Name the learning rate where numbers are no longer finite, or let the next one be tried."""
+    try:
+        yield
+    except _NotFiniteError as error:
+        if ends_on_collapse:
+            raise CollapseError(f"training {error}") from None
         raise UserError(
-            f"{recipe.stage}.learning_rate: {recipe.learning_rate:g} made {what} {value}; "
-            "try a tenth of it"
-        )
+            f"{recipe.stage}.learning_rate: {recipe.learning_rate:g} {error}; try a tenth of it"
+        ) from None
+
+
+def _check_finite(value: float, what: str) -> None:
+    if not math.isfinite(value):
+        raise _NotFiniteError(f"made {what} {value}")
 
 
 def _line(number: int, epochs: int, judged: Epoch) -> str:

@@ -12,7 +12,7 @@ from thawline.errors import UserError
 from thawline.network import Network
 from thawline.training import losses
 from thawline.training.examples import HeldExamples
-from thawline.training.fit import Validation, fit
+from thawline.training.fit import CollapseError, Validation, fit
 from thawline.training.freezing import freeze
 from thawline.training.history import Epoch, History
 from thawline.training.recipe import Recipe
@@ -46,6 +46,8 @@ def run(
     val: tuple[torch.Tensor, torch.Tensor] | None = None,
     class_weights: torch.Tensor | None = None,
     may_keep_start: bool = False,
+    start_competes: bool = True,
+    ends_on_collapse: bool = False,
 ) -> tuple[History, list[Epoch]]:
     train_inputs, labels = clusters(90)
     val_inputs, val_labels = clusters(30, seed=1) if val is None else val
@@ -66,6 +68,8 @@ def run(
         precision="float32",
         on_epoch=lambda _, epoch: seen.append(epoch),
         may_keep_start=may_keep_start,
+        start_competes=start_competes,
+        ends_on_collapse=ends_on_collapse,
     )
     return history, seen
 
@@ -125,6 +129,61 @@ def test_the_start_is_kept_when_no_epoch_is_better(head: Network, recipe: Change
     assert spoilt.best_epoch == -1
     assert spoilt.kept() is spoilt.start
     assert all(torch.equal(before[key], value) for key, value in head.state_dict().items())
+
+
+def trained(head: Network, recipe: Change) -> History:
+    """Leave a head that knows the classes."""
+    history, _ = run(head, recipe(epochs=20, learning_rate=0.1))
+    return history
+
+
+@pytest.mark.parametrize(("accumulate", "batches"), [(1, 2), (4, 4), (90, 10)])
+def test_a_rate_that_undoes_the_start_ends_training_early(
+    head: Network, recipe: Change, accumulate: int, batches: int
+) -> None:
+    """After a quarter of the first epoch of ten batches, as far as whole steps go."""
+    trained(head, recipe)
+    read: list[int] = []
+    head[0].register_forward_hook(lambda block, *_: read.append(1) if block.training else None)
+    chosen = recipe(
+        epochs=9, batch_size=9, accumulate=accumulate, learning_rate=50.0, weight_decay=0.0,
+        momentum=0.0,
+    )  # fmt: skip
+    wrong = clusters(90)[0].roll(1, dims=1)  # each class in the place of another one
+    with pytest.raises(CollapseError, match=r"validation macro-F1 fell from [\d.]+ to [\d.]+"):
+        run(head, chosen, inputs=wrong, may_keep_start=True, ends_on_collapse=True)
+    assert len(read) == batches
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_numbers_that_are_not_finite_are_a_collapse_too(
+    head: Network, recipe: Change, bad: float
+) -> None:
+    """Where another rate would be tried, the first one is no mistake of a person's."""
+    trained(head, recipe)
+    inputs = clusters(90)[0]
+    inputs[17, 2] = bad
+    with pytest.raises(CollapseError, match=r"training made .* (nan|inf)"):
+        run(head, recipe(), inputs=inputs, may_keep_start=True, ends_on_collapse=True)
+
+
+def test_a_rate_that_spoils_nothing_is_no_collapse(head: Network, recipe: Change) -> None:
+    trained(head, recipe)
+    history, seen = run(
+        head, recipe(epochs=3, learning_rate=0.01), may_keep_start=True, ends_on_collapse=True
+    )
+    assert len(history.epochs) == len(seen) == 3
+
+
+def test_a_start_that_does_not_compete_is_judged_and_replaced(
+    head: Network, recipe: Change
+) -> None:
+    trained(head, recipe)
+    history, _ = run(
+        head, recipe(epochs=2, learning_rate=0.0), may_keep_start=True, start_competes=False
+    )
+    assert history.start is not None
+    assert history.best_epoch >= 0
 
 
 def test_a_better_epoch_takes_the_place_of_the_start(head: Network, recipe: Change) -> None:
