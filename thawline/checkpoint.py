@@ -89,7 +89,7 @@ def load(directory: Path) -> tuple[Network, ModelCard]:
                 num_features=count_features(network, card.levels, card.image_size_px),
                 num_classes=len(card.classes),
             )
-        except ValueError as error:
+        except (ValueError, RuntimeError) as error:  # the latter of images that are too small
             raise UserError(
                 f"{shown(str(directory / CARD))}: levels: {shown(str(error), 200)}"
             ) from None

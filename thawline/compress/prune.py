@@ -7,7 +7,7 @@ Which layers lose a channel together is found by tracing the network (G. Fang et
 import copy
 import inspect
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from torch import nn
 
 from thawline import auxiliary, plugins
 from thawline.errors import UserError
+from thawline.multilevel import Standardise
 from thawline.network import Network
 from thawline.surgery.channels import Counts, counts, difference, narrow
 
@@ -71,6 +72,7 @@ def prune(
             iterative_steps=iterations,
             round_to=round_to,
             ignored_layers=_logits_layers(pruned),
+            customized_pruners={Standardise: _OfStandardise()},
             forward_fn=_all_outputs,
             in_channel_groups={},  # the library would share its own between networks
             out_channel_groups={},
@@ -89,6 +91,27 @@ def prune(
     return pruned.cpu().eval(), left
 
 
+class _OfStandardise(torch_pruning.BasePruningFunc):  # type: ignore[misc]
+    """Tell the library how a layer of nothing but buffers loses channels."""
+
+    TARGET_MODULES = Standardise
+
+    def prune_out_channels(self, layer: nn.Module, idxs: Sequence[int]) -> nn.Module:
+        assert isinstance(layer, Standardise)
+        kept = torch.ones(len(layer.mean), dtype=torch.bool)
+        kept[list(idxs)] = False
+        layer.mean, layer.scale = layer.mean[kept], layer.scale[kept]
+        return layer
+
+    prune_in_channels = prune_out_channels
+
+    def get_out_channels(self, layer: nn.Module) -> int:
+        assert isinstance(layer, Standardise)
+        return len(layer.mean)
+
+    get_in_channels = get_out_channels
+
+
 def _importance(
     method: str,
     network: Network,
@@ -102,9 +125,9 @@ def _importance(
 
 
 def _logits_layers(network: Network) -> list[nn.Module]:
-    """The classifier, and those half-way up."""
+    """The classifier, and those half-way up; what only scales its features may lose some."""
     halfway = [block.classifier for block in auxiliary.within(network)]
-    return [*network[-1].modules(), *halfway]
+    return [*(m for m in network[-1].modules() if list(m.parameters(recurse=False))), *halfway]
 
 
 def _all_outputs(network: Network, images: torch.Tensor) -> list[torch.Tensor]:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from thawline.multilevel import Standardise
+
 Counts = tuple[int, int]
 """Channels that go in and that come out; of a norm or a parameter, the same number twice."""
 
@@ -68,6 +70,8 @@ def _of_layer(layer: nn.Module) -> Counts | None:
             return layer.normalized_shape[-1], layer.normalized_shape[-1]
         case nn.PReLU():
             return layer.num_parameters, layer.num_parameters
+        case Standardise():
+            return len(layer.mean), len(layer.mean)
     return None
 
 

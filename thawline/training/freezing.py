@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
+from thawline.multilevel import Reading
 from thawline.network import Network
 
 _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
@@ -19,7 +20,8 @@ class Frozen:
     """The result of freezing.
 
     Attributes:
-        cut: index of the first block that trains; blocks before it form a fixed function.
+        cut: index of the first block that trains; blocks before it form a fixed function. Before
+            that where the block in front hands on two things: the blocks between are frozen too.
         trained: indices of the blocks in training mode.
         keep_statistics: whether batch norm keeps its statistics in those too, and uses them.
     """
@@ -65,7 +67,10 @@ def freeze(
     trained = frozenset(i for i, block in enumerate(network) if _trains(block))
     # `bias` leaves the statistics alone: they belong to the weights that stay.
     modes = whole if trainable == "bias" else trained
-    return Frozen(cut=min(trained), trained=frozenset(modes), keep_statistics=keep_statistics)
+    cut = min(trained)
+    while _hands_on_features(network[:cut]):
+        cut -= 1
+    return Frozen(cut=cut, trained=frozenset(modes), keep_statistics=keep_statistics)
 
 
 def trainable_blocks(network: Network) -> list[int]:
@@ -95,3 +100,9 @@ def _selected(block: nn.Module, trainable: str) -> Iterable[nn.Parameter]:
 
 def _trains(block: nn.Module) -> bool:
     return any(parameter.requires_grad for parameter in block.parameters())
+
+
+def _hands_on_features(blocks: Network) -> bool:
+    """Whether the last of the blocks hands on a map and features beside it."""
+    last = blocks[-1] if len(blocks) else None
+    return isinstance(last, Reading) and not last.last
