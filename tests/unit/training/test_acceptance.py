@@ -1,0 +1,120 @@
+"""What was trained is kept only where it is better than its start by more than chance."""
+
+import copy
+from collections import OrderedDict
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from thawline.network import Network
+from thawline.training import acceptance
+from thawline.training.acceptance import SHARES, State, settle
+
+COUNT = 200
+
+
+def of_weight(value: float) -> Network:
+    """A network of one weight and a counter, which no share has a part of."""
+    network = nn.Sequential(OrderedDict(head=nn.Linear(1, 1, bias=False)))
+    network.register_buffer("counted", torch.tensor(round(value * 10)))
+    network[0].weight.data.fill_(value)
+    return network.eval()
+
+
+def weight(network: Network) -> float:
+    return float(network[0].weight.detach())
+
+
+class Judge:
+    """Rows of which the first ones are right, as many as `share_right` says of the weight."""
+
+    def __init__(self, share_right: Callable[[float], float]) -> None:
+        self.share_right = share_right
+        self.labels = np.arange(COUNT) % 3
+        self.asked: list[float] = []
+
+    def __call__(self, network: Network) -> np.ndarray:
+        assert not network.training
+        self.asked.append(weight(network))
+        right = np.arange(COUNT) < round(COUNT * self.share_right(weight(network)))
+        said = np.where(right, self.labels, (self.labels + 1) % 3)
+        probabilities: np.ndarray = (0.1 + 0.7 * np.eye(3)[said]).astype(np.float32)
+        return probabilities
+
+
+def settled(
+    share_right: Callable[[float], float], *, may_mix: bool = True
+) -> tuple[Network, Judge, acceptance.Verdict]:
+    network, judge = of_weight(1.0), Judge(share_right)
+    start: State = copy.deepcopy(of_weight(0.0).state_dict())
+    verdict = settle(network, start, judge, judge.labels, may_mix=may_mix)
+    return network, judge, verdict
+
+
+@pytest.mark.parametrize("may_mix", [True, False])
+def test_equals_leave_the_start(may_mix: bool) -> None:
+    network, _, verdict = settled(lambda _: 0.8, may_mix=may_mix)
+    assert not verdict.accepted
+    assert (verdict.gain, verdict.error) == (0.0, 0.0)
+    assert weight(network) == 0
+    assert int(network.counted) == 0
+    assert verdict.judged["val_accuracy"] == pytest.approx(0.8)
+    assert str(verdict).startswith("keeps the start: ")
+
+
+@pytest.mark.parametrize("may_mix", [True, False])
+def test_what_is_clearly_better_is_accepted(may_mix: bool) -> None:
+    network, _, verdict = settled(lambda value: 0.5 + 0.4 * value, may_mix=may_mix)
+    assert verdict.accepted
+    assert verdict.share == weight(network) == 1
+    assert int(network.counted) == 10
+    assert verdict.gain == pytest.approx(0.4)
+    assert verdict.gain > verdict.error > 0
+    assert verdict.judged["val_accuracy"] == pytest.approx(0.9)
+    assert str(verdict).startswith("accepts the tuned weights: +40.0 points")
+
+
+def test_what_is_worse_leaves_the_start() -> None:
+    network, _, verdict = settled(lambda value: 0.9 - 0.4 * value)
+    assert not verdict.accepted
+    assert weight(network) == 0
+    assert verdict.gain < 0
+    assert verdict.judged["val_accuracy"] == pytest.approx(0.9)
+
+
+def test_a_gain_within_a_standard_error_leaves_the_start() -> None:
+    """One image of 200 is as large as its standard error; four of 200 are twice that."""
+    one, _, chance = settled(lambda value: 0.8 + value / COUNT, may_mix=False)
+    assert chance.gain == pytest.approx(1 / COUNT)
+    assert chance.accepted == (chance.gain > chance.error)
+    four, _, clear = settled(lambda value: 0.8 + 4 * value / COUNT, may_mix=False)
+    assert clear.accepted
+    assert clear.gain > 1.5 * clear.error
+    assert (weight(one), weight(four)) == (float(chance.accepted), 1.0)
+
+
+def test_weights_half_way_may_be_the_best() -> None:
+    def hill(value: float) -> float:
+        return 0.6 + 0.3 * (1 - 2 * abs(value - 0.5))
+
+    network, judge, verdict = settled(hill)
+    assert verdict.accepted
+    assert verdict.share == weight(network) == 0.5
+    assert int(network.counted) == 10, "what is no float is not mixed"
+    assert "50% of the way" in str(verdict)
+    assert judge.asked == [0.0, *SHARES]
+
+
+def test_nothing_is_mixed_where_statistics_have_moved() -> None:
+    network, judge, verdict = settled(lambda value: 0.9 if 0 < value < 1 else 0.6, may_mix=False)
+    assert judge.asked == [0.0, 1.0]
+    assert not verdict.accepted
+    assert weight(network) == 0
+
+
+def test_of_equals_the_most_trained_one_is_taken() -> None:
+    network, _, verdict = settled(lambda value: 0.9 if value else 0.6)
+    assert verdict.share == weight(network) == 1
