@@ -132,7 +132,8 @@ def read_levels(
         blocks[name] = block
         if name == wanted[-1]:
             break
-    classifier = nn.Linear(num_features, num_classes)
+    classifier = nn.Linear(num_features, num_classes, device="meta")  # where nothing is drawn
+    classifier.to_empty(device="cpu")
     nn.init.zeros_(classifier.weight)
     nn.init.zeros_(classifier.bias)
     blocks["head"] = nn.Sequential(Standardise(num_features), classifier)

@@ -20,7 +20,8 @@ from thawline.training.feature_cache import FeatureCache, of_trunk
 from thawline.training.inputs import of_values
 
 TRUNK = ""
-"""Stands for what the network's own head reads: the output of everything before it."""
+"""Stands for what the network's own head reads: the output of everything before it; averaged, where
+it is a map that a head classifies place by place."""
 Key = tuple[str, int]
 """A block, or TRUNK, and a grid."""
 _WIDE = 512
@@ -63,7 +64,7 @@ def extract(
                     if asked is None or (name, grid) in asked:
                         found[name, grid] = pooled(map_of(values), grid)
             if asked is None or (TRUNK, 1) in asked:
-                found[TRUNK, 1] = values.flatten(1).float()
+                found[TRUNK, 1] = pooled(map_of(values), 1).float()
         yield {key: features.cpu().numpy() for key, features in found.items()}
 
 

@@ -76,11 +76,7 @@ def fit_head(
     out = choice.left_out
     weight, offset, standard = _solved(features, choice, rows, weights, data, machine)
     honest = temperature.fit(_softmax(out.scores), sample.labels)
-    levels = tuple(
-        Level.model_validate({"block": block, "grid": grid})
-        for block, grid in choice.keys
-        if block != TRUNK
-    )
+    levels = _levels(network, choice)
     probabilities = temperature.scale(_softmax(out.scores), honest)
     accuracy, error = weighted_mean(out.right, sample.weights)
     return Fitted(
@@ -98,6 +94,17 @@ def fit_head(
             num_rows=len(sample.rows),
             temperature=honest,
         ),
+    )
+
+
+def _levels(network: Network, choice: Choice) -> tuple[Level, ...]:
+    """List what the head reads; nothing where it is the network's own linear layer."""
+    *_, last, _ = (name for name, _ in network.named_children())
+    own = any(isinstance(module, nn.Linear) for module in network[-1].modules())
+    return tuple(
+        Level.model_validate({"block": block if block != TRUNK else last, "grid": grid})
+        for block, grid in choice.keys
+        if block != TRUNK or not own
     )
 
 
