@@ -46,7 +46,7 @@ class Standard:
                 share[at] @ np.square(features[at] - mean) for at in _chunks(len(features))
             )
             deviation = np.sqrt(variance)
-            flat = deviation <= 1e-6 * max(1.0, float(np.abs(features).max(initial=0.0)))
+            flat = deviation <= 1e-6 * float(np.abs(features).max(initial=0.0))
             width = np.sqrt(features.shape[1] * len(levels))
             means.append(mean)
             scales.append(np.where(flat, 0.0, 1.0 / (np.where(flat, 1.0, deviation) * width)))

@@ -171,6 +171,18 @@ def test_constant_features_say_nothing_and_spoil_nothing() -> None:
     np.testing.assert_allclose(found.scores, without.scores, atol=1e-9)
 
 
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
+def test_features_of_any_size_are_heard(size: float) -> None:
+    features, labels, weights = raw(48, 5)
+    features = (size * features).astype(np.float32)
+    standard = ridge.Standard.of([features], weights)
+    options: dict[str, Any] = {"num_classes": NUM_CLASSES, "weights": weights}
+    found = ridge.leave_out(standard.apply(features), labels, penalties=[0.1], **options)
+    expected, _, _ = rows(48, 5)
+    as_they_are = ridge.leave_out(expected, labels, penalties=[0.1], **options)
+    np.testing.assert_allclose(found.scores, as_they_are.scores, atol=1e-5)
+
+
 def test_where_all_is_constant_the_shares_of_the_classes_are_the_answer() -> None:
     flat = np.ones((30, 3), np.float32)
     labels, weights = np.repeat([0, 1, 2], [20, 6, 4]), np.ones(30)
