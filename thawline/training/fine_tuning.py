@@ -15,6 +15,7 @@ from thawline.network import Network
 from thawline.progress import log
 from thawline.sections import recipes
 from thawline.training import acceptance, auto_recipe
+from thawline.training import resume as resuming
 from thawline.training.fit import CollapseError
 from thawline.training.history import History
 from thawline.training.recipe import Recipe
@@ -91,6 +92,9 @@ def tune(
 ) -> tuple[History, str]:
     """Train with the first rate that does not collapse, then keep what is better than the start.
 
+    Every rate begins with the same random numbers: one that was come to after a collapse gives what
+    it gives where params name it.
+
     Args:
         network: left with the weights that are kept.
         train: trains the network by a recipe, in place.
@@ -98,7 +102,7 @@ def tune(
     Returns:
         What was measured, and what became of it, one line.
     """
-    start = copy.deepcopy(network.state_dict())
+    start, random = copy.deepcopy(network.state_dict()), resuming.random_state()
     predict = partial(_predict, card=card, data=data)
     labels = data.manifest.labels[data.manifest.rows("val")]
     collapsed = []
@@ -109,6 +113,7 @@ def tune(
             log(f"{recipe.stage}: learning_rate {rate:g}: {collapse}; ended")
             collapsed.append(f"{rate:g}")
             network.cpu().load_state_dict(start)
+            resuming.set_random_state(random)
             continue
         verdict = acceptance.settle(
             network, start, predict, labels, may_mix=recipe.norm_statistics == "keep"

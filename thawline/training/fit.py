@@ -110,9 +110,11 @@ def fit(
         while course.goes_on():
             course.begin()
             for batches in track(course.rest(examples), f"epoch {course.epoch + 1}"):
-                course.keep(steps.step(batches), len(batches))
+                course.count(steps.step(batches), len(batches))
+                # Before a checkpoint is written: what goes on from one is past this look.
                 if ends_on_collapse and course.is_early(len(examples), len(batches)):
                     course.check(_judge(steps.trained(), validation))
+                course.keep()
             judged = {
                 "train_loss": course.train_loss(),
                 **_judge(steps.evaluated(), validation),
@@ -202,10 +204,13 @@ class _Course:
         if together:
             yield together
 
-    def keep(self, loss: torch.Tensor, num_batches: int) -> None:
+    def count(self, loss: torch.Tensor, num_batches: int) -> None:
         """Note a step."""
         self._losses.append(loss)
         self._batch += num_batches
+
+    def keep(self) -> None:
+        """Write a checkpoint within an epoch, if one is due."""
         self._write(epoch_ended=False)
 
     def train_loss(self) -> float:

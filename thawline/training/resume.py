@@ -6,7 +6,7 @@ was never disturbed.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -37,15 +37,18 @@ class Resume:
         *,
         minutes: float,
         folder: Path | None = None,
+        beside: Sequence[Mapping[str, str]] = (),
     ) -> None:
         """Args:
         depends_on: everything that changes the result, by a name for a person; short texts.
         minutes: of training within an epoch after which one is written; 0 only after epochs.
+        beside: of further trainings of the same run of the stage, whose checkpoints are left alone.
         """
         self._stage, self._depends_on = stage, dict(depends_on)
         self._seconds = 60 * minutes
         self._folder = project.scratch() / "resume" if folder is None else folder
-        self._path = self._folder / f"{stage}-{inputs.of_values(self._depends_on)}{SUFFIX}"
+        self._path = self._path_of(depends_on)
+        self._ours = {self._path, *(self._path_of(other) for other in beside)}
         self._written = time.monotonic()
         self._told = False
 
@@ -96,12 +99,15 @@ class Resume:
             log(f"warning: {self._stage}: no checkpoint was written: {reason}; training goes on")
         self._told = True
 
+    def _path_of(self, depends_on: Mapping[str, str]) -> Path:
+        return self._folder / f"{self._stage}-{inputs.of_values(dict(depends_on))}{SUFFIX}"
+
     def _clear(self) -> None:
         """Remove what an earlier run of this workspace left for other inputs, and what is old."""
         with suppress(OSError):
             sealed.remove_abandoned(self._folder)
             for path in self._folder.glob(f"{self._stage}-*{SUFFIX}"):
-                if path != self._path:
+                if path not in self._ours:
                     self._judge(path)
 
     def _judge(self, path: Path) -> None:

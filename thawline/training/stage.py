@@ -102,10 +102,10 @@ def _train_stage(
     tuned = auto_recipe.is_solved(before)
     plan = None
     if tuned:
-        plan = fine_tuning.plan(
+        plan = group.from_main(lambda: fine_tuning.plan(
             section, network, card, data,
             batch_size=size, threads=params.training.threads, max_minutes=params.budget.max_minutes,
-        )  # fmt: skip
+        ))  # fmt: skip
     values = dict(plan.values) if plan else auto_recipe.resolved(section, from_scratch=from_scratch)
     chosen = {"trainable": decided.trainable, "num_blocks": decided.num_blocks}
     recipe = Recipe(stage=name, batch_size=size, **values | chosen)
@@ -127,7 +127,12 @@ def _train_stage(
             known_by = identity.of_training(network, card, data, recipe, machine)
             if teacher is not None:
                 known_by["teacher"] = teacher.known_by()
-            resume = Resume(name, known_by, minutes=params.training.checkpoint_minutes)
+            rate = f"{name}.learning_rate"
+            resume = Resume(
+                name, known_by,
+                minutes=params.training.checkpoint_minutes,
+                beside=[known_by | {rate: str(other)} for other in (plan.rates if plan else ())],
+            )  # fmt: skip
             kept.append(resume)
         return train(
             network, card, data, recipe, machine, on_epoch, resume, teacher,
@@ -140,6 +145,7 @@ def _train_stage(
     if plan is None:
         history = train_by(recipe)
     elif plan.stands:
+        network.requires_grad_(False)  # the report says that nothing was trained
         history, outcome = (
             fine_tuning.kept_start(network, card, data),
             f"keeps the start: {plan.stands}",

@@ -40,7 +40,7 @@ class Training:
         self.dies_in: int | None = None
 
     def kept(self, recipe: Recipe, minutes: float = 0.0) -> Resume:
-        self.network.load_state_dict(self._start)
+        self.restart()
         known_by = identity.of_training(self.network, self.card, self.data, recipe, CPU)
         return Resume("fine_tune", known_by, minutes=minutes, folder=self.folder)
 
@@ -67,6 +67,10 @@ class Training:
                 monkeypatch.undo()
                 monkeypatch.setattr(resume, "SHORTEST_S", 0.0)
         return history, {name: value.clone() for name, value in self.network.state_dict().items()}
+
+    def restart(self) -> None:
+        """Give the network its first weights."""
+        self.network.load_state_dict(self._start)
 
     def forget(self) -> None:
         self.kept(self.recipe).finish()
