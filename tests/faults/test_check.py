@@ -12,8 +12,9 @@ from thawline.errors import UserError
 @pytest.fixture
 def project(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     text = (repository / "params.yaml").read_text(encoding="utf-8")
-    text = text.replace("policy: characters", "policy: file      ")
-    text = re.sub(r"(policy: file .*\n.*\n  file:) data/none", r"\1 mine.yaml", text)
+    text, policies = re.subn(r"(\naugment:.*\n  policy:) \w+", r"\1 file", text)
+    text, files = re.subn(r"(\n  file:) data/none", r"\1 mine.yaml", text)
+    assert (policies, files) == (1, 1)
     (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
     (tmp_path / "data").mkdir()
     for name in ("none", "label_fixes.csv", "holdout.csv"):
