@@ -206,8 +206,8 @@ def wait_for(condition: Callable[[], object], seconds: float, what: str = "") ->
         time.sleep(0.1)
 
 
-def make(folder: Path) -> Project:
-    """The repository's tracked and new files as a git repository of its own, with small params."""
+def make(folder: Path, params: Mapping[str, Any] = SMALL) -> Project:
+    """The repository's tracked and new files as a git repository of its own, with some params."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=REPOSITORY, capture_output=True, check=True,
@@ -218,7 +218,7 @@ def make(folder: Path) -> Project:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, target)
     project = Project(folder)
-    project.set_params(SMALL)
+    project.set_params(params)
     project.run("git", "init", "--quiet", "--initial-branch", "main")
     project.run("git", "config", "user.name", "Somebody")
     project.run("git", "config", "user.email", "somebody@example.org")
