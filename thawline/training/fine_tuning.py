@@ -112,7 +112,7 @@ def tune(
         except CollapseError as collapse:
             log(f"{recipe.stage}: learning_rate {rate:g}: {collapse}; ended")
             collapsed.append(f"{rate:g}")
-            network.cpu().load_state_dict(start)
+            network.cpu().eval().load_state_dict(start)
             resuming.set_random_state(random)
             continue
         verdict = acceptance.settle(
@@ -162,4 +162,4 @@ def _stands(network: Network, card: ModelCard, data: TrainingData) -> str:
 def _predict(network: Network, *, card: ModelCard, data: TrainingData) -> np.ndarray:
     rows = data.manifest.rows("val")
     batches = data.store.batches(rows, images_at_once(card.image_size_px))
-    return probabilities(network, batches, card)
+    return probabilities(network.eval(), batches, card)
