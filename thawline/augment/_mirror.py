@@ -18,7 +18,7 @@ class Mirroring:
     """What mirrored copies did to a linear head.
 
     Attributes:
-        helps: whether they lost nothing.
+        helps: whether they lost no more than a standard error of the difference.
         accuracy, with_copies: of images left out of the fit, without and with mirrored copies of
             the others in it, in [0, 1].
     """
@@ -58,7 +58,7 @@ def measure(
     assert choice.augmented_accuracy is not None
     alone = choice.tried[choice.keys].accuracy
     return Mirroring(
-        helps=choice.augmented_accuracy >= alone,
+        helps=bool(choice.augmented),
         accuracy=alone,
         with_copies=choice.augmented_accuracy,
         num_rows=len(at),

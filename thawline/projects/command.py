@@ -17,7 +17,8 @@ def create(folder: Path, source: str | None, path: Path | None) -> None:
     print(f'  cd {folder} && git commit -m "Start" && thawline run')
     if source is None:
         print("It takes scanned digits until ingest.source and ingest.path name your images.")
-    print("Look at augment.policy of params.yaml; ingest decides how large the images are packed.")
+    else:
+        print("Nothing has to be set: what params.yaml leaves to auto, the stages decide and say.")
 
 
 def upgrade(folder: Path, source: str | None, path: Path | None) -> None:

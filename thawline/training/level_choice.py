@@ -75,9 +75,10 @@ def choose(
         copies: makes an augmented copy of each image; None: none may join the fit.
     """
     found = features.of(sample.rows, [(TRUNK, 1)] if last_only else None)
+    groups = candidates(list(found))
     out = {
         keys: judge([found[key] for key in keys], sample)
-        for keys in track(candidates(list(found)), "groups of blocks")
+        for keys in track(groups, "groups of blocks", len(groups))
     }
     keys = _smallest(out, sample.weights)
     tried = {
