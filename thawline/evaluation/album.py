@@ -46,12 +46,9 @@ class Evidence:
 def draw(folder: Path, evidence: Evidence) -> list[Picture]:
     """Write every figure into the folder; the pictures' paths are relative to its parent."""
     classes, scores = evidence.manifest.classes, evidence.final.scores
-    trained = {
-        stage: found for stage, found in _curves(evidence.training).items() if found.num_epochs
-    }
     drawn = {
-        **_heads(evidence.training),
-        **({"curves": ("Training curves", figures.curves(trained))} if trained else {}),
+        **heads(evidence.training),
+        **epochs(evidence.training),
         "confusion": ("Confusion matrix", figures.confusion(scores.confusion, classes)),
         "per_class_f1": (
             "F1 per class",
@@ -71,8 +68,14 @@ def draw(folder: Path, evidence: Evidence) -> list[Picture]:
     return [*depths(folder, evidence.training), *pictures]
 
 
-def _heads(training: Mapping[str, Path]) -> dict[str, tuple[str, Figure]]:
-    """Of the stages that solved their head in closed form."""
+def epochs(training: Mapping[str, Path]) -> dict[str, tuple[str, Figure]]:
+    """Draw the stages that trained in epochs; nothing where none did."""
+    trained = {stage: found for stage, found in _curves(training).items() if found.num_epochs}
+    return {"curves": ("Training curves", figures.curves(trained))} if trained else {}
+
+
+def heads(training: Mapping[str, Path]) -> dict[str, tuple[str, Figure]]:
+    """Draw what was tried by the stages that solved their head in closed form."""
     found = {stage: Decision.read(path).head for stage, path in training.items()}
     return {
         f"{stage}_head": (f"What the head reads, {stage}", head_groups.draw(fit))

@@ -1,10 +1,67 @@
 """What the report takes over from the training stages."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from thawline.evaluation import album
 from thawline.training import curves, decision
+from thawline.training.profile import GroupScore, HeadFit
+
+CLOSED_FORM = HeadFit(
+    chosen=GroupScore(blocks=("stage1 2x2",), num_features=96, accuracy=0.9, squared_error=0.2),
+    tried=(
+        GroupScore(blocks=("stage1 2x2",), num_features=96, accuracy=0.9, squared_error=0.2),
+        GroupScore(
+            blocks=("stage1 1x1", "tail 1x1"), num_features=9, accuracy=0.8, squared_error=1.0
+        ),
+    ),
+    augmented=True, augmented_accuracy=0.9, penalty=0.1, accuracy=0.9, error=0.01, nll=0.3,
+    num_rows=1000, temperature=0.1,
+)  # fmt: skip
+
+
+def stages(tmp_path: Path, num_epochs: dict[str, int]) -> dict[str, Path]:
+    """What stages record that train for so many epochs, or solve their head in none."""
+    training = {name: tmp_path / name for name in num_epochs}
+    for name, path in training.items():
+        path.mkdir()
+        given = decision.given(name, "head", 0, from_scratch=False)
+        head = None if num_epochs[name] else CLOSED_FORM
+        replace(given, head=head, outcome="").write(path)
+        keys = ("train_loss", *curves.SCORES, "learning_rate")
+        lines = [",".join(("epoch", *keys))]
+        lines += [",".join((str(i + 1), *["0.5"] * len(keys))) for i in range(num_epochs[name])]
+        (path / curves.FILE).write_text("\n".join(lines) + "\n")
+        metrics = {"best_epoch": num_epochs[name], **dict.fromkeys(curves.SCORES, 0.76)}
+        (path / "metrics.json").write_text(json.dumps(metrics))
+    return training
+
+
+def test_a_stage_without_epochs_has_no_curves_but_its_head(tmp_path: Path) -> None:
+    training = stages(tmp_path, {"transfer_learn": 0, "fine_tune": 3})
+    ((title, drawn),) = album.epochs(training).values()
+    assert title == "Training curves"
+    assert {axis.get_title("left") for axis in drawn.axes} - {""} == {"fine_tune"}
+    ((name, (title, head)),) = album.heads(training).items()
+    assert name == "transfer_learn_head"
+    shown = [text.get_text() for axis in head.axes for text in axis.get_yticklabels()]
+    assert shown == ["stage1 2x2", "stage1 to tail 1x1"], "what was tried"
+
+
+def test_without_any_epochs_there_is_no_picture_of_them(tmp_path: Path) -> None:
+    training = stages(tmp_path, {"transfer_learn": 0, "fine_tune": 0})
+    assert album.epochs(training) == {}
+    assert set(album.decisions(training)) == set(training)
+
+
+def test_a_decision_ends_with_what_became_of_the_training(tmp_path: Path) -> None:
+    training = stages(tmp_path, {"fine_tune": 3})
+    given = decision.given("fine_tune", "all", 0, from_scratch=False)
+    replace(given, outcome="keeps the start: no gain").write(training["fine_tune"])
+    assert album.decisions(training)["fine_tune"].endswith(
+        "as params.yaml says; keeps the start: no gain"
+    )
 
 
 def test_the_picture_of_a_stage_that_measured_is_copied(tmp_path: Path) -> None:

@@ -166,7 +166,3 @@ def test_no_loss_of_a_later_stage_is_cut_off() -> None:
     losses = figures.curves({"transfer_learn": curve(5), "fine_tune": high}).axes[1]
     assert losses.get_ylim()[0] == 0
     assert losses.get_ylim()[1] >= 9
-
-
-def test_a_stage_without_epochs_is_a_level_line() -> None:
-    assert legends(curve(0, best_epoch=0, **START)) == ["kept: without epochs, 76.0%"]
