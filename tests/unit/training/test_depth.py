@@ -13,10 +13,22 @@ from thawline.evaluation import depth_profile, style
 from thawline.network import Network
 from thawline.training import decision, depth
 from thawline.training.decision import Decision
-from thawline.training.profile import BlockScore, Profile
+from thawline.training.profile import BlockScore, GroupScore, HeadFit, Profile
 from thawline.training.setting import TrainingData
 
 CPU = torch.device("cpu")
+CLOSED_FORM = HeadFit(
+    chosen=GroupScore(blocks=("b0 2x2", "b1 1x1"), num_features=9, accuracy=0.5, squared_error=1.0),
+    tried=(),
+    augmented=None,
+    augmented_accuracy=None,
+    penalty=0.1,
+    accuracy=0.5,
+    error=0.25,
+    nll=0.3,
+    num_rows=10,
+    temperature=0.5,
+)
 
 
 def profile(*accuracies: float, error: float = 0.01) -> Profile:
@@ -100,6 +112,8 @@ def test_a_decision_is_read_as_it_was_written(tmp_path: Path) -> None:
     for decided in (
         decision.by_profile("fine_tune", profile(0.95, 0.9)),
         decision.given("fine_tune", "head", 0, from_scratch=True),
+        replace(decision.behind_solved_head("fine_tune"), outcome="keeps the start"),
+        replace(decision.given("fine_tune", "head", 0, from_scratch=False), head=CLOSED_FORM),
     ):
         decided.write(tmp_path)
         assert Decision.read(tmp_path) == decided
