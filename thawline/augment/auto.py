@@ -1,4 +1,4 @@
-"""Mirror where that lost nothing, small shifts and light: what suits most images."""
+"""Mirror where that cost no more than chance, small shifts and light: what suits most images."""
 
 from typing import Any
 

@@ -155,7 +155,7 @@ def _stands(network: Network, card: ModelCard, data: TrainingData) -> str:
         )
     wrong = int((_predict(network, card=card, data=data).argmax(axis=1) != labels).sum())
     if wrong <= 1:
-        return f"{wrong} of {len(labels)} validation images is wrong: no gain could be told"
+        return f"of {len(labels)} validation images {wrong} is wrong: no gain could be told"
     return ""
 
 
