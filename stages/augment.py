@@ -70,7 +70,7 @@ def main(params: Params, run: StageRun) -> None:
 
 
 def _mirrors(params: Params, run: StageRun) -> tuple[bool, str]:
-    """Whether images may be mirrored, and why; torch is loaded only for a policy that asks."""
+    """Measure whether images may be mirrored; torch is loaded only for a policy that asks."""
     import numpy as np
 
     from thawline import trunk

@@ -1,4 +1,4 @@
-"""Whether images may be mirrored: not where left and right are what tells their classes."""
+"""Images may not be mirrored where left and right are what tells their classes."""
 
 from collections.abc import Callable
 from pathlib import Path
