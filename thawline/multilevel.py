@@ -56,8 +56,7 @@ class Reading(nn.Module):
 class Standardise(nn.Module):
     """Centre and scale each feature by fixed numbers.
 
-    Not folded into the classifier behind it: the features of early and late blocks differ a
-    hundredfold in size, and gradient descent on raw ones leaves a solved head within one epoch.
+    Not folded into the classifier behind it, so that gradient descent sees features of one scale.
     """
 
     mean: torch.Tensor
@@ -112,8 +111,8 @@ def read_levels(
         num_features: of all levels together, see `count_features`.
 
     Returns:
-        The blocks up to the last level and a head: `Standardise`, no dropout (it is strong enough
-        to undo a solved head), a linear classifier of zeros.
+        The blocks up to the last level and a head: `Standardise`, no dropout (the head was
+        solved without), a linear classifier of zeros.
 
     Raises:
         ValueError: a block that the network does not have, twice, out of order, or the head.

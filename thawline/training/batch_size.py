@@ -20,7 +20,7 @@ LARGEST = 256
 
 
 ON_CPU = 32
-"""A CPU's memory has no edge that could be found, and larger batches are no quicker there."""
+"""A CPU's memory has no edge that could be found, and the recipes are for 32."""
 
 
 def of(params: Params, network: Network, card: ModelCard, machine: Machine) -> int:
