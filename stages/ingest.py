@@ -1,9 +1,11 @@
 """ingest: a source of labelled images -> packed images and a manifest."""
 
+import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from thawline import plugins, stage
+from thawline.errors import UserError
 from thawline.files import HOLDOUT, INGEST, LABEL_FIXES, REPORTS, staged, write_csv, write_metrics
 from thawline.sections.data import Ingest
 from thawline.sections.whole import Params
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from thawline.data.collect import Collected
     from thawline.data.decided import Decided
     from thawline.data.items import Source
+    from thawline.data.manifest import Manifest
     from thawline.data.resolve import Resolved
     from thawline.data.survey import Survey
 
@@ -27,11 +30,18 @@ class Shares(TypedDict):
     test_ratio: float
 
 
+class Packing(NamedTuple):
+    """The images in the store, and what is known of them."""
+
+    decided: "Decided"
+    found: "Collected"
+    resolved: "Resolved"
+    manifest: "Manifest"
+    notes: list[str]
+
+
 def main(params: Params, run: StageRun) -> None:
     from thawline.data import blanks, deciding, tally
-    from thawline.data import collect as walk
-    from thawline.data.divide import divide
-    from thawline.data.grouping import Grouping
     from thawline.data.store import ImageStore
     from thawline.data_report import page as report
     from thawline.data_report.contents import Contents
@@ -39,24 +49,21 @@ def main(params: Params, run: StageRun) -> None:
 
     p = params.ingest
     run.require()
-    grouping = Grouping(p.group_by) if p.group_by else None
     source = _source(p)
     decided = _decided(p, source)
-    for sentence in deciding.sentences(decided):
-        log(f"ingest: {sentence}")
     with staged(INGEST) as folder:
-        found = _collect(p, decided, source, folder)
-        if grouping and (alone := walk.regroup(found, grouping)):
-            log(f"ingest: ingest.group_by does not match {alone} images: each is its own group")
-        _hold_out(found)
-        decided, resolved = _resolved(params, decided, found, folder)
-        manifest = divide(
-            found,
-            source.classes,
-            imbalance_ratio=source.imbalance_ratio,
-            resolved=resolved,
-            **_ratios(params),
-        )
+        packing = _packing(params, decided, source, folder)
+        decided = _sized(params, packing, folder)
+        for sentence in deciding.sentences(decided):
+            log(f"ingest: {sentence}")
+        if decided.image_size_px == packing.decided.image_size_px:
+            packing = packing._replace(decided=decided)
+        else:
+            shutil.rmtree(folder)
+            packing = _packing(params, decided, _source(p), folder)
+        decided, found, resolved, manifest, notes = packing
+        for note in notes:
+            log(f"ingest: {note}")
         manifest.write(folder)
         decided.write(folder)
         quarantine = tally.quarantine_rows(found, resolved)
@@ -112,15 +119,62 @@ def _decided(p: Ingest, source: "Source") -> "Decided":
     return decide({key: getattr(p, key) for key in KEYS}, look, source.num_items or 0)
 
 
+def _packing(params: Params, decided: "Decided", source: "Source", folder: Path) -> Packing:
+    """Pack every image of a source as was decided, and divide what there is."""
+    from thawline.data import collect as walk
+    from thawline.data.divide import divide
+    from thawline.data.grouping import Grouping
+
+    p, notes = params.ingest, list[str]()
+    grouping = Grouping(p.group_by) if p.group_by else None
+    found = _collect(p, decided, source, folder)
+    if grouping and (alone := walk.regroup(found, grouping)):
+        notes.append(f"ingest.group_by does not match {alone} images: each is its own group")
+    notes += _hold_out(found)
+    settled, resolved = _resolved(params, decided, found, folder)
+    manifest = divide(
+        found,
+        source.classes,
+        imbalance_ratio=source.imbalance_ratio,
+        resolved=resolved,
+        **_ratios(params),
+    )
+    return Packing(settled, found, resolved, manifest, notes)
+
+
+def _sized(params: Params, packing: Packing, folder: Path) -> "Decided":
+    """Measure whether a smaller side is as good, where the data decide."""
+    from thawline.data import deciding
+    from thawline.data.image_size import sizes_up_to
+    from thawline.data.store import ImageStore
+    from thawline.progress import log
+    from thawline.training import size_choice  # loads torch
+
+    decided = packing.decided
+    if not decided.decisions["image_size_px"].auto:
+        return decided
+    try:
+        choice = size_choice.choose(
+            ImageStore(folder),
+            packing.manifest,
+            sizes_up_to(decided.image_size_px),
+            name=params.rebalance.feature_model,
+            seed=params.seed,
+        )
+    except UserError as error:
+        log(f"ingest: ingest.image_size_px: auto measures nothing: {error}")
+        return decided
+    return deciding.with_size(decided, choice.size_px, str(choice)) if choice else decided
+
+
 def _resolved(
     params: Params, decided: "Decided", found: "Collected", folder: Path
 ) -> tuple["Decided", "Resolved"]:
     """Settle conflicts and copies, without near ones where `auto` proves to have been wrong."""
     from thawline.data import near
-    from thawline.data.deciding import sentences, without_near
+    from thawline.data.deciding import without_near
     from thawline.data.resolve import resolve
     from thawline.data.store import ImageStore
-    from thawline.progress import log
 
     def settle(distance: int | None) -> "Resolved":
         return resolve(
@@ -137,23 +191,25 @@ def _resolved(
     except near.TooManyPairs:
         if not decided.decisions["near_duplicate_distance"].auto:
             raise
-    decided = without_near(decided, near.MAX_PAIRS)
-    log(f"ingest: {sentences(decided)[-1]}")
-    return decided, settle(None)
+    return without_near(decided, near.MAX_PAIRS), settle(None)
 
 
-def _hold_out(found: "Collected") -> None:
-    """Where the test set was drawn anew, it is what the list says."""
+def _hold_out(found: "Collected") -> list[str]:
+    """Where the test set was drawn anew, it is what the list says.
+
+    Returns:
+        What a person should know of it.
+    """
     from thawline.data import holdout
     from thawline.data.resolve import own_keys
-    from thawline.progress import log
 
     packed = found.packed
     if not (listed := holdout.read(HOLDOUT)):
-        return
+        return []
     packed.give_splits(holdout.splits(listed, own_keys(packed), packed.sha256, packed.splits))
-    if missing := len(listed - set(packed.sha256)):
-        log(f"ingest: {missing} of {len(listed)} images of {HOLDOUT} are not in the source")
+    missing = len(listed - set(packed.sha256))
+    said = f"{missing} of {len(listed)} images of {HOLDOUT} are not in the source"
+    return [said] if missing else []
 
 
 def _collect(p: Ingest, decided: "Decided", source: "Source", folder: Path) -> "Collected":

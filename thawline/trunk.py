@@ -1,15 +1,19 @@
 """Features of a pretrained trunk, for what looks at the rows before any network is chosen."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
 from thawline import network as networks
 from thawline.architectures import efficientnet
 from thawline.data.store import ImageStore
+from thawline.inference import images_at_once
 from thawline.norm_folding import folded
+from thawline.training import precision
 from thawline.training.feature_cache import FeatureCache
 from thawline.training.features import compute
-from thawline.training.levels import BlockFeatures
+from thawline.training.levels import BlockFeatures, Key, extract, joined
 
 _FAMILY = efficientnet.__name__.rpartition(".")[2]
 """Imported above, so that its file is a dependency of the stage like any other."""
@@ -51,6 +55,30 @@ def block_features(
     """Give access to the features of every block of such a trunk; arguments as for `features`."""
     whole, described = _pretrained(name, device)
     return BlockFeatures(whole, store, described, precision="float32", device=device, cache=cache)
+
+
+def extractor(*, name: str, device: torch.device) -> Callable[[np.ndarray], dict[Key, np.ndarray]]:
+    """Give what computes the features of every block of such a trunk, in the quickest numerics.
+
+    It takes images, uint8 (N, S, S, 3) of any side, and gives float32 (N, D) of each block, in the
+    order of the forward pass.
+
+    Raises:
+        UserError: there are no weights on this machine.
+    """
+    whole, described = _pretrained(name, device)
+    forward = precision.choose(precision.AUTO, whole, device).forward
+
+    def extracted(images: np.ndarray) -> dict[Key, np.ndarray]:
+        size = images.shape[1]
+        body = folded(whole[:-1], size, device)
+        assert isinstance(body, torch.nn.Sequential)
+        batches = np.array_split(
+            images, range(images_at_once(size), len(images), images_at_once(size))
+        )
+        return joined(extract(body, batches, described, precision=forward, device=device))
+
+    return extracted
 
 
 def _pretrained(name: str, device: torch.device) -> tuple[networks.Network, networks.Description]:

@@ -42,6 +42,7 @@ def kinds() -> Iterator[Facts]:
             "augment.policy": "characters",
             "ingest.image_size_px": 64,
             "ingest.near_duplicate_distance": None,
+            "training.precision": "float32",
         }
         yield Facts(
             params=with_values(read, values),

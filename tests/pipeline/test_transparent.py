@@ -108,3 +108,17 @@ def test_another_background_moves_nothing_and_tells_what_it_hides(project: Proje
     assert metrics["lost_in_background"] == PER_CLASS
     assert metrics["duplicates"] == 0
     assert f"{PER_CLASS} drawn in the colour of the background" in done.stderr
+
+
+def test_a_size_that_was_measured_gives_what_it_gives_where_params_name_it(
+    project: Project,
+) -> None:
+    before, store = _packed(project)
+    images = store.take(np.arange(len(store)))
+    decided = Decided.read(project.folder / "data/ingest")
+    assert "left out of its fit" in decided.decisions["image_size_px"].reason
+    project.set_params({"ingest.image_size_px": decided.image_size_px})
+    project.run("dvc", "repro", "ingest")
+    after, again = _packed(project)
+    assert after.digest() == before.digest()
+    np.testing.assert_array_equal(again.take(np.arange(len(again))), images)

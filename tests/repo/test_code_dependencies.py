@@ -44,7 +44,7 @@ LIBRARIES = "thawline/libraries.txt"
 """What makes the numbers beside our own code."""
 IMPORTED = {
     (stage, kind)
-    for stage in ("rebalance", "augment")
+    for stage in ("ingest", "rebalance", "augment")
     for kind in (plugins.FAMILY, plugins.CONVOLUTION)
 }
 """Not what params choose: the trunk of their features is imported by name, as it is."""

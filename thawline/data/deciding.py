@@ -8,7 +8,7 @@ import numpy as np
 
 from thawline.data.background import choose_background
 from thawline.data.decided import AUTO, Decided, Decision
-from thawline.data.image_size import choose_size
+from thawline.data.image_size import largest_size
 from thawline.data.survey import Survey
 
 NEEDS_SURVEY = ("image_size_px", "fit", "background")
@@ -41,7 +41,7 @@ def decide(wanted: Mapping[str, Any], survey: Callable[[], Survey], num_images: 
         seen = survey()
         longer = np.maximum(seen.widths, seen.heights)
         rules: dict[str, Callable[[], tuple[Any, str]]] = {
-            "image_size_px": lambda: choose_size(longer, num_images),
+            "image_size_px": lambda: largest_size(longer, num_images),
             "fit": lambda: choose_fit(seen.widths, seen.heights),
             "background": lambda: choose_background(seen.colours),
             "near_duplicate_distance": lambda: choose_distance(longer),
@@ -92,6 +92,13 @@ def choose_distance(longer: np.ndarray) -> tuple[int | None, str]:
     if median < TINY_PX:
         return None, f"{figure}; below {TINY_PX} px the hashes of different ones are alike"
     return NEAR_BITS, figure
+
+
+def with_size(decided: Decided, size_px: int, figure: str) -> Decided:
+    """Put the side that was measured in the place of the largest that was allowed."""
+    before = decided.decisions["image_size_px"]
+    measured = replace(before, value=size_px, reason=f"{before.reason}; {figure}")
+    return replace(decided, decisions={**decided.decisions, "image_size_px": measured})
 
 
 def without_near(decided: Decided, num_pairs: int) -> Decided:

@@ -11,7 +11,7 @@ from thawline.data import deciding
 from thawline.data.background import BLACK, CANDIDATES, NEAR, choose_background
 from thawline.data.decided import AUTO, FILE, KEYS, Decided
 from thawline.data.deciding import choose_distance, choose_fit, decide, sentences, without_near
-from thawline.data.image_size import ALL_SIZES, choose_size
+from thawline.data.image_size import ALL_SIZES, largest_size
 from thawline.data.survey import Survey
 from thawline.errors import UserError
 
@@ -61,17 +61,17 @@ def test_a_few_stray_pixels_do_not_change_the_choice() -> None:
 
 
 def test_the_larger_the_pictures_the_larger_the_squares() -> None:
-    found = [choose_size(sides(side), 1)[0] for side in range(1, 1000)]
+    found = [largest_size(sides(side), 1)[0] for side in range(1, 1000)]
     assert found == sorted(found)
     assert found[0] < found[-1] == ALL_SIZES[-1]
-    size, reason = choose_size(sides(10, 30, 2000), 3)
-    assert size == choose_size(sides(30), 1)[0]
+    size, reason = largest_size(sides(10, 30, 2000), 3)
+    assert size == largest_size(sides(30), 1)[0]
     assert "30 px" in reason
-    assert choose_size(sides(), 0)[0] in ALL_SIZES
+    assert largest_size(sides(), 0)[0] in ALL_SIZES
 
 
 def test_the_more_pictures_the_smaller_the_squares() -> None:
-    found = [choose_size(sides(500), number) for number in (1_000, 50_000, 200_000, 10**9)]
+    found = [largest_size(sides(500), number) for number in (1_000, 50_000, 200_000, 10**9)]
     sizes = [size for size, _ in found]
     assert sizes == sorted(sizes, reverse=True)
     assert set(sizes) <= set(ALL_SIZES)

@@ -13,7 +13,7 @@ from thawline.data import collect as walk
 from thawline.data import conflicts as disputed
 from thawline.data import near, tally
 from thawline.data.decided import AUTO, KEYS
-from thawline.data.deciding import decide
+from thawline.data.deciding import decide, sentences
 from thawline.data.divide import divide
 from thawline.data.grouping import Grouping
 from thawline.data.items import Item
@@ -165,7 +165,6 @@ def test_too_many_near_copies_stop_only_who_asked_for_them(
     repository: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
     auto: bool,
 ) -> None:
     monkeypatch.setattr(near, "MAX_PAIRS", 3)
@@ -185,5 +184,4 @@ def test_too_many_near_copies_stop_only_who_asked_for_them(
     after, resolved = ingest._resolved(checked, decided, found, tmp_path)
     assert after.near_duplicate_distance is None
     assert resolved.links == []
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("ingest: near copies not looked for (auto: more than 3 pairs")
+    assert sentences(after)[-1].startswith("near copies not looked for (auto: more than 3 pairs")

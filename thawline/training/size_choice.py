@@ -1,0 +1,120 @@
+"""Choose the side of the packed images by what a linear head makes of a frozen network's features.
+
+The images of a sample are looked at from far to near, in the squares that they were packed in.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+
+from thawline import trunk
+from thawline.data.manifest import Manifest
+from thawline.data.store import ImageStore
+from thawline.progress import track
+from thawline.training import device, level_choice
+from thawline.training.level_choice import Sample, candidates, judge, weighted_mean
+from thawline.training.levels import Key
+from thawline.training.ridge import LeftOut
+
+MAX_ROWS = 300
+"""Images that are looked at: 0.01 s each at 224 px on 2 cores with products of bfloat16. By 200
+rows of each of eight sets of benchmarks/own_images the standard error of a difference was 0.001 to
+0.022, and the worst side lost 0.015 to 0.22 (one split)."""
+FEWEST_ROWS = 30
+"""Training images, below which nothing is measured."""
+MOST_WORSE = 0.01
+"""Of the squared error, or a standard error where that is more: the smallest side that loses no
+more is taken, for it costs the least."""
+_THREADS = 2
+"""Fixed, so that the choice does not follow `training.threads`."""
+_ENDS = 3
+"""Last blocks at which a group of five ends that the head may read."""
+_GROUP = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizeChoice:
+    """What a head made of each side.
+
+    Attributes:
+        size_px: the smallest that is as good as the best.
+        accuracy: by side in px, of images left out of the fit, in [0, 1].
+        num_rows: images that were looked at.
+    """
+
+    size_px: int
+    accuracy: dict[int, float]
+    num_rows: int
+
+    def __str__(self) -> str:
+        shares = ", ".join(f"{100 * a:.1f} % at {side}" for side, a in self.accuracy.items())
+        return (
+            f"a linear head names {shares} px of {self.num_rows} training images that were left "
+            "out of its fit"
+        )
+
+
+def choose(
+    store: ImageStore, manifest: Manifest, sizes: Sequence[int], *, name: str, seed: int
+) -> SizeChoice | None:
+    """Compare sides by the squared error of rows left out; None where images are too few.
+
+    Args:
+        store: images packed at the largest of the sides or above.
+        sizes: sides in px, ascending.
+        name: of the network whose features are taken, see `trunk.block_features`.
+
+    Raises:
+        UserError: there are no weights of that network on this machine.
+    """
+    rows = manifest.rows("train")
+    if len(rows) < FEWEST_ROWS or len(sizes) < 2:
+        return None
+    device.setup(threads=_THREADS, seed=seed)
+    at = level_choice.draw(manifest.labels[rows], np.random.default_rng(seed), MAX_ROWS)
+    sample = Sample(
+        rows=rows[at],
+        labels=manifest.labels[rows[at]],
+        weights=np.ones(len(at)),
+        groups=level_choice.number_groups([manifest.groups[row] for row in rows[at]]),
+        num_classes=len(manifest.classes),
+    )
+    images = store.take(sample.rows)
+    features = trunk.extractor(name=name, device=torch.device("cpu"))
+    found = {
+        size: _best(features(_smaller(images, size)), sample)
+        for size in track(sizes, "sizes", len(sizes))
+    }
+    return SizeChoice(
+        size_px=_smallest(found, sample.weights),
+        accuracy={size: weighted_mean(out.right, sample.weights)[0] for size, out in found.items()},
+        num_rows=len(at),
+    )
+
+
+def _best(found: dict[Key, np.ndarray], sample: Sample) -> LeftOut:
+    """Of the groups of five blocks that end late, and of what the network's own head reads."""
+    groups = [keys for keys in candidates(list(found)) if len(keys) == _GROUP and keys[-1][1] > 1]
+    tried = [*groups[-_ENDS:], candidates(list(found))[-1]]
+    judged = [judge([found[key] for key in keys], sample) for keys in tried]
+    return min(judged, key=lambda out: float(out.errors.mean()))
+
+
+def _smallest(found: dict[int, LeftOut], weights: np.ndarray) -> int:
+    best = min(found.values(), key=lambda out: float(out.errors.mean()))
+    for size, out in found.items():
+        worse, error = weighted_mean(out.errors - best.errors, weights)
+        if worse <= max(MOST_WORSE, error):
+            return size
+    raise AssertionError("the best loses nothing against itself")
+
+
+def _smaller(images: np.ndarray, size: int) -> np.ndarray:
+    """Squares of another side, uint8 (N, size, size, 3)."""
+    if images.shape[1] == size:
+        return images
+    shape = (size, size)
+    return np.stack([cv2.resize(one, shape, interpolation=cv2.INTER_AREA) for one in images])
