@@ -16,7 +16,7 @@ from thawline.progress import log
 from thawline.sections import recipes
 from thawline.training import acceptance, auto_recipe
 from thawline.training import resume as resuming
-from thawline.training.fit import CollapseError
+from thawline.training.collapse import COLLAPSE, DAMAGE, CollapseError
 from thawline.training.history import History
 from thawline.training.recipe import Recipe
 from thawline.training.setting import TrainingData
@@ -42,6 +42,12 @@ class Plan:
     values: Mapping[str, Any]
     rates: tuple[float, ...]
     stands: str
+
+    def ends_below(self, rate: float) -> tuple[float, float] | None:
+        """Give what `fit` ends below; None where params name the rate, which then stands."""
+        if len(self.rates) == 1:
+            return None
+        return COLLAPSE, COLLAPSE if rate == self.rates[-1] else DAMAGE
 
 
 def plan(
@@ -116,15 +122,17 @@ def tune(
             resuming.set_random_state(random)
             continue
         verdict = acceptance.settle(
-            network, start, predict, labels, may_mix=recipe.norm_statistics == "keep"
-        )
+            network, start, predict, labels,
+            may_mix=recipe.norm_statistics == "keep",
+            others=[history.good[number] for number in history.best_first()[1:]],
+        )  # fmt: skip
         history.settled = verdict.judged
         if not verdict.accepted:
             history.best_epoch = -1
-        before = f" after collapses with {', '.join(collapsed)}" if collapsed else ""
+        before = f" after {', '.join(collapsed)} did harm" if collapsed else ""
         return history, f"learning_rate {rate:g}{before}; {verdict}"
     return untrained(network, predict, labels), (
-        f"keeps the start: training collapsed with every learning rate ({', '.join(collapsed)})"
+        f"keeps the start: training did harm with every learning rate ({', '.join(collapsed)})"
     )
 
 

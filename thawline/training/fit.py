@@ -3,16 +3,15 @@
 import copy
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 
-from thawline.errors import UserError
 from thawline.evaluation.accuracy import score
 from thawline.network import Network
 from thawline.progress import log, track
 from thawline.training import resume as resuming
+from thawline.training.collapse import CollapseError, check_finite, diverging
 from thawline.training.distillation import Teacher
 from thawline.training.examples import Batch, Examples
 from thawline.training.freezing import Frozen
@@ -26,18 +25,8 @@ from thawline.training.steps import Steps, ToInput
 OnEpoch = Callable[[int, Epoch], None]
 
 
-COLLAPSE = 0.5
-"""Validation macro-F1 over that of the start, below which training has undone what there was."""
 _EARLY = 4
 """The first look is after so many parts of the first epoch, and at the end of it."""
-
-
-class CollapseError(Exception):
-    """Training has undone what the network knew; the learning rate is too high."""
-
-
-class _NotFiniteError(Exception):
-    """Training made a value infinite, or no number; the text says which."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +58,8 @@ def fit(
     teacher: Teacher | None = None,
     may_keep_start: bool = False,
     start_competes: bool = True,
-    ends_on_collapse: bool = False,
+    ends_below: tuple[float, float] | None = None,
+    num_good: int = 0,
     group: Group = ALONE,
     compiled: bool = False,
 ) -> History:
@@ -89,22 +79,23 @@ def fit(
         teacher: whose word counts too; of examples that are images.
         may_keep_start: whether the weights are left as they came when no epoch is better.
         start_competes: with it; otherwise the start is judged and the best epoch is kept.
-        ends_on_collapse: with it; whether a first epoch that undoes the start, or numbers that are
-            no longer finite, end training.
+        ends_below: with it; macro-F1 over that of the start, within the first epoch and after it,
+            below which training ends, as it does by numbers that are no longer finite.
+        num_good: of the best epochs the weights are kept in the history.
         compiled: whether training runs through torch.compile.
         group: whose first process alone has a `resume`; the others go on from what it finds.
 
     Raises:
         UserError: the loss is no longer finite.
-        CollapseError: with ends_on_collapse.
+        CollapseError: with ends_below.
     """
     steps = Steps(
         network, frozen, recipe, len(examples), to_input,
         loss=loss, device=device, precision=precision, teacher=teacher,
         group=group, compiled=compiled,
     )  # fmt: skip
-    course = _Course(steps, recipe, resume, group)
-    with _diverging(recipe, ends_on_collapse=ends_on_collapse):
+    course = _Course(steps, recipe, resume, group, num_good)
+    with diverging(recipe, ends_on_collapse=ends_below is not None):
         if not course.take_up(on_epoch) and may_keep_start:
             course.judge_start(validation, competes=start_competes)
         while course.goes_on():
@@ -112,16 +103,16 @@ def fit(
             for batches in track(course.rest(examples), f"epoch {course.epoch + 1}"):
                 course.count(steps.step(batches), len(batches))
                 # Before a checkpoint is written: what goes on from one is past this look.
-                if ends_on_collapse and course.is_early(len(examples), len(batches)):
-                    course.check(_judge(steps.trained(), validation))
+                if ends_below and course.is_early(len(examples), len(batches)):
+                    course.check(_judge(steps.trained(), validation), ends_below[0])
                 course.keep()
             judged = {
                 "train_loss": course.train_loss(),
                 **_judge(steps.evaluated(), validation),
                 "learning_rate": steps.learning_rate(),
             }
-            if ends_on_collapse and course.epoch == 0:
-                course.check(judged)
+            if ends_below and course.epoch == 0:
+                course.check(judged, ends_below[1])
             on_epoch(course.epoch, judged)
             log(_line(course.epoch, recipe.epochs, judged))
             steps.after_epoch(course.epoch, judged["val_macro_f1"])
@@ -134,8 +125,11 @@ def fit(
 class _Course:
     """How far training is, and what is kept of it."""
 
-    def __init__(self, steps: Steps, recipe: Recipe, resume: Resume | None, group: Group) -> None:
+    def __init__(
+        self, steps: Steps, recipe: Recipe, resume: Resume | None, group: Group, num_good: int
+    ) -> None:
         self.history = History()
+        self._num_good = num_good
         self.epoch = 0
         self._batch, self._losses = 0, list[torch.Tensor]()
         self._waited = 0
@@ -177,10 +171,10 @@ class _Course:
         before, wanted = self._batch - num_batches, max(1, in_epoch // _EARLY)
         return self.epoch == 0 and before < wanted <= self._batch
 
-    def check(self, judged: Epoch) -> None:
-        """Raise CollapseError where little is left of what the start knew."""
+    def check(self, judged: Epoch, least: float) -> None:
+        """Raise CollapseError where less than a share is left of what the start knew."""
         start = self.history.start
-        if start and judged["val_macro_f1"] < COLLAPSE * start["val_macro_f1"]:
+        if start and judged["val_macro_f1"] < least * start["val_macro_f1"]:
             raise CollapseError(
                 f"validation macro-F1 fell from {start['val_macro_f1']:.3f} to "
                 f"{judged['val_macro_f1']:.3f}"
@@ -216,7 +210,7 @@ class _Course:
     def train_loss(self) -> float:
         here = self._losses[-1].device  # those of a checkpoint come on the CPU
         mean = float(torch.stack([loss.to(here) for loss in self._losses]).double().mean())
-        _check_finite(mean, "the loss")
+        check_finite(mean, "the loss")
         return mean
 
     def end(self, judged: Epoch) -> None:
@@ -224,9 +218,12 @@ class _Course:
         self._waited = 0 if self.history.is_ahead(judged) else self._waited + 1
         better = self.history.is_better(judged)
         self.history.epochs.append(judged)
+        if better or self._num_good:
+            state = copy.deepcopy(self._steps.evaluated().state_dict())
         if better:
-            self.history.best_epoch = self.epoch
-            self.history.best_state = copy.deepcopy(self._steps.evaluated().state_dict())
+            self.history.best_epoch, self.history.best_state = self.epoch, state
+        if self._num_good:
+            self.history.keep_good(state, self._num_good)
         self.epoch += 1
         self._batch, self._losses = 0, []
         self._write(epoch_ended=True)
@@ -256,7 +253,7 @@ def _judge(network: Network, validation: Validation) -> dict[str, float]:
     with torch.inference_mode():
         logits = validation.logits(network).double()
     # The last step of an epoch can spoil the weights after a loss that was still finite.
-    _check_finite(float(logits.abs().max()), "a validation output")
+    check_finite(float(logits.abs().max()), "a validation output")
     probabilities = torch.softmax(logits, dim=1)
     scores = score(probabilities.numpy(), validation.labels.numpy())
     return {
@@ -264,24 +261,6 @@ def _judge(network: Network, validation: Validation) -> dict[str, float]:
         "val_accuracy": scores.accuracy,
         "val_macro_f1": scores.macro_f1,
     }
-
-
-@contextmanager
-def _diverging(recipe: Recipe, *, ends_on_collapse: bool) -> Iterator[None]:
-    """Name the learning rate where numbers are no longer finite, or let the next one be tried."""
-    try:
-        yield
-    except _NotFiniteError as error:
-        if ends_on_collapse:
-            raise CollapseError(f"training {error}") from None
-        raise UserError(
-            f"{recipe.stage}.learning_rate: {recipe.learning_rate:g} {error}; try a tenth of it"
-        ) from None
-
-
-def _check_finite(value: float, what: str) -> None:
-    if not math.isfinite(value):
-        raise _NotFiniteError(f"made {what} {value}")
 
 
 def _line(number: int, epochs: int, judged: Epoch) -> str:

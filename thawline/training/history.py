@@ -18,6 +18,7 @@ class History:
         best_epoch: of the weights that are kept, -1 for those of the start.
         start_competes: whether an epoch has to be better than the start to be kept.
         settled: what the weights that were kept in the end measured, where these are no epoch's.
+        good: weights of the best epochs by their numbers, as many as were asked for.
     """
 
     epochs: list[Epoch] = field(default_factory=list)
@@ -26,6 +27,7 @@ class History:
     best_state: dict[str, torch.Tensor] = field(default_factory=dict)
     start_competes: bool = True
     settled: Epoch | None = None
+    good: dict[int, dict[str, torch.Tensor]] = field(default_factory=dict)
 
     def kept(self) -> Epoch:
         """What the weights that are kept measured."""
@@ -39,6 +41,16 @@ class History:
     def is_better(self, judged: Epoch) -> bool:
         """Whether these weights are to be kept instead."""
         return _rank(judged) > _rank(self.kept())
+
+    def keep_good(self, state: dict[str, torch.Tensor], most: int) -> None:
+        """Keep the weights of the last epoch if it is one of the best."""
+        self.good[len(self.epochs) - 1] = state
+        for number in self.best_first()[most:]:
+            del self.good[number]
+
+    def best_first(self) -> list[int]:
+        """List the epochs whose weights are kept; of equals the earlier one first."""
+        return sorted(self.good, key=lambda number: _rank(self.epochs[number]), reverse=True)
 
     def is_ahead(self, judged: Epoch) -> bool:
         """Whether its macro-F1 is above that of all epochs; the start is none of them."""

@@ -31,6 +31,7 @@ from thawline.sections import recipes
 from thawline.sections.whole import Params
 from thawline.tracking.client import StageRun
 from thawline.training import (
+    acceptance,
     auto_recipe,
     batch_size,
     curves,
@@ -138,7 +139,8 @@ def _train_stage(
             network, card, data, recipe, machine, on_epoch, resume, teacher,
             may_keep_start=before is not None,
             start_competes=not tuned,
-            ends_on_collapse=plan is not None and len(plan.rates) > 1,
+            ends_below=plan.ends_below(recipe.learning_rate) if plan else None,
+            num_good=acceptance.MOST_EPOCHS if plan else 0,
         )  # fmt: skip
 
     outcome = ""

@@ -32,12 +32,13 @@ def train(
     *,
     may_keep_start: bool = False,
     start_competes: bool = True,
-    ends_on_collapse: bool = False,
+    ends_below: tuple[float, float] | None = None,
+    num_good: int = 0,
 ) -> History:
     """Train in place; the network ends with the weights of its best epoch, on the CPU.
 
-    With may_keep_start these may be the weights that it came with; start_competes and
-    ends_on_collapse are as for `fit`.
+    With may_keep_start these may be the weights that it came with; start_competes, ends_below and
+    num_good are as for `fit`.
 
     With everything but the head frozen, the trunk's features of each image and view are computed
     once and the head trains on those. So does what follows other frozen first blocks, with
@@ -80,7 +81,8 @@ def train(
             group=machine.group,
             may_keep_start=may_keep_start,
             start_competes=start_competes,
-            ends_on_collapse=ends_on_collapse,
+            ends_below=ends_below,
+            num_good=num_good,
             compiled=machine.compiled,
         )
     network.cpu().eval()

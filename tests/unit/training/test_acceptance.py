@@ -46,11 +46,15 @@ class Judge:
 
 
 def settled(
-    share_right: Callable[[float], float], *, may_mix: bool = True
+    share_right: Callable[[float], float],
+    *,
+    may_mix: bool = True,
+    others: tuple[float, ...] = (),
 ) -> tuple[Network, Judge, acceptance.Verdict]:
     network, judge = of_weight(1.0), Judge(share_right)
     start: State = copy.deepcopy(of_weight(0.0).state_dict())
-    verdict = settle(network, start, judge, judge.labels, may_mix=may_mix)
+    states = [copy.deepcopy(of_weight(value).state_dict()) for value in others]
+    verdict = settle(network, start, judge, judge.labels, may_mix=may_mix, others=states)
     return network, judge, verdict
 
 
@@ -89,7 +93,7 @@ def test_a_gain_within_a_standard_error_leaves_the_start() -> None:
     """One image of 200 is as large as its standard error; four of 200 are twice that."""
     one, _, chance = settled(lambda value: 0.8 + value / COUNT, may_mix=False)
     assert chance.gain == pytest.approx(1 / COUNT)
-    assert chance.accepted == (chance.gain > chance.error)
+    assert chance.accepted == (chance.less > chance.less_error)
     four, _, clear = settled(lambda value: 0.8 + 4 * value / COUNT, may_mix=False)
     assert clear.accepted
     assert clear.gain > 1.5 * clear.error
@@ -105,7 +109,7 @@ def test_weights_half_way_may_be_the_best() -> None:
     assert verdict.share == weight(network) == 0.5
     assert int(network.counted) == 10, "what is no float is not mixed"
     assert "50% of the way" in str(verdict)
-    assert judge.asked == [0.0, *SHARES]
+    assert judge.asked == [0.0, 1.0, *SHARES[:-1]]
 
 
 def test_nothing_is_mixed_where_statistics_have_moved() -> None:
@@ -118,3 +122,40 @@ def test_nothing_is_mixed_where_statistics_have_moved() -> None:
 def test_of_equals_the_most_trained_one_is_taken() -> None:
     network, _, verdict = settled(lambda value: 0.9 if value else 0.6)
     assert verdict.share == weight(network) == 1
+
+
+def test_a_smaller_error_of_fewer_right_images_leaves_the_start() -> None:
+    """Sharper where it is right, and wrong once more: probabilities alone are not enough."""
+
+    def predict(network: Network) -> np.ndarray:
+        tuned = weight(network) > 0
+        right = np.arange(COUNT) < (COUNT * 3) // 4 - tuned
+        labels = np.arange(COUNT) % 3
+        said = np.where(right, labels, (labels + 1) % 3)
+        sure = 0.9 if tuned else 0.4
+        probabilities = np.full((COUNT, 3), (1 - sure) / 2)
+        probabilities[np.arange(COUNT), said] = np.where(right, sure, 0.4)
+        probabilities /= probabilities.sum(axis=1, keepdims=True)
+        return probabilities.astype(np.float32)
+
+    network, start = of_weight(1.0), copy.deepcopy(of_weight(0.0).state_dict())
+    verdict = settle(network, start, predict, np.arange(COUNT) % 3, may_mix=False)
+    assert verdict.less > verdict.less_error
+    assert verdict.gain < 0
+    assert not verdict.accepted
+    assert weight(network) == 0
+
+
+def test_epochs_are_averaged_where_that_is_better() -> None:
+    """The best is at 0.75: the second epoch leads there, the third away from it."""
+
+    def hill(value: float) -> float:
+        return 0.9 - 0.3 * abs(value - 0.75)
+
+    network, _, verdict = settled(hill, others=(0.5, 2.0))
+    assert verdict.accepted
+    assert verdict.num_epochs == 2
+    assert weight(network) == 0.75
+    assert "of 2 epochs on average" in str(verdict)
+    alone, _, verdict = settled(hill, others=(0.5,), may_mix=False)
+    assert verdict.num_epochs == weight(alone) == 1

@@ -11,7 +11,7 @@ import torch
 from thawline.checkpoint import ModelCard
 from thawline.network import Network
 from thawline.training import acceptance, fine_tuning
-from thawline.training.fit import CollapseError
+from thawline.training.collapse import CollapseError
 from thawline.training.history import History
 from thawline.training.recipe import Recipe
 from thawline.training.setting import TrainingData
@@ -55,7 +55,7 @@ def test_the_next_rate_starts_where_the_first_did(
     assert train.tried == [0.5, 0.1]
     for state in train.starts:
         assert all(torch.equal(before[key], value) for key, value in state.items())
-    assert outcome.startswith("learning_rate 0.1 after collapses with 0.5; keeps the start")
+    assert outcome.startswith("learning_rate 0.1 after 0.5 did harm; keeps the start")
 
 
 @pytest.mark.parametrize("change", [0.0, 0.1])
@@ -95,7 +95,7 @@ def test_only_kept_statistics_let_weights_be_mixed(
 
     monkeypatch.setattr(acceptance, "settle", noted)
     tuned(small, card, data, recipe(norm_statistics=norm_statistics), Train(small, 1.0))
-    assert asked == {"may_mix": may_mix}
+    assert asked["may_mix"] == may_mix
 
 
 def test_the_start_stands_where_every_rate_collapses(
@@ -108,6 +108,6 @@ def test_the_start_stands_where_every_rate_collapses(
     assert history.epochs == []
     assert history.kept() == history.start == fine_tuning.kept_start(small, card, data).start
     assert outcome == (
-        "keeps the start: training collapsed with every learning rate (0.5, 0.1, 0.02)"
+        "keeps the start: training did harm with every learning rate (0.5, 0.1, 0.02)"
     )
     assert all(torch.equal(before[key], value) for key, value in small.state_dict().items())

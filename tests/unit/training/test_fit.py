@@ -11,8 +11,9 @@ from torch.nn import functional
 from thawline.errors import UserError
 from thawline.network import Network
 from thawline.training import losses
+from thawline.training.collapse import COLLAPSE, DAMAGE, CollapseError
 from thawline.training.examples import HeldExamples
-from thawline.training.fit import CollapseError, Validation, fit
+from thawline.training.fit import Validation, fit
 from thawline.training.freezing import freeze
 from thawline.training.history import Epoch, History
 from thawline.training.recipe import Recipe
@@ -47,7 +48,8 @@ def run(
     class_weights: torch.Tensor | None = None,
     may_keep_start: bool = False,
     start_competes: bool = True,
-    ends_on_collapse: bool = False,
+    num_good: int = 0,
+    ends_below: tuple[float, float] | None = None,
 ) -> tuple[History, list[Epoch]]:
     train_inputs, labels = clusters(90)
     val_inputs, val_labels = clusters(30, seed=1) if val is None else val
@@ -69,7 +71,8 @@ def run(
         on_epoch=lambda _, epoch: seen.append(epoch),
         may_keep_start=may_keep_start,
         start_competes=start_competes,
-        ends_on_collapse=ends_on_collapse,
+        ends_below=ends_below,
+        num_good=num_good,
     )
     return history, seen
 
@@ -151,7 +154,7 @@ def test_a_rate_that_undoes_the_start_ends_training_early(
     )  # fmt: skip
     wrong = clusters(90)[0].roll(1, dims=1)  # each class in the place of another one
     with pytest.raises(CollapseError, match=r"validation macro-F1 fell from [\d.]+ to [\d.]+"):
-        run(head, chosen, inputs=wrong, may_keep_start=True, ends_on_collapse=True)
+        run(head, chosen, inputs=wrong, may_keep_start=True, ends_below=(COLLAPSE, DAMAGE))
     assert len(read) == batches
 
 
@@ -164,13 +167,16 @@ def test_numbers_that_are_not_finite_are_a_collapse_too(
     inputs = clusters(90)[0]
     inputs[17, 2] = bad
     with pytest.raises(CollapseError, match=r"training made .* (nan|inf)"):
-        run(head, recipe(), inputs=inputs, may_keep_start=True, ends_on_collapse=True)
+        run(head, recipe(), inputs=inputs, may_keep_start=True, ends_below=(COLLAPSE, DAMAGE))
 
 
 def test_a_rate_that_spoils_nothing_is_no_collapse(head: Network, recipe: Change) -> None:
     trained(head, recipe)
     history, seen = run(
-        head, recipe(epochs=3, learning_rate=0.01), may_keep_start=True, ends_on_collapse=True
+        head,
+        recipe(epochs=3, learning_rate=0.01),
+        may_keep_start=True,
+        ends_below=(COLLAPSE, DAMAGE),
     )
     assert len(history.epochs) == len(seen) == 3
 
@@ -301,3 +307,21 @@ def test_every_example_is_seen_once_an_epoch(head: Network, recipe: Change) -> N
     )
     assert sorted(seen[0]) == sorted(seen[1]) == list(range(90))
     assert seen[0] != seen[1]
+
+
+def test_the_weights_of_the_best_epochs_are_kept(head: Network, recipe: Change) -> None:
+    history, _ = run(head, recipe(epochs=5, patience=9), num_good=2)
+    first, second = history.best_first()
+    assert first == history.best_epoch
+    for key, value in history.best_state.items():
+        assert torch.equal(history.good[first][key], value)
+    ranked = sorted((e["val_macro_f1"] for e in history.epochs), reverse=True)
+    assert history.epochs[second]["val_macro_f1"] == ranked[1]
+
+
+def test_damage_ends_a_rate_below_which_there_is_another(head: Network, recipe: Change) -> None:
+    trained(head, recipe)
+    history, _ = run(head, recipe(epochs=1, learning_rate=0.0), may_keep_start=True)
+    assert history.start is not None
+    with pytest.raises(CollapseError):
+        run(head, recipe(learning_rate=0.0), may_keep_start=True, ends_below=(0.0, 1.001))

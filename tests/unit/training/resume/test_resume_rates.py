@@ -8,6 +8,7 @@ import torch
 
 from tests.unit.training.resume.kills import BATCHES, CPU, Killed, Training, dying
 from thawline.training import fine_tuning, identity
+from thawline.training.collapse import COLLAPSE
 from thawline.training.history import History
 from thawline.training.recipe import Recipe
 from thawline.training.resume import Resume
@@ -29,7 +30,7 @@ def _tune(one: Training, rates: tuple[float, ...] = RATES) -> Tuned:
         kept = Resume("fine_tune", known_by, minutes=1e-9, folder=one.folder, beside=beside)
         return train(
             one.network, one.card, one.data, recipe, CPU, lambda *_: None, kept,
-            may_keep_start=True, start_competes=False, ends_on_collapse=True,
+            may_keep_start=True, start_competes=False, ends_below=(COLLAPSE, COLLAPSE), num_good=2,
         )  # fmt: skip
 
     recipe = replace(one.recipe, optimizer="sgd", clip_norm=0.0)
@@ -49,7 +50,7 @@ def test_the_second_rate_goes_on(
 ) -> None:
     one = training()
     undisturbed = _tune(one)
-    assert "after collapses with 1e+12" in undisturbed[1]
+    assert "after 1e+12 did harm" in undisturbed[1]
     for file in one.folder.iterdir():
         file.unlink()
     with monkeypatch.context() as patch:
