@@ -1,5 +1,8 @@
 """Divide what a walk collected into splits: the manifest."""
 
+from collections import Counter
+from pathlib import PurePosixPath
+
 import numpy as np
 
 from thawline.data.collect import Collected
@@ -37,13 +40,32 @@ def divide(
     own = found.packed.splits
     given = Given.of(keys, [own[row] for row in kept.tolist()])
     splits = np.full(len(before), UNUSED)
-    splits[kept] = assign(keys, before[kept], classes, seed=seed, given=given, **ratios)
+    splits[kept] = assign(
+        keys, before[kept], classes,
+        seed=seed, given=given, set_aside=_set_aside(found, resolved, classes), **ratios,
+    )  # fmt: skip
     if imbalance_ratio:
         place = positions(found.packed.sha256, seed)
         splits = thin_out(before, splits, place, num_classes=len(classes), ratio=imbalance_ratio)
     manifest = _manifest(found, classes, splits)
     _check_trainable(manifest)
     return manifest
+
+
+def _set_aside(found: Collected, resolved: Resolved, classes: tuple[str, ...]) -> list[str]:
+    """Say of each class what became of images that its number does not count."""
+    counts = [Counter[str]() for _ in classes]
+    of_name = {name: label for label, name in enumerate(classes)}
+    for reject in found.rejects:
+        kind = "equal to another image" if reject.reason.startswith("duplicate") else "unusable"
+        for label in {
+            of_name[part] for part in PurePosixPath(reject.name).parts if part in of_name
+        }:
+            counts[label][kind] += 1
+    labels = found.packed.source_labels
+    for row in resolved.left_out:
+        counts[labels[row]]["in conflict with another class or split"] += 1
+    return [", ".join(f"{n} more {kind}" for kind, n in sorted(one.items())) for one in counts]
 
 
 def _manifest(found: Collected, classes: tuple[str, ...], splits: np.ndarray) -> Manifest:

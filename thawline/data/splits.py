@@ -36,6 +36,7 @@ def assign(
     val_ratio: float,
     test_ratio: float,
     given: Given = NONE,
+    set_aside: Sequence[str] = (),
 ) -> np.ndarray:
     """Split every row into train, val and test.
 
@@ -45,6 +46,7 @@ def assign(
         val_ratio: share of validation rows, in (0, 1).
         test_ratio: share of test rows, in (0, 1).
         given: splits that stand, whatever the hash says.
+        set_aside: per class what became of its other images, for a message; may be empty.
 
     Returns:
         Array of str (N,), each of SPLITS. Every class has a row in every split, save in a given
@@ -56,7 +58,7 @@ def assign(
     place = positions(keys, seed)
     split_of = natural(keys, place, val_ratio=val_ratio, test_ratio=test_ratio, given=given)
     keys_of = [_ordered_keys(keys, place, np.flatnonzero(labels == k)) for k in range(len(classes))]
-    _fill_missing(split_of, keys_of, classes, given)
+    _fill_missing(split_of, keys_of, classes, given, set_aside)
     return np.array([split_of[key] for key in keys])
 
 
@@ -100,11 +102,12 @@ def _fill_missing(
     keys_of: Sequence[Sequence[str]],
     classes: Sequence[str],
     given: Given,
+    set_aside: Sequence[str],
 ) -> None:
     """Move whole keys until every class is in every split; none loses its last one."""
     held = [Counter(split_of[key] for key in keys) for keys in keys_of]
     if not given.splits:
-        _check_numbers(classes, [len(keys) for keys in keys_of])
+        _check_numbers(classes, [len(keys) for keys in keys_of], set_aside)
     if all(len(+there) == len(SPLITS) for there in held):
         return
     classes_of: dict[str, list[int]] = {}  # 0.2 kB a key, hence only where it is needed
@@ -142,11 +145,14 @@ def _cannot_fill(name: str, split: str, held: Counter[str], given: Given) -> str
     )
 
 
-def _check_numbers(classes: Sequence[str], num_keys: Sequence[int]) -> None:
+def _check_numbers(
+    classes: Sequence[str], num_keys: Sequence[int], set_aside: Sequence[str]
+) -> None:
     """Name every class that is too small: packing a large set takes minutes each time."""
+    others = [f" ({text})" if text else "" for text in set_aside] or [""] * len(classes)
     small = [
-        f"{shown(name, 60)!r} has {count}"
-        for name, count in zip(classes, num_keys, strict=True)
+        f"{shown(name, 60)!r} has {count}{text}"
+        for name, count, text in zip(classes, num_keys, others, strict=True)
         if count < len(SPLITS)
     ]
     if small:
