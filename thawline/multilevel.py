@@ -5,6 +5,7 @@ learning", arXiv 2201.03529; that the last blocks of a network can be of no use 
 Masarczyk et al., 2023, "The tunnel effect", arXiv 2305.19753.
 """
 
+import copy
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Literal
@@ -56,7 +57,8 @@ class Reading(nn.Module):
 class Standardise(nn.Module):
     """Centre and scale each feature by fixed numbers.
 
-    Not folded into the classifier behind it, so that gradient descent sees features of one scale.
+    A module of its own, so that gradient descent sees features of one scale; a file that is
+    exported has it in the classifier, see `with_folded_head`.
     """
 
     mean: torch.Tensor
@@ -137,6 +139,27 @@ def read_levels(
     nn.init.zeros_(classifier.bias)
     blocks["head"] = nn.Sequential(Standardise(num_features), classifier)
     return nn.Sequential(blocks)
+
+
+def with_folded_head(network: nn.Sequential) -> nn.Sequential:
+    """Fold the standardisation into the classifier behind it, for networks that train no more.
+
+    Returns:
+        The network with a head of its own, the blocks before it shared; the network itself where
+        there is nothing to fold. The outputs differ in the last bits of a float32.
+    """
+    head = network[-1]
+    if not isinstance(head, nn.Sequential) or not isinstance(head[0], Standardise):
+        return network
+    standardise, classifier = head[0], copy.deepcopy(head[1])
+    assert isinstance(classifier, nn.Linear)
+    weight = classifier.weight.double() * standardise.scale.double()
+    offset = classifier.bias.double() - weight @ standardise.mean.double()
+    with torch.no_grad():
+        classifier.weight.copy_(weight)
+        classifier.bias.copy_(offset)
+    blocks = dict(network.named_children())
+    return nn.Sequential(OrderedDict(blocks | {"head": nn.Sequential(classifier)}))
 
 
 def count_features(network: nn.Sequential, levels: Sequence[Level], image_size_px: int) -> int:

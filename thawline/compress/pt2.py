@@ -15,7 +15,7 @@ _BATCH = 64
 
 
 def export(
-    network: nn.Module,
+    network: nn.Sequential,
     path: Path,
     *,
     image_size_px: int,

@@ -37,7 +37,16 @@ _OPERATORS = (
 """Without Softmax, and without Sub and Div, of which the normalisation of pixels is made."""
 
 
-def quantize(source: Path, target: Path, images: Batches, *, method: Method) -> None:
+_PASSED = ("Concat", "Mul", "GlobalAveragePool", "AveragePool")
+"""Operators that may lie between the last maps and the logits; others are of the body."""
+_OF_FEATURES = ("Concat", "Mul", "Sub")
+"""That join and scale what a classifier reads of several maps: one range for all of them would be
+too wide for most."""
+
+
+def quantize(
+    source: Path, target: Path, images: Batches, *, method: Method, float_share: float = 0.0
+) -> None:
     """Write an int8 form of an exported network; equal arguments give equal bytes.
 
     Normalisation, the first convolution, the layer that gives the logits and softmax stay in
@@ -53,12 +62,15 @@ def quantize(source: Path, target: Path, images: Batches, *, method: Method) -> 
         images: uint8 (B, S, S, 3) each, RGB, from training rows.
         method: how ranges follow from what was seen. `minmax` takes all of it; `entropy` and
             `percentile` cut outliers off, and keep every activation of all images in memory.
+        float_share: of the convolutions, the first ones, which stay in float32.
 
     Raises:
         UserError: the network holds something that ONNX Runtime cannot quantise.
     """
     model = onnx.load(source)
-    outer = _first_and_last(model.graph)
+    outer = _first_and_last(model.graph) + _between_maps_and_logits(model.graph)
+    convolutions = [str(node.name) for node in model.graph.node if node.op_type == "Conv"]
+    outer += convolutions[: round(float_share * len(convolutions))]
     add_pre_process_metadata(model)  # else ONNX Runtime advises to fold what PyTorch has folded
     with tempfile.TemporaryDirectory() as scratch:
         prepared, made = Path(scratch) / "prepared.onnx", Path(scratch) / "quantized.onnx"
@@ -131,6 +143,23 @@ def _first_and_last(graph: onnx.GraphProto) -> list[str]:
     """The first convolution, and the layer with weights that is nearest to the output."""
     first = next((str(node.name) for node in graph.node if node.op_type == "Conv"), None)
     return [name for name in (first, _logits_layer(graph)) if name]
+
+
+def _between_maps_and_logits(graph: onnx.GraphProto) -> list[str]:
+    """Name what joins and scales features: reached from the logits before a layer of the body."""
+    made_by = {name: node for node in graph.node for name in node.output}
+    layer = _logits_layer(graph)
+    ahead = [node for node in graph.node if node.name == layer]
+    found = dict[str, None]()
+    while ahead:
+        for name in ahead.pop().input:
+            node = made_by.get(name)
+            if node is None or (node.op_type in _OPERATORS and node.op_type not in _PASSED):
+                continue
+            if node.op_type in _OF_FEATURES:
+                found[str(node.name)] = None
+            ahead.append(node)
+    return list(found)
 
 
 def _logits_layer(graph: onnx.GraphProto) -> str | None:
