@@ -80,17 +80,15 @@ def _mirrors(params: Params, run: StageRun) -> tuple[bool, str]:
     from thawline.data.store import ImageStore
     from thawline.progress import log
     from thawline.training import device
-    from thawline.training.feature_cache import FeatureCache
 
     device.setup(threads=params.training.threads, seed=params.seed)
-    features = trunk.block_features(
-        ImageStore(INGEST),
-        name=params.rebalance.feature_model,
-        device=device.select(params.training.device),
-        cache=FeatureCache(params.training.cache_gb),
+    features = trunk.extractor(
+        name=params.rebalance.feature_model, device=device.select(params.training.device)
     )
     rows = np.unique(Rows.read(ROWS).indices)
-    found = _mirror.measure(features, Manifest.read(INGEST), rows, seed=params.seed)
+    found = _mirror.measure(
+        features, ImageStore(INGEST), Manifest.read(INGEST), rows, seed=params.seed
+    )
     verdict = "mirrored" if found.helps else "not mirrored"
     reason = f"light, {verdict}: {found}"
     log(f"augment: auto: {reason}")

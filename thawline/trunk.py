@@ -13,7 +13,7 @@ from thawline.norm_folding import folded
 from thawline.training import precision
 from thawline.training.feature_cache import FeatureCache
 from thawline.training.features import compute
-from thawline.training.levels import BlockFeatures, Key, extract, joined
+from thawline.training.levels import Key, extract, joined
 
 _FAMILY = efficientnet.__name__.rpartition(".")[2]
 """Imported above, so that its file is a dependency of the stage like any other."""
@@ -43,18 +43,6 @@ def features(
     trunk = folded(whole[:-1], store.image_size_px, device)
     found = compute(trunk, store, rows, described, precision="float32", device=device, cache=cache)
     return found.flatten(1).numpy()
-
-
-def block_features(
-    store: ImageStore,
-    *,
-    name: str,
-    device: torch.device,
-    cache: FeatureCache | None = None,
-) -> BlockFeatures:
-    """Give access to the features of every block of such a trunk; arguments as for `features`."""
-    whole, described = _pretrained(name, device)
-    return BlockFeatures(whole, store, described, precision="float32", device=device, cache=cache)
 
 
 def extractor(*, name: str, device: torch.device) -> Callable[[np.ndarray], dict[Key, np.ndarray]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 
@@ -79,12 +80,6 @@ class Changed:
 
     images: Callable[[np.ndarray, np.ndarray], np.ndarray]
     known_by: str
-
-
-MIRRORED = Changed(
-    images=lambda batch, _: np.ascontiguousarray(batch[:, :, ::-1]), known_by="mirrored"
-)
-"""Left to right."""
 
 
 def augmented(policy: Sequence[Step], seed: int) -> Changed:
@@ -163,6 +158,14 @@ class BlockFeatures:
             known_by["changed"] = "" if changed is None else changed.known_by
             array = self._cache.get(known_by, len(rows), side_by_side)
         return dict(zip(first, np.split(array, ends, axis=1), strict=True))
+
+
+def smaller(images: np.ndarray, size: int) -> np.ndarray:
+    """Shrink squares to a side in px, uint8 (N, size, size, 3); smaller ones stay as they are."""
+    if images.shape[1] <= size:
+        return images
+    shape = (size, size)
+    return np.stack([cv2.resize(one, shape, interpolation=cv2.INTER_AREA) for one in images])
 
 
 def joined(parts: Iterable[Mapping[Key, np.ndarray]]) -> dict[Key, np.ndarray]:

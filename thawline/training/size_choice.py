@@ -6,7 +6,6 @@ The images of a sample are looked at from far to near, in the squares that they 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 
@@ -15,8 +14,8 @@ from thawline.data.manifest import Manifest
 from thawline.data.store import ImageStore
 from thawline.progress import track
 from thawline.training import device, level_choice
-from thawline.training.level_choice import Sample, candidates, judge, weighted_mean
-from thawline.training.levels import Key
+from thawline.training.level_choice import Sample, quick_best, weighted_mean
+from thawline.training.levels import smaller
 from thawline.training.ridge import LeftOut
 
 MAX_ROWS = 300
@@ -30,9 +29,6 @@ MOST_WORSE = 0.01
 more is taken, for it costs the least."""
 _THREADS = 2
 """Fixed, so that the choice does not follow `training.threads`."""
-_ENDS = 3
-"""Last blocks at which a group of five ends that the head may read."""
-_GROUP = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +61,7 @@ def choose(
     Args:
         store: images packed at the largest of the sides or above.
         sizes: sides in px, ascending.
-        name: of the network whose features are taken, see `trunk.block_features`.
+        name: of the network whose features are taken, see `trunk.extractor`.
 
     Raises:
         UserError: there are no weights of that network on this machine.
@@ -85,7 +81,7 @@ def choose(
     images = store.take(sample.rows)
     features = trunk.extractor(name=name, device=torch.device("cpu"))
     found = {
-        size: _best(features(_smaller(images, size)), sample)
+        size: quick_best(features(smaller(images, size)), sample)[1]
         for size in track(sizes, "sizes", len(sizes))
     }
     return SizeChoice(
@@ -95,14 +91,6 @@ def choose(
     )
 
 
-def _best(found: dict[Key, np.ndarray], sample: Sample) -> LeftOut:
-    """Of the groups of five blocks that end late, and of what the network's own head reads."""
-    groups = [keys for keys in candidates(list(found)) if len(keys) == _GROUP and keys[-1][1] > 1]
-    tried = [*groups[-_ENDS:], candidates(list(found))[-1]]
-    judged = [judge([found[key] for key in keys], sample) for keys in tried]
-    return min(judged, key=lambda out: float(out.errors.mean()))
-
-
 def _smallest(found: dict[int, LeftOut], weights: np.ndarray) -> int:
     best = min(found.values(), key=lambda out: float(out.errors.mean()))
     for size, out in found.items():
@@ -110,11 +98,3 @@ def _smallest(found: dict[int, LeftOut], weights: np.ndarray) -> int:
         if worse <= max(MOST_WORSE, error):
             return size
     raise AssertionError("the best loses nothing against itself")
-
-
-def _smaller(images: np.ndarray, size: int) -> np.ndarray:
-    """Squares of another side, uint8 (N, size, size, 3)."""
-    if images.shape[1] == size:
-        return images
-    shape = (size, size)
-    return np.stack([cv2.resize(one, shape, interpolation=cv2.INTER_AREA) for one in images])

@@ -12,7 +12,7 @@ from thawline.augment import _mirror
 from thawline.augment._mirror import Mirroring
 from thawline.data.manifest import Manifest
 from thawline.data.store import ImageStore, StoreWriter
-from thawline.training.levels import BlockFeatures
+from thawline.training.levels import Key, extract, joined
 
 COUNT = 80
 Draw = Callable[[np.ndarray, int], None]
@@ -47,11 +47,15 @@ def measured(folder: Path, draw: Draw, *, group: int = 1, seed: int = 0) -> Mirr
         sha256=("",) * COUNT, names=("",) * COUNT, groups=groups,
         widths=np.full(COUNT, SIZE), heights=np.full(COUNT, SIZE),
     )  # fmt: skip
-    features = BlockFeatures(
-        small_network().eval(), ImageStore(folder), card_of_digits(),
-        precision="float32", device=torch.device("cpu"), cache=None,
-    )  # fmt: skip
-    return _mirror.measure(features, manifest, np.arange(COUNT), seed=seed)
+    body, card = small_network().eval()[:-1], card_of_digits()
+
+    def features(images: np.ndarray) -> dict[Key, np.ndarray]:
+        return joined(
+            extract(body, [images], card, precision="float32", device=torch.device("cpu"))
+        )
+
+    store = ImageStore(folder)
+    return _mirror.measure(features, store, manifest, np.arange(COUNT), seed=seed)
 
 
 def test_no_mirror_where_left_and_right_are_the_classes(tmp_path: Path) -> None:

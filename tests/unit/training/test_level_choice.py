@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from thawline.training import level_choice
 from thawline.training.level_choice import Choice, Sample, candidates, choose, draw, number_groups
-from thawline.training.levels import MIRRORED, TRUNK, BlockFeatures, Changed, Key
+from thawline.training.levels import TRUNK, BlockFeatures, Changed, Key
 
 COUNT = 240
 BLOCKS = ("b0", "b1", "b2", "b3", "b4", "b5")
 NUM_CLASSES = 3
+COPIES = Changed(images=lambda batch, _: batch, known_by="copies")
 
 
 class Told:
@@ -66,7 +67,7 @@ def chosen(
         num_classes=NUM_CLASSES,
     )
     told = cast(BlockFeatures, Told(found, copies or {}))
-    return choose(told, sample, copies=None if copies is None else MIRRORED, **options)
+    return choose(told, sample, copies=None if copies is None else COPIES, **options)
 
 
 def test_an_early_block_that_tells_the_classes_is_chosen_over_later_noise() -> None:
