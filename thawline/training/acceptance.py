@@ -16,9 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import nn
 
 from thawline.evaluation import temperature
 from thawline.evaluation.accuracy import score
+from thawline.evaluation.intervals import brier_scores
 from thawline.network import Network
 
 SHARES = (0.5, 1.0)
@@ -76,7 +78,8 @@ def settle(
     """Leave the best mixture in the network if it is better than the start, else the start.
 
     It is better if its squared error is less by more than a standard error of the paired
-    difference, and no fewer rows are right.
+    difference, and no fewer rows are right. What is accepted is left with honest probabilities: its
+    logits divided by the temperature of these rows.
 
     Args:
         network: with the tuned weights of the best epoch.
@@ -106,10 +109,13 @@ def settle(
     fewer, fewer_error = _mean_and_error(less)
     accepted = bool(fewer > fewer_error and gain >= 0)
     network.load_state_dict(mixed(start, tuned, best) if accepted else start)
+    kept = found[best] if accepted else before
+    if accepted:
+        _divide_logits(network, kept.temperature)
     return Verdict(
         accepted=accepted, share=best, num_epochs=count, gain=gain, error=error,
         less=fewer, less_error=fewer_error,
-        judged=judge((found[best] if accepted else before).probabilities, labels),
+        judged=judge(kept.honest if accepted else kept.probabilities, labels),
     )  # fmt: skip
 
 
@@ -122,22 +128,35 @@ class _Look:
     def __call__(self, state: State) -> "_Looked":
         self._network.load_state_dict(state)
         probabilities = self._predict(self._network.eval())
-        honest = temperature.scale(probabilities, temperature.fit(probabilities, self._labels))
-        expected = np.eye(honest.shape[1])[self._labels]
-        errors = np.square(honest - expected).sum(axis=1)
-        right = probabilities.argmax(axis=1) == self._labels
-        return _Looked(probabilities, right, errors)
+        fitted = temperature.fit(probabilities, self._labels)
+        honest = temperature.scale(probabilities, fitted)
+        return _Looked(
+            probabilities=probabilities,
+            temperature=fitted,
+            honest=honest,
+            right=probabilities.argmax(axis=1) == self._labels,
+            errors=brier_scores(honest, self._labels),
+        )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Looked:
     probabilities: np.ndarray
+    temperature: float
+    honest: np.ndarray
     right: np.ndarray
     errors: np.ndarray
 
     @property
     def error(self) -> float:
         return float(self.errors.mean())
+
+
+def _divide_logits(network: Network, divisor: float) -> None:
+    classifier = [m for m in network[-1].modules() if isinstance(m, nn.Linear)][-1]
+    with torch.no_grad():
+        for values in classifier.parameters():
+            values.div_(divisor)
 
 
 def _mean_and_error(change: np.ndarray) -> tuple[float, float]:

@@ -150,17 +150,25 @@ def kept_start(network: Network, card: ModelCard, data: TrainingData) -> History
     return untrained(network, partial(_predict, card=card, data=data), labels)
 
 
-def _stands(network: Network, card: ModelCard, data: TrainingData) -> str:
+def too_few(data: TrainingData) -> str:
+    """Say by counts alone why the start is kept without training; empty where they suffice."""
     counts = np.bincount(data.manifest.labels[data.manifest.rows("train")])
     rarest = int(counts[counts > 0].min())
     if rarest < FEWEST_ROWS:
         return f"a class has {rarest} training images, and below {FEWEST_ROWS} it only memorises"
-    labels = data.manifest.labels[data.manifest.rows("val")]
-    if len(labels) < FEWEST_JUDGES:
+    judges = len(data.manifest.rows("val"))
+    if judges < FEWEST_JUDGES:
         return (
-            f"{len(labels)} validation images could not tell a gain from chance, which takes at "
-            f"least {FEWEST_JUDGES}"
+            f"{judges} validation images could not tell a gain from chance, which takes at least "
+            f"{FEWEST_JUDGES}"
         )
+    return ""
+
+
+def _stands(network: Network, card: ModelCard, data: TrainingData) -> str:
+    if few := too_few(data):
+        return few
+    labels = data.manifest.labels[data.manifest.rows("val")]
     wrong = int((_predict(network, card=card, data=data).argmax(axis=1) != labels).sum())
     if wrong <= 1:
         return f"of {len(labels)} validation images {wrong} is wrong: no gain could be told"

@@ -14,13 +14,24 @@ from thawline.progress import log
 from thawline.sections import recipes
 from thawline.sections.whole import Params
 from thawline.tracking.client import StageRun
-from thawline.training import auto_recipe, curves, decision, precision, trainable
+from thawline.training import (
+    auto_recipe,
+    curves,
+    decision,
+    fine_tuning,
+    precision,
+    time_plan,
+    trainable,
+)
 from thawline.training import group as groups
 from thawline.training.decision import Decision
 from thawline.training.linear_head import Fitted, fit_head
 from thawline.training.profile import HeadFit
 from thawline.training.setting import TrainingData
 from thawline.training.stage import CURVES, prepare
+
+MOST_GAINED = 0.02
+"""Of accuracy, by fine-tuning; docs/own-images.md says how often the forecast held."""
 
 
 def solve_stage(
@@ -115,20 +126,23 @@ def _first_answer(
 ) -> str:
     """What there is already, and how long the rest takes at most, by counts alone."""
     fit, network = fitted.fit, fitted.network
-    accuracy, error, rows = fit.accuracy, fit.error, "left-out"
+    accuracy, error, count, rows = fit.accuracy, fit.error, fit.num_rows, "left-out"
     if fit.num_rows < len(np.unique(data.indices)):  # of a sample, by fits of fewer rows
-        accuracy, rows = judged["val_accuracy"], "validation"
-        error = float(np.sqrt(accuracy * (1 - accuracy) / len(data.manifest.rows("val"))))
-    low, high = (100 * bound for bound in interval(accuracy, error, fit.num_rows))
+        accuracy, count, rows = judged["val_accuracy"], len(data.manifest.rows("val")), "validation"
+        error = float(np.sqrt(accuracy * (1 - accuracy) / count))
+    low, high = (100 * bound for bound in interval(accuracy, error, count))
     size_mb = sum(tensor.nbytes for tensor in network.state_dict().values()) / 1e6
     macs = num_macs(network, card.image_size_px)
+    threads = params.training.threads
     text = (
         f"first answer in {MODELS / name}: {100 * accuracy:.1f} % ({low:.1f} to {high:.1f}) of "
-        f"{rows} images, {size_mb:.2g} MB, {macs / 1e6:.0f} million multiply-adds an image"
+        f"{rows} images, {size_mb:.2g} MB, {macs / 1e6:.0f} million multiply-adds and some "
+        f"{time_plan.latency_ms(macs, threads):.1f} ms an image"
     )
     if params.fine_tune.epochs != auto_recipe.AUTO:
         return text
-    threads = params.training.threads
+    if few := fine_tuning.too_few(data):
+        return f"{text}; fine_tune will leave it so: {few}"
     left = auto_recipe.minutes_left(
         params.budget.max_minutes, num_images=len(data.manifest), macs=macs, threads=threads
     )
@@ -137,7 +151,11 @@ def _first_answer(
         batch_size=params.training.batch_size, max_minutes=left,
         depthwise=precision.has_depthwise(network),
     )  # fmt: skip
-    return f"{text}; fine_tune takes {seconds / 60:.1f} minutes at most, where a gain can be told"
+    most = min(100.0, high + 100 * MOST_GAINED)
+    return (
+        f"{text}; expected in the end: {low:.1f} to {most:.1f} %, after at most "
+        f"{seconds / 60:.1f} minutes of fine_tune"
+    )
 
 
 def interval(accuracy: float, error: float, num_rows: int) -> tuple[float, float]:

@@ -9,6 +9,8 @@ import pytest
 import torch
 from torch import nn
 
+from thawline.evaluation import temperature
+from thawline.evaluation.accuracy import score
 from thawline.network import Network
 from thawline.training import acceptance
 from thawline.training.acceptance import SHARES, State, settle
@@ -17,8 +19,11 @@ COUNT = 200
 
 
 def of_weight(value: float) -> Network:
-    """A network of one weight and a counter, which no share has a part of."""
-    network = nn.Sequential(OrderedDict(head=nn.Linear(1, 1, bias=False)))
+    """A body of one weight, a head and a counter, which no share has a part of."""
+    body, head = nn.Linear(1, 1, bias=False), nn.Linear(1, 1)
+    head.weight.data.fill_(1.0)
+    head.bias.data.fill_(3.0)
+    network = nn.Sequential(OrderedDict(body=body, head=head))
     network.register_buffer("counted", torch.tensor(round(value * 10)))
     network[0].weight.data.fill_(value)
     return network.eval()
@@ -159,3 +164,17 @@ def test_epochs_are_averaged_where_that_is_better() -> None:
     assert "of 2 epochs on average" in str(verdict)
     alone, _, verdict = settled(hill, others=(0.5,), may_mix=False)
     assert verdict.num_epochs == weight(alone) == 1
+
+
+def test_what_is_accepted_says_honest_probabilities() -> None:
+    """The logits are divided by the temperature that suits the validation rows."""
+    network, judge, verdict = settled(lambda value: 0.5 + 0.4 * value)
+    said = judge(of_weight(1.0))
+    fitted = temperature.fit(said, judge.labels)
+    assert fitted < 0.9
+    assert float(network[-1].weight.detach()) == pytest.approx(1 / fitted)
+    assert float(network[-1].bias.detach()) == pytest.approx(3 / fitted)
+    honest = score(temperature.scale(said, fitted), judge.labels)
+    assert verdict.judged["val_loss"] == pytest.approx(honest.nll)
+    kept, _, _ = settled(lambda value: 0.9 - 0.4 * value)
+    assert float(kept[-1].weight.detach()) == 1
