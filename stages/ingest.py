@@ -147,7 +147,6 @@ def _sized(params: Params, packing: Packing, folder: Path) -> "Decided":
     from thawline.data import deciding
     from thawline.data.image_size import sizes_up_to
     from thawline.data.store import ImageStore
-    from thawline.progress import log
     from thawline.training import size_choice  # loads torch
 
     decided = packing.decided
@@ -162,9 +161,13 @@ def _sized(params: Params, packing: Packing, folder: Path) -> "Decided":
             seed=params.seed,
         )
     except UserError as error:
-        log(f"ingest: ingest.image_size_px: auto measures nothing: {error}")
-        return decided
-    return deciding.with_size(decided, choice.size_px, str(choice)) if choice else decided
+        name = params.rebalance.feature_model
+        why = f"not measured: rebalance.feature_model: {name!r} cannot be loaded: {error}"
+        return deciding.with_size(decided, decided.image_size_px, why)
+    if choice is None:
+        why = f"not measured, which takes {size_choice.FEWEST_ROWS} training images and two sizes"
+        return deciding.with_size(decided, decided.image_size_px, why)
+    return deciding.with_size(decided, choice.size_px, str(choice))
 
 
 def _resolved(

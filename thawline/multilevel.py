@@ -141,18 +141,26 @@ def read_levels(
     return nn.Sequential(blocks)
 
 
+_FOLDED_MEAN = 50.0
+"""Largest mean of a feature, in its own scale, that is folded: a difference of 1 keeps five digits.
+"""
+
+
 def with_folded_head(network: nn.Sequential) -> nn.Sequential:
     """Fold the standardisation into the classifier behind it, for networks that train no more.
 
     Returns:
         The network with a head of its own, the blocks before it shared; the network itself where
-        there is nothing to fold. The outputs differ in the last bits of a float32.
+        there is nothing to fold, or where a feature varies so little beside its mean that float32
+        would lose it. The outputs differ in the last bits.
     """
     head = network[-1]
     if not isinstance(head, nn.Sequential) or not isinstance(head[0], Standardise):
         return network
     standardise, classifier = head[0], copy.deepcopy(head[1])
     assert isinstance(classifier, nn.Linear)
+    if (standardise.mean * standardise.scale).abs().max() > _FOLDED_MEAN:
+        return network
     weight = classifier.weight.double() * standardise.scale.double()
     offset = classifier.bias.double() - weight @ standardise.mean.double()
     with torch.no_grad():

@@ -8,7 +8,7 @@ import numpy as np
 from thawline.data.manifest import Manifest
 from thawline.data.store import ImageStore
 from thawline.training import level_choice
-from thawline.training.level_choice import Sample, weighted_mean
+from thawline.training.level_choice import weighted_mean
 from thawline.training.levels import Key, smaller
 
 MAX_ROWS = 500
@@ -56,14 +56,7 @@ def measure(
         features: gives those of each block of a frozen network, as `trunk.extractor` makes it.
         rows: training rows, all different, int64 (N,).
     """
-    at = level_choice.draw(manifest.labels[rows], np.random.default_rng(seed), MAX_ROWS)
-    sample = Sample(
-        rows=rows[at],
-        labels=manifest.labels[rows[at]],
-        weights=np.ones(len(at)),
-        groups=level_choice.number_groups([manifest.groups[row] for row in rows[at]]),
-        num_classes=len(manifest.classes),
-    )
+    sample = level_choice.small_sample(manifest, rows, MAX_ROWS, seed=seed)
     images = smaller(store.take(sample.rows), MAX_PX)
     found, mirrored = features(images), features(images[:, :, ::-1].copy())
     keys, alone = level_choice.quick_best(found, sample)
@@ -73,5 +66,5 @@ def measure(
         helps=lost <= error,
         accuracy=float(alone.right.mean()),
         with_copies=float(both.right.mean()),
-        num_rows=len(at),
+        num_rows=len(sample.rows),
     )

@@ -47,17 +47,30 @@ def add(
     target = source.with_name(INT8_FILE)
     train, val = manifest.rows("train"), manifest.rows("val")
     chosen = np.sort(np.random.default_rng(seed).permutation(train)[:calibration_images])
-    labels = manifest.labels[val]
+    tries: list[dict[str, Any]] = []
     for share in _FLOAT_SHARES:
         calibration = store.batches(chosen, _BATCH)
         try:
-            quantize(source, target, calibration, method=method, float_share=share)
+            floats = quantize(source, target, calibration, method=method, float_share=share)
         except UserError as error:
             log(f"warning: {error}")
-            return {"kept": False}
-        found = compare(target, source, store.batches(val, _BATCH), labels, threads=threads)
-        size, kept = size_mb(target), found.drop <= max_drop
+            break
+        if tries and floats == tries[-1]["float_convolutions"]:
+            target.unlink()
+            break
+        found = compare(
+            target, source, store.batches(val, _BATCH), manifest.labels[val], threads=threads
+        )
+        kept = found.drop <= max_drop
+        tries.append(
+            {
+                "kept": kept,
+                "float_convolutions": floats,
+                **asdict(found),
+                "size_mb": size_mb(target),
+            }
+        )
         if kept:
             break
         target.unlink()
-    return {"kept": kept, "float_share": share, **asdict(found), "size_mb": size}
+    return min(tries, key=lambda one: float(one["drop"]), default={"kept": False})

@@ -41,8 +41,8 @@ def _int8(found: Mapping[str, Any]) -> str:
         return "there is no int8 file, since ONNX Runtime could not quantise the network"
     kept = "kept" if found["kept"] else "not kept"
     more = "" if found["kept"] else ", more than compress.quantize.max_drop allows"
-    share = found.get("float_share", 0)
-    part = f", with the first {_POINTS * share:.0f} % of the convolutions in float" if share else ""
+    floats = found.get("float_convolutions", 1)
+    part = f", with the first {floats} convolutions in float" if floats > 1 else ""
     return (
         f"the int8 file was {kept}{part}: it names the same class as float for "
         f"{_POINTS * found['agreement']:.1f} % of {found['num_images']:,} validation images "

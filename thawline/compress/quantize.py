@@ -46,7 +46,7 @@ too wide for most."""
 
 def quantize(
     source: Path, target: Path, images: Batches, *, method: Method, float_share: float = 0.0
-) -> None:
+) -> int:
     """Write an int8 form of an exported network; equal arguments give equal bytes.
 
     Normalisation, the first convolution, the layer that gives the logits and softmax stay in
@@ -64,13 +64,17 @@ def quantize(
             `percentile` cut outliers off, and keep every activation of all images in memory.
         float_share: of the convolutions, the first ones, which stay in float32.
 
+    Returns:
+        How many convolutions stay so, the first one included.
+
     Raises:
         UserError: the network holds something that ONNX Runtime cannot quantise.
     """
     model = onnx.load(source)
     outer = _first_and_last(model.graph) + _between_maps_and_logits(model.graph)
     convolutions = [str(node.name) for node in model.graph.node if node.op_type == "Conv"]
-    outer += convolutions[: round(float_share * len(convolutions))]
+    floats = max(1, round(float_share * len(convolutions)))
+    outer += convolutions[:floats]
     add_pre_process_metadata(model)  # else ONNX Runtime advises to fold what PyTorch has folded
     with tempfile.TemporaryDirectory() as scratch:
         prepared, made = Path(scratch) / "prepared.onnx", Path(scratch) / "quantized.onnx"
@@ -94,6 +98,7 @@ def quantize(
             reason = " ".join(str(error).split())[:160]
             raise UserError(f"{source.name}: cannot be quantised: {reason}") from error
         write(onnx.load(made), target)
+    return floats
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -142,4 +142,5 @@ def check_rejects(found: Collected, max_bad_ratio: float, num_items: int | None 
 def _duplicate(result: Packed, twin: Packed, classes: tuple[str, ...]) -> Reject:
     conflict = f" (there labelled {classes[twin.label]!r})" if twin.label != result.label else ""
     across = f" (there in {twin.split})" if twin.split and twin.split != result.split else ""
-    return Reject(name=result.item_name, reason=f"duplicate of {twin.item_name}{conflict}{across}")
+    reason = f"duplicate of {twin.item_name}{conflict}{across}"
+    return Reject(name=result.item_name, reason=reason, label=result.source_label)

@@ -1,7 +1,6 @@
 """Divide what a walk collected into splits: the manifest."""
 
 from collections import Counter
-from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -55,17 +54,14 @@ def divide(
 def _set_aside(found: Collected, resolved: Resolved, classes: tuple[str, ...]) -> list[str]:
     """Say of each class what became of images that its number does not count."""
     counts = [Counter[str]() for _ in classes]
-    of_name = {name: label for label, name in enumerate(classes)}
     for reject in found.rejects:
         kind = "equal to another image" if reject.reason.startswith("duplicate") else "unusable"
-        for label in {
-            of_name[part] for part in PurePosixPath(reject.name).parts if part in of_name
-        }:
-            counts[label][kind] += 1
+        if reject.label is not None:
+            counts[reject.label][kind] += 1
     labels = found.packed.source_labels
     for row in resolved.left_out:
         counts[labels[row]]["in conflict with another class or split"] += 1
-    return [", ".join(f"{n} more {kind}" for kind, n in sorted(one.items())) for one in counts]
+    return [", ".join(f"{n} {kind}" for kind, n in sorted(one.items())) for one in counts]
 
 
 def _manifest(found: Collected, classes: tuple[str, ...], splits: np.ndarray) -> Manifest:

@@ -29,6 +29,8 @@ class Reject:
 
     name: str
     reason: str
+    label: int | None = None
+    """Index into Source.classes, where it is known."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -115,13 +115,14 @@ def _decoded(item: Item, geometry: Geometry) -> Packed | Reject:
     try:
         return _packed(item, content(item.name, item.payload, geometry))
     except DecodeError as error:
-        return Reject(name=item.name, reason=str(error))
+        return Reject(name=item.name, reason=str(error), label=item.label)
     except OSError as error:
         return _unreadable(item, error)
 
 
 def _unreadable(item: Item, error: OSError) -> Reject:
-    return Reject(name=item.name, reason=f"cannot be read: {error.strerror or 'damaged'}")
+    reason = f"cannot be read: {error.strerror or 'damaged'}"
+    return Reject(name=item.name, reason=reason, label=item.label)
 
 
 def _packed(item: Item, image: Content) -> Packed:

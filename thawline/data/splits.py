@@ -149,7 +149,7 @@ def _check_numbers(
     classes: Sequence[str], num_keys: Sequence[int], set_aside: Sequence[str]
 ) -> None:
     """Name every class that is too small: packing a large set takes minutes each time."""
-    others = [f" ({text})" if text else "" for text in set_aside] or [""] * len(classes)
+    others = [f" (beside {text})" if text else "" for text in set_aside] or [""] * len(classes)
     small = [
         f"{shown(name, 60)!r} has {count}{text}"
         for name, count, text in zip(classes, num_keys, others, strict=True)

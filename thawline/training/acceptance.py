@@ -27,6 +27,8 @@ SHARES = (0.5, 1.0)
 """Of the tuned weights in a mixture with the start."""
 MOST_EPOCHS = 3
 """Whose weights may be averaged."""
+LEAST_TEMPERATURE = 0.5
+"""Where all validation rows are right the likelihood has no best one, and goes on to certainty."""
 State = dict[str, torch.Tensor]
 Predict = Callable[[Network], np.ndarray]
 
@@ -60,10 +62,15 @@ class Verdict:
             f"squared error {0 - self.less:+.4f} (± {self.less_error:.4f})"
         )
         if not self.accepted:
-            return f"keeps the start: training brought {change}, not enough to tell from chance"
+            return f"keeps the start: training brought {change}, {self._why()}"
         averaged = f" of {self.num_epochs} epochs on average" if self.num_epochs > 1 else ""
         mixed = "" if self.share == 1 else f", {self.share:.0%} of the way from the start"
         return f"accepts the tuned weights{averaged}{mixed}: {change}"
+
+    def _why(self) -> str:
+        if self.less <= 0:
+            return "nothing better"
+        return "fewer are right" if self.gain < 0 else "not enough to tell from chance"
 
 
 def settle(
@@ -87,14 +94,15 @@ def settle(
         predict: probabilities of the validation rows, float32 (V, K).
         labels: of those rows, int64 (V,).
         may_mix: whether norm statistics are those of the start.
-        others: weights of further epochs, the better ones first.
+        others: weights of further epochs, the better ones first; of the blocks that trained, or of
+            all.
     """
     look = _Look(network, predict, labels)
     tuned = copy.deepcopy(network.state_dict())
     before, after = look(start), look(tuned)
     count = 1
     for other in others if may_mix else ():
-        more = mixed(tuned, other, 1 / (count + 1))
+        more = mixed(tuned, tuned | other, 1 / (count + 1))
         looked = look(more)
         if looked.error < after.error:
             tuned, after, count = more, looked, count + 1
@@ -128,7 +136,7 @@ class _Look:
     def __call__(self, state: State) -> "_Looked":
         self._network.load_state_dict(state)
         probabilities = self._predict(self._network.eval())
-        fitted = temperature.fit(probabilities, self._labels)
+        fitted = max(temperature.fit(probabilities, self._labels), LEAST_TEMPERATURE)
         honest = temperature.scale(probabilities, fitted)
         return _Looked(
             probabilities=probabilities,

@@ -20,7 +20,8 @@ LARGEST = 256
 
 
 ON_CPU = 32
-"""A CPU's memory has no edge that could be found, and the recipes are for 32."""
+"""A CPU's memory has no edge that could be found, and the recipes are for 32. So is `auto` where
+several processes share a batch: what fits on one of their GPUs may not fit on another."""
 
 
 def of(params: Params, network: Network, card: ModelCard, machine: Machine) -> int:
@@ -32,7 +33,7 @@ def of(params: Params, network: Network, card: ModelCard, machine: Machine) -> i
     wanted = params.training.batch_size
     if isinstance(wanted, int):
         return wanted
-    if machine.device.type == "cpu":
+    if machine.device.type == "cpu" or machine.group.size > 1:
         return ON_CPU
     found = largest(lambda size: _try(size, network, card, machine))
     log(f"training.batch_size: auto takes {found}")

@@ -223,7 +223,8 @@ class _Course:
         if better:
             self.history.best_epoch, self.history.best_state = self.epoch, state
         if self._num_good:
-            self.history.keep_good(state, self._num_good)
+            on_cpu = {name: value.cpu() for name, value in state.items()}
+            self.history.keep_good(on_cpu, self._num_good)
         self.epoch += 1
         self._batch, self._losses = 0, []
         self._write(epoch_ended=True)

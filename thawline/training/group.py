@@ -145,10 +145,10 @@ def of(params: Params) -> Iterator[Group]:
 def _check(t: Training, device: torch.device) -> None:
     count, batch_size = t.devices, t.batch_size
     key = f"params.yaml: training.devices: {count}"
-    if isinstance(batch_size, str) or batch_size < count:
+    if isinstance(batch_size, int) and batch_size < count:
         raise UserError(
-            f"{key} share each batch, and training.batch_size is {batch_size}; allowed: a number "
-            f"of at least {count}"
+            f"{key} share each batch, and training.batch_size is {batch_size}; allowed: at least "
+            f"{count}, or auto"
         )
     if t.compile:
         raise UserError(f"{key} share batch norm, which training.compile cannot; allowed: false")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from thawline.data.manifest import Manifest
 from thawline.progress import track
 from thawline.training import ridge
 from thawline.training.levels import TRUNK, BlockFeatures, Changed, Key, named
@@ -22,6 +23,8 @@ _MOST_WORSE = 0.01
 classes weigh much, it tells groups apart that the number of rows named rightly does not."""
 _FEW, _WINDOW = 3, 5
 """Neighbouring blocks that a head reads together."""
+_LEAST_EACH = 5
+"""Rows of a class in a small sample, on average: with one or two nothing can be left out."""
 _ENDS = 3
 """Last blocks at which a group ends that is judged where a rough answer will do."""
 
@@ -157,6 +160,29 @@ def draw(labels: np.ndarray, rng: np.random.Generator, most: int = MAX_ROWS) -> 
         of_class = rng.permutation(np.flatnonzero(labels == k))
         drawn.append(of_class[: max(2, round(share * len(of_class)))])
     return np.sort(np.concatenate(drawn))
+
+
+def small_sample(manifest: Manifest, rows: np.ndarray, most: int, *, seed: int) -> Sample:
+    """Draw rows of equal weight for a rough answer; of very many classes, rows of some of them.
+
+    Args:
+        rows: int64 (N,), all different.
+        most: rows of the sample.
+    """
+    rng = np.random.default_rng(seed)
+    classes = np.unique(manifest.labels[rows])
+    if len(classes) > most // _LEAST_EACH:
+        drawn = rng.permutation(classes)[: most // _LEAST_EACH]
+        rows = rows[np.isin(manifest.labels[rows], drawn)]
+    rows = rows[draw(manifest.labels[rows], rng, most)]
+    kept, labels = np.unique(manifest.labels[rows], return_inverse=True)
+    return Sample(
+        rows=rows,
+        labels=labels.astype(np.int64),
+        weights=np.ones(len(rows)),
+        groups=number_groups([manifest.groups[row] for row in rows]),
+        num_classes=len(kept),
+    )
 
 
 def number_groups(names: Sequence[str | None]) -> np.ndarray | None:

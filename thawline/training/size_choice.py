@@ -13,8 +13,8 @@ from thawline import trunk
 from thawline.data.manifest import Manifest
 from thawline.data.store import ImageStore
 from thawline.progress import track
-from thawline.training import device, level_choice
-from thawline.training.level_choice import Sample, quick_best, weighted_mean
+from thawline.training import device
+from thawline.training.level_choice import quick_best, small_sample, weighted_mean
 from thawline.training.levels import smaller
 from thawline.training.ridge import LeftOut
 
@@ -70,14 +70,7 @@ def choose(
     if len(rows) < FEWEST_ROWS or len(sizes) < 2:
         return None
     device.setup(threads=_THREADS, seed=seed)
-    at = level_choice.draw(manifest.labels[rows], np.random.default_rng(seed), MAX_ROWS)
-    sample = Sample(
-        rows=rows[at],
-        labels=manifest.labels[rows[at]],
-        weights=np.ones(len(at)),
-        groups=level_choice.number_groups([manifest.groups[row] for row in rows[at]]),
-        num_classes=len(manifest.classes),
-    )
+    sample = small_sample(manifest, rows, MAX_ROWS, seed=seed)
     images = store.take(sample.rows)
     features = trunk.extractor(name=name, device=torch.device("cpu"))
     found = {
@@ -87,7 +80,7 @@ def choose(
     return SizeChoice(
         size_px=_smallest(found, sample.weights),
         accuracy={size: weighted_mean(out.right, sample.weights)[0] for size, out in found.items()},
-        num_rows=len(at),
+        num_rows=len(sample.rows),
     )
 
 

@@ -30,6 +30,8 @@ from thawline.training.profile import HeadFit
 from thawline.training.setting import TrainingData
 from thawline.training.stage import CURVES, prepare
 
+_NO_ERROR = 1e-6
+"""Below which a standard error is the rounding of a sum of equal numbers."""
 MOST_GAINED = 0.02
 """Of accuracy, by fine-tuning; docs/own-images.md says how often the forecast held."""
 
@@ -151,9 +153,11 @@ def _first_answer(
         batch_size=params.training.batch_size, max_minutes=left,
         depthwise=precision.has_depthwise(network),
     )  # fmt: skip
+    if not seconds:
+        return f"{text}; fine_tune will leave it so: not one epoch fits into budget.max_minutes"
     most = min(100.0, high + 100 * MOST_GAINED)
     return (
-        f"{text}; expected in the end: {low:.1f} to {most:.1f} %, after at most "
+        f"{text}; expected in the end: {low:.1f} to {most:.1f} %, after some "
         f"{seconds / 60:.1f} minutes of fine_tune"
     )
 
@@ -165,10 +169,10 @@ def interval(accuracy: float, error: float, num_rows: int) -> tuple[float, float
 
     Args:
         error: standard error of the share, which tells how many rows of equal weight it is worth;
-            0 where all rows agree.
+            about 0 where all rows agree.
     """
-    square = 1.96**2
-    worth = accuracy * (1 - accuracy) / error**2 if error > 0 else float(num_rows)
+    square, accuracy = 1.96**2, min(1.0, max(0.0, accuracy))
+    worth = accuracy * (1 - accuracy) / error**2 if error > _NO_ERROR else float(num_rows)
     middle = (accuracy + square / (2 * worth)) / (1 + square / worth)
     spread = accuracy * (1 - accuracy) / worth + square / (4 * worth**2)
     half = float(np.sqrt(square * spread)) / (1 + square / worth)

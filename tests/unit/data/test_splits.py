@@ -149,8 +149,8 @@ def test_no_class_is_left_out_whole() -> None:
 
 def test_a_class_that_is_too_small_says_where_its_other_images_went() -> None:
     labels = np.array([0] * 5 + [1])
-    with pytest.raises(UserError, match=r"'few' has 1 \(4 more equal to another image\) diff"):
+    with pytest.raises(UserError, match=r"'few' has 1 \(beside 4 equal to another image\) diff"):
         assign(
             list("abcdef"), labels, ["many", "few"],
-            seed=0, set_aside=["", "4 more equal to another image"], **RATIOS,
+            seed=0, set_aside=["", "4 equal to another image"], **RATIOS,
         )  # fmt: skip

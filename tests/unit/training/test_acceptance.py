@@ -3,6 +3,7 @@
 import copy
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from thawline.evaluation import temperature
 from thawline.evaluation.accuracy import score
 from thawline.network import Network
 from thawline.training import acceptance
-from thawline.training.acceptance import SHARES, State, settle
+from thawline.training.acceptance import LEAST_TEMPERATURE, SHARES, State, settle
 
 COUNT = 200
 
@@ -95,14 +96,28 @@ def test_what_is_worse_leaves_the_start() -> None:
 
 
 def test_a_gain_within_a_standard_error_leaves_the_start() -> None:
-    """One image of 200 is as large as its standard error; four of 200 are twice that."""
-    one, _, chance = settled(lambda value: 0.8 + value / COUNT, may_mix=False)
+    """Six images better and five worse, of 200, may be chance; six better alone are not."""
+
+    def predict(network: Network, worse: int) -> np.ndarray:
+        tuned = weight(network) > 0
+        right = np.arange(COUNT) < 150
+        right[:worse] &= not tuned
+        right[150:156] |= tuned
+        labels = np.arange(COUNT) % 3
+        said = np.where(right, labels, (labels + 1) % 3)
+        probabilities: np.ndarray = (0.1 + 0.7 * np.eye(3)[said]).astype(np.float32)
+        return probabilities
+
+    def verdict(worse: int) -> acceptance.Verdict:
+        start = copy.deepcopy(of_weight(0.0).state_dict())
+        labels = np.arange(COUNT) % 3
+        return settle(of_weight(1.0), start, partial(predict, worse=worse), labels, may_mix=False)
+
+    chance, clear = verdict(worse=5), verdict(worse=0)
     assert chance.gain == pytest.approx(1 / COUNT)
-    assert chance.accepted == (chance.less > chance.less_error)
-    four, _, clear = settled(lambda value: 0.8 + 4 * value / COUNT, may_mix=False)
+    assert not chance.accepted
+    assert "not enough to tell from chance" in str(chance)
     assert clear.accepted
-    assert clear.gain > 1.5 * clear.error
-    assert (weight(one), weight(four)) == (float(chance.accepted), 1.0)
 
 
 def test_weights_half_way_may_be_the_best() -> None:
@@ -148,6 +163,7 @@ def test_a_smaller_error_of_fewer_right_images_leaves_the_start() -> None:
     assert verdict.less > verdict.less_error
     assert verdict.gain < 0
     assert not verdict.accepted
+    assert "fewer are right" in str(verdict)
     assert weight(network) == 0
 
 
@@ -178,3 +194,16 @@ def test_what_is_accepted_says_honest_probabilities() -> None:
     assert verdict.judged["val_loss"] == pytest.approx(honest.nll)
     kept, _, _ = settled(lambda value: 0.9 - 0.4 * value)
     assert float(kept[-1].weight.detach()) == 1
+
+
+def test_certainty_is_bounded_where_all_rows_are_right() -> None:
+    network, _, verdict = settled(lambda value: 1.0 if value else 0.9)
+    assert verdict.accepted
+    assert float(network[-1].weight.detach()) == pytest.approx(1 / LEAST_TEMPERATURE)
+
+
+def test_epochs_of_the_blocks_that_trained_are_completed() -> None:
+    network, judge = of_weight(1.0), Judge(lambda value: 0.5 + 0.4 * value)
+    start = copy.deepcopy(of_weight(0.0).state_dict())
+    head = {key: value + 1 for key, value in start.items() if key.startswith("head")}
+    assert settle(network, start, judge, judge.labels, may_mix=True, others=[head]).accepted
