@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.unit.training.resume.kills import CPU
 from thawline.checkpoint import ModelCard
 from thawline.network import Network
 from thawline.training import acceptance, fine_tuning
@@ -15,6 +16,7 @@ from thawline.training.collapse import CollapseError
 from thawline.training.history import History
 from thawline.training.recipe import Recipe
 from thawline.training.setting import TrainingData
+from thawline.training.train import train
 
 RATES = (0.5, 0.1, 0.02)
 EPOCH = {"val_macro_f1": 0.5, "val_loss": 1.0, "val_accuracy": 0.5}
@@ -111,3 +113,31 @@ def test_the_start_stands_where_every_rate_collapses(
         "keeps the start: training did harm with every learning rate (0.5, 0.1, 0.02)"
     )
     assert all(torch.equal(before[key], value) for key, value in small.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("trainable", "num_blocks"), [("head", 0), ("last_blocks", 1), ("all", 0), ("norm", 0)]
+)
+def test_epochs_of_any_blocks_can_be_averaged(
+    small: Network,
+    card: ModelCard,
+    data: TrainingData,
+    recipe: Callable[..., Recipe],
+    trainable: str,
+    num_blocks: int,
+) -> None:
+    """What stays frozen is not in the states that the epochs leave."""
+    chosen = recipe(
+        trainable=trainable, num_blocks=num_blocks, norm_statistics="keep",
+        epochs=3, patience=9, learning_rate=0.05,
+    )  # fmt: skip
+
+    def train_by(recipe: Recipe) -> History:
+        return train(
+            small, card, data, recipe, CPU, lambda *_: None,
+            may_keep_start=True, start_competes=False, num_good=acceptance.MOST_EPOCHS,
+        )  # fmt: skip
+
+    history, outcome = fine_tuning.tune(small, card, data, chosen, (0.05,), train_by)
+    assert len(history.good) == 3
+    assert "on validation images" in outcome
