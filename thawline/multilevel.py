@@ -13,8 +13,9 @@ from typing import Literal
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import nn
+from torch.nn import functional
 
-Grid = Literal[1, 2]
+Grid = Literal[1, 2, 3, 4]
 Carried = torch.Tensor | tuple[torch.Tensor, torch.Tensor]
 """Between blocks: a feature map, or one and the features (B, D) read so far."""
 
@@ -24,7 +25,8 @@ class Level(BaseModel):
 
     Attributes:
         block: its name in the network.
-        grid: 1 averages each channel over the whole map, 2 over each quarter of it.
+        grid: 1 averages each channel over the whole map, 2 over each quarter of it, 3 and 4 over
+            each of nine and sixteen parts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -74,16 +76,17 @@ class Standardise(nn.Module):
 
 
 def pooled(maps: torch.Tensor, grid: Grid) -> torch.Tensor:
-    """Average each channel over the map or over its quarters.
+    """Average each channel over the map or over equal parts of it.
 
-    Not PyTorch's adaptive pooling, which ONNX cannot express for maps of odd sides. The quarters of
-    such a map share its middle row and column.
+    Not PyTorch's adaptive pooling, which ONNX cannot express where a side is no multiple of the
+    grid. Parts of such a map overlap, as the quarters of one of odd sides do in the middle.
 
     Args:
-        maps: (B, C, H, W), or features (B, C), which are returned as they are.
+        maps: (B, C, H, W), H and W at least grid; or features (B, C), which are returned as they
+            are.
 
     Returns:
-        (B, C * grid**2), quarter after quarter, float32 or wider.
+        (B, C * grid**2), part after part, float32 or wider.
     """
     if maps.dtype in (torch.bfloat16, torch.float16):
         maps = maps.float()  # a mean of thousands of values has more digits than they have
@@ -91,10 +94,12 @@ def pooled(maps: torch.Tensor, grid: Grid) -> torch.Tensor:
         return maps
     if grid == 1:
         return maps.mean(dim=(2, 3))
-    height, width = maps.shape[2:]
-    rows = (slice(0, (height + 1) // 2), slice(height // 2, height))
-    columns = (slice(0, (width + 1) // 2), slice(width // 2, width))
-    return torch.cat([maps[:, :, r, c].mean(dim=(2, 3)) for r in rows for c in columns], dim=1)
+    stride = [side // grid for side in maps.shape[2:]]
+    kernel = [side - step * (grid - 1) for side, step in zip(maps.shape[2:], stride, strict=True)]
+    parts = functional.avg_pool2d(maps, kernel, stride)
+    # Not permuted and flattened, which torch-pruning cannot follow.
+    places = [(row, column) for row in range(grid) for column in range(grid)]
+    return torch.cat([parts[:, :, row, column] for row, column in places], dim=1)
 
 
 def map_of(carried: Carried) -> torch.Tensor:

@@ -39,9 +39,9 @@ _OPERATORS = (
 
 _PASSED = ("Concat", "Mul", "GlobalAveragePool", "AveragePool")
 """Operators that may lie between the last maps and the logits; others are of the body."""
-_OF_FEATURES = ("Concat", "Mul", "Sub")
-"""That join and scale what a classifier reads of several maps: one range for all of them would be
-too wide for most."""
+_OF_FEATURES = ("Concat", "Mul", "Sub", "AveragePool")
+"""That average, join and scale what a classifier reads of several maps: one range for all of them
+would be too wide for most."""
 
 
 def quantize(

@@ -25,8 +25,10 @@ _FEW, _WINDOW = 3, 5
 """Neighbouring blocks that a head reads together."""
 _LEAST_EACH = 5
 """Rows of a class in a small sample, on average: with one or two nothing can be left out."""
-_ENDS = 3
-"""Last blocks at which a group ends that is judged where a rough answer will do."""
+_QUARTERS = 2
+"""A grid."""
+_LATE = 6
+"""Groups that are judged where a rough answer will do: of the last three blocks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,15 +74,21 @@ def choose(
     *,
     last_only: bool = False,
     copies: Changed | None = None,
+    most_features: int | None = None,
 ) -> Choice:
     """Judge every group of blocks, then copies with the best of them.
 
     Args:
         last_only: whether the head must read what the network's own head would.
         copies: makes an augmented copy of each image; None: none may join the fit.
+        most_features: of a group; None: any number. What the network's own head reads is always
+            judged.
     """
     found = features.of(sample.rows, [(TRUNK, 1)] if last_only else None)
     groups = candidates(list(found))
+    width = {keys: sum(found[key].shape[1] for key in keys) for keys in groups}
+    if most_features is not None:
+        groups = [k for k in groups if width[k] <= most_features or k == groups[-1]]
     out = {
         keys: judge([found[key] for key in keys], sample)
         for keys in track(groups, "groups of blocks", len(groups))
@@ -89,7 +97,7 @@ def choose(
     tried = {
         group: GroupScore(
             blocks=tuple(named(key) for key in group),
-            num_features=sum(found[key].shape[1] for key in group),
+            num_features=width[group],
             accuracy=weighted_mean(one.right, sample.weights)[0],
             squared_error=weighted_mean(one.errors, sample.weights)[0],
         )
@@ -144,8 +152,8 @@ def quick_best(found: Mapping[Key, np.ndarray], sample: Sample) -> tuple[tuple[K
         found: features of every block, as `extract` gives them.
     """
     groups = candidates(list(found))
-    wide = [keys for keys in groups if len(keys) == _WINDOW and keys[-1][1] > 1]
-    tried = [*wide[-_ENDS:], groups[-1]] if wide else groups
+    wide = [keys for keys in groups if len(keys) == _WINDOW and any(grid > 1 for _, grid in keys)]
+    tried = [*wide[-_LATE:], groups[-1]] if wide else groups
     judged = [(keys, judge([found[key] for key in keys], sample)) for keys in tried]
     return min(judged, key=lambda one: float(one[1].errors.mean()))
 
@@ -203,9 +211,9 @@ def weighted_mean(values: np.ndarray, weights: np.ndarray) -> tuple[float, float
 def candidates(offered: Sequence[Key]) -> list[tuple[Key, ...]]:
     """List the groups of blocks that a head may read, those that keep the least network first.
 
-    For each block of the last two thirds: it alone, with the two and with the four before it,
-    averaged over quarters; at the end also the plain averages, and what the network's own head
-    reads.
+    For each block of the last two thirds: it alone, with the two and with the four before it, by
+    the finest grids; with the four before it also by quarters; at the end also the plain averages,
+    and what the network's own head reads.
 
     Args:
         offered: keys in the order of the forward pass, as `extract` gives them.
@@ -216,8 +224,9 @@ def candidates(offered: Sequence[Key]) -> list[tuple[Key, ...]]:
     for end in range(len(blocks) // 3, len(blocks)):
         window = blocks[max(0, end - _WINDOW + 1) : end + 1]
         found.append(((blocks[end], finest[blocks[end]]),))
-        for size in (_FEW, _WINDOW):
-            found.append(tuple((block, finest[block]) for block in window[-size:]))
+        found.append(tuple((block, finest[block]) for block in window[-_FEW:]))
+        found.append(tuple((block, min(_QUARTERS, finest[block])) for block in window))
+        found.append(tuple((block, finest[block]) for block in window))
         if end == len(blocks) - 1:
             found.append(tuple((block, 1) for block in window))
     found.append(((TRUNK, 1),))

@@ -25,8 +25,12 @@ TRUNK = ""
 it is a map that a head classifies place by place."""
 Key = tuple[str, int]
 """A block, or TRUNK, and a grid."""
-_WIDE = 512
-"""Channels above which quarters would be thousands of features for little: grid 1 alone."""
+GRIDS: tuple[Grid, ...] = (1, 2, 3, 4)
+_WIDEST = 2048
+"""Features of a block, beyond which a finer grid is not offered: 2x2 for up to 512 channels, 4x4
+for up to 128. On five sets (digits, clothes, textures, stamps, emoji; 157 to 1,000 training rows at
+64 to 128 px) grids up to 4x4 instead of 2x2 lowered the squared error of rows left out by 0.002 to
+0.030, and by more than three standard errors on four of them."""
 
 
 def extract(
@@ -182,6 +186,7 @@ def named(key: Key) -> str:
 
 def _grids(values: Carried) -> tuple[Grid, ...]:
     maps = map_of(values)
-    if maps.ndim != 4 or maps.shape[1] > _WIDE or min(maps.shape[2:]) < 2:
+    if maps.ndim != 4:
         return (1,)
-    return (1, 2)
+    channels, side = maps.shape[1], min(maps.shape[2:])
+    return tuple(g for g in GRIDS if g == 1 or (g <= side and channels * g**2 <= _WIDEST))

@@ -22,6 +22,8 @@ from thawline.training.levels import TRUNK, BlockFeatures, augmented
 from thawline.training.profile import HeadFit
 from thawline.training.setting import Machine, TrainingData
 
+_MOST_BYTES = 4e9
+"""Of the features of all training rows, which are held in float32: 16,000 of each of 60,000."""
 _COPIED = 10_000
 """Rows up to which augmented copies may join the fit: beyond, they bring little for a pass."""
 
@@ -72,7 +74,10 @@ def fit_head(
     sample = _sample(rows, weights, data, groups, len(card.classes), machine.seed)
     helped = bool(data.policy) and len(rows) <= _COPIED
     copies = augmented(data.policy, machine.seed) if helped else None
-    choice = level_choice.choose(features, sample, last_only=last_only, copies=copies)
+    choice = level_choice.choose(
+        features, sample,
+        last_only=last_only, copies=copies, most_features=int(_MOST_BYTES / 4 / len(rows)),
+    )  # fmt: skip
     out = choice.left_out
     weight, offset, standard = _solved(features, choice, rows, weights, data, machine)
     honest = temperature.fit(_softmax(out.scores), sample.labels)

@@ -195,3 +195,21 @@ def test_a_mean_comes_with_its_standard_error(weights: np.ndarray) -> None:
     if len(set(weights)) == 1:
         assert error == pytest.approx(values.std() / 2)
     assert level_choice.weighted_mean(np.ones(4), weights) == (pytest.approx(1), pytest.approx(0))
+
+
+def test_groups_that_would_take_too_much_memory_are_not_judged() -> None:
+    found: dict[Key, np.ndarray] = {
+        (block, grid): noise(n) for n, block in enumerate(BLOCKS) for grid in (1, 2)
+    }
+    found[TRUNK, 1] = noise(9)
+    labels = labels_of()
+    sample = Sample(
+        rows=np.arange(COUNT), labels=labels, weights=np.ones(COUNT), groups=None,
+        num_classes=NUM_CLASSES,
+    )  # fmt: skip
+    told = cast(BlockFeatures, Told(found, {}))
+    widths = {one.num_features for one in choose(told, sample).tried.values()}
+    assert max(widths) == 30
+    limited = choose(told, sample, most_features=10).tried
+    assert {one.num_features for one in limited.values()} == {6}
+    assert ((TRUNK, 1),) in choose(told, sample, most_features=1).tried

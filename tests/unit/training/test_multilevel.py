@@ -105,7 +105,7 @@ def test_levels_that_cannot_be_are_refused(small: Network, blocks: tuple[str, ..
         read_levels(small, levels, num_features=8, num_classes=3)
 
 
-@pytest.mark.parametrize(("height", "width"), [(6, 6), (7, 7), (1, 1), (1, 5), (7, 2)])
+@pytest.mark.parametrize(("height", "width"), [(6, 6), (7, 7), (2, 5), (7, 2)])
 def test_quarters_cover_the_map_and_mirror_with_it(height: int, width: int) -> None:
     maps = torch.randn(2, 3, height, width, generator=torch.Generator().manual_seed(0))
     top_left, top_right, bottom_left, bottom_right = pooled(maps, 2).split(3, dim=1)
@@ -118,7 +118,20 @@ def test_quarters_cover_the_map_and_mirror_with_it(height: int, width: int) -> N
         torch.testing.assert_close(mean, pooled(maps, 1))
 
 
-@pytest.mark.parametrize("grid", [1, 2])
+@pytest.mark.parametrize("grid", [2, 3, 4])
+@pytest.mark.parametrize("side", [4, 7, 8, 14, 16])
+def test_parts_of_any_grid_cover_the_map_and_are_of_one_size(grid: Any, side: int) -> None:
+    """Each place of the map shows in a part, and none in one that does not hold it."""
+    single = torch.eye(side * side).unflatten(1, (side, side)).unsqueeze(1)
+    shows = pooled(single, grid) > 0
+    assert shows.shape == (side * side, grid**2)
+    assert shows.any(dim=1).all()
+    assert len(set(shows.sum(dim=0).tolist())) == 1
+    if side % grid == 0:
+        assert (shows.sum(dim=1) == 1).all()
+
+
+@pytest.mark.parametrize("grid", [1, 2, 3, 4])
 def test_means_of_short_floats_are_taken_in_float32(grid: int) -> None:
     maps = torch.rand(1, 2, 64, 64, generator=torch.Generator().manual_seed(0)).bfloat16()
     found = pooled(maps, grid)  # type: ignore[arg-type]
@@ -162,7 +175,7 @@ def test_a_checkpoint_gives_back_every_bit(saved: Path, card: ModelCard, lite0: 
         ([{"block": "head", "grid": 1}], "levels head: expected"),
         ([{"block": "stage2", "grid": 1}, {"block": "stage1", "grid": 1}], "in this order"),
         ([{"block": "stage1", "grid": 1}] * 2, "levels stage1, stage1: expected"),
-        ([{"block": "stage1", "grid": 3}], "levels.0.grid"),
+        ([{"block": "stage1", "grid": 5}], "levels.0.grid"),
         ([{"block": "stage1", "grid": "1"}], "levels.0.grid"),
         ([{"block": "stage1"}], "levels.0.grid"),
         ([{"block": 1, "grid": 1}], "levels.0.block"),
