@@ -185,3 +185,11 @@ def test_kill_9_of_fine_tune(project: Project, anew: Project) -> None:
     assert "fine_tune: resumes after epoch" in again.stderr
     assert anew.hashes() == project.hashes()
     assert ran(anew.run("dvc", "repro")) == []
+
+
+def test_the_report_says_what_was_decided_before_training(project: Project) -> None:
+    text = (project.folder / "reports/evaluate/report.md").read_text(encoding="utf-8")
+    decisions = text.partition("## Decisions")[2].partition("##")[0]
+    decided = _json(project, "data/ingest/decided.json")
+    assert f"- ingest: images packed at {decided['image_size_px']['value']} px (auto: " in decisions
+    assert f"- augment: {_json(project, 'reports/augment/decision.json')['reason']}." in decisions

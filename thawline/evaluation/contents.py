@@ -1,5 +1,6 @@
 """What the report tells beyond the scores: parts of the rows, corruptions, doubts, pictures."""
 
+import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,8 @@ import numpy as np
 from thawline import checkpoint
 from thawline.advice import proposal, tracked
 from thawline.compress import outcome
+from thawline.data import deciding
+from thawline.data.decided import AUTO, Decided
 from thawline.evaluation import album, corruptions, label_issues, slices
 from thawline.evaluation.album import Evidence
 from thawline.evaluation.checkpoints import predict
@@ -19,9 +22,19 @@ from thawline.evaluation.page import Advice, Content
 from thawline.evaluation.report import Picture
 from thawline.evaluation.results import Results
 from thawline.evaluation.slices import Slice
-from thawline.files import INGEST, MANIFEST
+from thawline.files import INGEST, MANIFEST, REPORTS, intact
 from thawline.inference import BATCH
 from thawline.sections.whole import Params
+
+
+def _before_training() -> dict[str, str]:
+    """Say what the stages before training decided from the data; nothing where params did."""
+    found = {"ingest": "; ".join(deciding.sentences(Decided.read(INGEST)))}
+    chosen = REPORTS / "augment" / "decision.json"
+    with intact(chosen):
+        augment = json.loads(chosen.read_text(encoding="utf-8"))
+        found["augment"] = augment["reason"] if augment["policy"] == AUTO else ""
+    return {stage: said for stage, said in found.items() if said}
 
 
 def gather(
@@ -59,7 +72,9 @@ def gather(
         results=results,
         card=checkpoint.read_card(shipped),
         manifest=evidence.manifest,
-        decisions=album.decisions(evidence.training) | outcome.describe(compressed),
+        decisions=_before_training()
+        | album.decisions(evidence.training)
+        | outcome.describe(compressed),
         classes=album.class_scores(evidence),
         pictures=pictures,
         mistakes=album.mistake_list(evidence),

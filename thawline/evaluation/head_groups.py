@@ -36,6 +36,4 @@ def draw(fit: HeadFit) -> Figure:
 
 def _name(group: GroupScore) -> str:
     first, last = group.blocks[0], group.blocks[-1]
-    if len(group.blocks) == 1:
-        return first
-    return f"{first.split()[0]} to {last}"
+    return first if len(group.blocks) == 1 else f"{first} to {last}"
