@@ -46,7 +46,7 @@ def test_a_stage_without_epochs_has_no_curves_but_its_head(tmp_path: Path) -> No
     ((name, (title, head)),) = album.heads(training).items()
     assert name == "transfer_learn_head"
     shown = [text.get_text() for axis in head.axes for text in axis.get_yticklabels()]
-    assert shown == ["stage1 2x2", "stage1 2x2 to tail 1x1"], "what was tried"
+    assert shown == ["stage1 2x2", "stage1 1x1 to tail 1x1"], "what was tried"
 
 
 def test_without_any_epochs_there_is_no_picture_of_them(tmp_path: Path) -> None:
