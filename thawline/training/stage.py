@@ -114,7 +114,8 @@ def _train_stage(
     if group.rank == 0:
         trainable.record(decided, run)
         _warn(name, decided, recipe, data, run)
-        if said := auto_recipe.described(section, values):
+        said = auto_recipe.described(section, values)
+        if said and not (plan and plan.stands):
             log(f"{name}: auto takes {said}")
 
     def on_epoch(number: int, judged: Epoch) -> None:
