@@ -68,9 +68,11 @@ class Verdict:
         return f"accepts the tuned weights{averaged}{mixed}: {change}"
 
     def _why(self) -> str:
-        if self.less <= 0:
+        if self.gain <= 0 and self.less <= 0:
             return "nothing better"
-        return "fewer are right" if self.gain < 0 else "not enough to tell from chance"
+        if self.gain < 0:
+            return "fewer are right"
+        return "the error grew" if self.less < 0 else "not enough to tell from chance"
 
 
 def settle(
@@ -85,8 +87,8 @@ def settle(
     """Leave the best mixture in the network if it is better than the start, else the start.
 
     It is better if its squared error is less by more than a standard error of the paired
-    difference, and no fewer rows are right. What is accepted is left with honest probabilities: its
-    logits divided by the temperature of these rows.
+    difference and no fewer rows are right, or the other way round. What is accepted is left with
+    honest probabilities: its logits divided by the temperature of these rows.
 
     Args:
         network: with the tuned weights of the best epoch.
@@ -115,7 +117,7 @@ def settle(
     less = before.errors - found[best].errors
     gain, error = _mean_and_error(change)
     fewer, fewer_error = _mean_and_error(less)
-    accepted = bool(fewer > fewer_error and gain >= 0)
+    accepted = bool((fewer > fewer_error and gain >= 0) or (gain > error and fewer >= 0))
     network.load_state_dict(mixed(start, tuned, best) if accepted else start)
     kept = found[best] if accepted else before
     if accepted:

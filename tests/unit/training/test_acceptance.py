@@ -207,3 +207,23 @@ def test_epochs_of_the_blocks_that_trained_are_completed() -> None:
     start = copy.deepcopy(of_weight(0.0).state_dict())
     head = {key: value + 1 for key, value in start.items() if key.startswith("head")}
     assert settle(network, start, judge, judge.labels, may_mix=True, others=[head]).accepted
+
+
+def test_more_right_images_are_enough_where_the_error_is_no_larger() -> None:
+    """Eight of 200 more are right, and others are less certain."""
+
+    def predict(network: Network) -> np.ndarray:
+        tuned = weight(network) > 0
+        labels = np.arange(COUNT) % 3
+        right = np.arange(COUNT) < 150 + 8 * tuned
+        said = np.where(right, labels, (labels + 1) % 3)
+        sure = np.where(tuned & (np.arange(COUNT) % 2 == 0), 0.78, 0.8)
+        probabilities = np.repeat(((1 - sure) / 2)[:, None], 3, axis=1)
+        probabilities[np.arange(COUNT), said] = sure
+        return probabilities.astype(np.float32)
+
+    start = copy.deepcopy(of_weight(0.0).state_dict())
+    verdict = settle(of_weight(1.0), start, predict, np.arange(COUNT) % 3, may_mix=False)
+    assert verdict.gain > verdict.error
+    assert verdict.less >= 0
+    assert verdict.accepted
