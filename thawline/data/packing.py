@@ -214,7 +214,7 @@ def _top_up(
 
 
 class _Worker:
-    """What a process or thread of the pool holds: handed over once, not with every batch."""
+    """Hold what each process or thread of the pool gets once, not with every batch."""
 
     known: Known | None = None
 
