@@ -1,4 +1,4 @@
-"""compress: fine-tuned checkpoint -> pruned if asked for; ONNX files, checked against PyTorch."""
+"""compress: fine-tuned checkpoint -> pruned or refitted; ONNX files, checked against PyTorch."""
 
 from typing import Any
 
@@ -18,12 +18,14 @@ def main(params: Params, run: StageRun) -> None:
     import torch
 
     from thawline import checkpoint
-    from thawline.compress import curve, exports, int8, outcome
+    from thawline.compress import classifier, curve, exports, int8, outcome
+    from thawline.compress.session import INT8_FILE
     from thawline.data.manifest import Manifest
     from thawline.data.store import ImageStore
     from thawline.design import ORIGINAL
     from thawline.evaluation.complexity import num_macs, num_parameters
     from thawline.progress import log
+    from thawline.training import refit
 
     p, threads = params.compress, params.training.threads
     run.require()
@@ -45,6 +47,23 @@ def main(params: Params, run: StageRun) -> None:
         curve.write_none(PRUNING)
     images = store.take(manifest.rows("val")[: p.check_images])
     metrics |= exports.write(FOLDER, network, card, images, p, threads=threads)
+    if p.quantize.enabled:
+        metrics["int8"] = int8.add(
+            FOLDER / exports.ONNX,
+            manifest,
+            store,
+            seed=params.seed,
+            threads=threads,
+            **p.quantize.model_dump(exclude={"enabled"}),
+        )
+    # Last, since everything before is judged by the validation rows.
+    if _may_refit(params) and refit.apply(network, MODELS / "transfer_learn", MODELS / "fine_tune"):
+        files = [FOLDER / name for name in (exports.ONNX, INT8_FILE) if (FOLDER / name).exists()]
+        if classifier.replace(files, network):
+            card = card.model_copy(update={"refit": True})
+            checkpoint.save(FOLDER, network, card)
+            metrics |= exports.check(FOLDER, network, card, images, p, threads=threads)
+            metrics["refit_images"] = len(manifest.rows("val"))
     checkpoint.write_card(FOLDER, card)
     if card.design != ORIGINAL:
         from thawline.surgery import packed  # loads timm
@@ -56,20 +75,15 @@ def main(params: Params, run: StageRun) -> None:
         "parameters": num_parameters(network),
         "macs": num_macs(network, card.image_size_px),
     }
-    if p.quantize.enabled:
-        metrics["int8"] = int8.add(
-            FOLDER / exports.ONNX,
-            manifest,
-            store,
-            seed=params.seed,
-            threads=threads,
-            **p.quantize.model_dump(exclude={"enabled"}),
-        )
     for text in outcome.sentences(metrics):
         log(f"compress: {text}")
     run.tags(outcome.tags(metrics))
     write_metrics("compress", metrics)
     run.metrics(numbers(metrics))
+
+
+def _may_refit(params: Params) -> bool:
+    return params.compress.refit == "auto" and not any(params.compress.prune.ratio)
 
 
 if __name__ == "__main__":

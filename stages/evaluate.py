@@ -21,12 +21,13 @@ CHECKPOINTS = ("transfer_learn", "fine_tune", "compress")
 
 
 def main(params: Params, run: StageRun) -> None:
+    from thawline.checkpoint import WEIGHTS
     from thawline.compress.session import INT8_FILE
     from thawline.data.manifest import Manifest
     from thawline.data.rows import Rows
     from thawline.data.store import ImageStore
     from thawline.evaluation import album, contents, page, predictions, summary
-    from thawline.evaluation.checkpoints import costs, judge
+    from thawline.evaluation.checkpoints import Judged, card_of, costs, judge
     from thawline.evaluation.hardware import describe
     from thawline.evaluation.results import INT8
     from thawline.progress import track
@@ -40,21 +41,23 @@ def main(params: Params, run: StageRun) -> None:
     paths = {name: MODELS / name for name in CHECKPOINTS}
     if (MODELS / "compress" / INT8_FILE).exists():
         paths[INT8] = MODELS / "compress" / INT8_FILE
-    judged = {
-        name: judge(
+    judged: dict[str, Judged] = {}
+    for name, path in track(paths.items(), "scoring", total=len(paths)):
+        refit = card_of(path).refit
+        judged[name] = judge(
             path,
             store,
             test,
             manifest.labels[test],
             validation=(val, manifest.labels[val]),
+            # Of a head that was fitted to them, the validation rows tell nothing: the one before.
+            tuning=judged["fine_tune"].validation if refit else None,
             train_counts=manifest.counts("train"),
             threads=threads,
             calibration_bins=p.calibration_bins,
             bootstrap_samples=p.bootstrap_samples,
             seed=params.seed,
         )
-        for name, path in track(paths.items(), "scoring", total=len(paths))
-    }
     where = str(device.select(params.training.device))
     speed = costs(
         paths,
@@ -91,7 +94,7 @@ def main(params: Params, run: StageRun) -> None:
         evidence,
         params,
         shipped=MODELS / CHECKPOINTS[-1],
-        in_torch=MODELS / CHECKPOINTS[-2],
+        in_torch=MODELS / CHECKPOINTS[-1 if (MODELS / CHECKPOINTS[-1] / WEIGHTS).exists() else -2],
         compressed=compressed,
         pruning=REPORTS / "compress" / "pruning",
     )

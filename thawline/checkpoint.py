@@ -38,6 +38,8 @@ class ModelCard(BaseModel):
     """Channels in and out of each layer that pruning made smaller, by name."""
     levels: tuple[Level, ...] = ()
     """Blocks that the head reads, after the last of which the network ends; none: all of it."""
+    refit: bool = False
+    """Whether the head was fitted to the validation rows too, which then judge nothing."""
     classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=1_000_000)]
     image_size_px: Annotated[int, Field(ge=1, le=4096)]
     fit: Literal["letterbox", "crop", "stretch"]
@@ -117,7 +119,7 @@ def load(directory: Path) -> tuple[Network, ModelCard]:
 
 
 def write_card(directory: Path, card: ModelCard) -> None:
-    unused = {name for name in ("channels", "levels") if not getattr(card, name)}
+    unused = {name for name in ("channels", "levels", "refit") if not getattr(card, name)}
     text = card.model_dump_json(indent=2, exclude=unused)
     (directory / CARD).write_text(text + "\n", encoding="utf-8")
 

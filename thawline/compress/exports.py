@@ -40,18 +40,29 @@ def write(
     Raises:
         UserError: the network cannot be written, or a file says something else than it.
     """
+    export(network, folder / ONNX, opset=section.opset, **_shape(card))
+    return check(folder, network, card, images, section, threads=threads)
+
+
+def check(
+    folder: Path,
+    network: Network,
+    card: ModelCard,
+    images: NDArray[np.uint8],
+    section: Compress,
+    *,
+    threads: int,
+) -> dict[str, Any]:
+    """Compare the ONNX file with the network, and write that of torch.export if asked for.
+
+    Arguments, result and errors as of `write`.
+    """
     expected = probabilities(network, [images], card)
     file = folder / ONNX
     limits: dict[str, Any] = {
         "max_difference": section.max_difference,
         "tolerated": _tolerated(card),
     }
-    shape: dict[str, Any] = {
-        "image_size_px": card.image_size_px,
-        "mean": card.mean,
-        "std": card.std,
-    }
-    export(network, file, opset=section.opset, **shape)
     agreed = verify(file, images, expected, threads=threads, **limits)
     metrics: dict[str, Any] = {
         "opset": section.opset,
@@ -63,10 +74,14 @@ def write(
         metrics["differing_images"] = agreed.num_differing
     if section.pt2:
         file = folder / pt2.FILE
-        pt2.export(network, file, **shape)
+        pt2.export(network, file, **_shape(card))
         agreed = compare(file.name, pt2.predict(file, images), expected, **limits)
         metrics["pt2"] = {"max_difference": agreed.max_difference, "size_mb": size_mb(file)}
     return metrics
+
+
+def _shape(card: ModelCard) -> dict[str, Any]:
+    return {"image_size_px": card.image_size_px, "mean": card.mean, "std": card.std}
 
 
 def _tolerated(card: ModelCard) -> float:

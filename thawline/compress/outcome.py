@@ -1,6 +1,6 @@
 """What the stage did, in sentences for a person; from its metrics, so that the report has them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 _POINTS = 100
@@ -18,12 +18,16 @@ def describe(metrics: Mapping[str, Any]) -> dict[str, str]:
 
 def tags(metrics: Mapping[str, Any]) -> dict[str, str]:
     """The same for MLflow."""
-    makers = {"pruning": _pruning, "int8": _int8}
+    makers: dict[str, Callable[[Any], str]] = {
+        "pruning": _pruning,
+        "int8": _int8,
+        "refit_images": _refit,
+    }
     return {f"compress.{key}": make(metrics[key]) for key, make in makers.items() if key in metrics}
 
 
 def sentences(metrics: Mapping[str, Any]) -> tuple[str, ...]:
-    """One on pruning and one on int8, as far as they were asked for."""
+    """Say one each of pruning, int8 and the last fit, as far as there was such a thing."""
     return tuple(tags(metrics).values())
 
 
@@ -47,6 +51,13 @@ def _int8(found: Mapping[str, Any]) -> str:
         f"the int8 file was {kept}{part}: it names the same class as float for "
         f"{_POINTS * found['agreement']:.1f} % of {found['num_images']:,} validation images "
         f"and {_lost(found['drop'])}{more}"
+    )
+
+
+def _refit(num_images: int) -> str:
+    return (
+        f"the head that ships was fitted to the {num_images:,} validation images too, once all was "
+        "chosen; what is said of validation images is of the head before"
     )
 
 

@@ -39,7 +39,8 @@ class Judged:
 
     Attributes:
         probabilities: float32 (N, num_classes).
-        validation: the same of the validation rows, float32 (M, num_classes).
+        validation: the same of the validation rows, float32 (M, num_classes); of a checkpoint that
+            has seen them, what another one said of them.
         metrics: what metrics.json holds of it, the same on every run.
     """
 
@@ -59,6 +60,7 @@ def judge(
     labels: np.ndarray,
     *,
     validation: tuple[np.ndarray, np.ndarray],
+    tuning: np.ndarray | None = None,
     train_counts: np.ndarray,
     threads: int,
     calibration_bins: int,
@@ -71,16 +73,21 @@ def judge(
         path: a checkpoint of the training stages, a folder with model.onnx, or an ONNX file.
         rows: of the store, int64 (N,); labels: int64 (N,).
         validation: rows and labels, int64 (M,) each, on which the temperature is fitted.
+        tuning: predictions of those rows by a checkpoint that has not seen them, where this one
+            has, float32 (M, num_classes).
         train_counts: training rows per class before rebalancing, int64 (num_classes,).
         seed: of the bootstrap.
     """
     network = None if is_onnx(path) else checkpoint.load(path)
-    batches = store.batches(np.concatenate([rows, validation[0]]), _BATCH)
+    asked = rows if tuning is not None else np.concatenate([rows, validation[0]])
+    batches = store.batches(asked, _BATCH)
     if network is None:
-        both = predict(path, batches, threads=threads)
+        found = predict(path, batches, threads=threads)
     else:
-        both = probabilities(network[0], batches, network[1])
-    predicted, tuning = both[: len(rows)], both[len(rows) :]
+        found = probabilities(network[0], batches, network[1])
+    predicted = found[: len(rows)]
+    tuning = found[len(rows) :] if tuning is None else tuning
+    honest = temperature.fit(tuning, validation[1], spread=temperature.SPREAD)
     scores = score(predicted, labels)
     table = reliability(predicted, labels, num_bins=calibration_bins)
     ranking, answered = rank(predicted, labels), risk_coverage(predicted, labels)
@@ -99,7 +106,7 @@ def judge(
         "brier": float(brier_scores(predicted, labels).mean()),
         **ranking.headline(),
         **answered.headline(),
-        **_scaled(predicted, labels, temperature.fit(tuning, validation[1]), calibration_bins),
+        **_scaled(predicted, labels, honest, calibration_bins),
         **_bounds(predicted, labels, scores, train_counts, bootstrap_samples, seed),
         "size_mb": memory.size_mb(weights_of(path)),
     }
@@ -160,7 +167,7 @@ def costs(paths: Mapping[str, Path], **how: Any) -> dict[str, dict[str, Any]]:
     known: dict[tuple[str, str], dict[str, Any]] = {}
     found = {}
     for name, path in track(paths.items(), "timing", total=len(paths)):
-        network = (_card(path).model_dump_json(), weights_of(path).name)
+        network = (card_of(path).model_dump_json(), weights_of(path).name)
         if network not in known:
             known[network] = cost(path, **how)
         found[name] = known[network]
@@ -171,7 +178,7 @@ def cost(
     path: Path, *, repeats: int, batch_size: int, threads: int, device: str, seed: int
 ) -> dict[str, Any]:
     """Time a checkpoint and measure the memory of a process that only runs it."""
-    card = _card(path)
+    card = card_of(path)
     common = {"image_size_px": card.image_size_px, "threads": threads, "batch_size": batch_size}
     timing: dict[str, Any] = {"repeats": repeats, "rng": np.random.default_rng(seed), **common}
     if is_onnx(path):
@@ -217,5 +224,6 @@ def weights_of(path: Path) -> Path:
     return path / (ONNX if is_onnx(path) else checkpoint.WEIGHTS)
 
 
-def _card(path: Path) -> checkpoint.ModelCard:
+def card_of(path: Path) -> checkpoint.ModelCard:
+    """Read the card of a checkpoint or of an exported file beside its own."""
     return checkpoint.read_card(path.parent if path.suffix == ".onnx" else path)

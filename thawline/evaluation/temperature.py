@@ -12,12 +12,21 @@ BOUNDS = (0.05, 20.0)
 """Where the best temperature is looked for: with every validation row right it would be 0."""
 
 
-def fit(probabilities: Floats, labels: Ints) -> float:
-    """The temperature with the least negative log-likelihood; above 1 the network was too sure.
+SPREAD = 0.5
+"""Of log T around 0 before a row is seen, for networks that are trained to be honest. Of 21
+photographs, all of them right, the likelihood alone made T 0.08, which raised the negative
+log-likelihood of 49 others from 0.09 to 0.34; this makes it 0.5, and of 300 rows the same as
+without."""
+
+
+def fit(probabilities: Floats, labels: Ints, *, spread: float | None = None) -> float:
+    """Fit the temperature by the likelihood of the rows; above 1 the network was too sure.
 
     Args:
         probabilities: of validation rows, float32 (N, K), rows summing to 1.
         labels: int64 (N,), in [0, K).
+        spread: standard deviation of log T around 0 that is assumed beforehand, which few rows do
+            not overrule; None: the rows alone decide.
 
     Raises:
         ValueError: as `accuracy.score`.
@@ -33,7 +42,8 @@ def fit(probabilities: Floats, labels: Ints) -> float:
         scaled = logits * sharpness
         peak = scaled.max(axis=1)
         total = np.log(np.exp(scaled - peak[:, None]).sum(axis=1)) + peak
-        return float((total - scaled[rows, labels]).mean())
+        assumed = 0.0 if spread is None else np.square(np.log(sharpness) / spread) / 2
+        return float(((total - scaled[rows, labels]).sum() + assumed) / len(rows))
 
     low, high = BOUNDS
     return 1 / float(minimize_scalar(loss, bounds=(1 / high, 1 / low), method="bounded").x)

@@ -34,8 +34,9 @@ def run(
 ) -> bool:
     """Compare, and write the report to a file or to standard output.
 
-    Validation images stand for the training data: of images that it was trained on, a model says
-    more than of any new ones. Test images are not looked at.
+    Images that the model was not fitted to stand for the training data, since of those it says more
+    than of any new ones: validation images, or test images (their labels are not read) where the
+    last fit had the validation images too.
 
     Args:
         paths, named: as `prediction.command.run` takes them.
@@ -54,16 +55,23 @@ def run(
     network = onnx.session(model.network, os.cpu_count() or 1)
     rng, bad = np.random.default_rng(checked.seed), Counter[str]()
     new = draw(track(_usable(decoded, bad), "decoding batches"), network, rng)
-    rows = manifest.rows("val")
+    split = "test" if model.saw_validation else "validation"
+    rows = manifest.rows("test" if model.saw_validation else "val")
     rows = np.sort(rng.permutation(rows)[:LIMIT])
     reference = draw(ImageStore(INGEST).batches(rows, _BATCH), network, rng)
     if min(len(new), len(reference)) < MIN_IMAGES:
         raise UserError(
-            f"{len(new)} new and {len(reference)} validation images; at least {MIN_IMAGES} of each"
+            f"{len(new)} new and {len(reference)} {split} images; at least {MIN_IMAGES} of each"
         )
     answers = drift.ask(reference, new, rng)
     text = drift.report(
-        answers, reference, new, classes=model.classes, alpha=alpha, num_bad=bad.total()
+        answers,
+        reference,
+        new,
+        classes=model.classes,
+        alpha=alpha,
+        num_bad=bad.total(),
+        split=split,
     )
     if output:
         output.write_text(text, encoding="utf-8")

@@ -62,6 +62,7 @@ def report(
     classes: Sequence[str],
     alpha: float,
     num_bad: int,
+    split: str = "validation",
 ) -> str:
     """Markdown: the verdict first, then each question, then classes and looks side by side."""
     found = drifted(answers, alpha)
@@ -71,7 +72,7 @@ def report(
         "# New images against the data the model was made with",
         "",
         f"{verdict} {len(new):,} new images ({new.num_seen:,} seen, {num_bad:,} unusable) against "
-        f"{len(reference):,} validation images; chance of a false alarm {alpha:g}.",
+        f"{len(reference):,} {split} images; chance of a false alarm {alpha:g}.",
         "",
         "| question | measure | difference | adjusted p | |",
         "|---|---|---|---|---|",

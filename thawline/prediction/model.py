@@ -22,6 +22,7 @@ class _Card(BaseModel):
     image_size_px: Annotated[int, Field(ge=1, le=4096)]
     fit: Literal["letterbox", "crop", "stretch"]
     background: tuple[_Byte, _Byte, _Byte]
+    refit: bool = False
 
 
 class Model:
@@ -29,6 +30,7 @@ class Model:
     network: the ONNX file.
     classes: names of the network's outputs, in order.
     geometry: how an image becomes its input.
+    saw_validation: whether it was fitted to the validation rows too.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -39,7 +41,7 @@ class Model:
         self.network = folder / NETWORK
         if not self.network.is_file():
             raise UserError(f"{shown(str(self.network))}: not there; `thawline run` makes it")
-        self.classes = card.classes
+        self.classes, self.saw_validation = card.classes, card.refit
         self.geometry = Geometry(
             image_size_px=card.image_size_px, fit=card.fit, background=card.background
         )

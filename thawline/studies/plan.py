@@ -18,7 +18,7 @@ from thawline.sections.whole import Params
 from thawline.studies import mistakes
 from thawline.studies.definition import LABEL, Axis, Definition, Interval
 
-SEED, THREADS = "seed", "training.threads"
+SEED, THREADS, REFIT = "seed", "training.threads", "compress.refit"
 _PARTS = 12
 
 
@@ -82,7 +82,7 @@ class Study:
 
 
 def trial(study: str, contender: Contender, seed: int, threads: int) -> Trial:
-    values = {THREADS: threads} | dict(contender.overrides) | {SEED: seed}
+    values = {THREADS: threads} | dict(contender.overrides) | {SEED: seed, REFIT: "none"}
     return Trial(study=study, contender=contender.label, seed=seed, overrides=values)
 
 
@@ -127,6 +127,11 @@ def checked(path: Path, project: Params, overrides: Mapping[str, Any], label: st
         *sections, last = key.split(".")
         reduce(getitem, sections, raw)[last] = copy.deepcopy(value)
     try:
+        if overrides.get(REFIT, "none") != "none":
+            raise UserError(
+                f"{path}: {REFIT}: {shown(str(overrides[REFIT]))}; allowed: none, since trials are "
+                "compared by the validation rows"
+            )
         return params.check(raw, path)
     except UserError as error:
         raise UserError(f"{error} (in {shown(label)})") from None

@@ -27,8 +27,6 @@ SHARES = (0.5, 1.0)
 """Of the tuned weights in a mixture with the start."""
 MOST_EPOCHS = 3
 """Whose weights may be averaged."""
-LEAST_TEMPERATURE = 0.5
-"""Where all validation rows are right the likelihood has no best one, and goes on to certainty."""
 State = dict[str, torch.Tensor]
 Predict = Callable[[Network], np.ndarray]
 
@@ -138,7 +136,7 @@ class _Look:
     def __call__(self, state: State) -> "_Looked":
         self._network.load_state_dict(state)
         probabilities = self._predict(self._network.eval())
-        fitted = max(temperature.fit(probabilities, self._labels), LEAST_TEMPERATURE)
+        fitted = temperature.fit(probabilities, self._labels, spread=temperature.SPREAD)
         honest = temperature.scale(probabilities, fitted)
         return _Looked(
             probabilities=probabilities,

@@ -4,6 +4,7 @@ This is the first answer: one pass over the images, and a network that ends afte
 that its head reads.
 """
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from thawline.evaluation import temperature
 from thawline.evaluation.accuracy import score
 from thawline.multilevel import Level, Standardise, read_levels
 from thawline.network import Network
-from thawline.training import level_choice, ridge
+from thawline.training import level_choice, refit, ridge
 from thawline.training.level_choice import Choice, Sample, weighted_mean
 from thawline.training.levels import TRUNK, BlockFeatures, augmented
 from thawline.training.profile import HeadFit
@@ -34,11 +35,14 @@ class Fitted:
 
     Attributes:
         network: cut after the last level, on the CPU, in evaluation mode.
+        refitted: the same with a head of the validation rows too, see `refit`; None where there
+            are so many training rows that it is not made.
         levels: that the head reads; none where it reads what the network's own head would.
         fit: how it was chosen, as plain values.
     """
 
     network: Network
+    refitted: Network | None
     levels: tuple[Level, ...]
     fit: HeadFit
 
@@ -79,13 +83,21 @@ def fit_head(
         last_only=last_only, copies=copies, most_features=int(_MOST_BYTES / 4 / len(rows)),
     )  # fmt: skip
     out = choice.left_out
-    weight, offset, standard = _solved(features, choice, rows, weights, data, machine)
     honest = temperature.fit(_softmax(out.scores), sample.labels)
     levels = _levels(network, choice)
+    solved = _solved(features, choice, rows, weights, data, machine)
+    refitted = None
+    if len(rows) <= refit.MOST_ROWS:
+        joint = refit.add_rows(rows, weights, data.manifest.rows("val"), _labels(data))
+        refitted = _solved(features, choice, *joint, data, machine)
+    network = network.cpu()
     probabilities = temperature.scale(_softmax(out.scores), honest)
     accuracy, error = weighted_mean(out.right, sample.weights)
     return Fitted(
-        network=_with_head(network.cpu(), levels, weight, offset, standard, honest),
+        refitted=None
+        if refitted is None
+        else copy.deepcopy(_with_head(network, levels, *refitted, honest)),
+        network=_with_head(network, levels, *solved, honest),
         levels=levels,
         fit=HeadFit(
             chosen=choice.tried[choice.keys],
@@ -121,7 +133,7 @@ def _solved(
     data: TrainingData,
     machine: Machine,
 ) -> tuple[np.ndarray, np.ndarray, ridge.Standard]:
-    """The fit of all rows: weights (K, D) and offsets (K,) of standardised features."""
+    """Fit rows with what was chosen: weights (K, D) and offsets (K,) of standardised features."""
     found = features.of(rows, choice.keys)
     parts, labels = [found[key] for key in choice.keys], _labels(data)[rows]
     if choice.augmented:

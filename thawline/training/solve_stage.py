@@ -20,6 +20,7 @@ from thawline.training import (
     decision,
     fine_tuning,
     precision,
+    refit,
     time_plan,
     trainable,
 )
@@ -77,6 +78,8 @@ def solve_stage(
     trainable.record(decided, run)
     run.tags({f"{name}.decision": decided.reason})
     checkpoint.save(MODELS / name, fitted.network, card)
+    if fitted.refitted is not None:
+        refit.write(MODELS / name, fitted.refitted)
     fitted.network[:-1].requires_grad_(False)
     picture = REPORTS / name / decision.PICTURES / frozen_blocks.FILE
     frozen_blocks.write(picture, f"{name}: what was trained", frozen_blocks.blocks(fitted.network))

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from thawline.compress import classifier
 from thawline.compress.export import export
 from thawline.compress.quantize import quantize
 from thawline.compress.session import predict, session
@@ -80,3 +81,37 @@ def test_the_first_convolutions_may_stay_in_float(
         if node.op_type == "Conv" and made_by.get(node.input[1]) == "DequantizeLinear"
     ]
     assert len(whole) == quantized
+
+
+def test_a_new_classifier_leaves_what_lies_before_it(
+    network: nn.Sequential, tmp_path: Path
+) -> None:
+    """The int8 file is the one that a new export would have given."""
+    folder, again = tmp_path / "one", tmp_path / "two"
+    images = np.random.default_rng(0).integers(0, 256, (32, SIZE, SIZE, 3), dtype=np.uint8)
+
+    def make(where: Path) -> list[Path]:
+        where.mkdir()
+        files = [where / "model.onnx", where / "model.int8.onnx"]
+        export(network, files[0], image_size_px=SIZE, mean=(0.5,) * 3, std=(0.25,) * 3)
+        quantize(files[0], files[1], [images], method="minmax")
+        return files
+
+    files = make(folder)
+    with torch.no_grad():
+        network[-1][1].weight.neg_().mul_(2)
+        network[-1][0].mean.add_(0.5)
+    assert classifier.replace(files, network)
+    assert [path.read_bytes() for path in files] == [path.read_bytes() for path in make(again)]
+
+
+def test_a_file_with_another_head_is_left_and_named(
+    network: nn.Sequential, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "model.onnx"
+    export(network, file, image_size_px=SIZE, mean=(0.5,) * 3, std=(0.25,) * 3)
+    before = file.read_bytes()
+    network[-1][0].mean.fill_(1e6)  # is not folded: the head has tensors of its own
+    assert not classifier.replace([file], network)
+    assert file.read_bytes() == before
+    assert "its classifier stays" in capsys.readouterr().err

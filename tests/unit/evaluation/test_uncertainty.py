@@ -97,6 +97,21 @@ def test_a_network_that_is_always_right_gets_a_finite_temperature() -> None:
     assert low <= found <= high
 
 
+def test_few_rows_do_not_overrule_what_is_assumed() -> None:
+    """Of rows that are all right the likelihood alone goes on to certainty."""
+    labels = np.arange(2000) % 5
+    said = np.full((2000, 5), 0.02, np.float32)
+    said[np.arange(2000), labels] = 0.92
+    few, many = (temperature.fit(said[:n], labels[:n], spread=0.5) for n in (20, 2000))
+    assert temperature.fit(said[:20], labels[:20]) < 0.1 < many < few < 0.9
+
+
+def test_many_rows_overrule_it() -> None:
+    probabilities, labels = predictions(6, 4000, 5, sharpness=4)
+    alone, assumed = (temperature.fit(probabilities, labels, spread=s) for s in (None, 0.5))
+    assert assumed == pytest.approx(alone, rel=0.01)
+
+
 def test_certain_answers_come_first() -> None:
     probabilities = np.array([[0.5, 0.5], [1.0, 0.0], [0.1, 0.9]], np.float32)
     found = risk_coverage(probabilities, np.array([1, 0, 1]))

@@ -104,3 +104,12 @@ def test_statistics_are_what_their_names_say() -> None:
     assert found[1, 3] == 150
     assert found[2, 1] > 50
     assert found[2, 2] > 1000
+
+
+def test_images_that_the_last_fit_had_are_not_compared_with(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = workspace / "models/compress/model.json"
+    card.write_text(card.read_text().replace("{", '{"refit": true,', 1), encoding="utf-8")
+    with pytest.raises(UserError, match="100 new and 10 test images"):
+        command.run([paint(workspace / "new", 100, 0, 256)])
