@@ -25,7 +25,7 @@ def main(params: Params, run: StageRun) -> None:
     from thawline.design import ORIGINAL
     from thawline.evaluation.complexity import num_macs, num_parameters
     from thawline.progress import log
-    from thawline.training import refit
+    from thawline.training.refit import Refit
 
     p, threads = params.compress, params.training.threads
     run.require()
@@ -57,13 +57,15 @@ def main(params: Params, run: StageRun) -> None:
             **p.quantize.model_dump(exclude={"enabled"}),
         )
     # Last, since everything before is judged by the validation rows.
-    if _may_refit(params) and refit.apply(network, MODELS / "transfer_learn", MODELS / "fine_tune"):
+    start, tuned = MODELS / "transfer_learn", MODELS / "fine_tune"
+    last = None if any(p.prune.ratio) else Refit.read(start)
+    if last is not None and last.apply(network, start, tuned):
         files = [FOLDER / name for name in (exports.ONNX, INT8_FILE) if (FOLDER / name).exists()]
         if classifier.replace(files, network):
             card = card.model_copy(update={"refit": True})
             checkpoint.save(FOLDER, network, card)
             metrics |= exports.check(FOLDER, network, card, images, p, threads=threads)
-            metrics["refit_images"] = len(manifest.rows("val"))
+            metrics["refit"] = last.scored(manifest.labels[manifest.rows("val")])
     checkpoint.write_card(FOLDER, card)
     if card.design != ORIGINAL:
         from thawline.surgery import packed  # loads timm
@@ -80,10 +82,6 @@ def main(params: Params, run: StageRun) -> None:
     run.tags(outcome.tags(metrics))
     write_metrics("compress", metrics)
     run.metrics(numbers(metrics))
-
-
-def _may_refit(params: Params) -> bool:
-    return params.compress.refit == "auto" and not any(params.compress.prune.ratio)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ def main(params: Params, run: StageRun) -> None:
     from thawline.evaluation.results import INT8
     from thawline.progress import track
     from thawline.training import device
+    from thawline.training.refit import Refit
 
     p, threads = params.evaluate, params.training.threads
     run.require()
@@ -43,15 +44,15 @@ def main(params: Params, run: StageRun) -> None:
         paths[INT8] = MODELS / "compress" / INT8_FILE
     judged: dict[str, Judged] = {}
     for name, path in track(paths.items(), "scoring", total=len(paths)):
-        refit = card_of(path).refit
+        # Of a head that was fitted to them, the validation rows tell what fits without each say.
+        last = Refit.read(MODELS / "transfer_learn") if card_of(path).refit else None
         judged[name] = judge(
             path,
             store,
             test,
             manifest.labels[test],
             validation=(val, manifest.labels[val]),
-            # Of a head that was fitted to them, the validation rows tell nothing: the one before.
-            tuning=judged["fine_tune"].validation if refit else None,
+            tuning=None if last is None else last.validation,
             train_counts=manifest.counts("train"),
             threads=threads,
             calibration_bins=p.calibration_bins,

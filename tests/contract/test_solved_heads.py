@@ -1,5 +1,6 @@
 """Every family: a head in closed form on its blocks, and the network that is cut after them."""
 
+import copy
 import functools
 import tempfile
 from pathlib import Path
@@ -80,7 +81,7 @@ def fitted(family: str, name: str, *, last_only: bool = False) -> Fitted:
     with untouched_randomness():
         return fit_head(
             whole, card(family, name), found, machine, precision="float32",
-            groups=found.manifest.groups, last_only=last_only,
+            groups=found.manifest.groups, last_only=last_only, refits=True,
         )  # fmt: skip
 
 
@@ -138,6 +139,30 @@ def test_a_head_in_closed_form_knows_its_rows(family: str, name: str, last_only:
     # Of random weights the last block may say next to nothing of an image.
     assert right[:18].mean() >= (found.fit.accuracy if last_only else 0.9), "rows of the fit"
     assert right[18:].mean() > 0.6 or last_only, "other rows; a third by chance"
+
+
+@families
+@pytest.mark.parametrize("last_only", [False, True])
+def test_a_last_fit_has_the_validation_rows_too(
+    family: str, name: str, last_only: bool, tmp_path: Path
+) -> None:
+    found, shown = fitted(family, name, last_only=last_only), images(family, name)
+    assert found.last is not None
+    its_card = card(family, name).model_copy(update={"levels": found.levels})
+    for folder in (tmp_path / "start", tmp_path / "kept"):
+        checkpoint.save(folder, found.network, its_card)
+    refitted = copy.deepcopy(found.network)
+    assert found.last.apply(refitted, tmp_path / "start", tmp_path / "kept")
+    labels = data(size_px(family, name)).manifest.labels
+    here, there = (
+        probabilities(net, [shown[18:]], its_card)[range(6), labels[18:]].mean()
+        for net in (found.network, refitted)
+    )
+    assert there >= here - 1e-6, "what is in the fit is known no worse"
+    # Without each of them it is not, and about as well as without all.
+    alone = found.last.validation[range(6), labels[18:]].mean()
+    assert alone <= there + 1e-6
+    assert found.last.validation.sum(axis=1) == pytest.approx(np.ones(6), abs=1e-5)
 
 
 @families

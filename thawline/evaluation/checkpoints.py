@@ -40,7 +40,7 @@ class Judged:
     Attributes:
         probabilities: float32 (N, num_classes).
         validation: the same of the validation rows, float32 (M, num_classes); of a checkpoint that
-            has seen them, what another one said of them.
+            has seen them `tuning`.
         metrics: what metrics.json holds of it, the same on every run.
     """
 
@@ -73,8 +73,8 @@ def judge(
         path: a checkpoint of the training stages, a folder with model.onnx, or an ONNX file.
         rows: of the store, int64 (N,); labels: int64 (N,).
         validation: rows and labels, int64 (M,) each, on which the temperature is fitted.
-        tuning: predictions of those rows by a checkpoint that has not seen them, where this one
-            has, float32 (M, num_classes).
+        tuning: what is said of those rows without having seen them, where the checkpoint has,
+            float32 (M, num_classes).
         train_counts: training rows per class before rebalancing, int64 (num_classes,).
         seed: of the bootstrap.
     """

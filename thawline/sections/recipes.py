@@ -81,6 +81,9 @@ class TransferLearn(Recipe):
     levels: Literal["auto", "last"]
     """What a ridge head reads: the group of blocks that is best on rows left out of the fit, after
     which the network is cut, or what the network's own head would."""
+    refit: Literal["auto", "none"]
+    """auto: a solved head is fitted to the validation rows too, and ships where fine_tune brings
+    nothing better and compress does not prune."""
 
     def is_closed_form(self, *, from_scratch: bool) -> bool:
         """Tell whether the head is solved and not trained."""

@@ -48,9 +48,6 @@ class Compress(Section):
     """Validation images on which the exported network is compared."""
     pt2: bool
     """Write the network as a file of torch.export too."""
-    refit: Literal["auto", "none"]
-    """Fit a solved head that fine_tune left as it was to the validation rows too, at the very end;
-    auto: unless the network is pruned, which trains and chooses by them."""
     prune: Prune
     quantize: Quantize
 

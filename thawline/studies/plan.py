@@ -18,7 +18,7 @@ from thawline.sections.whole import Params
 from thawline.studies import mistakes
 from thawline.studies.definition import LABEL, Axis, Definition, Interval
 
-SEED, THREADS, REFIT = "seed", "training.threads", "compress.refit"
+SEED, THREADS, REFIT = "seed", "training.threads", "transfer_learn.refit"
 _PARTS = 12
 
 

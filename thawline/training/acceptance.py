@@ -39,13 +39,16 @@ class Verdict:
         accepted: whether the network is another one than the start.
         share: of the tuned weights in what is judged.
         num_epochs: whose weights were averaged.
-        gain, error: of validation accuracy over the start, and the standard error of the paired
+        refitted: whether it was compared with a start that was fitted to the other validation rows
+            too, and not with the start itself.
+        gain, error: of validation accuracy over that, and the standard error of the paired
             difference.
-        less, less_error: squared error of the start minus that of what is judged, likewise.
+        less, less_error: squared error of that minus that of what is judged, likewise.
         judged: validation scores of what is kept.
     """
 
     accepted: bool
+    refitted: bool
     share: float
     num_epochs: int
     gain: float
@@ -59,6 +62,8 @@ class Verdict:
             f"{100 * self.gain:+.1f} points (± {100 * self.error:.1f}) on validation images, "
             f"squared error {0 - self.less:+.4f} (± {self.less_error:.4f})"
         )
+        if self.refitted:
+            change += ", beside the start fitted to all other validation images too"
         if not self.accepted:
             return f"keeps the start: training brought {change}, {self._why()}"
         averaged = f" of {self.num_epochs} epochs on average" if self.num_epochs > 1 else ""
@@ -81,6 +86,7 @@ def settle(
     *,
     may_mix: bool,
     others: Sequence[State] = (),
+    refitted: np.ndarray | None = None,
 ) -> Verdict:
     """Leave the best mixture in the network if it is better than the start, else the start.
 
@@ -94,6 +100,8 @@ def settle(
         predict: probabilities of the validation rows, float32 (V, K).
         labels: of those rows, int64 (V,).
         may_mix: whether norm statistics are those of the start.
+        refitted: what a start that was fitted to the validation rows too would say of each of them
+            without it, float32 (V, K), which then is to be surpassed; None: there is none.
         others: weights of further epochs, the better ones first; of the blocks that trained, or of
             all.
     """
@@ -111,8 +119,9 @@ def settle(
         found[share] = look(mixed(start, tuned, share))
     # Of equals the most trained one.
     best = min(found, key=lambda share: (found[share].error, -share))
-    change = found[best].right.astype(float) - before.right
-    less = before.errors - found[best].errors
+    rival = before if refitted is None else _look_at(refitted, labels)
+    change = found[best].right.astype(float) - rival.right
+    less = rival.errors - found[best].errors
     gain, error = _mean_and_error(change)
     fewer, fewer_error = _mean_and_error(less)
     accepted = bool((fewer > fewer_error and gain >= 0) or (gain > error and fewer >= 0))
@@ -121,8 +130,8 @@ def settle(
     if accepted:
         _divide_logits(network, kept.temperature)
     return Verdict(
-        accepted=accepted, share=best, num_epochs=count, gain=gain, error=error,
-        less=fewer, less_error=fewer_error,
+        accepted=accepted, refitted=refitted is not None, share=best, num_epochs=count,
+        gain=gain, error=error, less=fewer, less_error=fewer_error,
         judged=judge(kept.honest if accepted else kept.probabilities, labels),
     )  # fmt: skip
 
@@ -136,15 +145,7 @@ class _Look:
     def __call__(self, state: State) -> "_Looked":
         self._network.load_state_dict(state)
         probabilities = self._predict(self._network.eval())
-        fitted = temperature.fit(probabilities, self._labels, spread=temperature.SPREAD)
-        honest = temperature.scale(probabilities, fitted)
-        return _Looked(
-            probabilities=probabilities,
-            temperature=fitted,
-            honest=honest,
-            right=probabilities.argmax(axis=1) == self._labels,
-            errors=brier_scores(honest, self._labels),
-        )
+        return _look_at(probabilities, self._labels)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +159,18 @@ class _Looked:
     @property
     def error(self) -> float:
         return float(self.errors.mean())
+
+
+def _look_at(probabilities: np.ndarray, labels: np.ndarray) -> _Looked:
+    fitted = temperature.fit(probabilities, labels, spread=temperature.SPREAD)
+    honest = temperature.scale(probabilities, fitted)
+    return _Looked(
+        probabilities=probabilities,
+        temperature=fitted,
+        honest=honest,
+        right=probabilities.argmax(axis=1) == labels,
+        errors=brier_scores(honest, labels),
+    )
 
 
 def _divide_logits(network: Network, divisor: float) -> None:

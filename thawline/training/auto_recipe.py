@@ -111,7 +111,7 @@ def resolved(
         "learning_rate": learning_rates(section, from_scratch=from_scratch)[0],
         "label_smoothing": _SMOOTHING,
     }
-    given = section.model_dump(exclude={"solver", "levels"})
+    given = section.model_dump(exclude={"solver", "levels", "refit"})
     return given | {key: known[key] for key in KEYS if given[key] == AUTO}
 
 

@@ -19,6 +19,7 @@ from thawline.training import resume as resuming
 from thawline.training.collapse import COLLAPSE, DAMAGE, CollapseError
 from thawline.training.history import History
 from thawline.training.recipe import Recipe
+from thawline.training.refit import Refit
 from thawline.training.setting import TrainingData
 from thawline.training.time_plan import DENSE, DEPTHWISE
 
@@ -59,12 +60,14 @@ def plan(
     batch_size: int,
     threads: int,
     max_minutes: float | None,
+    last: Refit | None = None,
 ) -> Plan:
     """Plan by counts and by what the start says of the validation rows.
 
     Args:
         section: as params have it; a value that is not `auto` stands.
         network: with the solved head.
+        last: that ships where training finds nothing better.
     """
     from thawline.training.precision import has_depthwise
 
@@ -78,7 +81,7 @@ def plan(
     )  # fmt: skip
     stands = ""
     if section.epochs == auto_recipe.AUTO:
-        stands = _stands(network, card, data) or (
+        stands = _stands(network, card, data, last) or (
             "" if epochs else "not one epoch fits into budget.max_minutes"
         )
     return Plan(
@@ -95,6 +98,8 @@ def tune(
     recipe: Recipe,
     rates: tuple[float, ...],
     train: Train,
+    *,
+    last: Refit | None = None,
 ) -> tuple[History, str]:
     """Train with the first rate that does not collapse, then keep what is better than the start.
 
@@ -104,6 +109,7 @@ def tune(
     Args:
         network: left with the weights that are kept.
         train: trains the network by a recipe, in place.
+        last: what ships instead of the start where nothing better is found.
 
     Returns:
         What was measured, and what became of it, one line.
@@ -125,6 +131,7 @@ def tune(
             network, start, predict, labels,
             may_mix=recipe.norm_statistics == "keep",
             others=[history.good[number] for number in history.best_first()[1:]],
+            refitted=None if last is None else last.validation,
         )  # fmt: skip
         history.settled = verdict.judged
         if not verdict.accepted:
@@ -165,11 +172,12 @@ def too_few(data: TrainingData) -> str:
     return ""
 
 
-def _stands(network: Network, card: ModelCard, data: TrainingData) -> str:
+def _stands(network: Network, card: ModelCard, data: TrainingData, last: Refit | None) -> str:
     if few := too_few(data):
         return few
     labels = data.manifest.labels[data.manifest.rows("val")]
-    wrong = int((_predict(network, card=card, data=data).argmax(axis=1) != labels).sum())
+    said = _predict(network, card=card, data=data) if last is None else last.validation
+    wrong = int((said.argmax(axis=1) != labels).sum())
     if wrong <= 1:
         return f"of {len(labels)} validation images {wrong} is wrong: no gain could be told"
     return ""

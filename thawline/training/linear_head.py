@@ -4,7 +4,6 @@ This is the first answer: one pass over the images, and a network that ends afte
 that its head reads.
 """
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,10 +16,12 @@ from thawline.evaluation import temperature
 from thawline.evaluation.accuracy import score
 from thawline.multilevel import Level, Standardise, read_levels
 from thawline.network import Network
-from thawline.training import level_choice, refit, ridge
+from thawline.training import fitting, level_choice, refit, ridge
+from thawline.training.fitting import FitRows
 from thawline.training.level_choice import Choice, Sample, weighted_mean
 from thawline.training.levels import TRUNK, BlockFeatures, augmented
 from thawline.training.profile import HeadFit
+from thawline.training.refit import Refit
 from thawline.training.setting import Machine, TrainingData
 
 _MOST_BYTES = 4e9
@@ -35,14 +36,13 @@ class Fitted:
 
     Attributes:
         network: cut after the last level, on the CPU, in evaluation mode.
-        refitted: the same with a head of the validation rows too, see `refit`; None where there
-            are so many training rows that it is not made.
+        last: a head of the validation rows too; None where none is made.
         levels: that the head reads; none where it reads what the network's own head would.
         fit: how it was chosen, as plain values.
     """
 
     network: Network
-    refitted: Network | None
+    last: Refit | None
     levels: tuple[Level, ...]
     fit: HeadFit
 
@@ -56,6 +56,7 @@ def fit_head(
     precision: str,
     groups: Sequence[str | None],
     last_only: bool = False,
+    refits: bool = False,
 ) -> Fitted:
     """Choose what the head reads by rows left out of the fit, and solve it on all training rows.
 
@@ -68,13 +69,14 @@ def fit_head(
         precision: float32 or bfloat16, of the pass through the network.
         groups: per row of the manifest what must be left out together, or None.
         last_only: whether the head reads what the network's own head would.
+        refits: whether another head is fitted to the validation rows too, which decided nothing.
     """
     network = network.to(machine.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     features = BlockFeatures(
         network, data.store, card,
         precision=precision, device=machine.device, cache=machine.cache,
     )  # fmt: skip
-    rows, weights = _rows_and_weights(data)
+    rows, weights = fitting.rows_and_weights(data)
     sample = _sample(rows, weights, data, groups, len(card.classes), machine.seed)
     helped = bool(data.policy) and len(rows) <= _COPIED
     copies = augmented(data.policy, machine.seed) if helped else None
@@ -85,19 +87,25 @@ def fit_head(
     out = choice.left_out
     honest = temperature.fit(_softmax(out.scores), sample.labels)
     levels = _levels(network, choice)
-    solved = _solved(features, choice, rows, weights, data, machine)
-    refitted = None
-    if len(rows) <= refit.MOST_ROWS:
-        joint = refit.add_rows(rows, weights, data.manifest.rows("val"), _labels(data))
-        refitted = _solved(features, choice, *joint, data, machine)
-    network = network.cpu()
+    penalty, network = out.penalty, network.cpu()
+
+    def solved(rows: np.ndarray, weights: np.ndarray) -> tuple[FitRows, Network]:
+        fit_rows = fitting.gather(features, choice, rows, weights, data, machine, groups)
+        return fit_rows, _with_head(network, levels, *fit_rows.solve(penalty), honest)
+
+    last = None
+    if refits and len(rows) <= refit.MOST_ROWS and data.rows.targets is None:
+        val = data.manifest.rows("val")
+        joint, its_weights = refit.add_rows(rows, weights, val, fitting.labels_of(data))
+        fit_rows, refitted = solved(joint, its_weights)
+        scores = fit_rows.left_out(penalty)[len(rows) : len(joint)]
+        last = refit.Refit.of(refitted, temperature.scale(_softmax(scores), honest))
+    _, network = solved(rows, weights)
     probabilities = temperature.scale(_softmax(out.scores), honest)
     accuracy, error = weighted_mean(out.right, sample.weights)
     return Fitted(
-        refitted=None
-        if refitted is None
-        else copy.deepcopy(_with_head(network, levels, *refitted, honest)),
-        network=_with_head(network, levels, *solved, honest),
+        network=network,
+        last=last,
         levels=levels,
         fit=HeadFit(
             chosen=choice.tried[choice.keys],
@@ -125,30 +133,6 @@ def _levels(network: Network, choice: Choice) -> tuple[Level, ...]:
     )
 
 
-def _solved(
-    features: BlockFeatures,
-    choice: Choice,
-    rows: np.ndarray,
-    weights: np.ndarray,
-    data: TrainingData,
-    machine: Machine,
-) -> tuple[np.ndarray, np.ndarray, ridge.Standard]:
-    """Fit rows with what was chosen: weights (K, D) and offsets (K,) of standardised features."""
-    found = features.of(rows, choice.keys)
-    parts, labels = [found[key] for key in choice.keys], _labels(data)[rows]
-    if choice.augmented:
-        more = features.of(rows, choice.keys, changed=augmented(data.policy, machine.seed))
-        parts = [np.concatenate([found[key], more[key]]) for key in choice.keys]
-        labels, weights = np.tile(labels, 2), np.tile(weights, 2)
-    parts, labels, weights = _filled(parts, labels, weights, data, machine)
-    standard = ridge.Standard.of(parts, weights)
-    weight, offset = ridge.solve(
-        np.concatenate(parts, axis=1), labels, standard=standard,
-        num_classes=len(data.manifest.classes), weights=weights, penalty=choice.left_out.penalty,
-    )  # fmt: skip
-    return weight, offset, standard
-
-
 def _sample(
     rows: np.ndarray,
     weights: np.ndarray,
@@ -167,36 +151,6 @@ def _sample(
         groups=level_choice.number_groups([groups[row] for row in rows[at]]),
         num_classes=num_classes,
     )
-
-
-def _rows_and_weights(data: TrainingData) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct rows of the store, ascending, and what each counts: repeats times class weight."""
-    rows, counts = np.unique(data.indices, return_counts=True)
-    return rows, counts * data.rows.class_weights[_labels(data)[rows]]
-
-
-def _labels(data: TrainingData) -> np.ndarray:
-    """Of every row of the store, int64."""
-    return np.concatenate([data.manifest.labels, data.extra_labels])
-
-
-def _filled(
-    parts: list[np.ndarray],
-    labels: np.ndarray,
-    weights: np.ndarray,
-    data: TrainingData,
-    machine: Machine,
-) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-    """The rows, and the synthetic ones that a rebalancing strategy asks for."""
-    if data.rows.targets is None:
-        return parts, labels, weights
-    from thawline.training import synthetic
-
-    joint = torch.from_numpy(np.concatenate(parts, axis=1))
-    (filled,), more = synthetic.fill_up([joint], labels, data.rows.targets, seed=machine.seed)
-    ends = np.cumsum([part.shape[1] for part in parts])[:-1]
-    every = np.concatenate([weights, np.full(len(more) - len(labels), weights.mean())])
-    return np.split(filled.numpy(), ends, axis=1), more, every
 
 
 def _with_head(

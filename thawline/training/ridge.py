@@ -113,8 +113,7 @@ def leave_out(
         for rows in together:  # (G, size): all groups of one size at once
             part, flat = basis[rows], constant[rows]
             hat = (part * kept) @ part.swapaxes(1, 2) + flat @ flat.swapaxes(1, 2)
-            left = np.eye(rows.shape[1]) * (1 + 1e-9) - hat
-            apart[rows] = np.linalg.solve(left, residuals[rows])
+            apart[rows] = _without(residuals[rows], hat)
         scores = targets - apart / root
         errors = np.square(targets - scores).sum(axis=1)
         total = float(weights @ errors)
@@ -123,6 +122,42 @@ def leave_out(
             best = total, LeftOut(penalty=penalty, scores=scores, right=right, errors=errors)
     assert best is not None
     return best[1]
+
+
+def leave_out_once(
+    features: np.ndarray,
+    labels: np.ndarray,
+    *,
+    num_classes: int,
+    weights: np.ndarray,
+    groups: np.ndarray | None = None,
+    penalty: float,
+) -> np.ndarray:
+    """Predict as `leave_out` does with one penalty, by an inverse instead of a decomposition.
+
+    Returns:
+        Scores, float64 (N, K).
+    """
+    weights = weights / weights.mean()
+    root = np.sqrt(weights)[:, None]
+    targets = np.eye(num_classes)[labels]
+    rows = root * features
+    inner = rows @ rows.T
+    inner[np.diag_indices_from(inner)] += penalty
+    # What the fit leaves of the targets is `penalty` times the inverse times them.
+    identity = np.eye(len(inner))
+    left = penalty * scipy.linalg.solve(
+        inner, identity, assume_a="pos", overwrite_a=True, overwrite_b=True
+    )
+    residuals = left @ (root * (targets - (weights @ targets) / len(targets)))
+    constant = root / np.sqrt(len(root))
+    apart = residuals / np.maximum(np.diag(left) - np.square(constant[:, 0]), 1e-9)[:, None]
+    for at in _together(groups):
+        flat = constant[at]
+        hat = np.eye(at.shape[1]) - left[at[:, :, None], at[:, None, :]]
+        apart[at] = _without(residuals[at], hat + flat @ flat.swapaxes(1, 2))
+    scores: np.ndarray = targets - apart / root
+    return scores
 
 
 def solve(
@@ -165,6 +200,17 @@ def solve(
             projected += rows.T @ wanted[at]
         found = scipy.linalg.solve(inner, projected, assume_a="pos", overwrite_a=True)
     return found.T, mean
+
+
+def _without(residuals: np.ndarray, hat: np.ndarray) -> np.ndarray:
+    """Give the residuals (G, size, K) that fits without a group would leave of it.
+
+    Args:
+        hat: how far the rows of a group pull their own fit, (G, size, size).
+    """
+    left = np.eye(hat.shape[1]) * (1 + 1e-9) - hat
+    found: np.ndarray = np.linalg.solve(left, residuals)
+    return found
 
 
 def _chunks(num_rows: int) -> list[slice]:

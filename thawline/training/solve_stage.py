@@ -20,7 +20,6 @@ from thawline.training import (
     decision,
     fine_tuning,
     precision,
-    refit,
     time_plan,
     trainable,
 )
@@ -63,6 +62,7 @@ def solve_stage(
             precision=chosen.forward,
             groups=data.manifest.groups,
             last_only=section.levels == "last",
+            refits=section.refit == "auto",
         )  # fmt: skip
     card = card.model_copy(update={"levels": fitted.levels})
     judged = _validation(fitted, card, data)
@@ -78,8 +78,8 @@ def solve_stage(
     trainable.record(decided, run)
     run.tags({f"{name}.decision": decided.reason})
     checkpoint.save(MODELS / name, fitted.network, card)
-    if fitted.refitted is not None:
-        refit.write(MODELS / name, fitted.refitted)
+    if fitted.last is not None:
+        fitted.last.write(MODELS / name)
     fitted.network[:-1].requires_grad_(False)
     picture = REPORTS / name / decision.PICTURES / frozen_blocks.FILE
     frozen_blocks.write(picture, f"{name}: what was trained", frozen_blocks.blocks(fitted.network))

@@ -50,6 +50,7 @@ from thawline.training.feature_cache import FeatureCache
 from thawline.training.group import Group
 from thawline.training.history import Epoch, History
 from thawline.training.recipe import Recipe
+from thawline.training.refit import Refit
 from thawline.training.resume import Resume
 from thawline.training.setting import Machine, TrainingData
 from thawline.training.train import train
@@ -101,11 +102,13 @@ def _train_stage(
     )
     size = batch_size.of(params, network, card, machine)
     tuned = auto_recipe.is_solved(before)
-    plan = None
+    plan, last = None, None
     if tuned:
+        last = Refit.read(MODELS / "transfer_learn")
         plan = group.from_main(lambda: fine_tuning.plan(
             section, network, card, data,
             batch_size=size, threads=params.training.threads, max_minutes=params.budget.max_minutes,
+            last=last,
         ))  # fmt: skip
     values = dict(plan.values) if plan else auto_recipe.resolved(section, from_scratch=from_scratch)
     chosen = {"trainable": decided.trainable, "num_blocks": decided.num_blocks}
@@ -154,7 +157,9 @@ def _train_stage(
             f"keeps the start: {plan.stands}",
         )
     else:
-        history, outcome = fine_tuning.tune(network, card, data, recipe, plan.rates, train_by)
+        history, outcome = fine_tuning.tune(
+            network, card, data, recipe, plan.rates, train_by, last=last
+        )
     if group.rank:
         return
     if outcome:

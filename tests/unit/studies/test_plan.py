@@ -36,7 +36,7 @@ def test_trials_are_overrides_times_seeds(planned: Planned) -> None:
     assert len(trials) == 8
     assert trials[1].overrides["seed"] == 1
     assert trials[1].overrides["training.threads"] == 1
-    assert trials[1].overrides["compress.refit"] == "none"
+    assert trials[1].overrides["transfer_learn.refit"] == "none"
 
 
 def test_the_key_is_of_overrides_and_code(planned: Planned) -> None:
@@ -71,7 +71,7 @@ def test_a_base_of_its_own_goes_before_threads(planned: Planned) -> None:
         ('"b, 0.9"', "b", "comparisons: contender: 'b' is unknown; allowed: a, 0.0"),
         ('"b, 0.9"', '"a, 0.0"', "'a, 0.0' is compared with itself"),
         ("seeds: [3", "search: {trials: 3, space: {seed: [1, 2]}}\nseeds: [3", "either axes or"),
-        ("fine_tune.epochs: 2", "compress.refit: auto", "compress.refit: 'auto'; allowed: none"),
+        ("fine_tune.epochs: 2", "transfer_learn.refit: auto", "refit: 'auto'; allowed: none"),
         ("expect: better", "expect: best", "expect: 'best' is not allowed"),
     ],
 )  # fmt: skip

@@ -14,7 +14,7 @@ from thawline.evaluation import temperature
 from thawline.evaluation.accuracy import score
 from thawline.network import Network
 from thawline.training import acceptance
-from thawline.training.acceptance import SHARES, State, settle
+from thawline.training.acceptance import SHARES, State, Verdict, settle
 
 COUNT = 200
 
@@ -227,3 +227,20 @@ def test_more_right_images_are_enough_where_the_error_is_no_larger() -> None:
     assert verdict.gain > verdict.error
     assert verdict.less >= 0
     assert verdict.accepted
+
+
+def test_a_start_with_more_rows_in_its_fit_is_what_must_be_surpassed() -> None:
+    """What is better than the start is not enough where something better yet would ship."""
+
+    def settle_beside(share: float) -> Verdict:
+        network, judge = of_weight(1.0), Judge(lambda value: 0.5 + 0.3 * value)
+        start = copy.deepcopy(of_weight(0.0).state_dict())
+        beside = Judge(lambda _: share)(network)
+        return settle(network, start, judge, judge.labels, may_mix=False, refitted=beside)
+
+    better, worse = settle_beside(0.6), settle_beside(0.95)
+    assert better.accepted
+    assert better.gain == pytest.approx(0.2, abs=0.02)
+    assert "beside the start fitted to all other validation images too" in str(better)
+    assert not worse.accepted
+    assert worse.judged["val_accuracy"] == pytest.approx(0.5, abs=0.05), "of what stays"

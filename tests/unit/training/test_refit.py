@@ -11,13 +11,13 @@ from torch import nn
 
 from thawline.checkpoint import WEIGHTS
 from thawline.errors import UserError
-from thawline.training import refit
+from thawline.training.refit import FILE, Refit, add_rows
 
 
 def test_each_class_counts_as_much_as_before() -> None:
     labels = np.array([0, 0, 0, 1, 1, 0, 1, 1, 1, 0])
     rows, weights = np.array([0, 1, 2, 3, 4]), np.array([1.0, 1.0, 2.0, 4.0, 8.0])
-    joint, raised = refit.add_rows(rows, weights, np.array([5, 6, 7, 8]), labels)
+    joint, raised = add_rows(rows, weights, np.array([5, 6, 7, 8]), labels)
     assert joint.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8]
     before = np.bincount(labels[rows], weights)
     np.testing.assert_allclose(np.bincount(labels[joint], raised), before)
@@ -39,28 +39,37 @@ def saved(folder: Path, value: float) -> Path:
     return folder
 
 
+def made(value: float) -> Refit:
+    return Refit.of(network(value), np.full((3, 2), 0.5, np.float32))
+
+
 def test_the_head_alone_is_replaced_where_the_start_was_kept(tmp_path: Path) -> None:
     start, kept, tuned = (saved(tmp_path / str(at), at // 2) for at in range(3))
     trained = network(0)
-    assert not refit.apply(trained, start, kept), "there is no such head yet"
-    refit.write(start, network(5))
-    assert not refit.apply(trained, start, tuned), "tuned weights go with a head of their own"
+    assert Refit.read(start) is None
+    made(5).write(start)
+    last = Refit.read(start)
+    assert last is not None
+    assert last.validation.shape == (3, 2)
+    assert not last.apply(trained, start, tuned), "tuned weights go with a head of their own"
     assert bool((trained.head[0].weight == 0).all())
-    assert refit.apply(trained, start, kept)
+    assert last.apply(trained, start, kept)
     assert bool((trained.head[0].weight == 5).all())
     assert bool((trained.block.weight == 0).all())
 
 
-@pytest.mark.parametrize("held", ["block.weight", "head.0.bias"])
-def test_a_file_of_another_network_is_named(tmp_path: Path, held: str) -> None:
+def test_a_head_of_another_network_is_named(tmp_path: Path) -> None:
     start, kept = saved(tmp_path / "start", 0), saved(tmp_path / "kept", 0)
-    save_file({held: torch.ones(3)}, start / refit.FILE)
-    with pytest.raises(UserError, match=rf"start/{refit.FILE}: not the head of .*{WEIGHTS}"):
-        refit.apply(network(0), start, kept)
+    other = Refit(head={"head.0.bias": torch.ones(3)}, validation=np.ones((3, 2)))
+    with pytest.raises(UserError, match=rf"start/{FILE}: not the head of .*{WEIGHTS}"):
+        other.apply(network(0), start, kept)
 
 
-def test_a_damaged_file_is_named(tmp_path: Path) -> None:
-    start, kept = saved(tmp_path / "start", 0), saved(tmp_path / "kept", 0)
-    (start / refit.FILE).write_bytes(b"nothing")
-    with pytest.raises(UserError, match=refit.FILE):
-        refit.apply(network(0), start, kept)
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_damaged_file_is_named(tmp_path: Path, whole: bool) -> None:
+    if whole:
+        save_file({"head.0.bias": torch.ones(2)}, tmp_path / FILE)
+    else:
+        (tmp_path / FILE).write_bytes(b"nothing")
+    with pytest.raises(UserError, match=f"{FILE}: cannot be read"):
+        Refit.read(tmp_path)

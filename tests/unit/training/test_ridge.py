@@ -64,6 +64,10 @@ def test_what_is_left_out_is_as_if_it_were_not_there(
         out = of_row == group
         expected = refitted(features, labels, weights, out, penalty)
         np.testing.assert_allclose(found.scores[out], expected, atol=1e-5)
+    once = ridge.leave_out_once(
+        features, labels, num_classes=NUM_CLASSES, weights=weights, groups=groups, penalty=penalty
+    )
+    np.testing.assert_allclose(once, found.scores, atol=1e-8)
     assert found.penalty == penalty
     assert (found.right == (found.scores.argmax(axis=1) == labels)).all()
     distance = np.square(np.eye(NUM_CLASSES)[labels] - found.scores).sum(axis=1)
