@@ -57,8 +57,8 @@ def _int8(found: Mapping[str, Any]) -> str:
 def _refit(found: Mapping[str, Any]) -> str:
     return (
         f"the head that ships was fitted to the {found['num_images']:,} validation images too, "
-        f"once all was chosen: it is right on {_POINTS * found['accuracy']:.1f} % of them when each "
-        "is left out of its fit"
+        f"once all was chosen: it is right on {_POINTS * found['accuracy']:.1f} % of them, each "
+        "when it is left out of the fit"
     )
 
 
