@@ -79,6 +79,7 @@ def _report(out: Path) -> None:
     parts = [
         report.overview(rows),
         report.table(rows),
+        report.shipped(rows),
         report.about_seconds(found, os.cpu_count() or 1),
     ]
     text = "\n\n".join(parts) + "\n"

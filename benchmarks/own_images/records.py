@@ -70,6 +70,9 @@ class Record:
         load: processes that wanted a core, mean over the last minute of the run; well above the
             threads of the run, its seconds say little.
         whole_s: seconds of the whole command, where it does more than train.
+        shipped: of ours: parameters and multiply-adds over those of the whole network, whether
+            tuned weights were accepted (1 or 0), whether the last fit had the validation images,
+            and the interval of the forecast at the first answer.
     """
 
     run: Run
@@ -81,6 +84,7 @@ class Record:
     cpu_s: float
     load: float
     whole_s: float | None = None
+    shipped: dict[str, float] | None = None
 
     @property
     def right(self) -> np.ndarray:

@@ -104,6 +104,34 @@ def table(rows: Mapping[str, Mapping[str, Row]]) -> str:
     return "\n".join(lines)
 
 
+def shipped(rows: Mapping[str, Mapping[str, Row]]) -> str:
+    """Print what ours shipped on each set, means over the seeds, and how forecasts held."""
+    lines = [
+        "| set | parameters | multiply-adds | tuned | forecast of seed 0 | held |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    all_held = []
+    for name, found in rows.items():
+        records = [r for r in found[OURS].records if r.shipped] if OURS in found else []
+        if not records:
+            continue
+        parts = [record.shipped or {} for record in records]
+        held = [
+            part["forecast_low"] <= record.right.mean() <= part["forecast_high"]
+            for part, record in zip(parts, records, strict=True)
+        ]
+        all_held += held
+        low, high = parts[0]["forecast_low"], parts[0]["forecast_high"]
+        means = {key: np.mean([part[key] for part in parts]) for key in parts[0]}
+        lines.append(
+            f"| {name} | {100 * means['parameters']:.0f} % | {100 * means['macs']:.0f} % "
+            f"| {sum(part['tuned'] for part in parts):.0f} of {len(parts)} "
+            f"| {100 * low:.1f} to {100 * high:.1f} % | {sum(held)} of {len(held)} |"
+        )
+    lines.append(f"\nThe forecast held in {sum(all_held)} of {len(all_held)} runs.")
+    return "\n".join(lines)
+
+
 def about_seconds(records: Sequence[Record], cores: int) -> str:
     """Say what the seconds are, and under which load they were taken."""
     said = [

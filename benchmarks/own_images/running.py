@@ -58,6 +58,7 @@ def run_one(run: Run, sets: Path, python: Path, scratch: Path, timeout: float) -
         train=sum(1 for _ in (folder / "train").glob("*/*")),
         wall_s=round(took, 2), cpu_s=round(_cores_s() - cores, 2), load=os.getloadavg()[0],
         whole_s=next((line["whole_s"] for line in said if "whole_s" in line), None),
+        shipped=next((line["shipped"] for line in said if "shipped" in line), None),
     )  # fmt: skip
 
 

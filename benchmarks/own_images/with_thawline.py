@@ -18,6 +18,8 @@ import pandas as pd
 
 from benchmarks.own_images.contest import Clock, main
 from benchmarks.peers.task import Task
+from thawline.evaluation.complexity import num_macs, num_parameters
+from thawline.network import build
 
 _REPORTS = "evaluate"
 """The stage that trains nothing more."""
@@ -34,8 +36,9 @@ def race(task: Task, clock: Clock) -> np.ndarray:
         _seed(project / "params.yaml", task.seed)
         author = ("-c", "user.name=benchmark", "-c", "user.email=benchmark@localhost")
         _told(["git", "-C", str(project), *author, "commit", "--quiet", "--message", "Start"])
-        ends = _run(project, clock)
+        ends, said = _run(project, clock)
         print(json.dumps({"whole_s": round(clock.seconds(), 2)}), flush=True)
+        print(json.dumps({"shipped": _what_ships(project, said)}), flush=True)
         for stage, predicted in _of_stages(project, task).items():
             if stage in ends:
                 clock.point(predicted, ends[stage])
@@ -59,11 +62,40 @@ def _seed(params: Path, seed: int) -> None:
     params.write_text(re.sub(r"(?m)^seed: \d+", f"seed: {seed}", text), encoding="utf-8")
 
 
-def _run(project: Path, clock: Clock) -> dict[str, float]:
+def forecast(said: str) -> tuple[float, float]:
+    """Read the interval of the accuracy that the first answer came with, in [0, 1].
+
+    That of the end, where one was expected to differ.
+    """
+    at_first = re.search(r"first answer in .*? % \(([\d.]+) to ([\d.]+)\)", said)
+    in_the_end = re.search(r"expected in the end: ([\d.]+) to ([\d.]+) %", said)
+    found = in_the_end or at_first
+    assert found is not None
+    return float(found[1]) / 100, float(found[2]) / 100
+
+
+def _what_ships(project: Path, said: str) -> dict[str, float]:
+    """Count what ships beside the whole network that training began with."""
+    scores = json.loads((project / "reports" / "evaluate" / "metrics.json").read_text())["compress"]
+    decided = json.loads((project / "reports" / "fine_tune" / "decision.json").read_text())
+    card = json.loads((project / "models" / "compress" / "model.json").read_text())
+    whole = build(card["family"], card["name"], num_classes=len(card["classes"]), dropout=0, seed=0)
+    low, high = forecast(said)
+    return {
+        "parameters": scores["parameters"] / num_parameters(whole),
+        "macs": scores["macs"] / num_macs(whole.eval(), card["image_size_px"]),
+        "tuned": float(decided["outcome"].find("accepts the tuned") >= 0),
+        "refit": float(card.get("refit", False)),
+        "forecast_low": low,
+        "forecast_high": high,
+    }
+
+
+def _run(project: Path, clock: Clock) -> tuple[dict[str, float], str]:
     """Run the pipeline.
 
     Returns:
-        When each stage ended, in seconds of the clock.
+        When each stage ended, in seconds of the clock, and all that it said.
     """
     starts = []
     running = subprocess.Popen(
@@ -79,7 +111,7 @@ def _run(project: Path, clock: Clock) -> dict[str, float]:
             starts.append((begun[1], clock.seconds()))
     if running.wait():
         sys.exit("".join(said[-20:]))
-    return stage_ends(starts, clock.seconds())
+    return stage_ends(starts, clock.seconds()), "".join(said)
 
 
 def _of_stages(project: Path, task: Task) -> dict[str, np.ndarray]:

@@ -11,9 +11,16 @@ from benchmarks.own_images import estimate, records
 from benchmarks.own_images.contest import Clock, due
 from benchmarks.own_images.plot import accuracy_over_time
 from benchmarks.own_images.records import OURS, Record, Run
-from benchmarks.own_images.report import about_seconds, best_rows, overview, paired, table
+from benchmarks.own_images.report import (
+    about_seconds,
+    best_rows,
+    overview,
+    paired,
+    shipped,
+    table,
+)
 from benchmarks.own_images.running import points
-from benchmarks.own_images.with_thawline import stage_ends
+from benchmarks.own_images.with_thawline import forecast, stage_ends
 from benchmarks.peers.race import Failed
 from thawline.evaluation import style
 
@@ -93,6 +100,28 @@ def test_seconds_of_a_busy_machine_are_called_so(found: list[Record]) -> None:
     busy = [replace(record, load=6.0, whole_s=99.0) for record in found]
     assert "load 6.0 on 2 cores" in about_seconds(busy, cores=2)
     assert "takes 99 s in the median" in about_seconds(busy, cores=2)
+
+
+def test_what_shipped_is_counted_and_forecasts_are_checked(found: list[Record]) -> None:
+    part = {"parameters": 0.2, "macs": 0.5, "tuned": 1.0, "refit": 0.0}
+    told = [
+        replace(record, shipped=part | {"forecast_low": 0.0, "forecast_high": high})
+        for record, high in zip(
+            (record for record in found if record.run.tool == OURS), (0.1, 1.0), strict=False
+        )
+    ]
+    lines = shipped(best_rows(told)).splitlines()
+    assert len(told) == 2
+    assert "| 20 % | 50 % | 2 of 2 | 0.0 to 10.0 % | 1 of 2 |" in lines[2]
+    assert lines[-1] == "The forecast held in 1 of 2 runs."
+
+
+def test_the_forecast_is_read_from_what_was_said() -> None:
+    first = "first answer in models/transfer_learn: 95.9 % (88.3 to 98.6) of left-out images"
+    assert forecast(f"{first}; fine_tune will leave it so") == pytest.approx((0.883, 0.986))
+    assert forecast(f"{first}; expected in the end: 88.3 to 99.9 %, after") == pytest.approx(
+        (0.883, 0.999)
+    )
 
 
 def test_the_picture_is_drawn_of_all_tools(found: list[Record]) -> None:

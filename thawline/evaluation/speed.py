@@ -29,7 +29,7 @@ Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 WARM_UP = 10
 MIN_REPEATS = 50
 _BATCHES_S = 0.5
-_MIN_BATCHES = 5
+_MIN_BATCHES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +138,7 @@ def _measure(
     with _no_garbage_collection():
         single = _times_s(run, one, warm_up=WARM_UP, repeats=repeats)
         rates = {
-            size: size / float(np.median(_batch_times_s(run, many, size)))
+            size: size / float(np.median(_batch_times_s(run, many[:size])))
             for size in sorted({max(2, batch_size // 4), max(2, batch_size), 2 * batch_size})
         }
     rates = {1: 1 / float(np.median(single)), **rates}
@@ -154,15 +154,13 @@ def _measure(
     )
 
 
-def _batch_times_s(run: Predict, many: NDArray[np.uint8], size: int) -> NDArray[np.float64]:
-    images = many[:size]
-    return _times_s(run, images, warm_up=1, repeats=_num_batches(run, images))
-
-
-def _num_batches(run: Predict, images: NDArray[np.uint8]) -> int:
-    """About half a second of batches, at least five: a large network must not take minutes."""
-    (seconds,) = _times_s(run, images, warm_up=1, repeats=1)
-    return int(np.clip(_BATCHES_S / seconds, _MIN_BATCHES, MIN_REPEATS))
+def _batch_times_s(run: Predict, images: NDArray[np.uint8]) -> list[float]:
+    """Time half a second of batches, at least three: a large network must not take minutes."""
+    run(images)
+    times: list[float] = []
+    while len(times) < MIN_REPEATS and (len(times) < _MIN_BATCHES or sum(times) < _BATCHES_S):
+        times.extend(_times_s(run, images, warm_up=0, repeats=1))
+    return times
 
 
 def _times_s(
