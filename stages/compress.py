@@ -35,6 +35,8 @@ def main(params: Params, run: StageRun) -> None:
     metrics: dict[str, Any] = {}
     for folder in (FOLDER, PRUNING):
         folder.mkdir(parents=True, exist_ok=True)
+    for stale in (checkpoint.WEIGHTS, INT8_FILE):  # DVC removes outputs beforehand, python -m not
+        (FOLDER / stale).unlink(missing_ok=True)
     if any(p.prune.ratio):
         # Only here, because a run that does not prune need not wait for torch-pruning.
         from thawline.compress.shrink import shrink

@@ -1,7 +1,7 @@
 """transfer_learn: pretrained network with a frozen trunk -> checkpoint with a trained head."""
 
 from thawline import stage
-from thawline.files import INGEST, REPORTS
+from thawline.files import INGEST, MODELS, REPORTS
 from thawline.sections.whole import Params
 from thawline.tracking.client import StageRun
 
@@ -14,7 +14,7 @@ def main(params: Params, run: StageRun) -> None:
     from thawline.pretrained import Loaded
     from thawline.progress import log
     from thawline.surgery.record import record_of
-    from thawline.training import starting
+    from thawline.training import refit, starting
     from thawline.training.solve_stage import solve_stage
     from thawline.training.stage import train_stage
 
@@ -25,6 +25,7 @@ def main(params: Params, run: StageRun) -> None:
     run.require()
     classes = Manifest.read(INGEST).classes
     network, card = starting.network_of(params, classes, Decided.read(INGEST), record)
+    (MODELS / "transfer_learn" / refit.FILE).unlink(missing_ok=True)  # of a run without DVC
     section, from_scratch = params.transfer_learn, params.model.weights == "none"
     solved = section.is_closed_form(from_scratch=from_scratch)
     if solved:
