@@ -1,11 +1,14 @@
 """A run that prunes: the smaller network is what is written, loaded, exported and scored."""
 
 import csv
+import json
 
 import pytest
+import torch
 
 from tests.pipeline.project import Project, ran
 from thawline import checkpoint
+from thawline.data.manifest import Manifest
 from thawline.evaluation.complexity import num_parameters
 
 pytestmark = pytest.mark.slow
@@ -38,6 +41,23 @@ def test_without_a_ratio_nothing_of_it_is_left(copied: Project) -> None:
     copied.set(compress__prune__ratio=0, compress__pt2=False)
     copied.run("dvc", "repro", "--force", "--single-item", "compress")
     files = {file.name for file in (copied.folder / "models/compress").iterdir()}
-    assert files == {"model.json", "model.onnx", "model_int8.onnx"}
+    assert files == {"model.json", "model.onnx", "model.safetensors", "model_int8.onnx"}
     pictures = [p.name for p in (copied.folder / "reports/compress/pruning").iterdir()]
     assert pictures == ["none.svg"]
+
+
+def test_what_ships_without_it_had_the_validation_images(copied: Project) -> None:
+    """Its head alone is another one, and judged by fits without each of them."""
+    tuned, _ = checkpoint.load(copied.folder / "models/fine_tune")
+    shipped, card = checkpoint.load(copied.folder / "models/compress")
+    assert card.refit
+    before, after = tuned.state_dict(), shipped.state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed
+    assert all(name.startswith("head.") for name in changed)
+    validation = Manifest.read(copied.folder / "data/ingest").rows("val")
+    found = json.loads((copied.folder / "reports/compress/metrics.json").read_text())["refit"]
+    assert found["num_images"] == len(validation)
+    copied.run("dvc", "repro", "evaluate")
+    said = (copied.folder / "reports/evaluate/report.md").read_text(encoding="utf-8")
+    assert f"fitted to the {len(validation)} validation images too" in said
