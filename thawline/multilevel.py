@@ -5,7 +5,6 @@ learning", arXiv 2201.03529; that the last blocks of a network can be of no use 
 Masarczyk et al., 2023, "The tunnel effect", arXiv 2305.19753.
 """
 
-import copy
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Literal
@@ -18,6 +17,10 @@ from torch.nn import functional
 Grid = Literal[1, 2, 3, 4]
 Carried = torch.Tensor | tuple[torch.Tensor, torch.Tensor]
 """Between blocks: a feature map, or one and the features (B, D) read so far."""
+
+
+LEAST_LENGTH = 1e-6
+"""By which a row is divided at least; where the head was solved the mean length is about one."""
 
 
 class Level(BaseModel):
@@ -57,22 +60,26 @@ class Reading(nn.Module):
 
 
 class Standardise(nn.Module):
-    """Centre and scale each feature by fixed numbers.
+    """Centre and scale each feature by fixed numbers, then give each row length one.
 
-    A module of its own, so that gradient descent sees features of one scale; a file that is
-    exported has it in the classifier, see `with_folded_head`.
+    A module of its own, so that gradient descent sees features of one scale.
     """
 
     mean: torch.Tensor
-    scale: torch.Tensor
+    inverse_std: torch.Tensor
 
     def __init__(self, num_features: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(num_features))
-        self.register_buffer("scale", torch.ones(num_features))
+        self.register_buffer("inverse_std", torch.ones(num_features))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        return (features - self.mean) * self.scale
+        """Take and give float32 (B, D)."""
+        rows = (features - self.mean) * self.inverse_std
+        length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+        # A sum or a clamp would get an int8 range of its own.
+        given: torch.Tensor = rows / torch.maximum(length, length.new_full((), LEAST_LENGTH))
+        return given
 
 
 def pooled(maps: torch.Tensor, grid: Grid) -> torch.Tensor:
@@ -144,35 +151,6 @@ def read_levels(
     nn.init.zeros_(classifier.bias)
     blocks["head"] = nn.Sequential(Standardise(num_features), classifier)
     return nn.Sequential(blocks)
-
-
-_FOLDED_MEAN = 50.0
-"""Largest mean of a feature, in its own scale, that is folded: a difference of 1 keeps five digits.
-"""
-
-
-def with_folded_head(network: nn.Sequential) -> nn.Sequential:
-    """Fold the standardisation into the classifier behind it, for networks that train no more.
-
-    Returns:
-        The network with a head of its own, the blocks before it shared; the network itself where
-        there is nothing to fold, or where a feature varies so little beside its mean that float32
-        would lose it. The outputs differ in the last bits.
-    """
-    head = network[-1]
-    if not isinstance(head, nn.Sequential) or not isinstance(head[0], Standardise):
-        return network
-    standardise, classifier = head[0], copy.deepcopy(head[1])
-    assert isinstance(classifier, nn.Linear)
-    if (standardise.mean * standardise.scale).abs().max() > _FOLDED_MEAN:
-        return network
-    weight = classifier.weight.double() * standardise.scale.double()
-    offset = classifier.bias.double() - weight @ standardise.mean.double()
-    with torch.no_grad():
-        classifier.weight.copy_(weight)
-        classifier.bias.copy_(offset)
-    blocks = dict(network.named_children())
-    return nn.Sequential(OrderedDict(blocks | {"head": nn.Sequential(classifier)}))
 
 
 def count_features(network: nn.Sequential, levels: Sequence[Level], image_size_px: int) -> int:

@@ -7,7 +7,6 @@ import onnx
 from onnx import numpy_helper
 
 from thawline.compress.bare import write
-from thawline.multilevel import with_folded_head
 from thawline.network import Network
 from thawline.progress import log
 
@@ -28,8 +27,7 @@ def replace(files: Sequence[Path], network: Network) -> bool:
         Whether it was done; not where a file holds other tensors of the head than the network.
     """
     tensors = {
-        f"{_HEAD}{name}": value.detach().numpy()
-        for name, value in with_folded_head(network)[-1].state_dict().items()
+        f"{_HEAD}{name}": value.detach().numpy() for name, value in network[-1].state_dict().items()
     }
     made = []
     for path in files:

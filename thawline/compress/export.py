@@ -18,7 +18,6 @@ from torch import nn
 from thawline.compress.bare import BATCH, write
 from thawline.compress.session import INPUT, OUTPUT, predict, session
 from thawline.errors import UserError
-from thawline.multilevel import with_folded_head
 
 OLDEST_OPSET = 18
 
@@ -94,7 +93,7 @@ def traced(
     Raises:
         RuntimeError: or one derived from it, where the network cannot be traced.
     """
-    classifier = _plain(Classifier(with_folded_head(network), mean, std))
+    classifier = _plain(Classifier(network, mean, std))
     # An example of one image would fix N at 1: torch.export takes sizes 0 and 1 as constants.
     example = torch.zeros(2, image_size_px, image_size_px, 3, dtype=torch.uint8)
     return torch.export.export(

@@ -100,7 +100,7 @@ class _OfStandardise(torch_pruning.BasePruningFunc):  # type: ignore[misc]
         assert isinstance(layer, Standardise)
         kept = torch.ones(len(layer.mean), dtype=torch.bool)
         kept[list(idxs)] = False
-        layer.mean, layer.scale = layer.mean[kept], layer.scale[kept]
+        layer.mean, layer.inverse_std = layer.mean[kept], layer.inverse_std[kept]
         return layer
 
     prune_in_channels = prune_out_channels

@@ -18,6 +18,7 @@ class FitRows:
 
     Attributes:
         parts: features of each level, float32 (N, D_i).
+        unit_length: whether standardised rows are given length one.
         labels: int64 (N,); weights: what each row counts, float64 (N,).
         groups: int64 (N,), equal for rows that are left out together; None: each by itself.
     """
@@ -27,10 +28,11 @@ class FitRows:
     weights: np.ndarray
     groups: np.ndarray | None
     num_classes: int
+    unit_length: bool
 
     def solve(self, penalty: float) -> tuple[np.ndarray, np.ndarray, ridge.Standard]:
         """Fit them: weights (K, D) and offsets (K,) of standardised features."""
-        standard = ridge.Standard.of(self.parts, self.weights)
+        standard = self._standard()
         weight, offset = ridge.solve(
             np.concatenate(self.parts, axis=1), self.labels, standard=standard,
             num_classes=self.num_classes, weights=self.weights, penalty=penalty,
@@ -39,12 +41,14 @@ class FitRows:
 
     def left_out(self, penalty: float) -> np.ndarray:
         """Predict each row by a fit without its group: scores, float64 (N, K)."""
-        standard = ridge.Standard.of(self.parts, self.weights)
         return ridge.leave_out_once(
-            standard.apply(np.concatenate(self.parts, axis=1)), self.labels,
+            self._standard().apply(np.concatenate(self.parts, axis=1)), self.labels,
             num_classes=self.num_classes, weights=self.weights, groups=self.groups,
             penalty=penalty,
         )  # fmt: skip
+
+    def _standard(self) -> ridge.Standard:
+        return ridge.Standard.of(self.parts, self.weights, unit_length=self.unit_length)
 
 
 def gather(
@@ -74,7 +78,7 @@ def gather(
     parts, labels, weights = _filled(parts, labels, weights, data, machine)
     return FitRows(
         parts=parts, labels=labels, weights=weights, groups=numbers,
-        num_classes=len(data.manifest.classes),
+        num_classes=len(data.manifest.classes), unit_length=choice.unit_length,
     )  # fmt: skip
 
 

@@ -55,6 +55,7 @@ class Choice:
 
     Attributes:
         keys: in the order of the forward pass.
+        unit_length: whether their standardised rows are given length one.
         left_out: what fits without a row's group say of the rows of the sample.
         augmented: whether an augmented copy of each row joins the fit; None where it was not tried.
         augmented_accuracy: of the rows left out, with them.
@@ -62,6 +63,7 @@ class Choice:
     """
 
     keys: tuple[Key, ...]
+    unit_length: bool
     left_out: LeftOut
     augmented: bool | None
     augmented_accuracy: float | None
@@ -73,6 +75,7 @@ def choose(
     sample: Sample,
     *,
     last_only: bool = False,
+    own_linear: bool = True,
     copies: Changed | None = None,
     most_features: int | None = None,
 ) -> Choice:
@@ -80,6 +83,7 @@ def choose(
 
     Args:
         last_only: whether the head must read what the network's own head would.
+        own_linear: whether what the network's own head reads goes to its own linear layer.
         copies: makes an augmented copy of each image; None: none may join the fit.
         most_features: of a group; None: any number. What the network's own head reads is always
             judged.
@@ -89,8 +93,9 @@ def choose(
     width = {keys: sum(found[key].shape[1] for key in keys) for keys in groups}
     if most_features is not None:
         groups = [k for k in groups if width[k] <= most_features or k == groups[-1]]
+    unit_length = {keys: has_unit_length(keys, own_linear=own_linear) for keys in groups}
     out = {
-        keys: judge([found[key] for key in keys], sample)
+        keys: judge([found[key] for key in keys], sample, unit_length=unit_length[keys])
         for keys in track(groups, "groups of blocks", len(groups))
     }
     keys = _smallest(out, sample.weights)
@@ -106,25 +111,38 @@ def choose(
     left_out, augmented, accuracy = out[keys], None, None
     if copies is not None:
         changed = features.of(sample.rows, keys, changed=copies)
-        both = judge([found[key] for key in keys], sample, [changed[key] for key in keys])
+        both = judge(
+            [found[key] for key in keys], sample, [changed[key] for key in keys],
+            unit_length=unit_length[keys],
+        )  # fmt: skip
         accuracy = weighted_mean(both.right, sample.weights)[0]
         change = left_out.right.astype(float) - both.right
         lost, error = weighted_mean(change, sample.weights)
         augmented = lost <= error
         left_out = both if augmented else left_out
     return Choice(
-        keys=keys, left_out=left_out, augmented=augmented, augmented_accuracy=accuracy, tried=tried
+        keys=keys,
+        unit_length=unit_length[keys],
+        left_out=left_out,
+        augmented=augmented,
+        augmented_accuracy=accuracy,
+        tried=tried,
     )
 
 
 def judge(
-    parts: Sequence[np.ndarray], sample: Sample, copies: Sequence[np.ndarray] | None = None
+    parts: Sequence[np.ndarray],
+    sample: Sample,
+    copies: Sequence[np.ndarray] | None = None,
+    *,
+    unit_length: bool = False,
 ) -> LeftOut:
     """Predict each row of the sample by a fit without it, its group and its copy.
 
     Args:
         parts: features of each level, float32 (N, D_i).
         copies: the same of an altered copy of each row, which joins the fit.
+        unit_length: whether standardised rows are given length one.
     """
     num_rows, groups = len(sample.rows), sample.groups
     labels, weights = sample.labels, sample.weights
@@ -132,7 +150,7 @@ def judge(
         parts = [np.concatenate(pair) for pair in zip(parts, copies, strict=True)]
         labels, weights = np.tile(labels, 2), np.tile(weights, 2)
         groups = np.tile(np.arange(num_rows) if groups is None else groups, 2)
-    standard = ridge.Standard.of(parts, weights)
+    standard = ridge.Standard.of(parts, weights, unit_length=unit_length)
     out = ridge.leave_out(
         standard.apply(np.concatenate(parts, axis=1)), labels, num_classes=sample.num_classes,
         weights=weights, groups=groups,
@@ -154,8 +172,22 @@ def quick_best(found: Mapping[Key, np.ndarray], sample: Sample) -> tuple[tuple[K
     groups = candidates(list(found))
     wide = [keys for keys in groups if len(keys) == _WINDOW and any(grid > 1 for _, grid in keys)]
     tried = [*wide[-_LATE:], groups[-1]] if wide else groups
-    judged = [(keys, judge([found[key] for key in keys], sample)) for keys in tried]
+    judged = [
+        (keys, judge([found[key] for key in keys], sample, unit_length=keys != groups[-1]))
+        for keys in tried
+    ]
     return min(judged, key=lambda one: float(one[1].errors.mean()))
+
+
+def has_unit_length(keys: Sequence[Key], *, own_linear: bool) -> bool:
+    """Tell whether a head gives the rows of a group length one.
+
+    Not where it is the network's own linear layer, which has no room for that. On ten sets (up to
+    500 training rows at 128 px, 2x2 grids) it lowered the squared error of rows left out on nine,
+    in the mean by 0.003 for blocks 3 to 7 and by 0.007 for blocks 5 to 8, and 0.4 and 0.5 points
+    more of the test images were right.
+    """
+    return not own_linear or any(block != TRUNK for block, _ in keys)
 
 
 def draw(labels: np.ndarray, rng: np.random.Generator, most: int = MAX_ROWS) -> np.ndarray:

@@ -82,7 +82,8 @@ def fit_head(
     copies = augmented(data.policy, machine.seed) if helped else None
     choice = level_choice.choose(
         features, sample,
-        last_only=last_only, copies=copies, most_features=int(_MOST_BYTES / 4 / len(rows)),
+        last_only=last_only, own_linear=_has_own_linear(network), copies=copies,
+        most_features=int(_MOST_BYTES / 4 / len(rows)),
     )  # fmt: skip
     out = choice.left_out
     honest = temperature.fit(_softmax(out.scores), sample.labels)
@@ -125,12 +126,16 @@ def fit_head(
 def _levels(network: Network, choice: Choice) -> tuple[Level, ...]:
     """List what the head reads; nothing where it is the network's own linear layer."""
     *_, last, _ = (name for name, _ in network.named_children())
-    own = any(isinstance(module, nn.Linear) for module in network[-1].modules())
+    own = _has_own_linear(network)
     return tuple(
         Level.model_validate({"block": block if block != TRUNK else last, "grid": grid})
         for block, grid in choice.keys
         if block != TRUNK or not own
     )
+
+
+def _has_own_linear(network: Network) -> bool:
+    return any(isinstance(module, nn.Linear) for module in network[-1].modules())
 
 
 def _sample(
@@ -170,7 +175,9 @@ def _with_head(
         standardise = network.get_submodule("head.0")
         assert isinstance(standardise, Standardise)
         standardise.mean.copy_(torch.from_numpy(standard.mean))
-        standardise.scale.copy_(torch.from_numpy(standard.scale))
+        standardise.inverse_std.copy_(torch.from_numpy(standard.scale))
+        assert standard.centre is not None
+        offset = offset - weight @ standard.centre
     else:
         weight = weight * standard.scale
         offset = offset - weight @ standard.mean

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 
+from thawline.multilevel import LEAST_LENGTH
+
 PENALTIES = tuple(float(10.0**power) for power in np.arange(-4.0, 1.6, 0.5))
 """Over the mean squared length of a row, which `Standard` makes one: they mean the same for any
 number of features and of rows."""
@@ -25,18 +27,26 @@ _SMALL = 1e-10
 
 @dataclass(frozen=True, kw_only=True)
 class Standard:
-    """How features are centred and scaled, float64 (D,) each."""
+    """How features are centred and scaled, float64 (D,) each.
+
+    Attributes:
+        centre: what is taken off a row that was given length one; None: rows keep their length.
+    """
 
     mean: np.ndarray
     scale: np.ndarray
+    centre: np.ndarray | None = None
 
     @classmethod
-    def of(cls, levels: Sequence[np.ndarray], weights: np.ndarray) -> "Standard":
+    def of(
+        cls, levels: Sequence[np.ndarray], weights: np.ndarray, *, unit_length: bool = False
+    ) -> "Standard":
         """Give every feature of a level variance one over their number, each level equal weight.
 
         Args:
             levels: features of each level, float32 (N, D_i); side by side they are (N, D).
             weights: of the rows, float64 (N,).
+            unit_length: whether each row is then divided by its length.
         """
         share = weights / weights.sum()
         means, scales = [], []
@@ -50,11 +60,21 @@ class Standard:
             width = np.sqrt(features.shape[1] * len(levels))
             means.append(mean)
             scales.append(np.where(flat, 0.0, 1.0 / (np.where(flat, 1.0, deviation) * width)))
-        return cls(mean=np.concatenate(means), scale=np.concatenate(scales))
+        mean, scale = np.concatenate(means), np.concatenate(scales)
+        if not unit_length:
+            return cls(mean=mean, scale=scale)
+        rows, centre = cls(mean=mean, scale=scale, centre=np.zeros(len(mean))), np.zeros(len(mean))
+        for at in _chunks(len(share)):
+            centre += share[at] @ rows.apply(np.concatenate([part[at] for part in levels], axis=1))
+        return cls(mean=mean, scale=scale, centre=centre)
 
     def apply(self, features: np.ndarray) -> np.ndarray:
         """Centre and scale, float64 (N, D)."""
         standardised: np.ndarray = (features - self.mean) * self.scale
+        if self.centre is not None:
+            length = np.linalg.norm(standardised, axis=1, keepdims=True)
+            standardised /= np.maximum(length, LEAST_LENGTH)
+            standardised -= self.centre
         return standardised
 
 

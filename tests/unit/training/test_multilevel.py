@@ -71,7 +71,8 @@ def test_the_logits_are_those_of_a_head_on_all_levels(small: Network, cut: Netwo
     features = torch.cat([*quarters, tail.mean(dim=(2, 3))], dim=1)
     standardise, classifier = cut[-1]
     assert isinstance(standardise, Standardise)
-    standardised = (features - standardise.mean) * standardise.scale
+    rows = (features - standardise.mean) * standardise.inverse_std
+    standardised = rows / rows.norm(dim=1, keepdim=True)
     expected = functional.linear(standardised, classifier.weight, classifier.bias)
     with torch.inference_mode():
         torch.testing.assert_close(cut(images()), expected)
@@ -315,7 +316,7 @@ def test_any_of_its_blocks_may_train(
         if not torch.equal(before[name], value)
     }  # fmt: skip
     assert changed == set(blocks)
-    for name in ("head.0.mean", "head.0.scale"):
+    for name in ("head.0.mean", "head.0.inverse_std"):
         assert torch.equal(before[name], network.state_dict()[name]), "what is fixed stays"
 
 

@@ -74,6 +74,17 @@ def test_what_is_left_out_is_as_if_it_were_not_there(
     np.testing.assert_allclose(found.errors, distance)
 
 
+def test_rows_of_unit_length_are_centred_again() -> None:
+    features, _, weights = raw(48, 20)
+    parts = [features[:, :5], features[:, 5:]]
+    plain = ridge.Standard.of(parts, weights).apply(features)
+    found = ridge.Standard.of(parts, weights, unit_length=True)
+    expected = plain / np.linalg.norm(plain, axis=1, keepdims=True)
+    centre = weights @ expected / weights.sum()
+    np.testing.assert_allclose(found.apply(features), expected - centre, atol=1e-5)
+    np.testing.assert_allclose(weights @ found.apply(features), 0, atol=1e-9)
+
+
 @pytest.mark.parametrize("width", [5, 200])
 def test_the_penalty_with_the_least_error_is_taken(width: int) -> None:
     features, labels, weights = rows(48, width)
