@@ -35,7 +35,7 @@ def test_a_schedule_fires_and_survives_its_server(small: Project) -> None:
     assert pages
     with urllib.request.urlopen(f"{pages[1]}/ui-settings", timeout=10) as reply:
         assert json.load(reply)["api_url"] == "/api"  # where the pages look for their server
-    (server,) = [p for p in left_over(small.folder) if "server" in p.cmdline()]
+    (server,) = [p for p in left_over(small.folder) if "flows.prefect_server" in p.cmdline()]
     server.kill()
     wait_for(lambda: "was started again" in log.read_text(), 120)
     before = completed()
