@@ -1,5 +1,6 @@
 """Parts of the flows that need no server: locks, what DVC prints, mistakes on the command line."""
 
+import inspect
 import os
 import re
 import signal
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
+from ruamel.yaml import YAML
 
-from flows import artifacts, dag, follow, processes, serve
+from flows import artifacts, dag, follow, pipeline, pipeline_flow, processes, retrain_flow, serve
 from flows.dag import Dag
 from thawline import locks, relay
 from thawline.evaluation.labels import markdown
@@ -169,6 +171,33 @@ def test_a_schedule_that_is_none(
     assert error.startswith("thawline: ")
     assert said in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "target", ["../other/dvc.yaml:stage", "other.dvc", "--force", "-f", "a b", "", "a;b", "/a"]
+)
+def test_a_flow_runs_stages_by_name_alone(target: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """DVC would also take options, and files with commands of their own."""
+    assert pipeline.main(["--", target]) == 2
+    assert f"thawline: targets: {target!r} is no name of a stage" in capsys.readouterr().err
+    state = pipeline_flow.pipeline.fn(targets=["ingest", target])
+    assert (state.name, state.type.value) == ("Refused", "FAILED")
+
+
+def test_no_parameter_of_a_deployment_names_a_folder_or_holds_a_secret() -> None:
+    found = {
+        name: set(inspect.signature(flow.fn).parameters)
+        for name, flow in (
+            ("pipeline", pipeline_flow.pipeline), ("retrain", retrain_flow.retrain),
+        )
+    }  # fmt: skip
+    assert found == {
+        "pipeline": {"targets", "stage_timeout_s", "busy_retries"},
+        "retrain": {"commit_to", "stage_timeout_s"},
+    }
+    deployed = YAML(typ="safe").load(Path(serve.__file__).parents[1] / "prefect.yaml")
+    named = {entry["entrypoint"].rpartition(":")[2] for entry in deployed["deployments"]}
+    assert named == set(serve.FLOWS) == set(found)
 
 
 @pytest.mark.parametrize(
