@@ -20,7 +20,7 @@ from mlflow.pyfunc import scoring_server
 _SERVED = "__pyfunc_model_path__"
 """Set in the environment of MLflow's server, and nowhere else."""
 _JSON = "application/json"
-_ALIKE = (b"charset=utf-8", b'charset="utf-8"')
+_ALIKE = ("", "charset=utf-8", 'charset="utf-8"')
 _EXPECTED = 'a JSON object such as {"inputs": ["<base64 text of an image file>"]} is expected'
 _MMAP_THRESHOLD = -3
 """Of mallopt, as in malloc.h."""
@@ -90,7 +90,7 @@ def _answering(invocations: Callable[..., Any]) -> Callable[..., Any]:
 
 def _is_json(content_type: str | None) -> bool:
     kind, *parameters = (part.strip().lower() for part in (content_type or "").split(";"))
-    return kind == _JSON and all(p.encode() in _ALIKE for p in parameters if p)
+    return kind == _JSON and all(parameter in _ALIKE for parameter in parameters)
 
 
 def _parsed(data: bytes) -> dict[str, Any]:

@@ -7,7 +7,7 @@ MLflow runs this file by itself (models from code), beside copies of the modules
 import json
 import threading
 import traceback
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,7 @@ class _Request:
     def __init__(self) -> None:
         self._taken = 0
 
-    def taking(self, count: int) -> Any:
+    def taking(self, count: int) -> AbstractContextManager[Any]:
         """Count an image before it is decoded, and wait for other large ones.
 
         Raises:
