@@ -8,12 +8,26 @@ from pathlib import Path
 
 from flows import processes
 from thawline import locks, project, relay
+from thawline.errors import UserError
 from thawline.tracking import execution
 
 _KEPT_LINES = 12
 _BUSY = re.compile(r"Unable to acquire lock|is busy, it is being blocked|is writing in this folder")
 """What DVC, or a stage, says while another process has what it needs: that passes."""
+_STAGE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_@-]*")
 _EPOCH = re.compile(r"\bepoch\s+(\d+)/(\d+)\b")
+
+
+def check_targets(targets: Sequence[str]) -> None:
+    """Check that a flow is asked for stages of the project by their names alone.
+
+    Raises:
+        UserError: one is something else that DVC would take: an option of its own, or a file with
+            stages, and commands, of its own.
+    """
+    for target in targets:
+        if not _STAGE.fullmatch(target):
+            raise UserError(f"targets: {target!r} is no name of a stage")
 
 
 class Run:

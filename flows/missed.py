@@ -13,7 +13,6 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.client.schemas.sorting import FlowRunSort
 from prefect.runtime import deployment
 from prefect.states import Completed
 
@@ -29,11 +28,7 @@ def skip() -> int:
     if not deployment.id:
         return 0
     with get_client(sync_client=True) as client:
-        due = client.read_flow_runs(
-            flow_run_filter=_due(deployment.id),
-            sort=FlowRunSort.EXPECTED_START_TIME_ASC,  # without one the server refuses
-            limit=_BATCH,
-        )
+        due = client.read_flow_runs(flow_run_filter=_due(deployment.id), limit=_BATCH)
         state: Any = Completed(name="Skipped", message="missed; a later run stands for it")
         scheduled: list[FlowRun] = [run for run in due if run.auto_scheduled]
         for run in scheduled:

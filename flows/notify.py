@@ -8,17 +8,19 @@ from prefect import Flow, get_run_logger
 from prefect.blocks.core import Block
 from prefect.client.schemas.objects import FlowRun, State
 
+from flows import private
+
 _TIMEOUT_S = 10.0
 _SILENT = ("Nothing to do", "Skipped")
 
 
 def tell(flow: Flow[..., Any], run: FlowRun, state: State[Any]) -> None:
-    """Send the state to the flow's parameter `notify`; a failure to do so is only logged.
+    """Send the state to whom `private.NOTIFY` names; a failure to do so is only logged.
 
-    `notify` is an http(s) address, which is sent JSON with flow, run, state and message, or the
-    name of a saved block, `slack-webhook/mine`. That there was nothing to do is not told.
+    That is an http(s) address, which is sent JSON with flow, run, state and message, or the name of
+    a saved block, `slack-webhook/mine`. That there was nothing to do is not told.
     """
-    target = run.parameters.get("notify")
+    target = private.kept(private.NOTIFY)
     if not target or state.name in _SILENT:
         return
     try:

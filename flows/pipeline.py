@@ -4,10 +4,12 @@ Light, so that a server starts before Prefect is loaded; the flow itself is in p
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from typing import Any
 
-from flows import ahead, command, names
+from flows import ahead, command, follow, names
+from thawline.errors import UserError
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -17,6 +19,11 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--stage-timeout-s", type=float, help="end a stage that takes longer")
     parser.add_argument("--busy-retries", type=int, default=3, help="while another DVC is at work")
     given = parser.parse_args(words)
+    try:
+        follow.check_targets(given.targets)
+    except UserError as error:
+        print(f"thawline: {error}", file=sys.stderr)
+        return UserError.exit_code
     name = names.of("pipeline")
     try:
         return command.run(

@@ -22,30 +22,43 @@ from thawline.locks import BUSY
 
 _NAMES = {"running": "Ran", "skipped": "Skipped", "restored": "Restored"}
 BUSY_WAIT_S = 10.0
+_BUSY_RETRIES = 3
 
 
 @flow(name="pipeline", flow_run_name=names.dated, persist_result=False)
 def pipeline(
     targets: Sequence[str] = (),
     stage_timeout_s: float | None = None,
-    busy_retries: int = 3,
-    folder: str | None = None,
+    busy_retries: int = _BUSY_RETRIES,
 ) -> State[Any]:
     """Run what changed, and record it in MLflow.
 
     Args:
-        targets: stages; all if empty.
+        targets: names of stages; all if empty.
         stage_timeout_s: ends a stage that takes longer, and with it the run.
         busy_retries: further attempts while another DVC, or a stage that still ends, is in the way.
-        folder: working tree to run in; the current folder by default.
 
     Returns:
         Completed; Completed `Skipped` when another run is in progress; Failed with the last lines,
         `Refused` where a stage refused a user's mistake, `TimedOut`; Cancelled by Ctrl-C.
     """
-    if folder is None:
-        missed.skip()
-    where = Path(folder) if folder else project.workspace()
+    missed.skip()
+    try:
+        follow.check_targets(targets)
+    except UserError as error:
+        return Failed(name="Refused", message=str(error))
+    return _run(project.workspace(), targets, stage_timeout_s, busy_retries)
+
+
+@flow(name="pipeline", flow_run_name=names.dated, persist_result=False)
+def pipeline_in(folder: str, stage_timeout_s: float | None = None) -> State[Any]:
+    """Run the same in another working tree, which is for flows to choose and for no deployment."""
+    return _run(Path(folder), (), stage_timeout_s, _BUSY_RETRIES)
+
+
+def _run(
+    where: Path, targets: Sequence[str], stage_timeout_s: float | None, busy_retries: int
+) -> State[Any]:
     for attempt in range(1, busy_retries + 2):
         run = ahead.taken() or follow.Run(targets, where, f"flow run {flow_run.name}")
         dag = Dag(where)

@@ -1,6 +1,7 @@
 """git and DVC as programs, for what a retraining pulls, compares, records and pushes."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -99,24 +100,86 @@ def has_remote(folder: Path) -> bool:
     return bool(dvc(folder, "remote", "list").strip())
 
 
+def check_branch_name(root: Path, branch: str) -> None:
+    """Check what `--commit-to` names, before anything is trained for it.
+
+    Raises:
+        UserError: it cannot be the name of a branch.
+    """
+    # Only a plain name: git's own check would expand `@{-1}` and take `+x`, which forces a push.
+    plain = re.fullmatch(r"[^\W_][^\s+@{}]*", branch) and branch != "HEAD"
+    try:
+        if not plain:
+            raise CommandError(1, "")
+        git(root, "check-ref-format", _ref(branch))
+    except CommandError:
+        raise UserError(
+            f"--commit-to: {branch!r} is no name of a branch; letters, digits and . _ - / are "
+            "allowed, e.g. retrained"
+        ) from None
+
+
+def check_branch(root: Path, branch: str) -> None:
+    """Check that results may be recorded on a branch.
+
+    Raises:
+        UserError: it is no name of one, or it is checked out: its files would not follow.
+    """
+    check_branch_name(root, branch)
+    listed = git(root, "worktree", "list", "--porcelain")
+    for entry in listed.split("\n\n"):
+        lines = entry.splitlines()
+        if f"branch {_ref(branch)}" in lines:
+            folder = lines[0].removeprefix("worktree ")
+            raise UserError(
+                f"--commit-to: {branch!r} is checked out in {folder}; name another branch, which "
+                "is made if need be"
+            )
+
+
 def commit(folder: Path, branch: str, message: str) -> str:
     """Everything in the folder as a commit on a branch, which never loses what it had.
 
     Raises:
         UserError: the branch is checked out somewhere, or is no name for one.
+        CommandError: somebody else moved it meanwhile; the next try builds on that.
     """
+    check_branch(folder, branch)
     base = git(folder, "rev-parse", "HEAD")
     git(folder, "add", "--all")
     tree = git(folder, "write-tree")
     parents = [base]
-    if tip := git(folder, "for-each-ref", "--format=%(objectname)", f"refs/heads/{branch}"):
+    tip = git(folder, "for-each-ref", "--format=%(objectname)", _ref(branch))
+    if tip:
         if git(folder, "rev-parse", f"{tip}^{{tree}}") == tree:
             return tip
         parents = [tip] if is_ancestor(folder, base, tip) else [tip, base]
     words = [word for parent in parents for word in ("-p", parent)]
     made = git(folder, "commit-tree", tree, *words, "-m", message)
-    try:
-        git(folder, "branch", "--force", branch, made)
-    except CommandError as error:
-        raise UserError(f"--commit-to: {branch!r}: {error}") from None
+    move(folder, branch, made, tip)
     return made
+
+
+def move(folder: Path, branch: str, to: str, before: str) -> None:
+    """Have a branch name another commit, if it is still where it was.
+
+    Args:
+        before: the commit it names now; empty where there is no such branch.
+
+    Raises:
+        CommandError: it is elsewhere.
+    """
+    git(folder, "update-ref", "-m", "Retrain", _ref(branch), to, before or "0" * len(to))
+
+
+def push(folder: Path, remote: str, branch: str) -> None:
+    """Send a branch, under its own name and to no other; never by force.
+
+    Raises:
+        CommandError: the remote cannot be reached, or its branch has commits that ours lacks.
+    """
+    git(folder, "push", "--quiet", remote, f"{_ref(branch)}:{_ref(branch)}")
+
+
+def _ref(branch: str) -> str:
+    return f"refs/heads/{branch}"

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from flows import command
+from flows import command, private
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -13,7 +13,9 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--commit-to", metavar="BRANCH", help="record what was trained on a branch")
     parser.add_argument("--notify", metavar="URL|BLOCK", help="a webhook, or a block of Prefect's")
     parser.add_argument("--stage-timeout-s", type=float, help="end a stage that takes longer")
-    return command.run(_flow, **vars(parser.parse_args(words)))
+    given = parser.parse_args(words)
+    private.keep(private.NOTIFY, given.notify)
+    return command.run(_flow, commit_to=given.commit_to, stage_timeout_s=given.stage_timeout_s)
 
 
 def _flow() -> Any:

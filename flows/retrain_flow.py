@@ -15,7 +15,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from flows import artifacts, missed, names, notify, presence, processes, repository
-from flows.pipeline_flow import pipeline
+from flows.pipeline_flow import pipeline_in
 from flows.processes import CommandError
 from flows.worktree import WorkTree
 from thawline import locks, project
@@ -36,14 +36,12 @@ _NETWORK: dict[str, Any] = {
 @flow(name="retrain", flow_run_name=names.dated, persist_result=False, **notify.HOOKS)
 def retrain(
     commit_to: str | None = None,
-    notify: str | None = None,  # noqa: ARG001
     stage_timeout_s: float | None = None,
 ) -> State[Any]:
     """Train again on what has changed: data, code or params, here or upstream.
 
     Args:
         commit_to: branch on which to record what was trained; none by default.
-        notify: whom to tell about a training and a failure, see `flows.notify`.
         stage_timeout_s: ends a stage that takes longer, and with it the run.
 
     Returns:
@@ -66,6 +64,8 @@ def retrain(
 
 def _retrain(root: Path, commit_to: str | None, timeout_s: float | None) -> State[Any]:
     repository.check(root)
+    if commit_to is not None:
+        repository.check_branch(root, commit_to)
     commit = pull(root)
     tree = WorkTree(root, commit)
     if not tree.is_behind and not look(root, "the project"):
@@ -74,7 +74,7 @@ def _retrain(root: Path, commit_to: str | None, timeout_s: float | None) -> Stat
         if not look(folder, "the working tree"):
             tree.swap()
             return Completed(message="brought in newer commits, which change no result")
-        ran = pipeline(folder=str(folder), stage_timeout_s=timeout_s, return_state=True)
+        ran = pipeline_in(str(folder), timeout_s, return_state=True)
         if not ran.is_completed() or ran.name == "Skipped":
             return ran
         push(folder, commit_to)
@@ -106,7 +106,7 @@ def push(folder: Path, commit_to: str | None) -> None:
         made = repository.commit(folder, commit_to, "Retrain")
         get_run_logger().info("%s is %s", commit_to, made)
         if remote := repository.remote(folder):
-            repository.git(folder, "push", "--quiet", remote, f"{commit_to}:{commit_to}")
+            repository.push(folder, remote, commit_to)
 
 
 @task(task_run_name="publish", **_NETWORK)

@@ -10,6 +10,8 @@ from flows import environment
 
 environment.prepare()
 
+from prefect.schedules import Cron  # noqa: E402
+
 from flows.pipeline_flow import pipeline  # noqa: E402
 from flows.retrain_flow import retrain  # noqa: E402
 
@@ -18,11 +20,13 @@ def main(text: str) -> None:
     """Serve until it is ended; one run at a time.
 
     Args:
-        text: JSON with flow, name, parameters, and cron or interval (seconds).
+        text: JSON with flow, name, parameters, and cron and timezone or interval (seconds).
     """
     job = json.loads(text)
     flows: dict[str, Any] = {"pipeline": pipeline, "retrain": retrain}
     flow = flows[job.pop("flow")]
+    if "cron" in job:
+        job["schedule"] = Cron(job.pop("cron"), timezone=job.pop("timezone"))
     # Its reminders, each few seconds, that a run takes longer than the interval; and what Prefect
     # 3.8.8 forgets to wait for when it is told to end.
     logging.getLogger("prefect.runner").setLevel(logging.WARNING)

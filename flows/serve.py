@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from flows import environment, processes, server
+from flows import environment, private, processes, repository, server, timetable
 from thawline import params, project
 from thawline.errors import UserError
 
@@ -32,11 +32,12 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         environment.prepare()
         params.load()
-        job = _job(options)
+        job, when = _job(options)
+        private.keep(private.NOTIFY, options.notify)
         own = server.own_unless_named(lasting=True)
         if own is not None:
             own.wait()
-        print(f"{options.flow}: {_when(job)}; Prefect: {_pages()} (Ctrl-C ends it)", flush=True)
+        print(f"{options.flow}: {when}; Prefect: {_pages()} (Ctrl-C ends it)", flush=True)
         _watch(own, job)
     except UserError as error:
         print(f"thawline: {error}", file=sys.stderr)
@@ -48,6 +49,7 @@ def main(words: Sequence[str] | None = None) -> int:
 def _options(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="thawline serve")
     parser.add_argument("--cron", metavar="EXPR", help='when, e.g. "0 3 * * *"')
+    parser.add_argument("--timezone", metavar="ZONE", help="of --cron; this machine's by default")
     parser.add_argument("--interval", metavar="S", help="seconds from start to start")
     parser.add_argument("--flow", choices=FLOWS, default=FLOWS[0])
     parser.add_argument("--commit-to", metavar="BRANCH", help="of retrain")
@@ -55,44 +57,42 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def _job(options: argparse.Namespace) -> dict[str, object]:
-    """What `flows.runner` is told: flow, name, cron or interval, parameters.
+def _job(options: argparse.Namespace) -> tuple[dict[str, object], str]:
+    """Check the options.
+
+    Returns:
+        What `flows.runner` is told: flow, name, parameters, and cron with its timezone or interval
+        (seconds). And when that is, for a person.
 
     Raises:
         UserError: no schedule or two, one that is none, an option of another flow.
     """
     if (options.cron is None) == (options.interval is None):
         raise UserError("serve: needs either --cron EXPR or --interval S")
-    extra = {"commit_to": options.commit_to, "notify": options.notify}
-    parameters = {key: value for key, value in extra.items() if value is not None}
-    if parameters and options.flow != "retrain":
+    if options.timezone is not None and options.cron is None:
+        raise UserError("--timezone: belongs to --cron; --interval counts seconds")
+    retrains = options.flow == "retrain"
+    if not retrains and not (options.commit_to is options.notify is None):
         raise UserError("serve: --commit-to and --notify belong to --flow retrain")
-    schedule = _cron(options.cron) if options.cron is not None else _interval(options.interval)
-    name = project.root().name
-    return {"flow": options.flow, "name": name, "parameters": parameters, **schedule}
+    job = {"flow": options.flow, "name": project.root().name, "parameters": {}}
+    if options.commit_to is not None:
+        repository.check_branch_name(project.root(), options.commit_to)
+        job["parameters"] = {"commit_to": options.commit_to}
+    if options.cron is None:
+        seconds = _interval(options.interval)
+        return job | {"interval": seconds}, f"every {seconds} s"
+    table = timetable.read(options.cron, options.timezone)
+    return job | {"cron": table.cron, "timezone": table.zone}, str(table)
 
 
-def _cron(text: str) -> dict[str, object]:
-    from prefect.client.schemas.schedules import CronSchedule
-
-    try:
-        CronSchedule(cron=text)
-    except ValueError:
-        raise UserError(
-            f'--cron: {text!r} is no cron expression; five fields are, e.g. "0 3 * * *" for three '
-            "at night"
-        ) from None
-    return {"cron": text}
-
-
-def _interval(text: str) -> dict[str, object]:
+def _interval(text: str) -> int:
     try:
         seconds = int(text)
     except ValueError:
         seconds = 0
     if not 1 <= seconds <= 366 * 24 * 3600:
         raise UserError(f"--interval: {text!r} is not allowed; whole seconds, from 1 to a year")
-    return {"interval": seconds}
+    return seconds
 
 
 def _watch(own: server.Server | None, job: dict[str, object]) -> NoReturn:
@@ -115,10 +115,6 @@ def _watch(own: server.Server | None, job: dict[str, object]) -> NoReturn:
             signal.signal(signal.SIGTERM, _interrupt)
         print(f"the runner ended; started again in {_AGAIN_S:g} s", flush=True)
         time.sleep(_AGAIN_S)
-
-
-def _when(job: dict[str, object]) -> str:
-    return f"cron {job['cron']}" if "cron" in job else f"every {job['interval']} s"
 
 
 def _pages() -> str:

@@ -13,11 +13,11 @@ import urllib.request
 from pathlib import Path
 from typing import BinaryIO
 
-from flows import environment, processes
+from flows import environment, prefect_server, processes
 from thawline import project
 from thawline.errors import UserError
 
-HOST = "127.0.0.1"
+HOST = prefect_server.HOST
 _START_S = 240.0
 """The first start makes the database; on a busy machine that takes more than Prefect's 20 s."""
 
@@ -63,11 +63,10 @@ class Server:
         processes.end(self.process, grace_s=1.0)
 
     def _start(self) -> subprocess.Popen[bytes]:
-        words = ["server", "start", "--host", HOST, "--port", str(self.port)]
-        words += [] if self._lasting else ["--no-ui", "--no-scheduler", "--no-late-runs"]
+        words = [str(self.port)] + ([] if self._lasting else [prefect_server.BRIEF])
         with _log() as log:
             return subprocess.Popen(
-                processes.python("prefect", *words),
+                processes.python("flows.prefect_server", *words),
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -91,10 +90,9 @@ def own_unless_named(*, lasting: bool = False) -> Server | None:
 
 
 def _environment() -> dict[str, str]:
-    """For the server: its pages would look for it on port 4200, whatever its own is."""
+    """Without what is for those who ask the server."""
     dropped = (environment.API, "PREFECT_API_AUTH_STRING", "PREFECT_API_KEY")
-    kept = {key: value for key, value in os.environ.items() if key not in dropped}
-    return {"PREFECT_SERVER_UI_API_URL": "/api"} | kept
+    return {key: value for key, value in os.environ.items() if key not in dropped}
 
 
 def answers(api: str) -> bool:

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from typing import Any
 
-from flows import command, crew, environment
+from flows import command, crew, environment, private
 from thawline import params
 from thawline.errors import UserError
 from thawline.sections.whole import Params
@@ -20,6 +20,7 @@ from thawline.studies import definition, plan
 from thawline.studies.changes import Changes
 from thawline.tracking import address
 
+_OWN_STORAGE = "sqlite:///.thawline/studies/optuna.db"
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -52,13 +53,13 @@ def main(words: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"thawline: {error}", file=sys.stderr)
         return UserError.exit_code
+    private.keep(private.STORAGE, given.storage)
     with ExitStack() as stack:
         return command.run(
             lambda: _flow(stack.enter_context(_crew(given, studies))),
             paths=[str(study.path) for study in studies],
             budget_s=budget_s,
             again=given.again,
-            storage=given.storage,
             changes=changes,
         )
 
@@ -83,7 +84,7 @@ def _crew(
     if address.enabled(params.load().tracking.enabled):
         stores["MLFLOW_TRACKING_URI"] = address.uri()
     if any(study.definition.search for study in studies):
-        stores["--storage"] = given.storage or "sqlite:///.thawline/studies/optuna.db"
+        stores["--storage"] = private.kept(private.STORAGE) or _OWN_STORAGE
     return crew.connected(given.address, stores)
 
 

@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from flows import artifacts, names, presence, repository, search, trial, workspaces
+from flows import artifacts, names, presence, private, repository, search, trial, workspaces
 from flows.order import Order
 from flows.study_record import Recorded
 from flows.timings import timed
@@ -33,7 +33,6 @@ def study(
     budget_s: float | None = None,
     cores: int = 1,
     again: bool = False,
-    storage: str | None = None,
     changes: Changes = NOTHING,
 ) -> State[Any]:
     """Run what is not known yet of the studies, and write a report of each and one of all.
@@ -43,7 +42,6 @@ def study(
         budget_s: no trial starts later than this after the beginning.
         cores: for each trial, which gets no more threads, so that trials do not fight.
         again: repeat trials that failed.
-        storage: of a search, a database URL.
         changes: of all the studies.
 
     Returns:
@@ -61,7 +59,7 @@ def study(
             forkserver.running() as libraries,
         ):
             loaded = mlflow | libraries
-            found = [_one(Path(p), changes, deadline, cores, again, storage, loaded) for p in paths]
+            found = [_one(Path(p), changes, deadline, cores, again, loaded) for p in paths]
             workspaces.remove(project.root())
             report.write_all(OUT, found)
     except KeyboardInterrupt:
@@ -82,7 +80,6 @@ def _one(
     deadline: float | None,
     cores: int,
     again: bool,
-    storage: str | None,
     loaded: dict[str, str],
 ) -> Summary:
     checked = params.load()
@@ -94,7 +91,7 @@ def _one(
         order = {"code": digest, "env": env, "again": again}
         threads = min(checked.training.threads, cores)
         if planned.definition.search is not None:
-            records = search.run(planned, order, deadline, threads, storage)
+            records = search.run(planned, order, deadline, threads, private.kept(private.STORAGE))
         else:
             records = _grid(planned, order, deadline, threads)
         summary = summarise(planned, records)

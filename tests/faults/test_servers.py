@@ -1,16 +1,23 @@
 """The servers that `make ui` and `make up` start: on loopback alone, and not for foreign pages."""
 
+import os
+import subprocess
+import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from flows import server
 from tests.tracking.conftest import Server, mlflow_server  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.slow
+JSON = {"Content_Type": "application/json"}
 SEARCH = "api/2.0/mlflow/experiments/search?max_results=1"
 
 
@@ -23,8 +30,10 @@ def addresses(port: int) -> set[str]:
     }
 
 
-def ask(server: Server, data: bytes | None = None, **headers: str) -> int:
-    request = urllib.request.Request(f"{server.uri}/{SEARCH}", data, headers)
+def ask(address: str, data: bytes | None = None, **headers: str) -> int:
+    """Status; a header's name is written with _ for -."""
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(address, data, given)
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:
             return int(answer.status)
@@ -35,21 +44,64 @@ def ask(server: Server, data: bytes | None = None, **headers: str) -> int:
 
 def test_mlflow_answers_nobody_else(mlflow_server: Server) -> None:  # noqa: F811
     assert addresses(mlflow_server.port) == {"127.0.0.1"}
-    assert ask(mlflow_server) == 200
+    search = f"{mlflow_server.uri}/{SEARCH}"
+    assert ask(search) == 200
     # A page whose name was made to point here, and a form of a foreign page.
-    assert ask(mlflow_server, Host="evil.example") == 403
-    json = {"Content-Type": "application/json"}
-    assert ask(mlflow_server, b"{}", Origin="https://evil.example", **json) == 403
+    assert ask(search, Host="evil.example") == 403
+    assert ask(search, b"{}", Origin="https://evil.example", **JSON) == 403
 
 
-def test_prefect_listens_on_loopback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(params=[False, True], ids=["of a flow", "lasting"])
+def prefect(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[server.Server]:
+    """As a flow starts it, and as `make up` and `thawline serve` do."""
     (tmp_path / "prefect").mkdir()
     monkeypatch.setenv("THAWLINE_PROJECT", str(tmp_path))
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
     monkeypatch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-    started = server.Server(lasting=True)
+    for name in [name for name in os.environ if name.startswith("PREFECT_SERVER_C")]:
+        monkeypatch.delenv(name)
+    started = server.Server(lasting=request.param)
     try:
         started.wait()
-        assert addresses(started.port) == {"127.0.0.1"}
+        yield started
     finally:
         started.end()
+
+
+def test_prefect_answers_nobody_else(prefect: server.Server) -> None:
+    assert addresses(prefect.port) == {"127.0.0.1"}
+    health, write = f"{prefect.api}/health", f"{prefect.api}/flows/"
+    own = prefect.api.removesuffix("/api")
+    assert ask(health) == ask(health, Origin=own) == 200
+    # A page whose name was made to point here, and pages of others, on this machine too.
+    assert ask(health, Host="evil.example") == 403
+    for origin in ("https://evil.example", "http://127.0.0.1:1", "null"):
+        assert ask(health, Origin=origin) == 403
+        assert ask(write, b'{"name": "theirs"}', Origin=origin, **JSON) == 403
+        assert ask(write, b'{"name": "theirs"}', Origin=origin) == 403
+        assert opened(f"{prefect.api}/events/in", origin) == opened(
+            f"{prefect.api}/events/out", origin
+        ) == 403  # fmt: skip
+    # Without a token nothing is written, whoever asks; with it, by Prefect's own programs.
+    assert ask(write, b'{"name": "theirs"}', **JSON) == 403
+    assert opened(f"{prefect.api}/events/in", None) == 101
+    code = (
+        "from prefect.client.orchestration import get_client\n"
+        "with get_client(sync_client=True) as client:\n"
+        "    client.create_flow_from_name('ours')\n"
+        "    print([flow.name for flow in client.read_flows()])\n"
+    )
+    env = os.environ | {"PREFECT_API_URL": prefect.api}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["['ours']"], done.stderr
+
+
+def opened(address: str, origin: str | None) -> int:
+    """Status of an answer to a page or program that asks for a websocket."""
+    try:
+        with connect(address.replace("http", "ws", 1), origin=origin) as socket:  # type: ignore[arg-type]
+            return int(socket.response.status_code if socket.response else 0)
+    except InvalidStatus as refused:
+        return int(refused.response.status_code)

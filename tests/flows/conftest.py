@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from flows import server
-from tests.tracking.conftest import Project, mlflow_server, project  # noqa: F401
+from tests.tracking.conftest import REPOSITORY, Project, mlflow_server, project  # noqa: F401
 
 STAGES = ("ingest", "fine_tune", "evaluate")
 
@@ -25,11 +25,12 @@ def serving(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     port = server.free_port()
     env = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
     env |= {"PREFECT_HOME": str(folder), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
-    words = ["server", "start", "--host", server.HOST, "--port", str(port), "--no-ui"]
+    env |= {"PYTHONPATH": str(REPOSITORY)}
+    env |= {"PREFECT_SERVER_UI_ENABLED": "false"}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "prefect", *words], env=env, stdout=log, stderr=log,
-            start_new_session=True,
+            [sys.executable, "-m", "flows.prefect_server", str(port)], env=env, stdout=log,
+            stderr=log, start_new_session=True,
         )  # fmt: skip
     address = f"http://{server.HOST}:{port}/api"
     try:

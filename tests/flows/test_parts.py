@@ -1,5 +1,6 @@
 """Parts of the flows that need no server: locks, what DVC prints, mistakes on the command line."""
 
+import inspect
 import os
 import re
 import signal
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
+from ruamel.yaml import YAML
 
-from flows import artifacts, dag, follow, processes, serve
+from flows import artifacts, dag, follow, pipeline, pipeline_flow, processes, retrain_flow, serve
 from flows.dag import Dag
 from thawline import locks, relay
 from thawline.evaluation.labels import markdown
@@ -142,10 +144,22 @@ def test_no_line_in_time() -> None:
         ((), "needs either --cron EXPR or --interval S"),
         (("--cron", "* * * * *", "--interval", "5"), "needs either --cron EXPR or --interval S"),
         (("--cron", "61 * * * *"), "--cron: '61 * * * *' is no cron expression"),
-        (("--cron", "every night"), "--cron: 'every night' is no cron expression"),
+        (("--cron", "? 3 * * *"), "--cron: '? 3 * * *' is no cron expression"),
+        (("--cron", "every night"), "--cron: 'every night' has 2 field(s); five are read"),
+        (("--cron", "0 0 3 * * *"), "--cron: '0 0 3 * * *' has 6 field(s); five are read"),
+        (("--cron", "0 0 3 * * * 2027"), "has 7 field(s); five are read"),
+        (("--cron", "@reboot"), "--cron: '@reboot' has 1 field(s); five are read"),
+        (("--cron", ""), "--cron: '' has 0 field(s); five are read"),
+        (("--cron", "0 3 31 2 *"), "--cron: '0 3 31 2 *' never comes"),
+        (("--cron", "0 3 31 4,6,9,11 *"), "'0 3 31 4,6,9,11 *' never comes"),
+        (("--cron", "@daily", "--timezone", "Berlin"), "--timezone: 'Berlin' is no time zone"),
+        (("--cron", "@daily", "--timezone", "/etc/localtime"), "is no time zone"),
+        (("--interval", "5", "--timezone", "UTC"), "--timezone: belongs to --cron"),
         (("--interval", "0"), "--interval: '0' is not allowed"),
         (("--interval", "soon"), "--interval: 'soon' is not allowed"),
         (("--interval", "5", "--flow", "pipeline", "--notify", "x"), "belong to --flow retrain"),
+        (("--interval", "5", "--commit-to", "+main"), "'+main' is no name of a branch"),
+        (("--interval", "5", "--commit-to", "a:b"), "'a:b' is no name of a branch"),
     ],
 )
 def test_a_schedule_that_is_none(
@@ -157,6 +171,33 @@ def test_a_schedule_that_is_none(
     assert error.startswith("thawline: ")
     assert said in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "target", ["../other/dvc.yaml:stage", "other.dvc", "--force", "-f", "a b", "", "a;b", "/a"]
+)
+def test_a_flow_runs_stages_by_name_alone(target: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """DVC would also take options, and files with commands of their own."""
+    assert pipeline.main(["--", target]) == 2
+    assert f"thawline: targets: {target!r} is no name of a stage" in capsys.readouterr().err
+    state = pipeline_flow.pipeline.fn(targets=["ingest", target])
+    assert (state.name, state.type.value) == ("Refused", "FAILED")
+
+
+def test_no_parameter_of_a_deployment_names_a_folder_or_holds_a_secret() -> None:
+    found = {
+        name: set(inspect.signature(flow.fn).parameters)
+        for name, flow in (
+            ("pipeline", pipeline_flow.pipeline), ("retrain", retrain_flow.retrain),
+        )
+    }  # fmt: skip
+    assert found == {
+        "pipeline": {"targets", "stage_timeout_s", "busy_retries"},
+        "retrain": {"commit_to", "stage_timeout_s"},
+    }
+    deployed = YAML(typ="safe").load(Path(serve.__file__).parents[1] / "prefect.yaml")
+    named = {entry["entrypoint"].rpartition(":")[2] for entry in deployed["deployments"]}
+    assert named == set(serve.FLOWS) == set(found)
 
 
 @pytest.mark.parametrize(

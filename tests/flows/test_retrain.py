@@ -80,6 +80,15 @@ def test_new_images_are_trained_on_once(trained: Project, hook: tuple[str, list[
     text = flow(trained, "retrain", "--notify", address, "--commit-to", "retrained")
     assert "1 ran, 2 skipped" in text  # what ingest makes of it is the same
     assert b'"flow": "retrain"' in got[0]
+    kept = (
+        "from prefect.client.orchestration import get_client\n"
+        "with get_client(sync_client=True) as client:\n"
+        "    for run in client.read_flow_runs():\n"
+        "        print(run.model_dump_json())\n"
+    )
+    stored = trained.python(kept).stdout
+    assert '"commit_to":"retrained"' in stored
+    assert address not in stored
     assert trained.run("dvc", "status").stdout.strip() == "Data and pipelines are up to date."
     assert not (trained.folder / ".thawline/retrain").exists()
     assert git(trained, "worktree", "list").count("\n") == 0
@@ -132,6 +141,8 @@ def test_what_a_person_must_mend_is_refused(trained: Project, tmp_path: Path) ->
     trained.run("git", "commit", "-qam", "theirs")
     trained.run("git", "push", "-q")
     trained.run("git", "reset", "-q", "--hard", "HEAD~1")
+    refused = flow(trained, "retrain", "--commit-to", "main", code=2)
+    assert "--commit-to: 'main' is checked out in" in refused
     trained.set("fine_tune.epochs", "9")
     before = files(trained)
     text = flow(trained, "retrain", code=2)

@@ -16,6 +16,48 @@ from tests.tracking.conftest import Project
 pytestmark = pytest.mark.slow
 
 
+def test_a_schedule_means_this_machines_clock_and_keeps_no_secret(small: Project) -> None:
+    small.env |= {"TZ": "America/New_York"}
+    secret = "http://127.0.0.1:9/services/T0KEN"
+    words = ("serve", "--cron", "0 3 * * *", "--commit-to", "retrained", "--notify", secret)
+    log = small.folder / ".thawline" / "serve.log"
+    log.parent.mkdir(exist_ok=True)
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "thawline.cli", *words], cwd=small.folder, env=small.env,
+            stdout=file, stderr=file, start_new_session=True,
+        )  # fmt: skip
+    read = (
+        "from prefect.client.orchestration import get_client\n"
+        "with get_client(sync_client=True) as client:\n"
+        "    for found in client.read_deployments():\n"
+        "        print(found.schedules[0].schedule.timezone, end=' ')\n"
+        "    print(*sorted(str(run.expected_start_time) for run in client.read_flow_runs()))\n"
+        "    print(*(f'{list(found.parameters)} {found.parameter_openapi_schema}'\n"
+        "            for found in client.read_deployments()))\n"
+    )
+
+    def told() -> list[str]:
+        return small.python(read).stdout.splitlines()
+
+    try:
+        wait_for(lambda: " " in told()[0], 200)
+        zone, first, *_ = told()[0].split()
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 0
+    said = log.read_text()
+    day = re.search(
+        r"cron 0 3 \* \* \*, next run \w+ (\S+) 03:00 E[DS]T \(America/New_York\)", said
+    )
+    assert day, said
+    assert (zone, first) == ("America/New_York", day[1])
+    assert re.search(rf"{day[1]} 0[78]:00:00", told()[0])  # in UTC
+    parameters = told()[1]
+    assert parameters.startswith("['commit_to'] ")
+    assert not any(word in parameters for word in ("folder", "notify", "path", "T0KEN"))
+
+
 def test_a_schedule_fires_and_survives_its_server(small: Project) -> None:
     del small.env["PREFECT_API_URL"]
     small.run(sys.executable, "-m", "thawline.cli", "run")
@@ -35,7 +77,7 @@ def test_a_schedule_fires_and_survives_its_server(small: Project) -> None:
     assert pages
     with urllib.request.urlopen(f"{pages[1]}/ui-settings", timeout=10) as reply:
         assert json.load(reply)["api_url"] == "/api"  # where the pages look for their server
-    (server,) = [p for p in left_over(small.folder) if "server" in p.cmdline()]
+    (server,) = [p for p in left_over(small.folder) if "flows.prefect_server" in p.cmdline()]
     server.kill()
     wait_for(lambda: "was started again" in log.read_text(), 120)
     before = completed()

@@ -1,7 +1,7 @@
 """The pinned packages work together, where the newest ones do not (tests/pipeline has DVC's queue).
 
-With a wrong fastapi Prefect's server does not start; with a wrong sqlalchemy it looks healthy and
-its schedules never fire.
+With a wrong fastapi Prefect's server does not start, or refuses to list anything; with a wrong
+sqlalchemy it looks healthy and its schedules never fire.
 """
 
 import os
@@ -21,6 +21,29 @@ from mlflow import MlflowClient
 from tests.tracking.conftest import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.ci]
+LISTS = {
+    "deployment": "ticking",
+    "flow": "tick",
+    "flow-run": "tick",
+    "work-pool": "here",
+    "work-queue": "default",
+    "task-run": "",
+    "artifact": "",
+    "block": "",
+    "variable": "",
+    "concurrency-limit": "",
+    "global-concurrency-limit": "",
+    "automation": "",
+}
+"""Command of Prefect's that has an `ls` -> a word that is to be among what it lists."""
+READ = """\
+from prefect.client.orchestration import get_client
+
+with get_client(sync_client=True) as client:
+    print(len(client.read_flows()), len(client.read_deployments()), end=" ")
+    print(bool(client.read_flow_runs()), len(client.read_work_pools()), end=" ")
+    print(len(client.read_task_runs()))
+"""
 FLOW = """\
 from datetime import timedelta
 from pathlib import Path
@@ -71,7 +94,23 @@ def _answers(address: str) -> bool:
         return False
 
 
-def test_a_scheduled_prefect_flow_fires(tmp_path: Path) -> None:
+def _said(folder: Path, env: dict[str, str], *command: str) -> str:
+    done = subprocess.run(
+        (sys.executable, *command), cwd=folder, env=env | {"COLUMNS": "200"}, capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def _list_everything(folder: Path, env: dict[str, str]) -> None:
+    _said(folder, env, "-m", "prefect", "work-pool", "create", "--type", "process", "here")
+    for command, listed in LISTS.items():
+        assert listed in _said(folder, env, "-m", "prefect", command, "ls")
+    assert _said(folder, env, "-c", READ).split() == ["1", "1", "True", "1", "0"]
+
+
+def test_a_scheduled_prefect_flow_fires_and_all_is_listed(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
@@ -91,6 +130,7 @@ def test_a_scheduled_prefect_flow_fires(tmp_path: Path) -> None:
         with _running(tmp_path, env, sys.executable, "ticking.py"):
             fired = tmp_path / "fired"
             _wait(lambda: fired.exists() and len(fired.read_text()) >= 2, 240, tmp_path)
+        _list_everything(tmp_path, env)
 
 
 def test_an_mlflow_server_answers(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from struct import pack
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -26,15 +27,23 @@ from thawline.data import decode
 pytestmark = [pytest.mark.slow, pytest.mark.ci, pytest.mark.filterwarnings("ignore")]
 
 
+_OURS = tuple(f"thawline.tracking.served_{name}" for name in ("images", "answers", "model"))
+
+
 @pytest.fixture
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setitem(sys.modules, "thawline_decode", decode)
+    for name in ("decode", "images", "answers"):
+        monkeypatch.delitem(sys.modules, f"thawline_{name}", raising=False)
     yield classifier(colours.write(tmp_path))
-    sys.modules.pop("thawline.tracking.served_model")
+    for name in (*_OURS, "thawline_decode", "thawline_images", "thawline_answers"):
+        sys.modules.pop(name, None)
 
 
 def classifier(folder: Path) -> Any:
-    module = importlib.import_module("thawline.tracking.served_model")
+    sys.modules["thawline_decode"] = decode
+    for name in _OURS[:2]:
+        sys.modules[f"thawline_{name.rpartition('_')[2]}"] = importlib.import_module(name)
+    module = importlib.import_module(_OURS[2])
     artifacts = {"network": str(folder / "model.onnx"), "card": str(folder / "model.json")}
     made = module.ImageClassifier()
     made.load_context(SimpleNamespace(artifacts=artifacts))
@@ -86,6 +95,33 @@ def test_bytes_and_base64_with_blanks_are_images(served: Any) -> None:
     assert ask(served, red, text, spaced, bytearray(red)) == ["red", "blue", "blue", "red"]
 
 
+@pytest.mark.parametrize("width", [21, 22, 23, 24])  # ends of all kinds, and both odd characters
+def test_spellings_of_base64_are_images(served: Any, width: int) -> None:
+    noise = np.random.default_rng(width).integers(0, 99, (20, width, 3), dtype=np.uint8)
+    noise[..., 2] = 250
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, "PNG")
+    text, safe = (
+        encode(buffer.getvalue()).decode()
+        for encode in (base64.b64encode, base64.urlsafe_b64encode)
+    )
+    assert "+" in text
+    assert "_" in safe
+    spellings = [
+        safe, text.rstrip("="), safe.rstrip("="), f"data:image/png;base64,{text}",
+        f"DATA:;Base64,{safe.rstrip('=')}", f"data:image/png;charset=x;base64,{quote(text, '')}",
+    ]  # fmt: skip
+    assert ask(served, *spellings) == ["blue"] * len(spellings)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["data:image/png,abc", "data:image/png;base64", "data:;base64,%%%", "A", "a=b=", "\u00fc"],
+)
+def test_other_text_is_one_message(served: Any, text: str) -> None:
+    assert "not base64 text of an image file" in refusal(served, text)
+
+
 def test_arrays_of_pixels_are_images(served: Any) -> None:
     blue = np.zeros((5, 7, 3), dtype=np.uint8)
     blue[..., 2] = 250
@@ -93,7 +129,10 @@ def test_arrays_of_pixels_are_images(served: Any) -> None:
     assert ask(served, png((250, 9, 9)), blue) == ["red", "blue"]
     for given in (blue, blue[None], [blue.tolist()], {"image": [blue.tolist()]}):
         assert list(served.predict(None, given).idxmax(axis=1)) == ["blue"]
-    assert len(ask(served, np.zeros((4, 4), dtype=np.uint8))) == 1
+    grey = np.full((4, 4), 7, dtype=np.uint8)
+    for given in (grey, grey[..., None], grey[..., None].tolist()):
+        assert served.predict(None, {"image": [given]}).equals(served.predict(None, grey))
+    assert len(served.predict(None, np.stack([grey[..., None]] * 3))) == 3
 
 
 @pytest.mark.parametrize(
@@ -103,6 +142,7 @@ def test_arrays_of_pixels_are_images(served: Any) -> None:
         (np.full((4, 4, 3), 300), "whole numbers from 0 to 255"),
         ([[[0, 0, 0], [0, 0]]], "different lengths"),
         (np.zeros((4, 4, 5), dtype=np.uint8), r"shape (4, 4, 5)"),
+        (np.zeros((4, 4, 2), dtype=np.uint8), r"expected (H, W, 3), (H, W, 1) or (H, W)"),
     ],
 )
 def test_other_arrays_are_one_message(served: Any, pixels: Any, says: str) -> None:
@@ -137,8 +177,34 @@ def test_an_address_is_never_fetched(
 
     monkeypatch.setattr(socket, "socket", fetched)
     monkeypatch.setattr("builtins.open", fetched)
-    with pytest.raises(Exception, match="addresses are not fetched"):
+    # The path is base64 too, of something that is no image.
+    with pytest.raises(
+        Exception, match=r"addresses are not fetched|not an image of a known format"
+    ):
         ask(served, address)
+
+
+def test_the_images_of_a_request_have_a_sum(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit lowered: at the real one a test would decode for seconds."""
+    monkeypatch.setattr(sys.modules[_OURS[2]], "_MAX_PIXELS", 100 * 100 * 3)
+    image = png((250, 9, 9), (100, 100))
+    assert ask(served, image, image, image) == ["red"] * 3
+    pixels = np.zeros((100, 100, 3), dtype=np.uint8)
+    for last in (png((1, 1, 1), (1, 1)), pixels, base64.b64encode(image).decode()):
+        said = refusal(served, image, image, image, last)
+        assert "image 3: with it the request has more than 30000 pixels; send fewer" in said
+    assert ask(served, image, image, image) == ["red"] * 3
+
+
+def test_a_fault_of_ours_is_no_refusal(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("/a/path/of/the/server")
+
+    monkeypatch.setattr(sys.modules[_OURS[2]], "fit", broken)
+    with pytest.raises(Exception, match=r"the model failed \(RuntimeError\); see the") as caught:
+        ask(served, png((1, 2, 3)))
+    assert caught.value.get_http_status_code() == 500
+    assert "/a/path" not in str(caught.value)
 
 
 def test_a_bomb_is_refused(served: Any) -> None:
@@ -155,7 +221,6 @@ def test_a_huge_image_leaves_no_memory_behind(tmp_path: Path) -> None:
 
 def growth(folder: Path) -> int:
     """Bytes that two huge images leave in the process of a served model."""
-    sys.modules["thawline_decode"] = decode
     served, huge = classifier(folder), empty_png(10_000)
     ask(served, png((255, 0, 0)))
     before = psutil.Process().memory_info().rss

@@ -23,13 +23,16 @@ def run(
 
 def serve(
     cron: Annotated[str | None, typer.Option(help='When, e.g. "0 3 * * *".')] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Of --cron, e.g. Europe/Berlin; this machine's by default.")
+    ] = None,
     interval: Annotated[str | None, typer.Option(help="Seconds from start to start.")] = None,
     flow: Annotated[str, typer.Option(help="retrain or pipeline.")] = "retrain",
     commit_to: Annotated[str | None, typer.Option(help="Branch to record trainings on.")] = None,
     notify: Annotated[str | None, typer.Option(help="Webhook, or a block of Prefect's.")] = None,
 ) -> None:
     """Run a flow on a schedule, until Ctrl-C."""
-    given = {"cron": cron, "interval": interval, "flow": flow}
+    given = {"cron": cron, "timezone": timezone, "interval": interval, "flow": flow}
     given |= {"commit-to": commit_to, "notify": notify}
     words = [f"--{name}={value}" for name, value in given.items() if value is not None]
     os.execv(sys.executable, [sys.executable, "-m", "flows.serve", *words])

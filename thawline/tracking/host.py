@@ -15,6 +15,7 @@ import time
 import traceback
 from pathlib import Path
 
+from thawline import listening
 from thawline.tracking import address, execution, shipper
 
 _POLL_S = 0.5
@@ -34,6 +35,7 @@ def main(identifier: str, pid: str, started: str, path: str, first_fd: str) -> i
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # finished children vanish by themselves
     listener = socket.socket(socket.AF_UNIX)
     try:
+        listening.hold(Path(path).parent)
         listener.bind(path)
         listener.listen()
         preload()

@@ -5,15 +5,13 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from thawline import project
+from thawline import listening, project
 from thawline.errors import UserError
 from thawline.tracking import address, execution, preloaded
 
@@ -125,8 +123,7 @@ def _join(current: execution.Execution) -> socket.socket | None:
 
 
 def _start_host(current: execution.Execution) -> socket.socket:
-    # Not in the project: the address of a socket has at most about a hundred characters.
-    path = str(Path(tempfile.mkdtemp(prefix="thawline-")) / "host")
+    path = str(listening.new_folder() / "host")
     with execution.changed(current) as state:
         state["host"] = path
     ours, theirs = socket.socketpair()

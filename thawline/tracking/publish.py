@@ -4,6 +4,7 @@ import base64
 import importlib.metadata
 import io
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -36,8 +37,13 @@ from thawline.tracking.store import DIGEST, ROLE, Store, connect, patient
 MODEL = Path("models/compress")
 _REQUIREMENTS = ("mlflow", "numpy", "pandas", "pillow", "onnxruntime")
 _INPUT = "image"
-_DECODER = "thawline_decode"
-"""Name under which the served model imports its copy of thawline/data/decode.py."""
+_HERE = Path(__file__).parent
+_SHIPPED = {
+    "thawline_decode": Path(data.__path__[0]) / "decode.py",
+    "thawline_images": _HERE / "served_images.py",
+    "thawline_answers": _HERE / "served_answers.py",
+}
+"""Name under which the served model imports its copy of a module -> the module."""
 
 
 @dataclass(frozen=True)
@@ -113,14 +119,14 @@ def _register(store: Store, checked: Params, digest: str) -> ModelVersion:
     mlflow.set_registry_uri(store.uri)
     example = pd.DataFrame({_INPUT: [_example()]})
     # mlflow advises on type hints that would change what predict gets, once for each time it loads.
-    with _beside() as (decoder, files), _run(store, parent), redirect_stderr(io.StringIO()):
+    with _beside() as (modules, files), _run(store, parent), redirect_stderr(io.StringIO()):
         info = Model.log(
             None,
             flavors,
             name="model",
-            python_model=str(Path(__file__).with_name("served_model.py")),
+            python_model=str(_HERE / "served_model.py"),
             artifacts={name: str(path) for name, path in files.items()},
-            code_paths=[decoder],
+            code_paths=modules,
             signature=_signature(),
             input_example=example,
             pip_requirements=_requirements(),
@@ -190,17 +196,18 @@ def _run(store: Store, parent: str | None) -> Iterator[None]:
 
 
 @contextmanager
-def _beside() -> Iterator[tuple[str, dict[str, Path]]]:
-    """What goes with the model: decode.py alone, and the files it is stored with.
+def _beside() -> Iterator[tuple[list[str], dict[str, Path]]]:
+    """What goes with the model: modules that need nothing of the project, and the files it is
+    stored with.
 
-    decode.py needs NumPy and Pillow, nothing of the project. It is importable under its shipped
-    name meanwhile, since MLflow runs the model's file when it logs it.
+    The modules are importable under their shipped names meanwhile, since MLflow runs the model's
+    file when it logs it.
     """
     with tempfile.TemporaryDirectory() as temporary:
         scratch = Path(temporary)
-        copy, recorded = scratch / f"{_DECODER}.py", scratch / restore.FOLDER
+        recorded = scratch / restore.FOLDER
         seen, tested = scratch / SEEN, scratch / TESTED
-        copy.write_bytes((Path(data.__path__[0]) / "decode.py").read_bytes())
+        copies = [shutil.copyfile(path, scratch / f"{name}.py") for name, path in _SHIPPED.items()]
         manifest = Manifest.read(INGEST)
         Seen.of(manifest).write(seen)
         Seen.of(manifest, ("test",)).write(tested)
@@ -211,10 +218,14 @@ def _beside() -> Iterator[tuple[str, dict[str, Path]]]:
             files["model_card"] = description.CARD
         sys.path.insert(0, temporary)
         try:
-            yield str(copy), files | {"seen": seen, "tested": tested, "restore": recorded}
+            yield (
+                [str(copy) for copy in copies],
+                files | {"seen": seen, "tested": tested, "restore": recorded},
+            )
         finally:
             sys.path.remove(temporary)
-            sys.modules.pop(_DECODER, None)
+            for name in _SHIPPED:
+                sys.modules.pop(name, None)
 
 
 def _signature() -> ModelSignature:

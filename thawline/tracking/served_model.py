@@ -1,13 +1,13 @@
 """The model as MLflow serves it: encoded images in, class probabilities out.
 
-MLflow runs this file by itself (models from code), beside a copy of `thawline/data/decode.py` under
-the name `thawline_decode`; nothing of the project need be importable.
+MLflow runs this file by itself (models from code), beside copies of the modules it imports as
+`thawline_...`; nothing of the project need be importable.
 """
 
-import base64
-import binascii
-import io
 import json
+import threading
+import traceback
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +15,25 @@ import mlflow
 import numpy as np
 import onnxruntime
 import pandas as pd
-from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
-from PIL import Image
+from thawline_answers import Failure, Refusal, install, trim  # type: ignore[import-not-found]
 from thawline_decode import fit, picture  # type: ignore[import-not-found]
+from thawline_images import encoded, listed, size_px  # type: ignore[import-not-found]
 
-_INPUT = "image"
 _MAX_IMAGES = 1000
-_BATCH = 64
+_MAX_PIXELS = 500_000_000
+"""Of all images of a request: what a few seconds decode, up to minutes in the slowest formats."""
+_LARGE_PX = 16_000_000
+"""Decoded one at a time, whatever the number of clients: each may take hundreds of megabytes."""
+_MAX_BATCH, _BATCH_PX = 64, 2**17
+"""Images of a run of the network, and their pixels: ONNX Runtime keeps what the largest took."""
+_TRIMMED_PX = 4_000_000
+
+_one_at_a_time = threading.Lock()
 
 
 class ImageClassifier(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
-    """Takes one column `image`: files as bytes or base64, or pixels as arrays (H, W, 3) or (H, W)
-    of 0 to 255. Gives a column per class."""
+    """Takes one column `image`: files as bytes, base64 or data URIs, or pixels as arrays (H, W, 3),
+    (H, W, 1) or (H, W) of 0 to 255. Gives a column per class."""
 
     def load_context(self, context: Any) -> None:
         card = json.loads(Path(context.artifacts["card"]).read_text(encoding="utf-8"))
@@ -35,106 +41,78 @@ class ImageClassifier(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         self._size_px: int = card["image_size_px"]
         self._fit: str = card["fit"]
         self._background = tuple(card["background"])
+        self._batch = max(1, min(_MAX_BATCH, _BATCH_PX // self._size_px**2))
         providers = ["CPUExecutionProvider"]
         self._session = onnxruntime.InferenceSession(
             context.artifacts["network"], providers=providers
         )
+        install()
 
     # Without annotations: MLflow would read a schema from them and warn.
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ARG002
         """Probabilities, float (N, K), columns named after the classes.
 
         Raises:
-            MlflowException: INVALID_PARAMETER_VALUE, with the row and what is wrong with it.
+            MlflowException: INVALID_PARAMETER_VALUE, with the row and what is wrong with it;
+                INTERNAL_ERROR for any fault of ours.
         """
-        images = _column(model_input)
-        if not 0 < len(images) <= _MAX_IMAGES:
-            raise _Refusal(f"{len(images)} images; between 1 and {_MAX_IMAGES} are allowed")
-        rows = [self._predict(images[i : i + _BATCH], i) for i in range(0, len(images), _BATCH)]
-        return pd.DataFrame(np.concatenate(rows), columns=self._classes)
+        request = _Request()
+        try:
+            images = listed(model_input)
+            if not 0 < len(images) <= _MAX_IMAGES:
+                raise Refusal(f"{len(images)} images; between 1 and {_MAX_IMAGES} are allowed")
+            starts = range(0, len(images), self._batch)
+            rows = [self._predict(images[i : i + self._batch], i, request) for i in starts]
+            return pd.DataFrame(np.concatenate(rows), columns=self._classes)
+        except Refusal:
+            raise
+        except Exception as error:
+            traceback.print_exc()
+            raise Failure(
+                f"the model failed ({type(error).__name__}); see the server's log"
+            ) from None
+        finally:
+            request.end()
 
-    def _predict(self, images: list[Any], first: int) -> np.ndarray:
-        pixels = np.stack([self._pixels(image, first + i) for i, image in enumerate(images)])
+    def _predict(self, images: list[Any], first: int, request: "_Request") -> np.ndarray:
+        pixels = np.stack([self._pixels(x, first + i, request) for i, x in enumerate(images)])
         name = self._session.get_inputs()[0].name
         return np.asarray(self._session.run(None, {name: pixels})[0], dtype=np.float64)
 
-    def _pixels(self, image: Any, row: int) -> np.ndarray:
+    def _pixels(self, image: Any, row: int, request: "_Request") -> np.ndarray:
         """uint8 (S, S, 3)."""
         try:
-            encoded = _from_pixels(image) if _is_pixels(image) else _encoded(image)
-            opened = picture(encoded, self._size_px, self._fit, self._background)
-            return np.asarray(fit(opened.image, self._size_px, self._fit, self._background))
+            data = encoded(image)
+            with request.taking(size_px(data)):
+                opened = picture(data, self._size_px, self._fit, self._background)
+                return np.asarray(fit(opened.image, self._size_px, self._fit, self._background))
         except ValueError as error:
-            raise _Refusal(f"image {row}: {error}") from None
+            raise Refusal(f"image {row}: {error}") from None
 
 
-def _column(model_input: Any) -> list[Any]:
-    """The images of a frame, a column by itself, or MLflow's `inputs` with or without name."""
-    if isinstance(model_input, pd.DataFrame | dict):
-        named = _INPUT if _INPUT in model_input else next(iter(model_input), _INPUT)
-        model_input = model_input[named]
-    if isinstance(model_input, np.ndarray):
-        model_input = list(model_input) if model_input.ndim in (1, 4) else [model_input]
-    cells = list(model_input) if isinstance(model_input, pd.Series | list) else [model_input]
-    nested = [
-        list(cell)
-        if isinstance(cell, list | tuple | np.ndarray) and not _is_pixels(cell)
-        else [cell]
-        for cell in cells
-    ]
-    return [image for row in nested for image in row]
+class _Request:
+    """What the images of one request come to, in pixels."""
 
+    def __init__(self) -> None:
+        self._taken = 0
 
-def _is_pixels(image: Any) -> bool:
-    """Whether it is one image of numbers: rows of numbers, or of triples of them."""
-    for _ in range(2):
-        if not isinstance(image, list | tuple | np.ndarray) or not len(image):
-            return False
-        image = image[0]
-    if isinstance(image, list | tuple | np.ndarray):
-        return len(image) > 0 and isinstance(image[0], int | float | np.number)
-    return isinstance(image, int | float | np.number)
+    def taking(self, count: int) -> AbstractContextManager[Any]:
+        """Count an image before it is decoded, and wait for other large ones.
 
+        Raises:
+            ValueError: it is too much.
+        """
+        self._taken += count
+        if self._taken > _MAX_PIXELS:
+            raise ValueError(
+                f"with it the request has more than {_MAX_PIXELS} pixels; send fewer images, or "
+                "smaller ones, at a time"
+            )
+        return _one_at_a_time if count > _LARGE_PX else nullcontext()
 
-def _from_pixels(image: Any) -> bytes:
-    """As a PNG, so that it goes the way of every other image; nothing is lost."""
-    try:
-        array = np.asarray(image)
-    except ValueError:
-        raise ValueError("rows of pixels of different lengths") from None
-    if array.dtype.kind not in "iu" or array.min() < 0 or array.max() > 255:
-        raise ValueError("pixels must be whole numbers from 0 to 255")
-    if array.ndim == 3 and array.shape[2] != 3:
-        raise ValueError(f"pixels of shape {array.shape}; expected (H, W, 3) or (H, W)")
-    buffer = io.BytesIO()
-    Image.fromarray(array.astype(np.uint8)).save(buffer, "PNG", compress_level=0)
-    return buffer.getvalue()
-
-
-def _encoded(image: Any) -> bytes:
-    """The file's bytes. Text is base64 and nothing else: an address is never fetched."""
-    if isinstance(image, bytes | bytearray | memoryview):
-        return bytes(image)
-    if not isinstance(image, str):
-        raise ValueError(f"{type(image).__name__} where base64 text of an image file is expected")
-    try:
-        return base64.b64decode("".join(image.split()), validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError("not base64 text of an image file; addresses are not fetched") from None
-
-
-class _Refusal(MlflowException):  # type: ignore[misc]
-    """Answered as 400; any other exception would be a 500 with a stack trace.
-
-    Keeps the message it has: MLflow's server would put the whole request before it, images and all.
-    """
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, error_code=INVALID_PARAMETER_VALUE)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name != "message" or "message" not in self.__dict__:
-            super().__setattr__(name, value)
+    def end(self) -> None:
+        if self._taken > _TRIMMED_PX:
+            trim()
 
 
 mlflow.models.set_model(ImageClassifier())

@@ -36,7 +36,7 @@ class _Part:
 
 
 def read(path: Path, *, classes: list[str] | None = None) -> Source:
-    """Images are uint8 (N, H, W) or (N, H, W, 3), labels whole numbers (N,) or (N, 1).
+    """Images are uint8 (N, H, W), (N, H, W, 1) or (N, H, W, 3), labels whole, (N,) or (N, 1).
 
     Args:
         classes: class names in the order of the labels; the numbers by default.
@@ -66,11 +66,15 @@ def _part(path: Path, archive: zipfile.ZipFile, name: str) -> _Part:
         data = _exactly(path, labels, file, shape[0] * dtype.itemsize)
         values = np.frombuffer(data, dtype=dtype)
     with _array(path, archive, images) as (_, shape, dtype):
-        fits = len(shape) == 3 or (len(shape) == 4 and shape[3] == 3)
+        fits = len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3))
         if dtype != np.uint8 or not fits or min(shape) < 1:
             raise _refusal(
-                path, f"{images} is {dtype} {shape}; expected uint8 (N, H, W) or (N, H, W, 3)"
+                path,
+                f"{images} is {dtype} {shape}; expected uint8 (N, H, W), (N, H, W, 1) or "
+                "(N, H, W, 3)",
             )
+    if shape[3:] == (1,):
+        shape = shape[:3]
     if shape[0] != len(values):
         raise _refusal(path, f"{shape[0]} rows in {images}, but {len(values)} in {labels}")
     if values.min() < 0:

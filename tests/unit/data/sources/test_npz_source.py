@@ -28,9 +28,9 @@ def listed(file: Path) -> list[Item]:
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-@pytest.mark.parametrize("colour", [False, True])
-def test_pixels_labels_and_splits(tmp_path: Path, save: Any, colour: bool) -> None:
-    train = GREY[..., None].repeat(3, axis=-1) if colour else GREY
+@pytest.mark.parametrize("channels", [0, 1, 3])
+def test_pixels_labels_and_splits(tmp_path: Path, save: Any, channels: int) -> None:
+    train = GREY[..., None].repeat(channels, axis=-1) if channels else GREY
     save(tmp_path / "a.npz", **arrays(train_images=train))
     source = npz.read(tmp_path / "a.npz")
     assert source.classes == ("0", "1", "2")
@@ -38,7 +38,7 @@ def test_pixels_labels_and_splits(tmp_path: Path, save: Any, colour: bool) -> No
     items = listed(tmp_path / "a.npz")
     assert [item.split for item in items] == ["train"] * 6 + ["val"] * 3 + ["test"] * 3
     assert [item.label for item in items] == [*LABELS[:, 0], *LABELS[:, 0]]
-    for item, pixels in zip(items[:6], train, strict=True):
+    for item, pixels in zip(items[:6], train if channels == 3 else GREY, strict=True):
         assert np.array_equal(np.asarray(item.payload), pixels)
 
 
@@ -65,6 +65,10 @@ WRONG = {
     "float labels": ({"train_labels": LABELS * 1.0}, "expected whole numbers"),
     "negative label": ({"train_labels": LABELS.astype(np.int64) - 1}, "labels start at 0"),
     "huge label": ({"train_labels": LABELS.astype(np.int64) * 10**9}, "label 2000000000"),
+    "two channels": (
+        {"train_images": np.zeros((6, 5, 5, 2), np.uint8)},
+        r"expected uint8 \(N, H, W\), \(N, H, W, 1\) or \(N, H, W, 3\)",
+    ),
     "volumes": ({"train_images": np.zeros((6, 5, 5, 5), np.uint8)}, r"expected uint8 \(N, H, W\)"),
     "float images": ({"train_images": GREY / 255}, "expected uint8"),
     "rows": ({"train_images": GREY[:5]}, "5 rows in train_images, but 6 in train_labels"),
