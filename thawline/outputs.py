@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -43,6 +44,15 @@ def _configured() -> Path:
         if folder := parser.get("cache", "dir", fallback=None):
             return file.parent / folder
     return Path(".dvc/cache")
+
+
+def discard(paths: Iterable[str]) -> None:
+    """Remove what a stage made, where it does not count."""
+    for path in map(Path, paths):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def put_back(stage: str) -> None:

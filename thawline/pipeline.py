@@ -19,7 +19,7 @@ from thawline.errors import UserError
 from thawline.projects import code_file
 from thawline.relay import Relay, Watcher
 from thawline.sections.whole import Params
-from thawline.tracking import address, closing, execution, link
+from thawline.tracking import address, closing, execution, link, made_of
 from thawline.tracking.hashes import Graph
 
 _GRACE_S = 2.0
@@ -42,7 +42,8 @@ def run(targets: Sequence[str] = (), *, minutes: float | None = None) -> int:
             project's code.yaml describes, or the time allows no first answer.
     """
     code_file.check()
-    written = params.load()
+    source = params.read()
+    written = params.check(source.values)
     checked = written if minutes is None else time_budget.with_limit(written, minutes)
     if not Path("dvc.yaml").is_file():
         raise UserError(
@@ -57,7 +58,10 @@ def run(targets: Sequence[str] = (), *, minutes: float | None = None) -> int:
         with locks.pipeline():
             if minutes is not None:
                 time_budget.write(written, minutes)
+                source = params.read()
             start_ms, current = int(time.time() * 1000), execution.launch()
+            with execution.changed(current) as state:
+                state["params"] = made_of.written_down(source)
             launched = Launch(current, targets)
             code = launched.wait()
             return _conclude(checked, current, start_ms, launched, code)

@@ -5,6 +5,7 @@ torch.
 """
 
 import atexit
+import json
 import os
 import signal
 import sys
@@ -20,10 +21,12 @@ from thawline.errors import UserError
 from thawline.forkserver import client
 from thawline.projects import code_file
 from thawline.sections.whole import Params
-from thawline.tracking import execution
+from thawline.tracking import execution, made_of
 from thawline.tracking.client import StageRun, open_stage_run
 from thawline.tracking.hashes import Graph
 
+_PARAMS = "THAWLINE_PARAMS"
+"""What params.yaml held when the first of several processes began: it may be edited meanwhile."""
 Main = Callable[[Params, StageRun], None]
 
 
@@ -42,7 +45,8 @@ def run(name: str, main: Main) -> NoReturn:
         with disk.named():
             locks.end_without(partial(execution.alive, execution.identify()))
             code_file.check()
-            checked = params.load()
+            source = params.read()
+            checked = params.check(source.values)
             client.hand_over(name)
             outputs.require_cache(name)
             graph = Graph(project.workspace())
@@ -53,7 +57,14 @@ def run(name: str, main: Main) -> NoReturn:
                 disk.named(),
             ):
                 received.check(name, graph)
+                origin = made_of.begin(name, graph, source)
+                if checked.training.devices != 1:
+                    os.environ[_PARAMS] = json.dumps(source.values)
                 main(checked, stage_run)
+                if origin is None:
+                    stage_run.settle()
+                else:
+                    origin.require(stage_run.settle)
     except UserError as error:
         with suppress(OSError):  # no room for them
             outputs.put_back(name)
@@ -74,7 +85,8 @@ def _take_part(main: Main) -> NoReturn:
     parent = os.getppid()
     locks.end_without(lambda: os.getppid() == parent)
     try:
-        main(params.load(), StageRun(None))
+        given = os.environ.get(_PARAMS)
+        main(params.check(json.loads(given)) if given else params.load(), StageRun(None))
     except UserError as error:
         print(error, file=sys.stderr)
         _leave(UserError.exit_code)
