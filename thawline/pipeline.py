@@ -15,7 +15,7 @@ from typing import Any
 
 from thawline import locks, params, project
 from thawline.advice import time_budget
-from thawline.errors import UserError
+from thawline.errors import ChildDied, UserError
 from thawline.projects import code_file
 from thawline.relay import Relay, Watcher
 from thawline.sections.whole import Params
@@ -33,9 +33,9 @@ def run(targets: Sequence[str] = (), *, minutes: float | None = None) -> int:
         minutes: what `budget.max_minutes` of params.yaml is to be, from now on.
 
     Returns:
-        0; 2 when a stage refused a user's mistake, 1 when it failed otherwise, whose message is
-        the last line; 75 when another run is in progress in this workspace; 130 after Ctrl-C, 143
-        after SIGTERM.
+        0; 2 when a stage refused a user's mistake, 71 when a process that worked for it was
+        killed, 1 when it failed otherwise, whose message is the last line; 75 when another run is
+        in progress in this workspace; 130 after Ctrl-C, 143 after SIGTERM.
 
     Raises:
         UserError: params.yaml is wrong, there is no dvc.yaml here, the code is not what the
@@ -170,7 +170,8 @@ def _outcome(state: execution.State, received: int | None, code: int) -> tuple[s
         return "FAILED", "", 1
     name, entry = failed[-1]
     message = f"{name}: {entry.get('message') or 'killed'}"
-    return "FAILED", message, 2 if entry.get("exit_code") == UserError.exit_code else 1
+    known = (UserError.exit_code, ChildDied.exit_code)
+    return "FAILED", message, entry["exit_code"] if entry.get("exit_code") in known else 1
 
 
 def _record(

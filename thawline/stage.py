@@ -9,15 +9,15 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from thawline import disk, locks, openmp, outputs, params, processes, project, received
-from thawline.errors import UserError
+from thawline.errors import ChildDied, UserError
 from thawline.forkserver import client
 from thawline.projects import code_file
 from thawline.sections.whole import Params
@@ -33,8 +33,9 @@ Main = Callable[[Params, StageRun], None]
 def run(name: str, main: Main) -> NoReturn:
     """Run a stage's main and end the process.
 
-    Exit codes: 0; 2 for a user's mistake, whose message is the last line on stderr; 130 after
-    Ctrl-C, 143 after SIGTERM. DVC turns any failure into its own 255.
+    Exit codes: 0; 2 for a user's mistake, whose message is the last line on stderr; 71 where a
+    process that worked for it was killed; 130 after Ctrl-C, 143 after SIGTERM. DVC turns any
+    failure into its own 255.
     """
     signal.signal(signal.SIGTERM, _terminate)
     openmp.wait_briefly()
@@ -55,6 +56,7 @@ def run(name: str, main: Main) -> NoReturn:
                 locks.workspace(name),
                 open_stage_run(name, checked, outs) as stage_run,
                 disk.named(),
+                _loaders_named(),
             ):
                 received.check(name, graph)
                 origin = made_of.begin(name, graph, source)
@@ -72,12 +74,29 @@ def run(name: str, main: Main) -> NoReturn:
         with suppress(OSError, UserError):
             execution.note_failure(name, error)
         print(f"{name}: {error}", file=sys.stderr, flush=True)
-        _leave(UserError.exit_code)
+        _leave(error.exit_code)
     except KeyboardInterrupt:
         _leave(130)
     except SystemExit as error:
         _leave(error.code if isinstance(error.code, int) else int(error.code is not None))
     _leave(0)
+
+
+@contextmanager
+def _loaders_named() -> Iterator[None]:
+    """PyTorch's word for a process of a DataLoader that died comes out wherever we are just then.
+
+    Raises:
+        ChildDied: instead of it.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        text = str(error)
+        if "DataLoader worker" not in text:
+            raise
+        code = -signal.SIGKILL if "signal: Killed" in text else None
+        raise ChildDied.of("a process that augments images", code) from error
 
 
 def _take_part(main: Main) -> NoReturn:
@@ -89,7 +108,7 @@ def _take_part(main: Main) -> NoReturn:
         main(params.check(json.loads(given)) if given else params.load(), StageRun(None))
     except UserError as error:
         print(error, file=sys.stderr)
-        _leave(UserError.exit_code)
+        _leave(error.exit_code)
     except KeyboardInterrupt:
         _leave(130)
     _leave(0)
