@@ -92,7 +92,7 @@ def _loaders_named() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        text = str(error)
+        text = f"{error} {error.__cause__} {error.__context__}"
         if "DataLoader worker" not in text:
             raise
         code = -signal.SIGKILL if "signal: Killed" in text else None
