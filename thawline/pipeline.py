@@ -13,7 +13,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from thawline import locks, params, project
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from thawline import libraries, locks, params, project
 from thawline.advice import time_budget
 from thawline.errors import ChildDied, UserError
 from thawline.projects import code_file
@@ -42,6 +45,8 @@ def run(targets: Sequence[str] = (), *, minutes: float | None = None) -> int:
             project's code.yaml describes, or the time allows no first answer.
     """
     code_file.check()
+    if weak := libraries.old_python():
+        print(f"warning: {weak}", file=sys.stderr, flush=True)
     source = params.read()
     written = params.check(source.values)
     checked = written if minutes is None else time_budget.with_limit(written, minutes)
@@ -167,11 +172,31 @@ def _outcome(state: execution.State, received: int | None, code: int) -> tuple[s
         return "FINISHED", "", 0
     failed = [(n, e) for n, e in state["stages"].items() if e.get("status") in ("failed", "killed")]
     if not failed:
-        return "FAILED", "", 1
+        return "FAILED", _problem_of_lock(), 1
     name, entry = failed[-1]
     message = f"{name}: {entry.get('message') or 'killed'}"
     known = (UserError.exit_code, ChildDied.exit_code)
     return "FAILED", message, entry["exit_code"] if entry.get("exit_code") in known else 1
+
+
+def _problem_of_lock() -> str:
+    """What to do about a dvc.lock that DVC cannot read, e.g. half of one, or a merge's conflict."""
+    path = Path("dvc.lock")
+    try:
+        found = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        stages = found["stages"]
+        whole = all(isinstance(spec, dict) and "cmd" in spec for spec in stages.values())
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError, YAMLError, TypeError, LookupError, AttributeError):
+        whole = False
+    if whole:
+        return ""
+    return (
+        f"{path}: damaged, or a merge has left its conflict in it; `git checkout {path}` takes the "
+        f"last committed one; or `rm {path}`, then `thawline run`, which restores from DVC's run "
+        "cache what was computed before"
+    )
 
 
 def _record(
