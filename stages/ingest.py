@@ -45,7 +45,6 @@ def main(params: Params, run: StageRun) -> None:
     from thawline.data.store import ImageStore
     from thawline.data_report import page as report
     from thawline.data_report.contents import Contents
-    from thawline.evaluation.labels import visible
     from thawline.progress import log
 
     p = params.ingest
@@ -74,8 +73,7 @@ def main(params: Params, run: StageRun) -> None:
         log(f"ingest: {line}")
     counts = tally.summary(found, manifest, source.num_ignored, resolved, blank)
     write_metrics("ingest", counts)
-    rows = [(visible(name), *counted) for name, *counted in tally.distribution(manifest)]
-    write_csv(_REPORT / "classes.csv", ("class", "split", "images"), rows)
+    write_csv(_REPORT / "classes.csv", ("class", "split", "images"), tally.distribution(manifest))
     contents = Contents(
         manifest=manifest,
         store=ImageStore(INGEST),
