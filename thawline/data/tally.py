@@ -94,7 +94,7 @@ def quarantine_rows(found: Collected, resolved: Resolved | None = None) -> list[
 
 
 def distribution(manifest: Manifest) -> list[tuple[str, str, int]]:
-    """Class, split and number of images, for the plot; names with control characters written out."""
+    """List class, split and number of images, for the plot; control characters written out."""
     return [
         (visible(name), split, int(count))
         for split in SPLITS
