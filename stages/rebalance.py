@@ -18,6 +18,7 @@ def main(params: Params, run: StageRun) -> None:
     from thawline.data.manifest import Manifest
     from thawline.data.rows import Rows
     from thawline.evaluation import class_sizes, style
+    from thawline.evaluation.labels import visible
 
     p = params.rebalance
     manifest = Manifest.read(INGEST)
@@ -50,8 +51,9 @@ def main(params: Params, run: StageRun) -> None:
         "largest_class_weight": float(rows.class_weights.max()),
     }
     write_metrics("rebalance", metrics)
-    counts = [(c, "before", int(n)) for c, n in zip(manifest.classes, before, strict=True)]
-    counts += [(c, "after", int(n)) for c, n in zip(manifest.classes, after, strict=True)]
+    names = [visible(name) for name in manifest.classes]
+    counts = [(c, "before", int(n)) for c, n in zip(names, before, strict=True)]
+    counts += [(c, "after", int(n)) for c, n in zip(names, after, strict=True)]
     write_csv(REPORTS / "rebalance" / "classes.csv", ("class", "when", "rows"), counts)
     picture = REPORTS / "rebalance" / "classes.png"
     style.save(class_sizes.rebalancing(manifest.classes, before=before, after=after), picture)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
+import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -14,6 +15,9 @@ from thawline.errors import UserError
 from thawline.multilevel import Level, count_features, read_levels
 from thawline.network import Network, build
 
+_MANY_CLASSES = 10_000
+_BITS = 32
+"""Of a packed weight in the room of one."""
 WEIGHTS = "model.safetensors"
 CARD = "model.json"
 _Byte = Annotated[int, Field(ge=0, le=255)]
@@ -74,27 +78,9 @@ def load(directory: Path) -> tuple[Network, ModelCard]:
             another one.
     """
     card = read_card(directory)
-    network = build(
-        card.family,
-        card.name,
-        num_classes=len(card.classes),
-        dropout=card.dropout,
-        seed=0,
-        stem=card.stem,
-        design=card.design,
-    )
-    if card.levels:
-        try:
-            network = read_levels(
-                network.eval(),
-                card.levels,
-                num_features=count_features(network, card.levels, card.image_size_px),
-                num_classes=len(card.classes),
-            )
-        except (ValueError, RuntimeError) as error:  # the latter of images that are too small
-            raise UserError(
-                f"{shown(str(directory / CARD))}: levels: {shown(str(error), 200)}"
-            ) from None
+    if len(card.classes) > _MANY_CLASSES:
+        _check_room(card, directory)
+    network = _built(card, directory)
     if card.channels:
         from thawline.surgery.channels import narrow
 
@@ -116,6 +102,45 @@ def load(directory: Path) -> tuple[Network, ModelCard]:
         reason = " ".join(str(error).split())[:160]
         raise UserError(f"{shown(str(path))}: not the weights of {card.name}: {reason}") from None
     return network.eval(), card
+
+
+def _check_room(card: ModelCard, directory: Path) -> None:
+    """A card alone, of some megabytes, may ask for a head of gigabytes."""
+    with torch.device("meta"):
+        network = _built(card, directory)
+    path = directory / WEIGHTS
+    needed = sum(value.numel() * value.element_size() for value in network.state_dict().values())
+    there = path.stat().st_size if path.is_file() else 0
+    if needed > _BITS * there:
+        raise UserError(
+            f"{shown(str(path))}: not the weights of {card.name}: {there:,} bytes, and "
+            f"{len(card.classes):,} classes need {needed:,}"
+        )
+
+
+def _built(card: ModelCard, directory: Path) -> Network:
+    network = build(
+        card.family,
+        card.name,
+        num_classes=len(card.classes),
+        dropout=card.dropout,
+        seed=0,
+        stem=card.stem,
+        design=card.design,
+    )
+    if card.levels:
+        try:
+            network = read_levels(
+                network.eval(),
+                card.levels,
+                num_features=count_features(network, card.levels, card.image_size_px),
+                num_classes=len(card.classes),
+            )
+        except (ValueError, RuntimeError) as error:  # the latter of images that are too small
+            raise UserError(
+                f"{shown(str(directory / CARD))}: levels: {shown(str(error), 200)}"
+            ) from None
+    return network
 
 
 def write_card(directory: Path, card: ModelCard) -> None:

@@ -1,4 +1,6 @@
-"""The one exception that stands for a user's mistake."""
+"""The exceptions that are shown as one line."""
+
+import signal
 
 
 class UserError(Exception):
@@ -8,3 +10,34 @@ class UserError(Exception):
     """
 
     exit_code = 2
+
+
+class ChildDied(UserError):
+    """A process that worked for this one ended by itself; nobody's input is to blame.
+
+    Shown as any UserError is, with an exit code of its own: that of "system error" in sysexits.h.
+    """
+
+    exit_code = 71
+
+    @classmethod
+    def of(cls, what: str, exitcode: int | None) -> "ChildDied":
+        """Say how it ended.
+
+        Args:
+            what: the process, e.g. "a process that decodes images".
+            exitcode: as `multiprocessing` and `subprocess` have it, negative for a signal.
+        """
+        if exitcode is None or exitcode >= 0:
+            how = "ended" if exitcode is None else f"ended with exit code {exitcode}"
+            return cls(f"{what} {how}; run it again")
+        try:
+            name = signal.Signals(-exitcode).name
+        except ValueError:
+            name = f"signal {-exitcode}"
+        if name == "SIGKILL":
+            return cls(
+                f"{what} was killed (SIGKILL), as the system does when memory is short; make "
+                "memory free and run it again"
+            )
+        return cls(f"{what} was ended by {name}; run it again")

@@ -23,7 +23,7 @@ POLICY = Path("data/augment/policy.json")
 MINORITY = Path("data/augment/minority")
 MODELS = Path("models")
 REPORTS = Path("reports")
-_FORMULA = re.compile(r"[=+\-@\t\r](?!\d*\.?\d+(e[+-]?\d+)?$)")
+_FORMULA = re.compile(r"'*[=+\-@\t\r](?!\d*\.?\d+(e[+-]?\d+)?$)")
 
 
 def write_json(path: Path, content: Mapping[str, Any] | Sequence[Any]) -> None:

@@ -1,9 +1,27 @@
 """Versions of the libraries that change numbers; libraries.txt is a dependency of every stage."""
 
+import sys
 from importlib import metadata
 from pathlib import Path
 
 FILE = Path(__file__).parent / "libraries.txt"
+
+LEAST_PATCH = {(3, 11): 14, (3, 12): 12}
+"""Patch releases from which on `tarfile` and `zipfile` have no known weakness; also said in
+pyproject.toml, since `requires-python` cannot say one for each of two lines of releases."""
+
+
+def old_python(version: tuple[int, int, int] = sys.version_info[:3]) -> str:
+    """A line about an interpreter with known weaknesses in reading archives; empty for others."""
+    *line, patch = version
+    least = LEAST_PATCH.get((line[0], line[1]), 0)
+    if patch >= least:
+        return ""
+    release = ".".join(map(str, line))
+    return (
+        f"Python {release}.{patch} has known weaknesses in reading archives, which {release}."
+        f"{least} has not: use that or a later one before archives of strangers are read"
+    )
 
 
 def recorded() -> dict[str, str]:

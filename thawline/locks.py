@@ -23,6 +23,8 @@ BUSY = 75
 OWNER_VARIABLE = "THAWLINE_OWNER"
 """Says on whose behalf a process runs the pipeline; else it is named by its command."""
 _WAIT_S = 10.0
+_OWNER_CHARACTERS = 200
+_REGISTRY_WAIT_S = 120.0
 _WATCH_S = 0.5
 _PR_SET_PDEATHSIG = 1
 
@@ -91,6 +93,28 @@ def pipeline(
 
 
 @contextmanager
+def registry(owner: str) -> Iterator[None]:
+    """Hold what the project's commands do to the registry, one after another.
+
+    One lock for all working trees of the project; another command is waited for.
+
+    Raises:
+        UserError: another command has held it for two minutes.
+    """
+    path = project.scratch() / "locks" / "registry.lock"
+    lock = _lock_file(path)
+    try:
+        lock.acquire(timeout=_REGISTRY_WAIT_S)
+    except Timeout:
+        raise UserError(f"{_owner(path)} is in progress; wait for it or end it") from None
+    try:
+        path.with_suffix(".owner").write_text(_self(owner), encoding="utf-8")
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
 def workspace(stage: str) -> Iterator[None]:
     """Hold the workspace for one stage; the system frees it when the process ends, however.
 
@@ -146,6 +170,8 @@ def _lock_file(path: Path) -> FileLock:
 
 def _owner(path: Path) -> str:
     try:
-        return path.with_suffix(".owner").read_text(encoding="utf-8")
-    except OSError:
+        told = path.with_suffix(".owner").read_text(encoding="utf-8")
+    except (OSError, ValueError):
         return "unknown"
+    safe = "".join(c if c.isprintable() else "?" for c in told)
+    return safe[:_OWNER_CHARACTERS] or "unknown"

@@ -2,9 +2,11 @@
 
 import configparser
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from ruamel.yaml import YAML
 from thawline.errors import UserError
 
 _LOCK = Path("dvc.lock")
+_HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
 
 def require_cache(stage: str) -> None:
@@ -45,6 +48,15 @@ def _configured() -> Path:
     return Path(".dvc/cache")
 
 
+def discard(paths: Iterable[str]) -> None:
+    """Remove what a stage made, where it does not count."""
+    for path in map(Path, paths):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
 def put_back(stage: str) -> None:
     """Restore what dvc.lock records: DVC deleted it before the stage could object to its input.
 
@@ -59,13 +71,15 @@ def put_back(stage: str) -> None:
     missing = {Path(out["path"]): out["md5"] for out in outs if not Path(out["path"]).exists()}
     for path, md5 in missing.items():
         stored = cached(md5)
-        if stored.is_file():
+        if stored is not None and stored.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(stored, path)
 
 
-def cached(md5: str) -> Path:
-    """Where DVC keeps the content of that hash."""
+def cached(md5: object) -> Path | None:
+    """Where DVC keeps the content of that hash; None for what is no hash, whoever wrote it."""
+    if not isinstance(md5, str) or not _HASH.fullmatch(md5):
+        return None
     return _cache() / "files" / "md5" / md5[:2] / md5[2:]
 
 

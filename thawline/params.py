@@ -5,6 +5,7 @@ A mistake is one line that names the file, the key, the value and what is allowe
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,30 @@ def load(path: Path = FILE) -> Params:
         UserError: missing, unreadable, not YAML, an unknown key, a wrong type, a value out of
             range, an unknown plugin, or an option that the chosen plugin does not have.
     """
-    return check(_read(path), path)
+    return check(read(path).values, path)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The file as it was read: its values before they are checked, and its bytes."""
+
+    values: dict[str, Any]
+    text: bytes
+
+
+def read(path: Path = FILE) -> Source:
+    """Read the file without checking what its sections hold.
+
+    Raises:
+        UserError: missing, unreadable, not YAML, or without sections.
+    """
+    raw, text = safe_yaml.read(path)
+    if not isinstance(raw, dict):
+        found = "an empty file" if raw is None else type(raw).__name__
+        raise UserError(
+            f"{path}: {found} where sections are expected: {mistakes.listed(Params.model_fields)}"
+        )
+    return Source(raw, text)
 
 
 def check(raw: Mapping[str, Any], path: Path = FILE) -> Params:
@@ -88,16 +112,6 @@ def flatten(params: BaseModel | Mapping[str, Any], prefix: str = "") -> dict[str
         else:
             flat[f"{prefix}{key}"] = value
     return flat
-
-
-def _read(path: Path) -> dict[str, Any]:
-    raw = safe_yaml.load(path)
-    if not isinstance(raw, dict):
-        found = "an empty file" if raw is None else type(raw).__name__
-        raise UserError(
-            f"{path}: {found} where sections are expected: {mistakes.listed(Params.model_fields)}"
-        )
-    return raw
 
 
 def _check_pattern(path: Path, pattern: str | None) -> None:

@@ -13,13 +13,16 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from thawline import locks, params, project
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from thawline import libraries, locks, params, project
 from thawline.advice import time_budget
-from thawline.errors import UserError
+from thawline.errors import ChildDied, UserError
 from thawline.projects import code_file
 from thawline.relay import Relay, Watcher
 from thawline.sections.whole import Params
-from thawline.tracking import address, closing, execution, link
+from thawline.tracking import address, closing, execution, link, made_of
 from thawline.tracking.hashes import Graph
 
 _GRACE_S = 2.0
@@ -33,16 +36,19 @@ def run(targets: Sequence[str] = (), *, minutes: float | None = None) -> int:
         minutes: what `budget.max_minutes` of params.yaml is to be, from now on.
 
     Returns:
-        0; 2 when a stage refused a user's mistake, 1 when it failed otherwise, whose message is
-        the last line; 75 when another run is in progress in this workspace; 130 after Ctrl-C, 143
-        after SIGTERM.
+        0; 2 when a stage refused a user's mistake, 71 when a process that worked for it was
+        killed, 1 when it failed otherwise, whose message is the last line; 75 when another run is
+        in progress in this workspace; 130 after Ctrl-C, 143 after SIGTERM.
 
     Raises:
         UserError: params.yaml is wrong, there is no dvc.yaml here, the code is not what the
             project's code.yaml describes, or the time allows no first answer.
     """
     code_file.check()
-    written = params.load()
+    if weak := libraries.old_python():
+        print(f"warning: {weak}", file=sys.stderr, flush=True)
+    source = params.read()
+    written = params.check(source.values)
     checked = written if minutes is None else time_budget.with_limit(written, minutes)
     if not Path("dvc.yaml").is_file():
         raise UserError(
@@ -57,7 +63,10 @@ def run(targets: Sequence[str] = (), *, minutes: float | None = None) -> int:
         with locks.pipeline():
             if minutes is not None:
                 time_budget.write(written, minutes)
+                source = params.read()
             start_ms, current = int(time.time() * 1000), execution.launch()
+            with execution.changed(current) as state:
+                state["params"] = made_of.written_down(source)
             launched = Launch(current, targets)
             code = launched.wait()
             return _conclude(checked, current, start_ms, launched, code)
@@ -163,10 +172,31 @@ def _outcome(state: execution.State, received: int | None, code: int) -> tuple[s
         return "FINISHED", "", 0
     failed = [(n, e) for n, e in state["stages"].items() if e.get("status") in ("failed", "killed")]
     if not failed:
-        return "FAILED", "", 1
+        return "FAILED", _problem_of_lock(), 1
     name, entry = failed[-1]
     message = f"{name}: {entry.get('message') or 'killed'}"
-    return "FAILED", message, 2 if entry.get("exit_code") == UserError.exit_code else 1
+    known = (UserError.exit_code, ChildDied.exit_code)
+    return "FAILED", message, entry["exit_code"] if entry.get("exit_code") in known else 1
+
+
+def _problem_of_lock() -> str:
+    """What to do about a dvc.lock that DVC cannot read, e.g. half of one, or a merge's conflict."""
+    path = Path("dvc.lock")
+    try:
+        found = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        stages = found["stages"]
+        whole = all(isinstance(spec, dict) and "cmd" in spec for spec in stages.values())
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError, YAMLError, TypeError, LookupError, AttributeError):
+        whole = False
+    if whole:
+        return ""
+    return (
+        f"{path}: damaged, or a merge has left its conflict in it; `git checkout {path}` takes the "
+        f"last committed one; or `rm {path}`, then `thawline run`, which restores from DVC's run "
+        "cache what was computed before"
+    )
 
 
 def _record(

@@ -10,6 +10,7 @@ from torch import nn
 from thawline import auxiliary, weights
 from thawline.data.items import shown
 from thawline.errors import UserError
+from thawline.progress import log
 
 _LISTED = 3
 _TAG_LENGTH = 5000
@@ -67,10 +68,9 @@ def load(
     Raises:
         UserError: a damaged file, or one of another network.
     """
-    state = _in_library_names(module, weights.read_state(path), original, path)
     heads = set() if keep_head else _head_names(module, original)
     optional = heads | _auxiliary_names(module, original)
-    _check_names(state, original.state_dict(), optional, heads, path)
+    state = _fitting(module, original, path, optional, heads)
     found = {
         name: state[source]
         for name, source in _sources(module, network, original).items()
@@ -86,6 +86,32 @@ def load(
         num_tensors=len(own),
         new=tuple(sorted(own.keys() - fitting.keys())),
     )
+
+
+def _fitting(
+    module: Any, original: nn.Module, path: Path, optional: set[str], heads: set[str]
+) -> State:
+    """Read the file's tensors under the library's names, whatever was put before them.
+
+    Raises:
+        UserError: a damaged file, or one of another network; the message is of the names that come
+            nearest.
+    """
+    own = original.state_dict()
+    problems: list[tuple[int, UserError]] = []
+    for prefix, given in weights.without_prefixes(weights.read_state(path)):
+        shared = 0
+        try:
+            state = _in_library_names(module, given, original, path)
+            shared = len(state.keys() & own.keys())
+            _check_names(state, own, optional, heads, path)
+        except UserError as error:
+            problems.append((shared, error))
+            continue
+        if prefix:
+            log(f"weights: {shown(path.name)}: takes {shown(prefix)!r} off the names")
+        return state
+    raise max(problems, key=lambda problem: problem[0])[1] from None
 
 
 def _in_library_names(module: Any, state: State, original: nn.Module, path: Path) -> State:

@@ -58,12 +58,14 @@ def _remove_damaged(md5: str) -> int:
     """Of the content of a file or folder: what is not what its name in the cache says."""
     stored = outputs.cached(md5)
     names = [md5]
-    if md5.endswith(".dir") and stored.is_file():
+    if md5.endswith(".dir") and stored is not None and stored.is_file():
         with suppress(ValueError, LookupError, TypeError):  # the list is what is damaged
             names += [str(entry["md5"]) for entry in json.loads(stored.read_bytes())]
     files = [(name, outputs.cached(name)) for name in names]
     damaged = [
-        file for name, file in files if file.is_file() and hashes.md5(file) != name.split(".")[0]
+        file
+        for name, file in files
+        if file is not None and file.is_file() and hashes.md5(file) != name.split(".")[0]
     ]
     for file in damaged:
         file.unlink()
@@ -79,7 +81,13 @@ def _known() -> dict[str, list[str]]:
         found = json.loads(_path().read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    return {
+        key: value
+        for key, value in found.items()
+        if isinstance(value, list) and len(value) == 2 and all(isinstance(v, str) for v in value)
+    }
 
 
 def _remember(known: dict[str, list[str]]) -> None:

@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import re
+import select
 import selectors
 import signal
 import subprocess
@@ -17,16 +18,17 @@ _DRAIN_S = 0.5
 _SIZE = 1 << 16
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _LINES = (
-    (re.compile(r"Running stage '([^']+)'"), "running"),
-    (re.compile(r"Stage '([^']+)' is cached - skipping run"), "restored"),
-    (re.compile(r"Stage '([^']+)' didn't change, skipping"), "skipped"),
+    (re.compile(r"Running stage '([^']+)':\s*"), "running"),
+    (re.compile(r"Stage '([^']+)' is cached - skipping run, checking out outputs\s*"), "restored"),
+    (re.compile(r"Stage '([^']+)' didn't change, skipping\s*"), "skipped"),
 )
 
 
 def fate(line: str) -> tuple[str, str] | None:
     """The stage that a line of DVC's is about, and running, restored or skipped."""
     for pattern, word in _LINES:
-        if found := pattern.search(_ANSI.sub("", line)):
+        # The whole line: a stage may print such words in the name of a class.
+        if found := pattern.fullmatch(_ANSI.sub("", line)):
             return found[1], word
     return None
 
@@ -132,3 +134,5 @@ def _write(target: int, data: bytes) -> None:
             data = data[os.write(target, data) :]
         except BrokenPipeError:
             return
+        except BlockingIOError:  # whoever reads has made it so, and is not as fast
+            select.select([], [target], [])

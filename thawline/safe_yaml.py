@@ -21,13 +21,18 @@ def load(path: Path) -> Any:
     Raises:
         UserError: missing, unreadable, too large or deep, not YAML, not UTF-8, an alias, a tag.
     """
+    return read(path)[0]
+
+
+def read(path: Path) -> tuple[Any, bytes]:
+    """As `load`, with the bytes that the value was read from."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
     if len(data) > _MAX_BYTES:
         raise UserError(f"{path}: {len(data)} bytes; at most {_MAX_BYTES} are allowed")
-    return _parse(str(path), data)
+    return _parse(str(path), data), data
 
 
 def parse(text: str, place: str) -> Any:

@@ -5,33 +5,37 @@ torch.
 """
 
 import atexit
+import json
 import os
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from thawline import disk, locks, openmp, outputs, params, processes, project, received
-from thawline.errors import UserError
+from thawline.errors import ChildDied, UserError
 from thawline.forkserver import client
 from thawline.projects import code_file
 from thawline.sections.whole import Params
-from thawline.tracking import execution
+from thawline.tracking import execution, made_of
 from thawline.tracking.client import StageRun, open_stage_run
 from thawline.tracking.hashes import Graph
 
+_PARAMS = "THAWLINE_PARAMS"
+"""What params.yaml held when the first of several processes began: it may be edited meanwhile."""
 Main = Callable[[Params, StageRun], None]
 
 
 def run(name: str, main: Main) -> NoReturn:
     """Run a stage's main and end the process.
 
-    Exit codes: 0; 2 for a user's mistake, whose message is the last line on stderr; 130 after
-    Ctrl-C, 143 after SIGTERM. DVC turns any failure into its own 255.
+    Exit codes: 0; 2 for a user's mistake, whose message is the last line on stderr; 71 where a
+    process that worked for it was killed; 130 after Ctrl-C, 143 after SIGTERM. DVC turns any
+    failure into its own 255.
     """
     signal.signal(signal.SIGTERM, _terminate)
     openmp.wait_briefly()
@@ -42,7 +46,8 @@ def run(name: str, main: Main) -> NoReturn:
         with disk.named():
             locks.end_without(partial(execution.alive, execution.identify()))
             code_file.check()
-            checked = params.load()
+            source = params.read()
+            checked = params.check(source.values)
             client.hand_over(name)
             outputs.require_cache(name)
             graph = Graph(project.workspace())
@@ -51,9 +56,17 @@ def run(name: str, main: Main) -> NoReturn:
                 locks.workspace(name),
                 open_stage_run(name, checked, outs) as stage_run,
                 disk.named(),
+                _loaders_named(),
             ):
                 received.check(name, graph)
+                origin = made_of.begin(name, graph, source)
+                if checked.training.devices != 1:
+                    os.environ[_PARAMS] = json.dumps(source.values)
                 main(checked, stage_run)
+                if origin is None:
+                    stage_run.settle()
+                else:
+                    origin.require(stage_run.settle)
     except UserError as error:
         with suppress(OSError):  # no room for them
             outputs.put_back(name)
@@ -61,7 +74,7 @@ def run(name: str, main: Main) -> NoReturn:
         with suppress(OSError, UserError):
             execution.note_failure(name, error)
         print(f"{name}: {error}", file=sys.stderr, flush=True)
-        _leave(UserError.exit_code)
+        _leave(error.exit_code)
     except KeyboardInterrupt:
         _leave(130)
     except SystemExit as error:
@@ -69,15 +82,33 @@ def run(name: str, main: Main) -> NoReturn:
     _leave(0)
 
 
+@contextmanager
+def _loaders_named() -> Iterator[None]:
+    """PyTorch's word for a process of a DataLoader that died comes out wherever we are just then.
+
+    Raises:
+        ChildDied: instead of it.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        text = f"{error} {error.__cause__} {error.__context__}"
+        if "DataLoader worker" not in text:
+            raise
+        code = -signal.SIGKILL if "signal: Killed" in text else None
+        raise ChildDied.of("a process that augments images", code) from error
+
+
 def _take_part(main: Main) -> NoReturn:
     """Train beside the process that holds the lock, tracks and writes; it tells what goes wrong."""
     parent = os.getppid()
     locks.end_without(lambda: os.getppid() == parent)
     try:
-        main(params.load(), StageRun(None))
+        given = os.environ.get(_PARAMS)
+        main(params.check(json.loads(given)) if given else params.load(), StageRun(None))
     except UserError as error:
         print(error, file=sys.stderr)
-        _leave(UserError.exit_code)
+        _leave(error.exit_code)
     except KeyboardInterrupt:
         _leave(130)
     _leave(0)

@@ -20,6 +20,15 @@ from thawline.progress import log
 PATIENCE_S = 10.0
 """How long a download waits for an answer: most machines without a network say so at once."""
 
+WRAPPERS = (
+    "state_dict_ema", "model_ema", "ema", "ema_state_dict", "state_dict", "model_state_dict",
+    "model", "module", "net", "network", "weights",
+)  # fmt: skip
+"""Where trainers put a network's tensors in a checkpoint, averages first, as timm takes them."""
+_COMPILED = "_orig_mod."
+_DEPTH = 4
+_LISTED = 5
+
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsFile:
@@ -67,10 +76,13 @@ def patience() -> Iterator[None]:
 
 
 def read_state(path: Path) -> dict[str, torch.Tensor]:
-    """Tensors of a checkpoint; nothing in it is executed.
+    """Read the tensors of a checkpoint; nothing in it is executed.
+
+    A training's checkpoint has them beside its optimizer and counters, under a key of WRAPPERS.
 
     Raises:
-        UserError: missing, damaged, or a file that would need unpickling of other objects.
+        UserError: missing, damaged, without tensors, or a file that would need unpickling of other
+            objects.
     """
     try:
         if path.suffix == ".safetensors":
@@ -80,12 +92,64 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     except FileNotFoundError:
         raise UserError(f"weights file {shown(str(path))!r} does not exist") from None
     except pickle.UnpicklingError:  # whose own message tells how to run the pickle all the same
-        raise UserError(_unreadable(path, "it holds something else than tensors")) from None
+        raise UserError(
+            _unreadable(path, "it holds something else than tensors, numbers and texts")
+        ) from None
     except Exception as error:  # a damaged file ends in any of a dozen kinds
         raise UserError(_unreadable(path, shown(str(error)) or type(error).__name__)) from None
-    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
-        raise UserError(f"weights file {shown(str(path))!r}: expected a dictionary of tensors")
-    return state
+    place: list[str] = []
+    while not _is_state(state) and len(place) < _DEPTH:
+        found = [key for key in WRAPPERS if isinstance(state, dict) and _is_dict(state.get(key))]
+        if not found:
+            break
+        place.append(found[0])
+        state = state[found[0]]
+        beside = f"; not those under {', '.join(found[1:])}" if found[1:] else ""
+        log(f"weights: {shown(path.name)}: takes the tensors under {'.'.join(place)}{beside}")
+    if not _is_state(state):
+        under = f" under {'.'.join(place)}" if place else ""
+        keys = [shown(str(key)) for key in state][:_LISTED] if isinstance(state, dict) else []
+        listed = f"; it has {', '.join(keys)}" if keys else ""
+        raise UserError(
+            f"weights file {shown(str(path))!r}: expected a dictionary of tensors{under}{listed}; "
+            f"allowed: by itself, or as {', '.join(WRAPPERS)} of a dictionary"
+        )
+    return dict(state)
+
+
+def without_prefixes(
+    state: dict[str, torch.Tensor],
+) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
+    """Yield what is taken off all names, and the tensors under what is left; first as they are.
+
+    DataParallel, torch.compile, averages of weights and Lightning put `module.`, `_orig_mod.` or
+    `model.` before each name.
+    """
+    yield "", state
+    taken = ""
+    if any(_COMPILED in name for name in state):
+        taken, state = _COMPILED, {name.replace(_COMPILED, ""): v for name, v in state.items()}
+        yield taken, state
+    for _ in range(_DEPTH):
+        # torch.optim.swa_utils.AveragedModel counts what it has averaged.
+        counted = {name: value for name, value in state.items() if name != "n_averaged"}
+        prefixes = {name.partition(".")[0] + "." for name in counted}
+        if len(prefixes) != 1 or not all("." in name for name in counted):
+            return
+        (prefix,) = prefixes
+        taken += prefix
+        state = {name.removeprefix(prefix): value for name, value in counted.items()}
+        yield taken, state
+
+
+def _is_dict(value: object) -> bool:
+    return isinstance(value, dict) and bool(value)
+
+
+def _is_state(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in value.items()
+    )
 
 
 def _downloaded(module: Any, family: str, name: str) -> WeightsFile:
@@ -105,5 +169,6 @@ def _downloaded(module: Any, family: str, name: str) -> WeightsFile:
 def _unreadable(path: Path, reason: str) -> str:
     return (
         f"weights file {shown(str(path))!r} cannot be read ({reason}); "
-        "allowed: .safetensors, or .pth with tensors only"
+        "allowed: .safetensors, or .pth with tensors only, as "
+        "torch.save(model.state_dict(), path) writes"
     )

@@ -161,3 +161,70 @@ def test_mlflow_serves_one_image_without_the_project(served: str) -> None:
     assert unsupported.value.code == 415
     unsupported.value.close()
     assert _ask(served, bodies[0])[0] == 200
+
+
+def test_two_at_once_register_a_model_once(project: Project) -> None:
+    colours.write(project.folder / "models/compress")
+    colours.write_images(project.folder / "data/ingest", ["train", "val", "test"] * 10)
+    both = [project.popen(sys.executable, "-c", PUBLISH) for _ in range(2)]
+    said = ["".join(process.communicate(timeout=180)) for process in both]
+    assert sorted("new=True" in text for text in said) == [False, True]
+    assert all("version='1'" in text for text in said)
+    assert len(MlflowClient(project.uri).search_model_versions("name = 'thawline'")) == 1
+
+
+def test_what_is_hashed_is_what_is_stored(project: Project) -> None:
+    """Another model comes between the two, as from `dvc repro`."""
+    model = project.folder / "models/compress"
+    colours.write(model)
+    colours.write_images(project.folder / "data/ingest", ["train", "val", "test"] * 10)
+    before = (model / "model.onnx").read_bytes()
+    code = (
+        "from pathlib import Path; from tests import colours\n"
+        "from thawline.tracking import publish\n"
+        "known = publish._registered\n"
+        "def registered(*words):\n"
+        "    colours.write(Path('models/compress'), scale=1 / 16)\n"
+        "    return known(*words)\n"
+        "publish._registered = registered\n"
+        "from thawline.tracking import registry\n"
+        "found = publish.publish()\n"
+        "print(registry.fetch(found.version))\n"
+    )
+    folder = Path(project.python(code).stdout.splitlines()[-1])
+    assert (model / "model.onnx").read_bytes() != before
+    assert (folder / "model.onnx").read_bytes() == before
+
+
+def test_a_run_in_progress_is_not_published(published: Project) -> None:
+    (published.folder / "mode-ingest").write_text("sleep")
+    run = "import sys; from thawline import pipeline; sys.exit(pipeline.run())"
+    process = published.popen(sys.executable, "-c", run)
+    try:
+        deadline = time.monotonic() + 60
+        while not (published.folder / ".mark").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        done = published.python(PUBLISH, check=False)
+        assert "in progress; wait for it or end it; nothing was published" in done.stderr
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "not said"])
+def test_a_damaged_copy_of_a_version_is_fetched_again(published: Project, damage: str) -> None:
+    code = "from thawline.tracking import registry; print(registry.fetch('1'))"
+    folder = Path(published.python(code).stdout.splitlines()[-1])
+    network = folder / "model.onnx"
+    whole = network.read_bytes()
+    if damage == "cut":
+        network.write_bytes(whole[:100])
+    elif damage == "gone":
+        network.unlink()
+    else:
+        folder.with_name(f"{folder.name}.md5").write_bytes(b"\xff\xfe")
+    again = published.python(code)
+    assert "is fetched again" in again.stderr
+    assert network.read_bytes() == whole
+    assert "is fetched again" not in published.python(code).stderr

@@ -48,3 +48,20 @@ def test_a_fresh_clone_gets_commit_params_and_outputs(published: Project, tmp_pa
     assert "not committed: params.yaml" in refused
     assert (clone.folder / "params.yaml").read_text().endswith("# an edit\n")
     assert clone.run("git", "branch", "--show-current").stdout.strip() == "main"
+
+
+def test_what_git_does_not_have_is_not_replaced(project: Project, tmp_path: Path) -> None:
+    """As after `thawline run`, before anything of it was committed."""
+    project.make_network(tmp_path / "remote")
+    project.thawline_run()
+    thawline(project, project.uri, "publish")
+    project.set("ingest.val_ratio", "0.3")
+    project.run("dvc", "repro", "-q", env={"THAWLINE_TRACKING": "off"})
+    project.run("git", "checkout", "-q", "params.yaml")
+    lock = (project.folder / "dvc.lock").read_bytes()
+    refused = thawline(project, project.uri, "restore", "1", check=False)
+    assert "not in git: dvc.lock; the version has others of that name" in refused
+    assert (project.folder / "dvc.lock").read_bytes() == lock
+    assert project.run("git", "branch", "--show-current").stdout.strip() == "main"
+    (project.folder / "dvc.lock").rename(project.folder / "mine.lock")
+    assert "version 1: commit" in thawline(project, project.uri, "restore", "1")

@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.repo.code_graph import ROOT
-from thawline.forkserver import preload, wire
+from thawline.forkserver import client, preload, wire
 from thawline.forkserver.order import Order, surroundings
 
 
@@ -64,6 +65,22 @@ def test_what_is_no_order_is_refused_and_leaves_nothing_open(
     with pytest.raises((OSError, ValueError)):
         wire.receive(pair[1])
     assert _descriptors() == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_hand_over_that_is_cut_leaves_the_stage_its_signals(number: int) -> None:
+    """Between the answer and the last word; the stage runs by itself then."""
+    heard: list[int] = []
+    before = signal.signal(number, lambda signum, _: heard.append(signum))
+    try:
+        ours, theirs = socket.socketpair()
+        theirs.close()
+        with ours, pytest.raises(OSError, match="pipe"):
+            client._stand_in(ours)
+        os.kill(os.getpid(), number)
+        assert heard == [number]
+    finally:
+        signal.signal(number, before)
 
 
 def test_a_lost_connection_is_no_status(pair: tuple[socket.socket, socket.socket]) -> None:

@@ -38,4 +38,4 @@ def main() -> None:
             app()
     except UserError as error:
         print(f"thawline: {error}", file=sys.stderr)
-        sys.exit(UserError.exit_code)
+        sys.exit(error.exit_code)

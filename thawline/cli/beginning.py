@@ -38,8 +38,9 @@ def check() -> None:
     policy, file = checked.augment.policy, Path(checked.augment.file)
     if "file" in plugins.input_names(plugins.POLICY, policy):
         _check_policy(checked.ingest.image_size_px, file)
-    for line in libraries.others():
-        print(f"warning: {line}", file=sys.stderr)
+    for line in (*libraries.others(), libraries.old_python()):
+        if line:
+            print(f"warning: {line}", file=sys.stderr)
     print("params.yaml: fine")
 
 

@@ -4,7 +4,7 @@ import os
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from thawline.data.content import Content, Geometry, content
 from thawline.data.decode import DecodeError
 from thawline.data.items import Item, Reject
 from thawline.data.pack_cache import Known, PackCache, key
+from thawline.data.workers import Workers
 
 _BATCH = 32
 _BATCH_BYTES = 8 * 2**20
@@ -71,6 +72,7 @@ def pack(
 
     Raises:
         UserError: the environment names a cluster that cannot be used, see `engine`.
+        ChildDied: a process that decodes was killed.
     """
     known = cache.known if cache else None
     with engine.named(geometry) as cluster:
@@ -79,7 +81,7 @@ def pack(
         elif num_items is not None and num_items < _PROCESSES_FROM:
             results = _threaded(items, geometry, known)
         else:
-            results = _pooled(items, geometry, known, ProcessPoolExecutor)
+            results = _pooled(items, geometry, known, Workers)
         for result, wanted in results:
             if cache and wanted and isinstance(result, Packed):
                 cache.add(wanted, result)
@@ -154,7 +156,7 @@ def _pooled(
     items: Iterable[Item | Reject],
     geometry: Geometry,
     known: Known | None,
-    executor: type[ProcessPoolExecutor] | type[ThreadPoolExecutor],
+    executor: type[Workers] | type[ThreadPoolExecutor],
 ) -> Iterator[Result]:
     """By processes or threads of this machine, which read the files too."""
     processes = os.cpu_count() or 1

@@ -11,6 +11,7 @@ from thawline.data.items import shown
 from thawline.data.manifest import Manifest
 from thawline.data.resolve import Resolved
 from thawline.data.splits import SPLITS
+from thawline.evaluation.labels import visible
 
 
 def summary(
@@ -93,9 +94,9 @@ def quarantine_rows(found: Collected, resolved: Resolved | None = None) -> list[
 
 
 def distribution(manifest: Manifest) -> list[tuple[str, str, int]]:
-    """Class, split and number of images, for the plot."""
+    """List class, split and number of images, for the plot; control characters written out."""
     return [
-        (name, split, int(count))
+        (visible(name), split, int(count))
         for split in SPLITS
         for name, count in zip(manifest.classes, manifest.counts(split), strict=True)
     ]

@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from thawline import project
 from thawline.compress.session import predict, session
 from thawline.progress import log
 from thawline.training.device import to_input
@@ -115,16 +116,30 @@ def exclusive() -> Iterator[None]:
     different folders take turns. The kernel frees it when its holder dies.
     """
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
-    lock = filelock.FileLock(Path(tempfile.gettempdir()) / f"thawline-measure-{user}.lock")
+    common = Path(tempfile.gettempdir()) / f"thawline-measure-{user}.lock"
+    lock = filelock.FileLock(common)
+    try:
+        _wait_for(lock)
+    except OSError as error:  # a file or link that another account has put there
+        log(
+            f"speed: {common}: cannot be used: {error.strerror or error}; measurements take turns "
+            "within this project only"
+        )
+        (project.scratch() / "locks").mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(project.scratch() / "locks" / "measure.lock")
+        _wait_for(lock)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _wait_for(lock: filelock.BaseFileLock) -> None:
     try:
         lock.acquire(timeout=2)
     except filelock.Timeout:
         log("speed: waiting for another measurement on this machine")
         lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _measure(

@@ -62,14 +62,29 @@ def _ask(address: str, order: Order) -> None:
 
 
 def _stand_in(connection: socket.socket) -> NoReturn:
-    def forward(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        with suppress(OSError):
-            connection.send(bytes([signum]))
+    unheard: list[int] = []
 
-    for signum in _FORWARDED:
-        if signal.getsignal(signum) != signal.SIG_IGN:
+    def forward(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        try:
+            connection.send(bytes([signum]))
+        except OSError:
+            unheard.append(signum)
+
+    before = {
+        signum: handler
+        for signum in _FORWARDED
+        if (handler := signal.getsignal(signum)) != signal.SIG_IGN
+    }
+    try:
+        for signum in before:
             signal.signal(signum, forward)
-    connection.sendall(wire.GO)
+        connection.sendall(wire.GO)
+    except OSError:  # the stage runs here instead, and has to hear its signals itself
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+        for missed in unheard:
+            os.kill(os.getpid(), missed)
+        raise
     status = wire.wait(connection)
     if status is not None and os.WIFEXITED(status):
         os._exit(os.WEXITSTATUS(status))

@@ -3,7 +3,7 @@
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 from thawline.data.candidates import read_regular
 from thawline.data.content import Geometry
 from thawline.data.decode import DecodeError, fit, picture
+from thawline.data.workers import Workers
 from thawline.prediction.listing import Bad
 
 BATCH = 32
@@ -58,7 +59,7 @@ class _Pool:
 
     def __init__(self, work: Iterator[list[str | Bad]], geometry: Geometry, processes: int) -> None:
         self._work, self._geometry, self._most = work, geometry, _AHEAD * processes
-        self._pool = ProcessPoolExecutor(processes)
+        self._pool = Workers(processes)
         self._waiting: deque[Future[Batch]] = deque()
         self._top_up()
 

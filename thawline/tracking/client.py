@@ -5,7 +5,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,16 @@ class StageRun:
     def __init__(self, link: Link | None) -> None:
         self._link = link
         self._copies = 0
+        self._last: list[Callable[[], None]] = []
+
+    def afterwards(self, act: Callable[[], None]) -> None:
+        """Have something done once the stage's outputs count, e.g. a checkpoint removed."""
+        self._last.append(act)
+
+    def settle(self) -> None:
+        """Do what was to be done afterwards."""
+        for act in self._last:
+            act()
 
     def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
         """Log scalars; step is the epoch, from 0. Meant once per epoch, not once per batch."""

@@ -94,7 +94,9 @@ def remember(digest: str | None) -> None:
     """
     if digest and project.workspace().resolve() == project.root().resolve():
         remembered_path().parent.mkdir(parents=True, exist_ok=True)
-        remembered_path().write_text(digest + "\n")
+        part = remembered_path().with_suffix(".part")
+        part.write_text(digest + "\n", encoding="utf-8")
+        part.replace(remembered_path())
 
 
 def remembered_path() -> Path:

@@ -125,7 +125,9 @@ def read(identifier: str) -> State | None:
         state = json.loads(_path(identifier).read_text())
     except (OSError, ValueError):
         return None
-    if not isinstance(state, dict) or "stages" not in state:
+    if not isinstance(state, dict) or not isinstance(state.get("stages"), dict):
+        return None
+    if not {"pid", "started", "launched"} <= state.keys():
         return None
     state.setdefault("machine", socket.gethostname())  # of an earlier version
     return state
@@ -133,8 +135,7 @@ def read(identifier: str) -> State | None:
 
 def everything() -> Iterator[tuple[Execution, State]]:
     """All recorded executions, oldest first."""
-    files = sorted(_folder().glob("*.json"), key=lambda p: p.stat().st_mtime)
-    for path in files:
+    for path in sorted(_folder().glob("*.json"), key=_age):
         if state := read(path.stem):
             known = (state[name] for name in ("pid", "started", "launched", "machine"))
             yield Execution(path.stem, *known), state
@@ -204,6 +205,13 @@ def _is_dvc(process: psutil.Process) -> bool:
         return False
     names = [Path(word).name for word in command[:2]]
     return "dvc" in names or command[1:3] == ["-m", "dvc"]
+
+
+def _age(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # another process has removed it meanwhile
+        return 0.0
 
 
 def _folder() -> Path:

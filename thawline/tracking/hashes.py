@@ -56,6 +56,11 @@ class Graph:
             self._visit(name, done, ())
         return tuple(done)
 
+    def spec(self, stage: str) -> Mapping[str, Any]:
+        """Give a stage's part of dvc.yaml, templates as they are written; empty for no stage."""
+        found = self._stages.get(stage)
+        return found if isinstance(found, dict) else {}
+
     def outputs(self, stage: str) -> tuple[str, ...]:
         """Everything the stage makes, metrics and plots too.
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thawline import params, project
+from thawline import locks, params, project
 from thawline.data import holdout, holdout_draw
 from thawline.data.manifest import Manifest
 from thawline.data.seen import FILE as SEEN
@@ -56,10 +56,15 @@ def refresh() -> int:
     Raises:
         UserError: as `look`; or too few images that no model has seen.
     """
-    checked, manifest, store = _open()
-    fresh = _fresh(store, checked, manifest)
-    rows = holdout_draw.draw(manifest, fresh, min_rows=checked.gate.min_rows, seed=checked.seed)
-    holdout.write(HOLDOUT, [(manifest.names[row], manifest.sha256[row]) for row in rows])
+    owner = "thawline holdout"
+    try:
+        with locks.registry(owner), locks.pipeline(owner=owner):
+            checked, manifest, store = _open()
+            fresh, least = _fresh(store, checked, manifest), checked.gate.min_rows
+            rows = holdout_draw.draw(manifest, fresh, min_rows=least, seed=checked.seed)
+            holdout.write(HOLDOUT, [(manifest.names[row], manifest.sha256[row]) for row in rows])
+    except locks.Busy as busy:
+        raise UserError(f"{busy}; wait for it or end it; nothing was drawn") from None
     return len(rows)
 
 

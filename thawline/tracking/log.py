@@ -48,7 +48,11 @@ def log_pending() -> int:
 def _send_spools(store: Store) -> tuple[int, list[str]]:
     sent, problems = 0, []
     for waiting in spool.pending():
-        header = waiting.header
+        try:
+            header = waiting.header
+        except (OSError, ValueError) as error:
+            problems.append(f"{waiting.folder}: its header.json is damaged: {error}; kept")
+            continue
         try:
             if not store.exists(header["run_id"] or header["parent_run_id"]):
                 place = address.shown(store.uri)
@@ -56,7 +60,8 @@ def _send_spools(store: Store) -> tuple[int, list[str]]:
                     f"{waiting.folder} belongs to a run that {place} does not have; kept"
                 )
                 continue
-            waiting.send(Recorder(store, header).apply)
+            if damaged := waiting.send(Recorder(store, header).apply):
+                problems.append(damaged)
             sent += 1
         except Exception as error:
             problems.append(f"{waiting.folder}: {reason(error, store.uri)}; kept")
@@ -67,7 +72,10 @@ def _record_restored(store: Store, checked: Params) -> int:
     """A parent for a workspace whose outputs all came from DVC's cache, so that no stage ran."""
     digest = Graph(project.workspace()).digest()
     path = closing.remembered_path()
-    known = path.read_text().strip() if path.exists() else None
+    try:
+        known = path.read_text(encoding="utf-8").strip() or None
+    except (OSError, ValueError):  # none, or a damaged one
+        known = None
     if digest is None or digest == known or not _up_to_date():
         return 0
     if known is None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from mlflow.entities.model_registry import ModelVersion
 
-from thawline import params
+from thawline import locks, params
 from thawline.errors import UserError
 from thawline.tracking import registry
 from thawline.tracking.registry import CHAMPION, CHECKED_TAG, PREVIOUS
@@ -45,7 +45,8 @@ def promote(version: str, reason: str) -> Move:
     store = connect(checked.tracking.experiment)
     patient()
     name = checked.tracking.model_name
-    return _by_hand(store, name, registry.find(store, name, version), reason)
+    with locks.registry("thawline promote"):
+        return _by_hand(store, name, registry.find(store, name, version), reason)
 
 
 def rollback(reason: str) -> Move:
@@ -58,9 +59,10 @@ def rollback(reason: str) -> Move:
     store = connect(checked.tracking.experiment)
     patient()
     name = checked.tracking.model_name
-    if PREVIOUS not in registry.aliases(store, name):
-        raise UserError(f"{name}: there is no champion before this one; nothing was moved")
-    return _by_hand(store, name, registry.find(store, name, PREVIOUS), reason)
+    with locks.registry("thawline rollback"):
+        if PREVIOUS not in registry.aliases(store, name):
+            raise UserError(f"{name}: there is no champion before this one; nothing was moved")
+        return _by_hand(store, name, registry.find(store, name, PREVIOUS), reason)
 
 
 def _by_hand(store: Store, name: str, version: ModelVersion, reason: str) -> Move:

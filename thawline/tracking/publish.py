@@ -23,7 +23,7 @@ from mlflow.types import ColSpec, Schema
 from mlflow.types.schema import AnyType
 from PIL import Image
 
-from thawline import data, params, project
+from thawline import data, locks, params, project
 from thawline.data.manifest import Manifest
 from thawline.data.seen import FILE as SEEN
 from thawline.data.seen import TESTED, Seen
@@ -70,22 +70,39 @@ def publish() -> Published | None:
 
     Raises:
         UserError: no model, a model that is not the one that was evaluated last, a store that
-            cannot be used, or a model that cannot be loaded or predicts nonsense.
+            cannot be used, a model that cannot be loaded or predicts nonsense, or another command
+            that is at work on the registry or the models.
     """
     checked = params.load()
     if not address.enabled(checked.tracking.enabled):
         return None
+    owner = "thawline publish"
+    try:
+        with locks.registry(owner), locks.pipeline(owner=owner), _copied() as model:
+            return _publish(checked, model)
+    except locks.Busy as busy:
+        raise UserError(f"{busy}; wait for it or end it; nothing was published") from None
+
+
+@contextmanager
+def _copied() -> Iterator[Path]:
+    """The model as it is now: bare `dvc repro` may make another one meanwhile."""
     for needed in (MODEL / "model.onnx", INGEST / MANIFEST):
         if not needed.is_file():
             raise UserError(f"{needed}: not there; `thawline run` or `dvc pull` makes it")
-    name, digest = checked.tracking.model_name, hashes.md5(MODEL)
+    with tempfile.TemporaryDirectory(prefix="thawline-publish-") as temporary:
+        yield Path(shutil.copytree(MODEL, Path(temporary) / MODEL.name))
+
+
+def _publish(checked: Params, model: Path) -> Published:
+    name, digest = checked.tracking.model_name, hashes.md5(model)
     _check_evaluated(digest)
     store = connect(checked.tracking.experiment)
     patient()
     known = _registered(store, name, digest)
-    version = known or _register(store, checked, digest)
+    version = known or _register(store, checked, digest, model)
     if known is None:
-        _check(store, version)
+        _check(store, version, model)
         store.client.set_registered_model_alias(name, CHALLENGER, version.version)
     verdict = gate.decide(store, checked, version)
     parent = _parent(store)
@@ -113,13 +130,17 @@ def _registered(store: Store, name: str, digest: str) -> ModelVersion | None:
     return next((v for v in found if v.tags.get(CHECKED_TAG) == "true"), None)
 
 
-def _register(store: Store, checked: Params, digest: str) -> ModelVersion:
+def _register(store: Store, checked: Params, digest: str, model: Path) -> ModelVersion:
     parent = _parent(store)
     mlflow.set_tracking_uri(store.uri)  # log_model knows no client of its own
     mlflow.set_registry_uri(store.uri)
-    example = pd.DataFrame({_INPUT: [_example()]})
+    example = pd.DataFrame({_INPUT: [_example(model)]})
     # mlflow advises on type hints that would change what predict gets, once for each time it loads.
-    with _beside() as (modules, files), _run(store, parent), redirect_stderr(io.StringIO()):
+    with (
+        _beside(model) as (modules, files),
+        _run(store, parent),
+        redirect_stderr(io.StringIO()),
+    ):
         info = Model.log(
             None,
             flavors,
@@ -127,7 +148,7 @@ def _register(store: Store, checked: Params, digest: str) -> ModelVersion:
             python_model=str(_HERE / "served_model.py"),
             artifacts={name: str(path) for name, path in files.items()},
             code_paths=modules,
-            signature=_signature(),
+            signature=_signature(model),
             input_example=example,
             pip_requirements=_requirements(),
         )
@@ -155,12 +176,14 @@ def _create_version(
     )
 
 
-def _check(store: Store, version: ModelVersion) -> None:
+def _check(store: Store, version: ModelVersion, model: Path) -> None:
     """Load the version from the store and predict: MLflow itself only warns when that fails."""
-    name, classes = f"models:/{version.name}/{version.version}", _card()["classes"]
+    name, classes = f"models:/{version.name}/{version.version}", _card(model)["classes"]
     try:
         with redirect_stderr(io.StringIO()):
-            answer = mlflow.pyfunc.load_model(name).predict(pd.DataFrame({_INPUT: [_example()]}))
+            answer = mlflow.pyfunc.load_model(name).predict(
+                pd.DataFrame({_INPUT: [_example(model)]})
+            )
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{name}: cannot predict ({reason}); no alias was moved") from None
@@ -196,7 +219,7 @@ def _run(store: Store, parent: str | None) -> Iterator[None]:
 
 
 @contextmanager
-def _beside() -> Iterator[tuple[list[str], dict[str, Path]]]:
+def _beside(model: Path) -> Iterator[tuple[list[str], dict[str, Path]]]:
     """What goes with the model: modules that need nothing of the project, and the files it is
     stored with.
 
@@ -213,7 +236,7 @@ def _beside() -> Iterator[tuple[list[str], dict[str, Path]]]:
         Seen.of(manifest, ("test",)).write(tested)
         recorded.mkdir()
         restore.record(recorded)
-        files = {flavors.NETWORK: MODEL / "model.onnx", "card": MODEL / "model.json"}
+        files = {flavors.NETWORK: model / "model.onnx", "card": model / "model.json"}
         if description.CARD.is_file():
             files["model_card"] = description.CARD
         sys.path.insert(0, temporary)
@@ -228,15 +251,15 @@ def _beside() -> Iterator[tuple[list[str], dict[str, Path]]]:
                 sys.modules.pop(name, None)
 
 
-def _signature() -> ModelSignature:
+def _signature(model: Path) -> ModelSignature:
     """Any type: text is base64, bytes are taken as they are, the model checks it itself."""
-    outputs = Schema([ColSpec("double", name) for name in _card()["classes"]])
+    outputs = Schema([ColSpec("double", name) for name in _card(model)["classes"]])
     return ModelSignature(Schema([ColSpec(AnyType(), _INPUT)]), outputs)
 
 
-def _example() -> str:
+def _example(model: Path) -> str:
     """A grey PNG of the network's size as base64 text."""
-    size_px = _card()["image_size_px"]
+    size_px = _card(model)["image_size_px"]
     buffer = io.BytesIO()
     Image.new("RGB", (size_px, size_px), (127, 127, 127)).save(buffer, "PNG")
     return base64.b64encode(buffer.getvalue()).decode()
@@ -246,5 +269,5 @@ def _requirements() -> list[str]:
     return [f"{name}=={importlib.metadata.version(name)}" for name in _REQUIREMENTS]
 
 
-def _card() -> dict[str, Any]:
-    return dict(json.loads((MODEL / "model.json").read_text(encoding="utf-8")))
+def _card(model: Path) -> dict[str, Any]:
+    return dict(json.loads((model / "model.json").read_text(encoding="utf-8")))

@@ -11,6 +11,8 @@ from mlflow.exceptions import MlflowException
 from thawline import params, project
 from thawline.data.seen import Seen
 from thawline.errors import UserError
+from thawline.progress import log
+from thawline.tracking import hashes
 from thawline.tracking.store import Store, connect, patient, reason
 
 CHALLENGER, CHAMPION, PREVIOUS = "challenger", "champion", "previous"
@@ -92,8 +94,12 @@ def files(store: Store, version: ModelVersion) -> Path:
     """
     digest = version.tags.get(HASH_TAG, "").removesuffix(".dir")
     folder = project.scratch() / "registered" / f"{version.version}-{digest or 'unknown'}"
+    whole = folder.with_name(f"{folder.name}.md5")
     if folder.is_dir():
-        return folder
+        if _said(whole) == hashes.md5(folder):
+            return folder
+        log(f"{folder}: not whole; it is fetched again")
+        shutil.rmtree(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     _point_at(store)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
@@ -103,8 +109,18 @@ def files(store: Store, version: ModelVersion) -> Path:
             )
         except Exception as error:  # each kind of store raises its own
             raise _not_had(store, version, error) from None
+        digest, part = hashes.md5(Path(found)), Path(scratch) / whole.name
         shutil.move(found, folder)
+        part.write_text(digest, encoding="utf-8")
+        part.replace(whole)
     return folder
+
+
+def _said(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
 
 
 def _point_at(store: Store) -> None:

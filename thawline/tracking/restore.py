@@ -4,6 +4,7 @@ What git and DVC's cache do not hold of it lies with the version: params.yaml an
 need not have been committed, and the metrics, which DVC does not cache.
 """
 
+import filecmp
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,8 +56,9 @@ def restore(named: str) -> Restored:
 
     Raises:
         UserError: there is no such version, it does not know its commit, something in the
-            workspace is not committed, or git or DVC does not have what it needs. The commit, the
-            params and dvc.lock may have been brought in by then; nothing of the user's is lost.
+            workspace is not committed or would be replaced without git having it, or git or DVC
+            does not have what it needs. The commit, the params and dvc.lock may have been brought
+            in by then; nothing of the user's is lost.
     """
     checked = params.load()
     store = connect(checked.tracking.experiment)
@@ -69,6 +71,7 @@ def restore(named: str) -> Restored:
     try:
         with locks.pipeline(owner="thawline restore"):
             _check_clean()
+            _check_known(recorded)
             branch = git("branch", "--show-current")
             git("checkout", "--quiet", "--detach", commit)
             shutil.copytree(recorded, project.workspace(), dirs_exist_ok=True)
@@ -88,6 +91,25 @@ def _check_clean() -> None:
     if names:
         listed = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
         raise UserError(f"not committed: {listed}; commit or put aside first, nothing was restored")
+
+
+def _check_known(recorded: Path) -> None:
+    """Nothing that the version's files would replace is known to nobody but this folder."""
+    files = [path.relative_to(recorded) for path in sorted(recorded.rglob("*")) if path.is_file()]
+    known = set(git("ls-files", "-z", "--", *map(str, files)).split("\0"))
+    lost = [
+        visible(str(path))
+        for path in files
+        if path.exists()
+        and path.as_posix() not in known
+        and not filecmp.cmp(path, recorded / path, shallow=False)
+    ]
+    if lost:
+        listed = ", ".join(lost[:5]) + (" ..." if len(lost) > 5 else "")
+        raise UserError(
+            f"not in git: {listed}; the version has others of that name: `git add` and commit "
+            "them, or move them away, first; nothing was restored"
+        )
 
 
 def _check_out() -> None:

@@ -181,7 +181,7 @@ def _train_stage(
             log(f"warning: {text}")
         run.tags({f"{name}.kept_start": text})
     for resume in kept:
-        resume.finish()
+        run.afterwards(resume.finish)
 
 
 def _warn(name: str, decided: Decision, recipe: Recipe, data: TrainingData, run: StageRun) -> None:

@@ -1,5 +1,7 @@
+import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -111,6 +113,31 @@ def test_the_lock_of_a_killed_process_is_free() -> None:
         started = time.monotonic()
         with speed.exclusive():
             assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("kind", ["folder", "not ours", "link"])
+def test_a_lock_that_somebody_else_has_put_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    """In the common folder, where anybody may; the kernel keeps us from opening it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    lock = tmp_path / f"thawline-measure-{os.getuid()}.lock"
+    if kind == "folder":
+        lock.mkdir()
+    elif kind == "link":
+        (tmp_path / "precious").write_text("of somebody")
+        lock.symlink_to(tmp_path / "precious")
+    else:
+        if os.getuid() == 0:
+            pytest.skip("root may open everything")
+        lock.touch(mode=0o000)
+    with speed.exclusive():
+        pass
+    if kind != "link":
+        assert "take turns within this project only" in capsys.readouterr().err
+    else:
+        assert (tmp_path / "precious").read_text() == "of somebody"
 
 
 def test_the_fingerprint_tells_devices_apart_but_names_no_host() -> None:

@@ -4,6 +4,8 @@ import json
 import pickle
 import shutil
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -196,3 +198,24 @@ def test_a_card_that_is_none(copy: Path, key: str, value: object) -> None:
 def test_a_card_that_is_no_json(copy: Path, content: str) -> None:
     (copy / checkpoint.CARD).write_text(content, encoding="utf-8")
     assert checkpoint.CARD in refused(copy)
+
+
+def test_a_card_of_a_million_classes_costs_nothing(copy: Path) -> None:
+    """Its head alone would be of 5 GB."""
+    path = copy / checkpoint.CARD
+    card = json.loads(path.read_text(encoding="utf-8"))
+    card["classes"] = [f"c{number}" for number in range(1_000_000)]
+    path.write_text(json.dumps(card), encoding="utf-8")
+    code = (
+        "import resource, sys; from pathlib import Path; from thawline import checkpoint\n"
+        "from thawline.errors import UserError\n"
+        "try: checkpoint.load(Path(sys.argv[1]))\n"
+        "except UserError as error: print(error)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(copy)], capture_output=True, text=True, check=True
+    )
+    said, peak_kb = done.stdout.splitlines()
+    assert "1,000,000 classes need" in said
+    assert int(peak_kb) < 1_500_000

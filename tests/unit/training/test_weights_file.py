@@ -25,15 +25,15 @@ def state() -> dict[str, torch.Tensor]:
     return found
 
 
-def loaded(path: Path, num_classes: int = 3) -> Network:
+def loaded(path: Path, num_classes: int = 3, family: str = "efficientnet") -> Network:
     return network.build_pretrained(
-        "efficientnet", NAME, num_classes=num_classes, dropout=0.0, seed=0, weights_file=path
+        family, NAME, num_classes=num_classes, dropout=0.0, seed=0, weights_file=path
     )
 
 
-def refused(path: Path) -> str:
+def refused(path: Path, family: str = "efficientnet") -> str:
     with pytest.raises(UserError) as caught:
-        loaded(path)
+        loaded(path, family=family)
     text = str(caught.value)
     assert text.isprintable()
     assert text.startswith("weights file ")
@@ -101,7 +101,79 @@ def test_nothing_in_a_pickle_is_run(tmp_path: Path, suffix: str) -> None:
     assert "cannot be read" in refused(path)
 
 
-@pytest.mark.parametrize("content", [[torch.zeros(2)], {"model": {"a": torch.zeros(2)}}, 3, None])
+def wrapped(state: dict[str, torch.Tensor]) -> dict[str, tuple[object, str]]:
+    """As trainers save, and what is said of it."""
+
+    def under(prefix: str) -> dict[str, torch.Tensor]:
+        return {prefix + name: tensor for name, tensor in state.items()}
+
+    inside = {name.replace("blocks.", "blocks._orig_mod."): value for name, value in state.items()}
+    other = {name: torch.zeros_like(value) for name, value in state.items()}
+    counts = {"epoch": 3, "lr": [0.1], "arch": "lite0", "optimizer": {"state": {}, "groups": [1]}}
+    return {
+        "state_dict": ({"state_dict": state, **counts}, "under state_dict"),
+        "model": ({"model": state, **counts}, "under model"),
+        "averages beside": (
+            {"state_dict": other, "state_dict_ema": state},
+            "under state_dict_ema; not those under state_dict",
+        ),
+        "ema alone": ({"ema": state}, "under ema"),
+        "nested": ({"model": {"state_dict": under("module.")}}, "under model.state_dict"),
+        "DataParallel": (under("module."), "takes 'module.' off"),
+        "compiled": (under("_orig_mod."), "takes '_orig_mod.' off"),
+        "compiled within": (inside, "takes '_orig_mod.' off"),
+        "both": (under("module._orig_mod."), "takes '_orig_mod.module.' off"),
+        "Lightning": ({"state_dict": under("model."), **counts}, "takes 'model.' off"),
+        "an average of PyTorch's": (
+            under("module.") | {"n_averaged": torch.tensor(3)},
+            "takes 'module.' off",
+        ),
+        "a name of one's own": (under("encoder.trunk."), "takes 'encoder.trunk.' off"),
+    }
+
+
+@pytest.mark.parametrize("kind", list(wrapped({})))
+def test_weights_as_other_trainers_save_them(
+    tmp_path: Path,
+    state: dict[str, torch.Tensor],
+    kind: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    content, said = wrapped(state)[kind]
+    torch.save(content, tmp_path / "a.pth")
+    net = loaded(tmp_path / "a.pth", family="timm")
+    assert torch.equal(net.stem[0].weight, state["conv_stem.weight"])
+    assert torch.equal(net.tail[1].running_var, state["bn2.running_var"])
+    assert said in capsys.readouterr().err
+
+
+def test_another_network_behind_a_prefix_is_named_without_it(
+    tmp_path: Path, state: dict[str, torch.Tensor]
+) -> None:
+    """What is missing is what really is, not all of it."""
+    less = {f"module.{name}": value for name, value in state.items() if name != "bn2.weight"}
+    more = less | {"module.bn2.gamma": torch.zeros(1280)}
+    torch.save({"state_dict": more}, tmp_path / "a.pth")
+    text = refused(tmp_path / "a.pth", family="timm")
+    assert "1 missing (trunk.bn2.weight), 1 unexpected (trunk.bn2.gamma)" in text
+    assert "another network" in text
+    assert "bn2.gamma" in text
+    assert "module" not in text
+
+
+def test_a_pickle_within_a_wrapper_is_not_run(tmp_path: Path) -> None:
+    torch.save({"state_dict": {"a": Trap()}}, tmp_path / "a.pth")
+    assert "state_dict()" in refused(tmp_path / "a.pth")
+
+
+def test_keys_of_a_checkpoint_without_weights_are_named(tmp_path: Path) -> None:
+    torch.save({"epoch": 3, "params": {"a": torch.zeros(2)}}, tmp_path / "a.pth")
+    text = refused(tmp_path / "a.pth")
+    assert "it has epoch, params" in text
+    assert "state_dict" in text
+
+
+@pytest.mark.parametrize("content", [[torch.zeros(2)], {"model": {"a": 3}}, 3, None, {"model": {}}])
 def test_a_file_of_something_else(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "a.pth")
     assert "dictionary of tensors" in refused(tmp_path / "a.pth")

@@ -1,0 +1,80 @@
+"""What processes that train together, and stages of any dvc.yaml, are made of."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from thawline import params
+from thawline.errors import UserError
+from thawline.tracking import made_of
+from thawline.tracking.hashes import Graph
+
+HELPER = """\
+from thawline import stage
+stage.run("fine_tune", lambda params, run: print(params.fine_tune.epochs))
+"""
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("params.yaml", "dvc.yaml"):
+        (tmp_path / name).write_bytes((repository / name).read_bytes())
+    (tmp_path / ".dvc").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_STAGE", "fine_tune")
+    return tmp_path
+
+
+def _edit(old: str, new: str) -> None:
+    text = params.FILE.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    params.FILE.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_a_process_beside_another_has_its_params(workspace: Path) -> None:
+    begun = json.dumps(params.read().values | {"seed": 7})
+    _edit("ema_decay: 0.97", "ema_decay: broken")
+    done = subprocess.run(
+        [sys.executable, "-c", HELPER],
+        env=os.environ | {"RANK": "1", "WORLD_SIZE": "2", "THAWLINE_PARAMS": begun},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "auto\n", "")
+
+
+def test_what_a_stage_names(workspace: Path) -> None:
+    source = params.read()
+    origin = made_of.begin("fine_tune", Graph(workspace), source)
+    assert origin is not None
+    assert "thawline/architectures/efficientnet.py" in origin.files
+    assert not any("$" in name for name in origin.files)
+    assert origin.values["params.yaml"]["fine_tune"] == source.values["fine_tune"]
+    assert origin.outs["models/fine_tune"]
+    assert not origin.outs["reports/fine_tune/metrics.json"]
+
+
+def test_a_plugin_chosen_anew_while_the_run_is_in_progress(workspace: Path) -> None:
+    """DVC has filled the templates of dvc.yaml in when the run began."""
+    made_of.begin("fine_tune", Graph(workspace), params.read())
+    _edit("family: efficientnet", "family: resnet")
+    with pytest.raises(
+        UserError, match=r"model\.family was edited from 'efficientnet' to 'resnet'"
+    ):
+        made_of.begin("fine_tune", Graph(workspace), params.read())
+
+
+def test_nothing_is_asked_outside_of_dvc(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DVC_STAGE")
+    assert made_of.begin("fine_tune", Graph(workspace), params.read()) is None
+
+
+def test_a_file_of_params_that_is_half_written(workspace: Path) -> None:
+    origin = made_of.begin("fine_tune", Graph(workspace), params.read())
+    assert origin is not None
+    params.FILE.write_text("seed: [")
+    with pytest.raises(UserError, match=r"params.yaml: was removed or can no longer be read"):
+        origin.require(lambda: pytest.fail("the outputs are not safe"))

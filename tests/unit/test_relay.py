@@ -1,0 +1,67 @@
+"""A child's output passed on, whoever reads it, and what of it is DVC's own word."""
+
+import os
+import threading
+import time
+
+import pytest
+
+from thawline import relay
+from thawline.files import cell, uncell
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "class Running stage 'evaluate':",
+        "Running stage 'evaluate': 3 images",
+        "Stage 'evaluate' didn't change, skipping it was wrong",
+        "1 image of \"Stage 'evaluate' is cached - skipping run, checking out outputs\"",
+    ],
+)
+def test_words_of_dvc_within_a_line_of_a_stage(line: str) -> None:
+    assert relay.fate(line) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("Running stage 'evaluate':", "running"),
+        ("\x1b[32mRunning stage 'evaluate':\x1b[0m ", "running"),
+        ("Stage 'evaluate' didn't change, skipping", "skipped"),
+        ("Stage 'evaluate' is cached - skipping run, checking out outputs", "restored"),
+    ],
+)
+def test_lines_of_dvc(line: str, word: str) -> None:
+    assert relay.fate(line) == ("evaluate", word)
+
+
+def test_a_pipe_that_is_full_and_does_not_block() -> None:
+    source, target = os.pipe()
+    os.set_blocking(target, False)
+    text = b"x" * 300_000
+    found = bytearray()
+
+    def read_slowly() -> None:
+        while len(found) < len(text):
+            time.sleep(0.01)
+            found.extend(os.read(source, 40_000))
+
+    reader = threading.Thread(target=read_slowly, daemon=True)
+    reader.start()
+    relay._write(target, text)
+    reader.join(30)
+    assert bytes(found) == text
+    os.close(source)
+    os.close(target)
+
+
+@pytest.mark.parametrize("text", ["=x", "'=x", "''=x", "'", "", "a", "'a", "-5", "'-5", "-5x", "@"])
+def test_cells_come_back(text: str) -> None:
+    assert uncell(cell(text)) == text
+    assert not cell(text).startswith(("=", "@"))
+
+
+def test_cells_of_different_texts_differ() -> None:
+    texts = [quotes + rest for quotes in ("", "'", "''") for rest in ("=x", "-5", "x", "\tx")]
+    assert len({cell(text) for text in texts}) == len(texts)

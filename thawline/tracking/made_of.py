@@ -1,0 +1,234 @@
+"""What a stage is made of when it begins, and whether that is still there when it ends.
+
+DVC writes down params, code and inputs as they are after a stage: one that somebody edited while
+it ran would be recorded, in dvc.lock and in the run cache, as what the result was made of.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from thawline import outputs, params, safe_yaml
+from thawline.errors import UserError
+from thawline.projects import code_file
+from thawline.tracking import execution, kept_result
+from thawline.tracking.hashes import Graph
+
+_TEMPLATE = re.compile(r"\$\{([\w.]+)\}")
+_HASHED_BYTES = 16 * 2**20
+"""Files up to this size are known by their content, larger ones and folders by sizes and times."""
+_SHOWN = 3
+_NOTHING = object()
+Values = dict[str, dict[str, Any]]
+"""File of params -> dotted key, as dvc.yaml names it -> value."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A stage's command, params, code and inputs as it found them.
+
+    Attributes:
+        command, outs: as in dvc.yaml.
+        files: path in `deps`, templates filled in -> what its content looks like; "" where there
+            is nothing.
+        texts: file of params -> its bytes, so that an equal one need not be parsed.
+    """
+
+    stage: str
+    command: str
+    values: Values
+    files: dict[str, str]
+    outs: dict[str, bool]
+    texts: dict[str, bytes]
+
+    def require(self, settle: Callable[[], None]) -> None:
+        """Compare with what is there now.
+
+        The outputs of a stage whose params alone were edited stay in DVC's cache as what they are,
+        so that the old params bring them back.
+
+        Args:
+            settle: called once the outputs are safe, as what they are.
+
+        Raises:
+            UserError: something was edited meanwhile; the new outputs are gone from the workspace.
+        """
+        edited, changed = list(self._edited()), list(self._changed())
+        if not edited and not changed:
+            settle()
+            return
+        ending = "; run it again"
+        if not changed:
+            reason = kept_result.keep(
+                self.stage, self.command, list(self.files), self.values, self.outs
+            )
+            if reason:
+                ending = f" and cannot be kept for the old value: {reason}; run it again"
+            else:
+                ending = " but kept for the old value, which brings it back; run it again"
+                settle()
+        outputs.discard(self.outs)
+        raise UserError(
+            f"{_listed([*edited, *changed])} while the stage ran: its result is not recorded"
+            f"{ending}"
+        )
+
+    def _edited(self) -> Iterator[str]:
+        for file, before in self.values.items():
+            path = Path(file)
+            try:
+                if path.read_bytes() == self.texts[file]:
+                    continue
+                now = _chosen(safe_yaml.load(path), before)
+            except (OSError, UserError):
+                yield f"{file}: was removed or can no longer be read"
+                continue
+            old, new = params.flatten(before), params.flatten(now)
+            for key in [*old, *(key for key in new if key not in old)]:
+                if old.get(key, _NOTHING) != new.get(key, _NOTHING):
+                    was, found = _shown(old.get(key, _NOTHING)), _shown(new.get(key, _NOTHING))
+                    yield f"{file}: {key} was edited from {was} to {found}"
+
+    def _changed(self) -> Iterator[str]:
+        for name, before in self.files.items():
+            if _look(Path(name)) != before:
+                yield f"{name}: was changed"
+        try:
+            code_file.check()
+        except UserError:
+            yield "the installed code was changed"
+
+
+def begin(stage: str, graph: Graph, source: params.Source) -> Origin | None:
+    """Note what the stage is made of; None outside of DVC, which then records nothing.
+
+    Raises:
+        UserError: its params were edited since the run of the pipeline began, whose earlier
+            stages, and DVC's own reading of dvc.yaml, followed the old ones.
+    """
+    if os.environ.get("DVC_STAGE") != stage:
+        return None
+    spec = graph.spec(stage)
+    templates = [str(dep) for dep in spec.get("deps", [])]
+    values, texts = _values(spec.get("params", []), source)
+    names = {key for template in templates for key in _TEMPLATE.findall(template)}
+    _require_as_begun(source, [*values.get(str(params.FILE), {}), *names])
+    deps = [_filled(template, source.values) for template in templates]
+    uncached = set(graph.uncached())
+    return Origin(
+        stage=stage,
+        command=str(spec.get("cmd", "")),
+        values=values,
+        files={dep: _look(Path(dep)) for dep in deps},
+        outs={out: out not in uncached for out in graph.outputs(stage)},
+        texts=texts,
+    )
+
+
+def written_down(source: params.Source) -> dict[str, str]:
+    """Params as an execution's state keeps them."""
+    return {key: repr(value) for key, value in params.flatten(source.values).items()}
+
+
+def _require_as_begun(source: params.Source, keys: list[str]) -> None:
+    now = written_down(source)
+    with execution.changed(execution.identify()) as state:
+        begun = state.setdefault("params", now)
+    mine = [
+        name
+        for name in {**begun, **now}
+        if any(name == key or name.startswith(f"{key}.") for key in keys)
+    ]
+    edited = [
+        f"{params.FILE}: {name} was edited from {begun.get(name, 'nothing')} to "
+        f"{now.get(name, 'nothing')}"
+        for name in mine
+        if begun.get(name) != now.get(name)
+    ]
+    if edited:
+        raise UserError(
+            f"{_listed(edited)} while the run was in progress; what the stages before made is "
+            "kept; run it again"
+        )
+
+
+def _values(entries: list[Any], source: params.Source) -> tuple[Values, dict[str, bytes]]:
+    keys: dict[str, list[str]] = {}
+    for entry in entries:
+        named = entry if isinstance(entry, dict) else {str(params.FILE): [entry]}
+        for file, wanted in named.items():
+            keys.setdefault(str(file), []).extend(map(str, wanted or []))
+    values: Values = {}
+    texts: dict[str, bytes] = {}
+    for file, wanted in keys.items():
+        own = file == str(params.FILE)
+        texts[file] = source.text if own else Path(file).read_bytes()
+        content = source.values if own else safe_yaml.load(Path(file))
+        chosen = dict.fromkeys(wanted or content)
+        values[file] = _chosen(content, chosen)
+    return values, texts
+
+
+def _chosen(content: Any, keys: Mapping[str, Any]) -> dict[str, Any]:
+    found = {key: _at(content, key) for key in keys}
+    return {key: value for key, value in found.items() if value is not _NOTHING}
+
+
+def _at(content: Any, dotted: str) -> Any:
+    for part in dotted.split("."):
+        if not isinstance(content, Mapping) or part not in content:
+            return _NOTHING
+        content = content[part]
+    return content
+
+
+def _filled(template: str, values: Mapping[str, Any]) -> str:
+    """A key that is not in params.yaml stays as it is written: DVC may know it from elsewhere."""
+
+    def value(match: re.Match[str]) -> str:
+        found = _at(values, match[1])
+        return match[0] if found is _NOTHING else str(found)
+
+    return _TEMPLATE.sub(value, template)
+
+
+def _look(path: Path) -> str:
+    try:
+        if path.is_dir():
+            return _digest(repr(sorted(_stats(str(path)))).encode())
+        stat = path.stat()
+        if stat.st_size <= _HASHED_BYTES:
+            return _digest(path.read_bytes())
+    except OSError:
+        return ""
+    return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"
+
+
+def _stats(folder: str) -> Iterator[tuple[str, int, int, int]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _stats(entry.path)
+            else:
+                try:
+                    stat = entry.stat()
+                except OSError:  # a link to nothing
+                    stat = entry.stat(follow_symlinks=False)
+                yield entry.path, stat.st_size, stat.st_mtime_ns, stat.st_ino
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is _NOTHING else safe_yaml.shown(value)
+
+
+def _listed(found: list[str]) -> str:
+    more = len(found) - _SHOWN
+    return "; ".join(found[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
