@@ -23,6 +23,7 @@ from mlflow.types.schema import AnyType
 from PIL import Image
 
 from thawline import data, params, project
+from thawline.data.decode import DECODER
 from thawline.data.manifest import Manifest
 from thawline.data.seen import FILE as SEEN
 from thawline.data.seen import TESTED, Seen
@@ -191,16 +192,21 @@ def _run(store: Store, parent: str | None) -> Iterator[None]:
 
 @contextmanager
 def _beside() -> Iterator[tuple[str, dict[str, Path]]]:
-    """What goes with the model: decode.py alone, and the files it is stored with.
+    """What goes with the model: the decoder as a package, and the files it is stored with.
 
-    decode.py needs NumPy and Pillow, nothing of the project. It is importable under its shipped
+    The decoder needs NumPy and Pillow, nothing of the project. It is importable under its shipped
     name meanwhile, since MLflow runs the model's file when it logs it.
     """
     with tempfile.TemporaryDirectory() as temporary:
         scratch = Path(temporary)
-        copy, recorded = scratch / f"{_DECODER}.py", scratch / restore.FOLDER
+        copy, recorded = scratch / _DECODER, scratch / restore.FOLDER
         seen, tested = scratch / SEEN, scratch / TESTED
-        copy.write_bytes((Path(data.__path__[0]) / "decode.py").read_bytes())
+        copy.mkdir()
+        for module in DECODER:
+            file = "__init__" if module == "decode" else module
+            code = (Path(data.__path__[0]) / f"{module}.py").read_text(encoding="utf-8")
+            code = code.replace("thawline.data", _DECODER)
+            (copy / f"{file}.py").write_text(code, encoding="utf-8")
         manifest = Manifest.read(INGEST)
         Seen.of(manifest).write(seen)
         Seen.of(manifest, ("test",)).write(tested)
@@ -214,7 +220,8 @@ def _beside() -> Iterator[tuple[str, dict[str, Path]]]:
             yield str(copy), files | {"seen": seen, "tested": tested, "restore": recorded}
         finally:
             sys.path.remove(temporary)
-            sys.modules.pop(_DECODER, None)
+            for name in [n for n in sys.modules if n.partition(".")[0] == _DECODER]:
+                del sys.modules[name]
 
 
 def _signature() -> ModelSignature:

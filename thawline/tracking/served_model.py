@@ -1,7 +1,7 @@
 """The model as MLflow serves it: encoded images in, class probabilities out.
 
-MLflow runs this file by itself (models from code), beside a copy of `thawline/data/decode.py` under
-the name `thawline_decode`; nothing of the project need be importable.
+MLflow runs this file by itself (models from code), beside a copy of `thawline/data/decode.py` and
+what that needs, the package `thawline_decode`; nothing of the project need be importable.
 """
 
 import base64
@@ -35,6 +35,7 @@ class ImageClassifier(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         self._size_px: int = card["image_size_px"]
         self._fit: str = card["fit"]
         self._background = tuple(card["background"])
+        self._bit_depth: int = card.get("bit_depth", 16)
         providers = ["CPUExecutionProvider"]
         self._session = onnxruntime.InferenceSession(
             context.artifacts["network"], providers=providers
@@ -62,7 +63,7 @@ class ImageClassifier(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         """uint8 (S, S, 3)."""
         try:
             encoded = _from_pixels(image) if _is_pixels(image) else _encoded(image)
-            opened = picture(encoded, self._size_px, self._fit, self._background)
+            opened = picture(encoded, self._size_px, self._fit, self._background, self._bit_depth)
             return np.asarray(fit(opened.image, self._size_px, self._fit, self._background))
         except ValueError as error:
             raise _Refusal(f"image {row}: {error}") from None
