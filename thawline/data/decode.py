@@ -18,7 +18,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from thawline.data import deep_colour, depth
 from thawline.data.colour import converter
 from thawline.data.decode_limits import MAX_PIXELS, DecodeError, check
-from thawline.data.depth import DEEP, WHOLE, Kind, Scale, kind_of, scale_of
+from thawline.data.depth import DEEP, WHOLE, Kind, Scale, kind_of, read_in_native_order, scale_of
 from thawline.data.square import Background, fit, over
 from thawline.data.strips import converted
 from thawline.data.tiff_header import objection
@@ -177,6 +177,7 @@ def _decode(data: bytes, bit_depth: int = WHOLE, enough_px: int | None = None) -
 
 def _loaded(image: Image.Image, data: bytes, width: int, height: int, bit_depth: int) -> _Loaded:
     kind, is_deep = kind_of(image), deep_colour.is_deep(image)
+    read_in_native_order(image)
     image.load()
     scale = scale_of(image, kind, bit_depth) if image.mode in DEEP else None
     bits, remark = (scale.bits, scale.remark) if scale else (0, None)

@@ -111,6 +111,25 @@ def _first(value: Any) -> int:
     return int(value[0] if isinstance(value, tuple) else value)
 
 
+def read_in_native_order(image: Image.Image) -> None:
+    """Have an opened, compressed TIFF read in the machine's byte order, as libtiff hands it out.
+
+    Pillow sees to it for unsigned values of 16 bits alone: others came out with bytes swapped.
+    """
+    opened: Any = image
+    if image.mode in DEEP and any(one[0] == "libtiff" for one in tiles(image)):
+        opened.tile = [
+            one._replace(args=(_NATIVE.get(one.args[0], one.args[0]), *one.args[1:]))
+            for one in opened.tile
+        ]
+
+
+_NATIVE = {
+    "I;16S": "I;16NS", "I;16BS": "I;16NS", "I;32S": "I;32NS", "I;32BS": "I;32NS",
+    "F;32F": "F;32NF", "F;32BF": "F;32NF",
+}  # fmt: skip
+
+
 def scale_of(image: Image.Image, kind: Kind, bit_depth: int = WHOLE) -> Scale:
     """Find the scale of a loaded image of a mode of DEEP.
 

@@ -186,7 +186,7 @@ class _StrictInfo(tarfile.TarInfo):
 
     def _proc_gnusparse_10(self, info: tarfile.TarInfo, *_: object) -> None:
         """Mark a file with holes, which is refused; its map may be as long as the archive."""
-        info.sparse = []  # type: ignore[attr-defined]
+        info.sparse = []  # type: ignore[assignment]
 
 
 def _strict(archive_bytes: int) -> type[tarfile.TarInfo]:
@@ -211,10 +211,8 @@ class _Bounded:
 
 def _checked_name(name: str) -> tuple[str, str | None]:
     if len(name) > MAX_NAME or name.count("/") > MAX_FOLDERS:
-        problem = f"a name of {len(name)} characters and {name.count('/')} folders"
-        return name[:100].rpartition("/")[
-            2
-        ] or "long", f"{problem}; at most {MAX_NAME} and {MAX_FOLDERS}"
+        problem = f"a name of {len(name)} characters and {name.count('/')} folders; at most"
+        return name[:100].rpartition("/")[2] or "long", f"{problem} {MAX_NAME} and {MAX_FOLDERS}"
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if not parts:
         return "", "no name"

@@ -153,7 +153,8 @@ def _header(path: Path, name: str, file: IO[bytes]) -> tuple[tuple[int, ...], np
         order = " in Fortran order" if fortran else ""
         raise _refusal(
             path,
-            f"{name} is {dtype} {shown(str(shape))}{order}; expected 1 to {_MAX_ITEMS} rows in C order",
+            f"{name} is {dtype} {shown(str(shape))}{order}; expected 1 to {_MAX_ITEMS} "
+            "rows in C order",
         )
     return shape, dtype
 

@@ -119,7 +119,8 @@ def _rows_at_a_time(file: Path, group: Any, names: list[str], most: int) -> int:
                     f"ingest.path: {shown(file.name)!r}: column {shown(name, 60)!r} expands from "
                     f"{packed} to {unpacked} bytes; at most {_MAX_EXPANSION} times"
                 )
-    return max(1, min(most, _BATCH_BYTES * group.num_rows // max(1, total)))
+    fitting = _BATCH_BYTES * int(group.num_rows) // max(1, total)
+    return max(1, min(most, fitting))
 
 
 def _check_values(file: Path, number: int, name: str, values: pa.Array, limit: int) -> None:
