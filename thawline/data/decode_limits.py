@@ -10,7 +10,7 @@ from PIL import Image
 MAX_PIXELS = 178_956_970
 """Pillow's own limit for a decompression bomb."""
 MAX_SIDE_PX = 2**20
-MAX_HELD_BYTES = 480 * 2**20
+MAX_HELD_BYTES = 440 * 2**20
 """Of a file and of its pixels while it is decoded, together: the process stays below 0.7 GB."""
 MAX_SLOW_PIXELS = 2_000_000
 """Of what Pillow decodes in Python: up to 1.7 us a pixel."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO
 
 import numpy as np
@@ -145,9 +146,17 @@ def _header(path: Path, name: str, file: IO[bytes]) -> tuple[tuple[int, ...], np
         )
         shape, fortran, dtype = reader(file, max_header_size=_MAX_HEADER)
     # The header is a Python literal; NumPy lets through what its parser meets.
-    except (ValueError, SyntaxError, TypeError, OverflowError, RecursionError) as error:
+    except (ValueError, SyntaxError, TypeError, TokenError, RecursionError) as error:
         raise _refusal(path, f"{name}: {shown(str(error))}") from None
-    except (MemoryError, AttributeError, IndexError, KeyError, EOFError, struct.error):
+    except (
+        MemoryError,
+        OverflowError,
+        AttributeError,
+        IndexError,
+        KeyError,
+        EOFError,
+        struct.error,
+    ):
         raise _refusal(path, f"{name}: damaged header") from None
     if dtype.hasobject or fortran or not shape or not 1 <= shape[0] <= _MAX_ITEMS:
         order = " in Fortran order" if fortran else ""
