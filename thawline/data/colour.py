@@ -6,7 +6,6 @@ Needs NumPy and Pillow alone: see `decode`.
 import io
 from collections.abc import Callable
 
-import numpy as np
 from PIL import Image, ImageCms
 
 from thawline.data.decode_limits import DecodeError
@@ -18,7 +17,7 @@ Convert = Callable[[Image.Image], Image.Image]
 def converter(image: Image.Image, kind: str | None = None) -> Convert:
     """Build what turns an image of 8 bits a channel, or any part of it, into RGB or RGBA.
 
-    Profiles are converted. Under alpha = 0 all colours become black: nobody sees them.
+    Profiles are converted.
 
     Args:
         kind: format of the file, as Pillow names it.
@@ -41,7 +40,8 @@ def converter(image: Image.Image, kind: str | None = None) -> Convert:
             if part.mode == "LAB":
                 raise DecodeError("Lab colours that cannot be converted")
         if part.mode in _ALPHA and not opaque:
-            return _from_alpha(part.convert("RGBA"))
+            part = part.convert("RGBA")
+            return part.convert("RGB") if _is_opaque(part.getchannel("A")) else part
         return part.convert("RGB")
 
     return convert
@@ -71,13 +71,21 @@ def _applied(transform: ImageCms.ImageCmsTransform, image: Image.Image) -> Image
         return image
 
 
-def _from_alpha(image: Image.Image) -> Image.Image:
+def blacken_unseen(image: Image.Image) -> Image.Image:
+    """Make all colours under alpha = 0 black, of an image of mode RGB or RGBA: nobody sees them."""
+    if image.mode == "RGB":
+        return image
     alpha = image.getchannel("A")
-    least = int(np.asarray(alpha).min())
-    if least == 255:
-        return image.convert("RGB")
-    if least > 0:
+    if not _has(alpha, 0):
         return image
     bare = Image.new("RGBA", image.size, (0, 0, 0, 0))
     bare.paste(image, mask=alpha.point([0] + [255] * 255))
     return bare
+
+
+def _is_opaque(alpha: Image.Image) -> bool:
+    return alpha.getextrema() == (255, 255)
+
+
+def _has(channel: Image.Image, value: int) -> bool:
+    return channel.getextrema()[0] == value

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from thawline.data import deep_colour, depth
-from thawline.data.colour import converter
+from thawline.data.colour import blacken_unseen, converter
 from thawline.data.decode_limits import MAX_PIXELS, DecodeError, check
 from thawline.data.depth import DEEP, WHOLE, Kind, Scale, kind_of, read_in_native_order, scale_of
 from thawline.data.square import Background, fit, over
@@ -209,9 +209,9 @@ def shown(image: Image.Image) -> Image.Image:
 
 def _eight_bits(image: Image.Image, kind: Kind, scale: Scale | None) -> Image.Image:
     if scale is None:
-        return converted(image, converter(image, image.format))
+        return blacken_unseen(converted(image, converter(image, image.format)))
     grey, to_rgb = depth.converter(image, kind, scale), converter(Image.new("LA", (1, 1)))
-    return converted(image, lambda part: to_rgb(grey(part)))
+    return blacken_unseen(converted(image, lambda part: to_rgb(grey(part))))
 
 
 def _check_pixel_data(png: bytes) -> None:

@@ -43,5 +43,5 @@ def converted(image: Image.Image, convert: Callable[[Image.Image], Image.Image])
         part = convert(strip)
         opaque = opaque and part.mode == "RGB"
         part = part.reduce((min(width, factor), min(part.height, factor)))
-        drawn.paste(part.convert("RGBA"), (0, top // factor))
+        drawn.paste(part.convert("RGBA") if part.mode == "RGB" else part, (0, top // factor))
     return drawn.convert("RGB") if opaque else drawn
