@@ -201,12 +201,7 @@ def _beside() -> Iterator[tuple[str, dict[str, Path]]]:
         scratch = Path(temporary)
         copy, recorded = scratch / _DECODER, scratch / restore.FOLDER
         seen, tested = scratch / SEEN, scratch / TESTED
-        copy.mkdir()
-        for module in DECODER:
-            file = "__init__" if module == "decode" else module
-            code = (Path(data.__path__[0]) / f"{module}.py").read_text(encoding="utf-8")
-            code = code.replace("thawline.data", _DECODER)
-            (copy / f"{file}.py").write_text(code, encoding="utf-8")
+        copy_decoder(copy)
         manifest = Manifest.read(INGEST)
         Seen.of(manifest).write(seen)
         Seen.of(manifest, ("test",)).write(tested)
@@ -222,6 +217,16 @@ def _beside() -> Iterator[tuple[str, dict[str, Path]]]:
             sys.path.remove(temporary)
             for name in [n for n in sys.modules if n.partition(".")[0] == _DECODER]:
                 del sys.modules[name]
+
+
+def copy_decoder(folder: Path) -> None:
+    """Write the decoder as a package of the folder's name that needs nothing of the project."""
+    folder.mkdir()
+    for module in DECODER:
+        file = "__init__" if module == "decode" else module
+        code = (Path(data.__path__[0]) / f"{module}.py").read_text(encoding="utf-8")
+        code = code.replace("thawline.data", folder.name)
+        (folder / f"{file}.py").write_text(code, encoding="utf-8")
 
 
 def _signature() -> ModelSignature:
