@@ -41,7 +41,7 @@ class Packing(NamedTuple):
 
 
 def main(params: Params, run: StageRun) -> None:
-    from thawline.data import blanks, deciding, tally
+    from thawline.data import blanks, deciding, tally, unused_bits
     from thawline.data.store import ImageStore
     from thawline.data_report import page as report
     from thawline.data_report.contents import Contents
@@ -69,7 +69,8 @@ def main(params: Params, run: StageRun) -> None:
         quarantine = tally.quarantine_rows(found, resolved)
         write_csv(folder / "quarantine.csv", ("name", "reason"), quarantine)
     blank = blanks.find(found.packed)
-    for line in tally.gaps(manifest, source.empty_classes, resolved, blank):
+    depth = unused_bits.sentence(found.packed.bits, decided.bit_depth)
+    for line in tally.gaps(manifest, source.empty_classes, resolved, blank, depth):
         log(f"ingest: {line}")
     counts = tally.summary(found, manifest, source.num_ignored, resolved, blank)
     write_metrics("ingest", counts)
@@ -86,6 +87,7 @@ def main(params: Params, run: StageRun) -> None:
         decided=decided,
         blanks=blank,
         num_transparent=found.packed.num_transparent,
+        depth=depth,
     )
     report.write(_REPORT, contents)
     run.metrics(counts)
@@ -108,7 +110,7 @@ def _ratios(params: Params) -> Shares:
 
 def _decided(p: Ingest, source: "Source") -> "Decided":
     """Decide how to pack; the survey reads the source for itself, whose items come only once."""
-    from thawline.data.decided import KEYS
+    from thawline.data.decided import WRITTEN
     from thawline.data.deciding import decide
     from thawline.data.survey import spread, survey
     from thawline.progress import track
@@ -116,7 +118,7 @@ def _decided(p: Ingest, source: "Source") -> "Decided":
     def look() -> "Survey":
         return survey(track(spread(_source(p)), "looking", source.num_items))
 
-    return decide({key: getattr(p, key) for key in KEYS}, look, source.num_items or 0)
+    return decide({key: getattr(p, key) for key in WRITTEN}, look, source.num_items or 0)
 
 
 def _packing(params: Params, decided: "Decided", source: "Source", folder: Path) -> Packing:
@@ -231,6 +233,7 @@ def _collect(p: Ingest, decided: "Decided", source: "Source", folder: Path) -> "
         fit=decided.fit,
         background=decided.background,
         encoding=p.encoding,
+        bit_depth=decided.bit_depth,
     )
     with StoreWriter(folder, geometry.image_size_px) as writer, PackCache(geometry) as cache:
         found = walk.collect(

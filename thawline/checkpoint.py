@@ -48,6 +48,8 @@ class ModelCard(BaseModel):
     image_size_px: Annotated[int, Field(ge=1, le=4096)]
     fit: Literal["letterbox", "crop", "stretch"]
     background: tuple[_Byte, _Byte, _Byte]
+    bit_depth: Annotated[int, Field(ge=8, le=16)] = 16
+    """Bits that the values of 16-bit image files use."""
     mean: tuple[float, float, float]
     """Per channel, of values in [0, 1]."""
     std: tuple[_Positive, _Positive, _Positive]
@@ -145,6 +147,7 @@ def _built(card: ModelCard, directory: Path) -> Network:
 
 def write_card(directory: Path, card: ModelCard) -> None:
     unused = {name for name in ("channels", "levels", "refit") if not getattr(card, name)}
+    unused |= {"bit_depth"} if card.bit_depth == 16 else set()
     text = card.model_dump_json(indent=2, exclude=unused)
     (directory / CARD).write_text(text + "\n", encoding="utf-8")
 

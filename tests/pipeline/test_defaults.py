@@ -78,9 +78,11 @@ def test_seven_stages_run_on_params_as_they_come(project: Project, repository: P
 
 def test_ingest_says_what_it_decided(project: Project) -> None:
     decided = _json(project, "data/ingest/decided.json")
-    assert set(decided) == {"image_size_px", "fit", "background", "near_duplicate_distance"}
+    assert set(decided) == {
+        "image_size_px", "fit", "background", "bit_depth", "near_duplicate_distance",
+    }  # fmt: skip
     for key, decision in decided.items():
-        assert decision["auto"], key
+        assert decision["auto"] == (key != "bit_depth"), key
         assert decision["reason"], key
     assert decided["image_size_px"]["value"] in (64, 96, 128)
     assert "16 px" in decided["image_size_px"]["reason"]

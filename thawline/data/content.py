@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from thawline.data.decode import Background, Picture, fit, over, picture, shown
+from thawline.data.depth import WHOLE
 from thawline.data.encoding import encode
 from thawline.data.looks import Looks, is_one_colour, measure
 from thawline.data.notes import note
@@ -25,6 +26,8 @@ class Geometry:
     background: Background
     encoding: str = "raw"
     """See `encoding.encode`."""
+    bit_depth: int = WHOLE
+    """Bits that the values of 16-bit files use."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +41,7 @@ class Content:
             decode.KNOWN_BY_PX.
         transparency: one of TRANSPARENCIES.
         note: what is odd about the file.
+        bits: see decode.Picture.
     """
 
     pixels: np.ndarray
@@ -47,6 +51,7 @@ class Content:
     looks: Looks
     transparency: str
     note: str | None
+    bits: int
 
 
 def content(name: str, data: bytes | np.ndarray, geometry: Geometry) -> Content:
@@ -72,7 +77,8 @@ def content(name: str, data: bytes | np.ndarray, geometry: Geometry) -> Content:
         height=opened.height,
         looks=looks,
         transparency=_transparency(opened.known_by, looks),
-        note=note(name, data) if isinstance(data, bytes) else None,
+        note=opened.remark or (note(name, data) if isinstance(data, bytes) else None),
+        bits=opened.bits,
     )
 
 
@@ -81,7 +87,9 @@ def _open(data: bytes | np.ndarray, geometry: Geometry) -> Picture:
         known_by = shown(Image.fromarray(data))
         image = over(known_by, geometry.background)
         return Picture(known_by=known_by, image=image, width=image.width, height=image.height)
-    return picture(data, geometry.image_size_px, geometry.fit, geometry.background)
+    return picture(
+        data, geometry.image_size_px, geometry.fit, geometry.background, geometry.bit_depth
+    )
 
 
 def _transparency(image: Image.Image, looks: Looks) -> str:

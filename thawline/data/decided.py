@@ -8,8 +8,9 @@ from typing import Any, Self
 
 from pydantic import TypeAdapter
 
+from thawline.data.depth import WHOLE
 from thawline.files import intact, write_json
-from thawline.sections.data import Distance, Fit, Rgb, SizePx
+from thawline.sections.data import BitDepth, Distance, Fit, Rgb, SizePx
 
 FILE = "decided.json"
 """In files.INGEST."""
@@ -18,10 +19,13 @@ _TYPES: dict[str, TypeAdapter[Any]] = {
     "image_size_px": TypeAdapter(SizePx),
     "fit": TypeAdapter(Fit),
     "background": TypeAdapter(Rgb),
+    "bit_depth": TypeAdapter(BitDepth),
     "near_duplicate_distance": TypeAdapter(Distance | None),
 }
-KEYS = tuple(_TYPES)
-"""Of the section `ingest` of params.yaml."""
+KEYS = tuple(key for key in _TYPES if key != "bit_depth")
+"""Of the section `ingest` of params.yaml, those that may be `auto`."""
+WRITTEN = tuple(_TYPES)
+"""Those that later stages read: `bit_depth` too, which no data decide."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +67,12 @@ class Decided:
         return red, green, blue
 
     @property
+    def bit_depth(self) -> int:
+        """Bits that the values of 16-bit files use."""
+        one = self.decisions.get("bit_depth")  # earlier versions had none
+        return int(one.value) if one else WHOLE
+
+    @property
     def near_duplicate_distance(self) -> int | None:
         """Bits of 64; None: near copies are not looked for."""
         value = self.decisions["near_duplicate_distance"].value
@@ -85,7 +95,8 @@ class Decided:
         """
         with intact(directory / FILE):
             raw = json.loads((directory / FILE).read_text(encoding="utf-8"))
-            return cls({key: _decision(raw[key], kind) for key, kind in _TYPES.items()})
+            present = {k: kind for k, kind in _TYPES.items() if k in raw or k != "bit_depth"}
+            return cls({key: _decision(raw[key], kind) for key, kind in present.items()})
 
 
 def _decision(raw: Any, kind: TypeAdapter[Any]) -> Decision:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+MAX_SIDE_PX = 4096
+"""Of pixels that a source takes from an array file, whose header says how much to read."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Item:

@@ -22,10 +22,21 @@ from thawline.errors import UserError
 
 MAX_MEMBERS = 2_000_000
 MAX_MEMBER_BYTES = 128 * 2**20
-MIN_TOTAL_BYTES = 2**30
+MIN_TOTAL_BYTES = 2**28
 MAX_EXPANSION = 100
 """Together the members may have this many times the archive's size, or MIN_TOTAL_BYTES."""
-_MAX_TAR_NAME = 2**20
+LEAST_MEMBER_BYTES = 32
+MIN_MEMBERS = 50_000
+"""An archive may have a member for each LEAST_MEMBER_BYTES of its size, or MIN_MEMBERS: the headers
+of a tar take 20 us each, and a million of them pack into a few kilobytes."""
+MAX_NAME = 4096
+MAX_FOLDERS = 100
+"""Bytes of a member's name, and folders in it."""
+_MAX_TAR_HEADER = 2**16
+MIN_HEADER_BYTES = 2**22
+_HEADER_SHARE = 8
+"""Together the long headers of a tar may have this many times its size, or MIN_HEADER_BYTES: a
+record of one takes a microsecond."""
 _LONG_HEADERS = (*b"xgXLK",)
 _DAMAGE = (EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, ValueError)
 _OPENERS: dict[bytes, Callable[[Path], object]] = {
@@ -70,7 +81,7 @@ def members(path: Path) -> Iterator[Member]:
 def _zipped(path: Path) -> Iterator[Member]:
     with zipfile.ZipFile(path) as archive:
         infos = archive.infolist()
-        _check_number(path, len(infos))
+        _check_number(path, len(infos), path.stat().st_size)
         _check_total(path, sum(info.file_size for info in infos))
         for info in infos:
             if info.filename[-1:] != "/":  # is_dir() fails on an empty name
@@ -104,14 +115,14 @@ def _unzip(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 def _tarred(path: Path, head: bytes) -> Iterator[Member]:
     opener = next((o for magic, o in _OPENERS.items() if head.startswith(magic)), open)
     with cast(IO[bytes], opener(path) if opener is not open else path.open("rb")) as file:
-        stream = cast(IO[bytes], _Bounded(file, path))
-        with tarfile.open(fileobj=stream, mode="r|", tarinfo=_StrictInfo) as archive:
+        stream, size = cast(IO[bytes], _Bounded(file, path)), path.stat().st_size
+        with tarfile.open(fileobj=stream, mode="r|", tarinfo=_strict(size)) as archive:
             number = 0
             while (info := archive.next()) is not None:
                 # It would remember each one, half a kilobyte.
                 archive.members.clear()  # type: ignore[attr-defined]
                 number += 1
-                _check_number(path, number)
+                _check_number(path, number, size)
                 if not info.isdir():
                     name, problem = _checked_name(info.name)
                     problem = problem or _tar_problem(info)
@@ -142,7 +153,13 @@ def _check_rest(archive: tarfile.TarFile) -> None:
 
 
 class _StrictInfo(tarfile.TarInfo):
-    """A damaged header in the middle is an error; tarfile takes it for the end of the archive."""
+    """A damaged header in the middle is an error; tarfile takes it for the end of the archive.
+
+    Attributes:
+        header_bytes: that long headers may still have.
+    """
+
+    header_bytes = 0
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
@@ -154,9 +171,27 @@ class _StrictInfo(tarfile.TarInfo):
             if buf.count(0) == len(buf) == tarfile.BLOCKSIZE:
                 raise
             raise tarfile.ReadError(str(error)) from None
-        if info.type[0] in _LONG_HEADERS and info.size > _MAX_TAR_NAME:
-            raise tarfile.ReadError(f"a header of {info.size} bytes")
+        if info.type[0] in _LONG_HEADERS:
+            cls.header_bytes -= info.size
+            if info.size > _MAX_TAR_HEADER:
+                raise tarfile.ReadError(f"a header of {info.size} bytes")
+            if cls.header_bytes < 0:
+                raise tarfile.ReadError("its headers expand too far")
         return info
+
+    def _proc_sparse(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self._sparse_structs[1]:  # type: ignore[attr-defined]
+            raise tarfile.ReadError("a file with more than four holes")
+        return super()._proc_sparse(archive)  # type: ignore[misc, no-any-return]
+
+    def _proc_gnusparse_10(self, info: tarfile.TarInfo, *_: object) -> None:
+        """Mark a file with holes, which is refused; its map may be as long as the archive."""
+        info.sparse = []  # type: ignore[assignment]
+
+
+def _strict(archive_bytes: int) -> type[tarfile.TarInfo]:
+    allowed = max(MIN_HEADER_BYTES, _HEADER_SHARE * archive_bytes)
+    return type("_StrictInfo", (_StrictInfo,), {"header_bytes": allowed})
 
 
 class _Bounded:
@@ -175,6 +210,9 @@ class _Bounded:
 
 
 def _checked_name(name: str) -> tuple[str, str | None]:
+    if len(name) > MAX_NAME or name.count("/") > MAX_FOLDERS:
+        problem = f"a name of {len(name)} characters and {name.count('/')} folders; at most"
+        return name[:100].rpartition("/")[2] or "long", f"{problem} {MAX_NAME} and {MAX_FOLDERS}"
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if not parts:
         return "", "no name"
@@ -186,9 +224,10 @@ def _size_problem(size: int) -> str | None:
     return f"{size} bytes; at most {MAX_MEMBER_BYTES}" if size > MAX_MEMBER_BYTES else None
 
 
-def _check_number(path: Path, number: int) -> None:
-    if number > MAX_MEMBERS:
-        raise _refusal(path, f"more than {MAX_MEMBERS} members")
+def _check_number(path: Path, number: int, archive_bytes: int) -> None:
+    allowed = min(MAX_MEMBERS, max(MIN_MEMBERS, archive_bytes // LEAST_MEMBER_BYTES))
+    if number > allowed:
+        raise _refusal(path, f"more than {allowed} members in {archive_bytes} bytes")
 
 
 def _check_total(path: Path, total: int) -> None:

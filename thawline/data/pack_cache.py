@@ -25,6 +25,7 @@ from PIL import features
 from thawline import project
 from thawline.data import segments
 from thawline.data.content import Content, Geometry
+from thawline.data.decode import DECODER
 from thawline.data.looks import Looks
 from thawline.errors import UserError
 from thawline.eviction import make_room, mark_used
@@ -33,7 +34,7 @@ from thawline.progress import log
 LIMIT = "THAWLINE_PACK_CACHE_GB"
 """Environment variable: the disk of a machine is no matter of an experiment. 0 switches it off."""
 DEFAULT_GB = 10.0
-CODE = ("content", "decode", "encoding", "looks", "notes")
+CODE = ("content", "encoding", "looks", "notes", *DECODER)
 """Modules beside this one that make a Content of a file's bytes."""
 SEGMENT_BYTES = 32 * 2**20
 """Held before it is written."""

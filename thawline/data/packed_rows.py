@@ -35,7 +35,7 @@ class PackedRows:
         self._widths, self._heights = array("q"), array("q")
         self._splits, self._hashed, self._hashes = array("b"), array("b"), array("Q")
         self._looks, self._one_colour = array("d"), array("b")
-        self._transparencies = array("b")
+        self._transparencies, self._bits = array("b"), array("q")
 
     @property
     def labels(self) -> np.ndarray:
@@ -74,6 +74,11 @@ class PackedRows:
     def num_transparent(self) -> int:
         """Images of which not every pixel is opaque."""
         return len(self) - self._transparencies.count(TRANSPARENCIES.index(OPAQUE))
+
+    @property
+    def bits(self) -> np.ndarray:
+        """As of `Content`, int64 (N,)."""
+        return np.array(self._bits, dtype=np.int64)
 
     @property
     def looks(self) -> "LooksColumn":
@@ -117,6 +122,7 @@ class PackedRows:
             looks=self.looks_at(at),
             transparency=TRANSPARENCIES[self._transparencies[at]],
             note=self.notes[at],
+            bits=self._bits[at],
             item_name=self.names[at],
             label=self._labels[at],
             group=self.groups[at],
@@ -149,6 +155,7 @@ class PackedRows:
             (self._hashes, dhash or 0),
             (self._one_colour, image.looks.one_colour),
             (self._transparencies, TRANSPARENCIES.index(image.transparency)),
+            (self._bits, image.bits),
         )
 
 

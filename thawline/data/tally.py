@@ -41,6 +41,7 @@ def summary(
     blank = blank or {}
     rare = {
         "transparent": found.packed.num_transparent,
+        "sixteen_bits": int((found.packed.bits > 0).sum()),
         "one_colour": sum(map(len, blank.values())),
         "lost_in_background": len(blank.get(blanks.LOST_KIND, ())),
         "corrected_labels": corrected,
@@ -56,13 +57,14 @@ def gaps(
     empty_classes: Sequence[str] = (),
     resolved: Resolved | None = None,
     blank: Blanks | None = None,
+    depth: str | None = None,
 ) -> list[str]:
     """One line for each held-out split in which a class has no image, as some given ones do.
 
     One more for folders that would be classes if there were an image in them, for images that no
-    split gets, and for pictures on which nothing is to be seen.
+    split gets, for pictures on which nothing is to be seen, and what `unused_bits` says.
     """
-    lines = []
+    lines = [depth] if depth else []
     if said := blanks.sentence(blank or {}):
         lines.append(said)
     if resolved and resolved.left_out:

@@ -32,6 +32,7 @@ class Contents:
         decided: how the images were packed.
         blanks: rows on which nothing is to be seen.
         num_transparent: images of which not every pixel is opaque.
+        depth: that images of 16 bits use few of them, or None.
     """
 
     manifest: Manifest
@@ -45,6 +46,7 @@ class Contents:
     decided: Decided
     blanks: Blanks
     num_transparent: int
+    depth: str | None = None
 
 
 def named(manifest: Manifest, row: int) -> tuple[str, str]:

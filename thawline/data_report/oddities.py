@@ -96,6 +96,11 @@ def blank(pictures: Path, contents: Contents) -> list[str]:
     return parts
 
 
+def depth(contents: Contents) -> list[str]:
+    """Say whether images of 16 bits use few of them; nothing where none does."""
+    return ["## Depth", f"{contents.depth}."] if contents.depth else []
+
+
 def notes(contents: Contents) -> list[tuple[str, str]]:
     """Names and remarks of the files that were taken all the same."""
     names = contents.manifest.names

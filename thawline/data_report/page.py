@@ -48,6 +48,7 @@ def write(folder: Path, contents: Contents) -> None:
         *overview.looks(pictures, contents),
         *overview.outlying(pictures, contents),
         *oddities.blank(pictures, contents),
+        *oddities.depth(contents),
         *oddities.near(pictures, contents),
         *oddities.conflicting(pictures, contents),
         *oddities.grouped("Set aside", "data/ingest/quarantine.csv", contents.quarantine),

@@ -51,7 +51,10 @@ def predicted(
     found = np.full(len(rows), UNKNOWN, dtype=np.int64)
     decided = Decided.read(images)
     packed = Geometry(
-        image_size_px=decided.image_size_px, fit=decided.fit, background=decided.background
+        image_size_px=decided.image_size_px,
+        fit=decided.fit,
+        background=decided.background,
+        bit_depth=decided.bit_depth,
     )
     if model.geometry == packed:
         batches = _stored(ImageStore(images), rows)

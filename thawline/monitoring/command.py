@@ -89,7 +89,10 @@ def _manifest() -> Manifest:
 def _check(model: Model, manifest: Manifest, decided: Decided) -> None:
     """Both samples must have come to the network in the same way."""
     packed = Geometry(
-        image_size_px=decided.image_size_px, fit=decided.fit, background=decided.background
+        image_size_px=decided.image_size_px,
+        fit=decided.fit,
+        background=decided.background,
+        bit_depth=decided.bit_depth,
     )
     if model.geometry != packed:
         raise UserError(

@@ -104,7 +104,7 @@ def _pixels(name: str, geometry: Geometry) -> np.ndarray:
         DecodeError: the file cannot be read, or is no image that can be used.
     """
     how = (geometry.image_size_px, geometry.fit, geometry.background)
-    return fit(picture(_content(name), *how).image, *how)
+    return fit(picture(_content(name), *how, geometry.bit_depth).image, *how)
 
 
 def _content(name: str) -> bytes:

@@ -22,6 +22,7 @@ class _Card(BaseModel):
     image_size_px: Annotated[int, Field(ge=1, le=4096)]
     fit: Literal["letterbox", "crop", "stretch"]
     background: tuple[_Byte, _Byte, _Byte]
+    bit_depth: Annotated[int, Field(ge=8, le=16)] = 16
     refit: bool = False
 
 
@@ -43,7 +44,10 @@ class Model:
             raise UserError(f"{shown(str(self.network))}: not there; `thawline run` makes it")
         self.classes, self.saw_validation = card.classes, card.refit
         self.geometry = Geometry(
-            image_size_px=card.image_size_px, fit=card.fit, background=card.background
+            image_size_px=card.image_size_px,
+            fit=card.fit,
+            background=card.background,
+            bit_depth=card.bit_depth,
         )
 
 

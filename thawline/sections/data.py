@@ -15,6 +15,9 @@ Auto = Literal["auto"]
 """The data decide; what they decided stands in data/ingest/decided.json."""
 
 
+BitDepth = Annotated[int, Field(ge=8, le=16, strict=True)]
+
+
 class Ingest(Section):
     source: PluginName
     """Module of thawline/data/sources/."""
@@ -28,6 +31,8 @@ class Ingest(Section):
     """How an image that is not square becomes square."""
     background: Rgb | Auto
     """RGB under transparent pixels and beside letterboxed images."""
+    bit_depth: BitDepth
+    """Bits that the values of 16-bit files use."""
     encoding: Literal["raw", "jpeg"]
     """How packed images are kept."""
     val_ratio: Annotated[float, Field(gt=0, lt=0.5)]

@@ -24,6 +24,7 @@ from mlflow.types.schema import AnyType
 from PIL import Image
 
 from thawline import data, locks, params, project
+from thawline.data.decode import DECODER
 from thawline.data.manifest import Manifest
 from thawline.data.seen import FILE as SEEN
 from thawline.data.seen import TESTED, Seen
@@ -38,8 +39,9 @@ MODEL = Path("models/compress")
 _REQUIREMENTS = ("mlflow", "numpy", "pandas", "pillow", "onnxruntime")
 _INPUT = "image"
 _HERE = Path(__file__).parent
+_DECODER = "thawline_decode"
+"""Name under which the served model imports its copy of the decoder, a package."""
 _SHIPPED = {
-    "thawline_decode": Path(data.__path__[0]) / "decode.py",
     "thawline_images": _HERE / "served_images.py",
     "thawline_answers": _HERE / "served_answers.py",
 }
@@ -220,17 +222,18 @@ def _run(store: Store, parent: str | None) -> Iterator[None]:
 
 @contextmanager
 def _beside(model: Path) -> Iterator[tuple[list[str], dict[str, Path]]]:
-    """What goes with the model: modules that need nothing of the project, and the files it is
+    """What goes with the model: code that needs nothing of the project, and the files it is
     stored with.
 
-    The modules are importable under their shipped names meanwhile, since MLflow runs the model's
-    file when it logs it.
+    The code is importable under its shipped names meanwhile, since MLflow runs the model's file
+    when it logs it.
     """
     with tempfile.TemporaryDirectory() as temporary:
         scratch = Path(temporary)
         recorded = scratch / restore.FOLDER
         seen, tested = scratch / SEEN, scratch / TESTED
         copies = [shutil.copyfile(path, scratch / f"{name}.py") for name, path in _SHIPPED.items()]
+        copies.append(copy_decoder(scratch / _DECODER))
         manifest = Manifest.read(INGEST)
         Seen.of(manifest).write(seen)
         Seen.of(manifest, ("test",)).write(tested)
@@ -247,8 +250,19 @@ def _beside(model: Path) -> Iterator[tuple[list[str], dict[str, Path]]]:
             )
         finally:
             sys.path.remove(temporary)
-            for name in _SHIPPED:
-                sys.modules.pop(name, None)
+            for name in [n for n in sys.modules if n.partition(".")[0] in (_DECODER, *_SHIPPED)]:
+                del sys.modules[name]
+
+
+def copy_decoder(folder: Path) -> Path:
+    """Write the decoder as a package of the folder's name that needs nothing of the project."""
+    folder.mkdir()
+    for module in DECODER:
+        file = "__init__" if module == "decode" else module
+        code = (Path(data.__path__[0]) / f"{module}.py").read_text(encoding="utf-8")
+        code = code.replace("thawline.data", folder.name)
+        (folder / f"{file}.py").write_text(code, encoding="utf-8")
+    return folder
 
 
 def _signature(model: Path) -> ModelSignature:

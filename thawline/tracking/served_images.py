@@ -1,6 +1,6 @@
 """The images of a request to the served model, as the bytes of image files.
 
-Goes with the served model under the name `thawline_images`, as decode.py does under its own.
+Goes with the served model under the name `thawline_images`, as the decoder does under its own.
 """
 
 import base64

@@ -1,6 +1,6 @@
 """The model as MLflow serves it: encoded images in, class probabilities out.
 
-MLflow runs this file by itself (models from code), beside copies of the modules it imports as
+MLflow runs this file by itself (models from code), beside copies of what it imports as
 `thawline_...`; nothing of the project need be importable.
 """
 
@@ -42,6 +42,7 @@ class ImageClassifier(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         self._fit: str = card["fit"]
         self._background = tuple(card["background"])
         self._batch = max(1, min(_MAX_BATCH, _BATCH_PX // self._size_px**2))
+        self._bit_depth: int = card.get("bit_depth", 16)
         providers = ["CPUExecutionProvider"]
         self._session = onnxruntime.InferenceSession(
             context.artifacts["network"], providers=providers
@@ -84,7 +85,7 @@ class ImageClassifier(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         try:
             data = encoded(image)
             with request.taking(size_px(data)):
-                opened = picture(data, self._size_px, self._fit, self._background)
+                opened = picture(data, self._size_px, self._fit, self._background, self._bit_depth)
                 return np.asarray(fit(opened.image, self._size_px, self._fit, self._background))
         except ValueError as error:
             raise Refusal(f"image {row}: {error}") from None

@@ -63,6 +63,7 @@ def network_of(
         image_size_px=size,
         fit=decided.fit,
         background=decided.background,
+        bit_depth=decided.bit_depth,
         mean=described.mean,
         std=described.std,
     )

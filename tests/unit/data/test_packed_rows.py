@@ -30,6 +30,7 @@ images = st.builds(
     group=st.none() | st.text(),
     split=st.sampled_from([None, "train", "val", "test"]),
     source_label=counts,
+    bits=st.integers(0, 16),
 )
 
 

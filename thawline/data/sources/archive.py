@@ -35,6 +35,8 @@ _ARCHIVES = (
     ".7z",
     ".rar",
 )
+MAX_FOLDER_BYTES = 2**26
+"""Of the names of all folders with images, which are kept."""
 Folder = tuple[str, ...]
 
 
@@ -88,7 +90,7 @@ def read(path: Path) -> Source:
 
 
 def _list(path: Path) -> _Listing:
-    listing = _Listing()
+    listing, folder_bytes = _Listing(), 0
     for member in members(path):
         listing.hashes.append(name_hash(member.name))
         if _refused(member):
@@ -97,6 +99,13 @@ def _list(path: Path) -> _Listing:
             listing.num_ignored += 1
         else:
             folder = _folder(member.name)
+            if folder not in listing.images_in:
+                folder_bytes += len(member.name)
+                if folder_bytes > MAX_FOLDER_BYTES:
+                    raise UserError(
+                        f"ingest.path: {shown(path.name)!r}: the names of its folders have more "
+                        f"than {MAX_FOLDER_BYTES} characters"
+                    )
             listing.images_in[folder] = listing.images_in.get(folder, 0) + 1
     return listing
 

@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 
 import numpy as np
 
-from thawline.data.items import Item, Source, shown
+from thawline.data.items import MAX_SIDE_PX, Item, Source, shown
 from thawline.data.labels import numbered
 from thawline.errors import UserError
 
@@ -23,7 +23,6 @@ _PARTS = {"train": "train", "t10k": "test"}
 _IMAGES, _LABELS = 0x0803, 0x0801
 """Magic numbers: unsigned bytes in three dimensions and in one."""
 _MAX_ITEMS = 10**8
-_MAX_SIDE = 4096
 _CHUNK_BYTES = 2**20
 
 
@@ -111,10 +110,10 @@ def _header(file: BinaryIO, path: Path, magic: int) -> tuple[int, ...]:
             path, f"begins with {found:08x}, not with {magic:08x}: not this kind of file"
         )
     sides = struct.unpack(">2I", _exactly(file, path, 8)) if magic == _IMAGES else ()
-    if not 1 <= count <= _MAX_ITEMS or not all(1 <= side <= _MAX_SIDE for side in sides):
+    if not 1 <= count <= _MAX_ITEMS or not all(1 <= side <= MAX_SIDE_PX for side in sides):
         size = " x ".join(map(str, (count, *sides)))
         raise _refusal(
-            path, f"{size} is not allowed; 1 to {_MAX_ITEMS} items of 1 to {_MAX_SIDE} px"
+            path, f"{size} is not allowed; 1 to {_MAX_ITEMS} items of 1 to {MAX_SIDE_PX} px"
         )
     return (count, *sides)
 

@@ -4,24 +4,28 @@ Source of the layout: J. Yang et al., "MedMNIST v2", Scientific Data, 2023. Arra
 pieces from the archive: a set of 224 px images does not fit into memory. Nothing is unpickled.
 """
 
+import math
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO
 
 import numpy as np
 
 from thawline.data.candidates import signature
-from thawline.data.items import Item, Source, shown
+from thawline.data.items import MAX_SIDE_PX, Item, Source, shown
 from thawline.data.labels import numbered
 from thawline.errors import UserError
 
 _PARTS = ("train", "val", "test")
 _MAX_ITEMS = 10**8
 _MAX_HEADER = 10_000
+_MAX_LABEL_BYTES = 2**27
 _CHUNK_BYTES = 2**20
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """Python unpacks the others without a bound: four kilobytes can become gigabytes."""
@@ -63,15 +67,18 @@ def _part(path: Path, archive: zipfile.ZipFile, name: str) -> _Part:
             raise _refusal(
                 path, f"{labels} is {dtype} {shape}; expected whole numbers (N,) or (N, 1)"
             )
-        data = _exactly(path, labels, file, shape[0] * dtype.itemsize)
+        size = shape[0] * dtype.itemsize
+        if size > _MAX_LABEL_BYTES:
+            raise _refusal(path, f"{labels} has {size} bytes; at most {_MAX_LABEL_BYTES}")
+        data = _exactly(path, labels, file, size)
         values = np.frombuffer(data, dtype=dtype)
     with _array(path, archive, images) as (_, shape, dtype):
         fits = len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3))
-        if dtype != np.uint8 or not fits or min(shape) < 1:
+        if dtype != np.uint8 or not fits or min(shape) < 1 or max(shape[1:3]) > MAX_SIDE_PX:
             raise _refusal(
                 path,
-                f"{images} is {dtype} {shape}; expected uint8 (N, H, W), (N, H, W, 1) or "
-                "(N, H, W, 3)",
+                f"{images} is {dtype} {shown(str(shape))}; expected uint8 (N, H, W), (N, H, W, 1) "
+                f"or (N, H, W, 3) of 1 to {MAX_SIDE_PX} px",
             )
     if shape[3:] == (1,):
         shape = shape[:3]
@@ -89,7 +96,7 @@ def _items(path: Path, parts: list[_Part]) -> Iterator[Item]:
 
 
 def _part_items(path: Path, archive: zipfile.ZipFile, part: _Part) -> Iterator[Item]:
-    array, image_bytes = f"{part.name}_images", int(np.prod(part.shape))
+    array, image_bytes = f"{part.name}_images", math.prod(part.shape)
     step = max(1, _CHUNK_BYTES // image_bytes)
     with _array(path, archive, array) as (file, _, _):
         for start in range(0, len(part.labels), step):
@@ -140,13 +147,25 @@ def _header(path: Path, name: str, file: IO[bytes]) -> tuple[tuple[int, ...], np
             formats.read_array_header_1_0 if version == (1, 0) else formats.read_array_header_2_0
         )
         shape, fortran, dtype = reader(file, max_header_size=_MAX_HEADER)
-    except ValueError as error:
+    # The header is a Python literal; NumPy lets through what its parser meets.
+    except (ValueError, SyntaxError, TypeError, TokenError, RecursionError) as error:
         raise _refusal(path, f"{name}: {shown(str(error))}") from None
+    except (
+        MemoryError,
+        OverflowError,
+        AttributeError,
+        IndexError,
+        KeyError,
+        EOFError,
+        struct.error,
+    ):
+        raise _refusal(path, f"{name}: damaged header") from None
     if dtype.hasobject or fortran or not shape or not 1 <= shape[0] <= _MAX_ITEMS:
         order = " in Fortran order" if fortran else ""
         raise _refusal(
             path,
-            f"{name} is {dtype} {shape}{order}; expected 1 to {_MAX_ITEMS} rows in C order",
+            f"{name} is {dtype} {shown(str(shape))}{order}; expected 1 to {_MAX_ITEMS} "
+            "rows in C order",
         )
     return shape, dtype
 

@@ -8,14 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from thawline.data.items import Source, shown
+from thawline.data.members import MAX_MEMBER_BYTES
 from thawline.data.table import Columns, Row, read_table
 from thawline.errors import UserError
 
 _ROWS_WITH_IMAGES = 64
 _ROWS = 16_384
+_BATCH_BYTES = 2**26
+"""Of the values of a batch, as the file's footer counts them."""
+MAX_TEXT_BYTES = 4096
+MAX_IMAGE_BYTES = MAX_MEMBER_BYTES
+"""Of one value: a path, label, split or group; an encoded image."""
+_MIN_CHUNK_BYTES = 2**28
+_MAX_EXPANSION = 100
+"""A column of a row group may unpack to so many times its size, or _MIN_CHUNK_BYTES."""
 _BUFFER_BYTES = 2**20
 """Without it a column of a whole row group is read at once."""
 
@@ -45,35 +55,107 @@ def read(
 
 def _rows(file: Path, columns: Columns, with_images: bool) -> Iterator[Row]:
     try:
-        with pq.ParquetFile(file, buffer_size=_BUFFER_BYTES) as table:
+        with pq.ParquetFile(file) as table:
             columns.check(table.schema_arrow.names, repr(shown(file.name)))
             _check_types(file, table.schema_arrow, columns)
-            yield from _read(table, columns, with_images)
+            leaves = _leaves(table.schema_arrow, columns)
+        # A value that is repeated a thousand times is held once.
+        with pq.ParquetFile(file, buffer_size=_BUFFER_BYTES, read_dictionary=leaves) as table:
+            yield from _read(file, table, columns, with_images)
     except (pa.ArrowException, OSError) as error:
         problem = " ".join(str(error).split())
         raise UserError(f"ingest.path: {shown(file.name)!r}: {shown(problem, 300)}") from None
 
 
-def _read(table: pq.ParquetFile, columns: Columns, with_images: bool) -> Iterator[Row]:
+def _read(file: Path, table: pq.ParquetFile, columns: Columns, with_images: bool) -> Iterator[Row]:
     schema = table.schema_arrow
     is_path = _is_text(_plain(schema.field(columns.image).type))
-    names = [columns.label, *(n for n in (columns.split, columns.group) if n in schema.names)]
-    if with_images or is_path:
-        names.append(columns.image)
-    number = 2
+    texts = [columns.label, *(n for n in (columns.split, columns.group) if n in schema.names)]
+    names = [*texts, columns.image] if with_images or is_path else texts
     size = _ROWS if is_path or not with_images else _ROWS_WITH_IMAGES
-    for batch in table.iter_batches(batch_size=size, columns=names):
-        for cells in batch.to_pylist():
-            texts = (cells.get(n) for n in (columns.label, columns.split, columns.group))
-            label, split, group = ("" if t is None else str(t).strip() for t in texts)
-            yield Row(number, _image(cells.get(columns.image), is_path), label, split, group)
-            number += 1
+    number = 2
+    for group in range(table.num_row_groups):
+        rows = _rows_at_a_time(file, table.metadata.row_group(group), names, size)
+        for batch in table.iter_batches(batch_size=rows, row_groups=[group], columns=names):
+            images = _images(batch, columns.image) if columns.image in names else None
+            for name in texts:
+                _check_values(file, number, name, batch.column(name), MAX_TEXT_BYTES)
+            if images is not None:
+                limit = MAX_TEXT_BYTES if is_path else MAX_IMAGE_BYTES
+                _check_values(file, number, columns.image, images, limit)
+            held = {name: batch.column(name).to_pylist() for name in texts}
+            for row in range(batch.num_rows):
+                cells = (held[n][row] if n in held else None for n in _texts(columns))
+                label, split, grouped = ("" if t is None else str(t).strip() for t in cells)
+                # One by one: of a dictionary each would be a copy.
+                image = None if images is None else images[row].as_py()
+                yield Row(number, (image or "") if is_path else image, label, split, grouped)
+                number += 1
 
 
-def _image(cell: Any, is_path: bool) -> str | bytes | None:
-    if isinstance(cell, dict):
-        cell = cell.get("bytes")
-    return (cell or "") if is_path else cell
+def _texts(columns: Columns) -> tuple[str, str, str]:
+    return columns.label, columns.split, columns.group
+
+
+def _images(batch: pa.RecordBatch, name: str) -> pa.Array:
+    """Paths or encoded images of a batch, also from a struct."""
+    column = batch.column(name)
+    if pa.types.is_struct(column.type):
+        return column.flatten()[column.type.get_field_index("bytes")]
+    return column
+
+
+def _rows_at_a_time(file: Path, group: Any, names: list[str], most: int) -> int:
+    """Rows of a row group whose values take _BATCH_BYTES by the file's footer, at most `most`."""
+    total = 0
+    for index in range(group.num_columns):
+        chunk = group.column(index)
+        name = chunk.path_in_schema.partition(".")[0]
+        unpacked, packed = chunk.total_uncompressed_size, chunk.total_compressed_size
+        if name in names:
+            total += unpacked
+            if unpacked > max(_MIN_CHUNK_BYTES, _MAX_EXPANSION * packed):
+                raise UserError(
+                    f"ingest.path: {shown(file.name)!r}: column {shown(name, 60)!r} expands from "
+                    f"{packed} to {unpacked} bytes; at most {_MAX_EXPANSION} times"
+                )
+    fitting = _BATCH_BYTES * int(group.num_rows) // max(1, total)
+    return max(1, min(most, fitting))
+
+
+def _check_values(file: Path, number: int, name: str, values: pa.Array, limit: int) -> None:
+    """Refuse a value that is too long before it is copied.
+
+    Args:
+        number: of the batch's first row.
+    """
+    held = values.dictionary if isinstance(values, pa.DictionaryArray) else values
+    if not (_is_text(held.type) or pa.types.is_binary(held.type) or _is_large(held.type)):
+        return
+    longest = pc.max(pc.binary_length(held)).as_py() or 0
+    if longest > limit:
+        raise UserError(
+            f"ingest.path: {shown(file.name)!r}: row {number} or one of the next "
+            f"{len(values) - 1}: column {shown(name, 60)!r} has a value of {longest} bytes; at "
+            f"most {limit}"
+        )
+
+
+def _leaves(schema: pa.Schema, columns: Columns) -> list[str]:
+    """Paths of the columns of texts and bytes, as the file has them."""
+    found = []
+    for name in (columns.image, *_texts(columns)):
+        if name in schema.names:
+            kind = schema.field(name).type
+            inner = f"{name}.bytes" if pa.types.is_struct(kind) else name
+            plain = _plain(kind)
+            if _is_text(plain) or pa.types.is_binary(plain) or _is_large(plain):
+                found.append(inner)
+    return found
+
+
+def _is_large(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_large_binary(kind))
 
 
 def _check_types(file: Path, schema: pa.Schema, columns: Columns) -> None:

@@ -13,6 +13,8 @@ import numpy as np
 from torchvision import datasets
 
 from thawline.data import downloaded
+from thawline.data.decode import DecodeError
+from thawline.data.decode import shown as to_rgb
 from thawline.data.items import Item, Reject, Source, shown
 from thawline.data.labels import numbered
 from thawline.errors import UserError
@@ -154,5 +156,9 @@ def _items(part: Any, split: str | None, step: int) -> Iterator[Item | Reject]:
         if label is None:
             yield Reject(name=item_name, reason="no label")
             continue
-        pixels = np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))
+        try:
+            pixels = np.asarray(image if image.mode in ("L", "RGB") else to_rgb(image))
+        except DecodeError as error:
+            yield Reject(name=item_name, reason=str(error), label=int(label))
+            continue
         yield Item(name=item_name, label=int(label), payload=pixels, split=split)
