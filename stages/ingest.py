@@ -62,8 +62,9 @@ def main(params: Params, run: StageRun) -> None:
             shutil.rmtree(folder)
             packing = _packing(params, decided, _source(p), folder)
         decided, found, resolved, manifest, notes = packing
-        for note in notes:
-            log(f"ingest: {note}")
+        account = tally.account_for(found, source.passed_over)
+        for line in (*source.remarks, *account.lines(), *notes):
+            log(f"ingest: {line}")
         manifest.write(folder)
         decided.write(folder)
         quarantine = tally.quarantine_rows(found, resolved)
@@ -71,8 +72,8 @@ def main(params: Params, run: StageRun) -> None:
     blank = blanks.find(found.packed)
     for line in tally.gaps(manifest, source.empty_classes, resolved, blank):
         log(f"ingest: {line}")
-    counts = tally.summary(found, manifest, source.num_ignored, resolved, blank)
-    write_metrics("ingest", counts)
+    counts = tally.summary(found, manifest, account, resolved, blank)
+    write_metrics("ingest", {**counts, **account.reasons()})
     write_csv(_REPORT / "classes.csv", ("class", "split", "images"), tally.distribution(manifest))
     contents = Contents(
         manifest=manifest,
@@ -86,6 +87,8 @@ def main(params: Params, run: StageRun) -> None:
         decided=decided,
         blanks=blank,
         num_transparent=found.packed.num_transparent,
+        account=account,
+        remarks=source.remarks,
     )
     report.write(_REPORT, contents)
     run.metrics(counts)
@@ -94,6 +97,7 @@ def main(params: Params, run: StageRun) -> None:
     run.artifact(INGEST / "quarantine.csv")
     for name in ("report.md", "pictures", "conflicts.csv", "near_duplicates.csv"):
         run.artifact(_REPORT / name, "data")
+    source.check_unchanged()
 
 
 def _source(p: Ingest) -> "Source":

@@ -14,8 +14,8 @@ from typing import NamedTuple
 from thawline.data.candidates import (
     Signature,
     check_unchanged,
+    locate,
     name_hash,
-    objection,
     repeated,
     signature,
 )
@@ -184,10 +184,11 @@ def _items(
 
 def _item(file: Path, row: Row, label_of: dict[str, int]) -> Item | Reject:
     payload: Path | bytes
+    reason: str | None
     if isinstance(row.image, str):
         name = posixpath.normpath(row.image)
-        payload = file.parent / name
-        reason = _path_problem(file.parent, name)
+        found = _located(file.parent, name)
+        payload, reason = (found, None) if isinstance(found, Path) else (b"", found)
     else:
         name, payload = f"{file.stem}/{row.number:07d}", row.image or b""
         reason = None if row.image else "no image in this row"
@@ -202,7 +203,8 @@ def _item(file: Path, row: Row, label_of: dict[str, int]) -> Item | Reject:
     )
 
 
-def _path_problem(folder: Path, name: str) -> str | None:
+def _located(folder: Path, name: str) -> Path | str:
+    """Where the file really lies, or why it is not opened."""
     if name.startswith("/") or name.split("/")[0] == ".." or "\0" in name:
         return "path leads outside of the table's folder"
-    return objection(folder, folder / name, foreign=True)
+    return locate(folder, folder / name)

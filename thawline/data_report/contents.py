@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from thawline.data.accounting import Account
 from thawline.data.blanks import Blanks
 from thawline.data.conflicts import Conflict
 from thawline.data.decided import Decided
@@ -32,6 +33,8 @@ class Contents:
         decided: how the images were packed.
         blanks: rows on which nothing is to be seen.
         num_transparent: images of which not every pixel is opaque.
+        account: what became of every file.
+        remarks: how the source was understood, where that is worth a word.
     """
 
     manifest: Manifest
@@ -45,6 +48,8 @@ class Contents:
     decided: Decided
     blanks: Blanks
     num_transparent: int
+    account: Account
+    remarks: Sequence[str] = ()
 
 
 def named(manifest: Manifest, row: int) -> tuple[str, str]:

@@ -200,6 +200,7 @@ def test_two_thousand_classes(tmp_path: Path) -> None:
         decided=colours.decided(16, "letterbox"),
         blanks={},
         num_transparent=0,
+        account=tally.account_for(found, {}),
     )
     page.write(tmp_path / "report", contents)
     peak = tracemalloc.get_traced_memory()[1]
