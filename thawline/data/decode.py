@@ -20,6 +20,8 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF")
 exercised."""
 MAX_PIXELS = 178_956_970
 """Pillow's own limit for a decompression bomb: about half a gigabyte of RGB."""
+MAX_AVIF_PIXELS = 40_000_000
+"""Its decoder takes 9 bytes a pixel (36 million: 316 MB), and more where they are deep."""
 
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 Background = tuple[int, int, int]
@@ -204,8 +206,10 @@ def _resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 def _check_size(image: Image.Image) -> None:
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise DecodeError(f"{width} x {height} px is more than {MAX_PIXELS} pixels")
+    most = MAX_AVIF_PIXELS if image.format == "AVIF" else MAX_PIXELS
+    if width * height > most:
+        kind = " of an AVIF file" if image.format == "AVIF" else ""
+        raise DecodeError(f"{width} x {height} px is more than {most} pixels{kind}")
 
 
 def _check_pixel_data(png: bytes) -> None:

@@ -18,35 +18,9 @@ READ: Mapping[str, frozenset[str]] = {
 }
 """Formats that are read, as Pillow names them, with the suffixes that their files have."""
 SUFFIXES = frozenset().union(*READ.values())
-_RAW = frozenset(
-    [
-        ".3fr",
-        ".arw",
-        ".cr2",
-        ".cr3",
-        ".crw",
-        ".dcr",
-        ".dng",
-        ".erf",
-        ".iiq",
-        ".kdc",
-        ".mef",
-        ".mos",
-        ".mrw",
-        ".nef",
-        ".nrw",
-        ".orf",
-        ".pef",
-        ".raf",
-        ".raw",
-        ".rw2",
-        ".rwl",
-        ".sr2",
-        ".srf",
-        ".srw",
-        ".x3f",
-    ]
-)
+_RAW_WORDS = """3fr arw cr2 cr3 crw dcr dng erf iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl
+sr2 srf srw x3f"""
+_RAW = frozenset(f".{word}" for word in _RAW_WORDS.split())
 _UNREAD_SUFFIXES: Mapping[str, str] = {
     **dict.fromkeys((".heic", ".heif", ".hif", ".heics", ".heifs"), "HEIC"),
     ".jxl": "JPEG XL",

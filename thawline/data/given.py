@@ -27,31 +27,9 @@ SPLIT_NAMES: Mapping[str, str] = {
 }
 """What sets call their splits, in lower case."""
 WITHOUT_CLASS = "an image of a split without class folders"
-_FILLERS = frozenset(
-    [
-        "set",
-        "sets",
-        "data",
-        "dataset",
-        "image",
-        "images",
-        "img",
-        "imgs",
-        "pic",
-        "pics",
-        "picture",
-        "pictures",
-        "photo",
-        "photos",
-        "sample",
-        "samples",
-        "split",
-        "folder",
-        "full",
-        "final",
-        "new",
-    ]
-)
+_FILLER_WORDS = """set sets data dataset image images img imgs pic pics picture pictures photo
+photos sample samples split folder full final new"""
+_FILLERS = frozenset(_FILLER_WORDS.split())
 """Words that stand beside the name of a split and say nothing."""
 _STRENGTH = (None, "train", "val", "test")
 
