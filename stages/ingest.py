@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from thawline import plugins, stage
+from thawline.data import dvc_view
 from thawline.errors import UserError
 from thawline.files import HOLDOUT, INGEST, LABEL_FIXES, REPORTS, staged, write_csv, write_metrics
 from thawline.sections.data import Ingest
@@ -63,7 +64,8 @@ def main(params: Params, run: StageRun) -> None:
             packing = _packing(params, decided, _source(p), folder)
         decided, found, resolved, manifest, notes = packing
         account = tally.account_for(found, source.passed_over)
-        for line in (*source.remarks, *account.lines(), *notes):
+        remarks = (*source.remarks, *dvc_view.unseen(Path(p.path)))
+        for line in (*remarks, *account.lines(), *notes):
             log(f"ingest: {line}")
         manifest.write(folder)
         decided.write(folder)
@@ -88,7 +90,7 @@ def main(params: Params, run: StageRun) -> None:
         blanks=blank,
         num_transparent=found.packed.num_transparent,
         account=account,
-        remarks=source.remarks,
+        remarks=remarks,
     )
     report.write(_REPORT, contents)
     run.metrics(counts)

@@ -50,7 +50,7 @@ class Bounds:
         if "annex" not in real.parts:
             return False
         folders = (self.root, *self.root.parents)
-        repository = next((folder for folder in folders if (folder / ".git").exists()), None)
+        repository = next((f for f in folders if os.path.exists(f / ".git")), None)  # noqa: PTH110 - likewise
         return repository is not None and any(
             real.is_relative_to(store / "annex" / "objects") for store in _git_stores(repository)
         )
@@ -59,7 +59,7 @@ class Bounds:
         """Of the project, and of the DVC repository that the source lies in."""
         if self._dvc is None:
             folders = [project.workspace().resolve(), project.root(), *self.root.parents]
-            found = dict.fromkeys(folder for folder in folders if (folder / ".dvc").is_dir())
+            found = dict.fromkeys(f for f in folders if os.path.isdir(f / ".dvc"))  # noqa: PTH112 - never raises
             self._dvc = [cache for folder in found for cache in _dvc_caches(folder / ".dvc")]
         return self._dvc
 

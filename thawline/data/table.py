@@ -13,12 +13,14 @@ from typing import NamedTuple
 
 from thawline.data.candidates import (
     Signature,
+    changed,
     check_unchanged,
     locate,
     name_hash,
     repeated,
     signature,
 )
+from thawline.data.file_marks import FileMarks
 from thawline.data.given import SPLIT_NAMES
 from thawline.data.items import Item, Reject, Source, shown
 from thawline.data.labels import MAX_CLASSES, checked, ordered
@@ -96,11 +98,34 @@ def read_table(
             f"{shown(columns.label, 60)!r}; at least 2 are needed"
         )
     label_of = {name: label for label, name in enumerate(names)}
+    marks = FileMarks()
     return Source(
         classes=names,
-        items=_items(before, rows, columns, label_of),
+        items=_items(before, rows, columns, label_of, marks),
         num_items=listing.num_rows,
+        check_unchanged=lambda: _check_unchanged(path, before, rows, columns, marks),
     )
+
+
+def _check_unchanged(
+    path: Path, before: dict[Path, Signature], rows: Rows, columns: Columns, marks: FileMarks
+) -> None:
+    """Refuse tables or images that were written to, or removed, since they were read.
+
+    Raises:
+        UserError: one was.
+    """
+    for file, status in before.items():
+        check_unchanged(file, status)
+    images = (_image(file, row) for file in before for row in rows(file, columns, False))
+    if other := marks.first_other(image for image in images if image):
+        there = {other.name} if other.exists() else set[str]()
+        raise changed(path, {other.name}, there)
+
+
+def _image(file: Path, row: Row) -> Path | None:
+    """The image that a row names, where it names one."""
+    return file.parent / posixpath.normpath(row.image) if isinstance(row.image, str) else None
 
 
 class _Listing:
@@ -173,11 +198,17 @@ def _check_paths(hashes: "array[int]", files: list[Path], rows: Rows, columns: C
 
 
 def _items(
-    before: dict[Path, Signature], rows: Rows, columns: Columns, label_of: dict[str, int]
+    before: dict[Path, Signature],
+    rows: Rows,
+    columns: Columns,
+    label_of: dict[str, int],
+    marks: FileMarks,
 ) -> Iterator[Item | Reject]:
     for file, status in before.items():
         check_unchanged(file, status)
         for row in rows(file, columns, True):
+            if image := _image(file, row):
+                marks.add(image)
             yield _item(file, row, label_of)
         check_unchanged(file, status)
 

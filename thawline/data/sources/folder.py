@@ -82,6 +82,8 @@ def _list(path: Path) -> _Listing:
     entries = scan(path, "")
     if isinstance(entries, str):
         problem = entries.removeprefix("folder cannot be read: ")
+        if str(path)[:1] == "~" and not path.exists():
+            problem += "; ~ is not expanded here"
         raise UserError(
             f"ingest.path: {shown(str(path))!r}: {problem}; expected a folder with one "
             "sub-folder per class"
