@@ -2,7 +2,7 @@
 
 DVC hashes a folder before a stage runs: a link to nothing ends it there, and it waits at a pipe for
 ever. It goes behind no link to a folder, into no DVC project inside the folder, and `.dvcignore`
-hides what it likes; a change of such parts runs nothing.
+above it hides what it likes; a change of such parts runs nothing.
 """
 
 import os
@@ -40,8 +40,7 @@ def unseen(path: Path) -> list[str]:
     links, projects, hidden = list[str](), list[str](), list[str]()
     ignores = _Ignores.above(path)
     for base, folders, files in os.walk(path):
-        ignores.read(Path(base))
-        for name in list(folders):
+        for name in sorted(folders):
             folder = Path(base, name)
             inner = folder.relative_to(path).as_posix()
             if name in _NEVER:
@@ -56,7 +55,7 @@ def unseen(path: Path) -> list[str]:
                 folders.remove(name)
         hidden += [
             Path(base, name).relative_to(path).as_posix()
-            for name in (files if ignores.for_files else ())
+            for name in (sorted(files) if ignores.for_files else ())
             if ignores.match(f"{base}/{name}")
         ]
     parts = {"links to folders": links, "DVC projects of their own": projects,
@@ -81,8 +80,9 @@ def _walk(root: Path, folder: Path, ignores: "_Ignores") -> Iterator[Broken]:
                             waiting.append(one.path)
                     elif not one.is_file(follow_symlinks=False) or not _may_read(one.path):
                         yield from _one(root, Path(one.path))
-                    elif one.name == _IGNORE:
-                        ignores.read(Path(base))
+                    elif one.name == _IGNORE and ignores.any:
+                        name = Path(one.path).relative_to(root).as_posix()
+                        yield Broken(name, "DVC allows none in a folder that it hashes")
         except OSError as error:
             name = Path(base).relative_to(root).as_posix()
             yield Broken(name, f"cannot be read: {error.strerror}")
@@ -110,7 +110,7 @@ def _may_read(file: str) -> bool:
 
 @dataclass
 class _Ignores:
-    """The `.dvcignore` files that hold for a source: DVC's project above it, and below.
+    """The `.dvcignore` files that hold for a source: those of the folders above it.
 
     Attributes:
         specs: their folders, absolute, with what they hide; a deeper one has the last word.
@@ -137,9 +137,6 @@ class _Ignores:
         """Take up a folder's file, where there is one and DVC reads it."""
         import pathspec  # half of the time of this module's import
 
-        place = str(folder.resolve())
-        if not self.any or any(place == known for known, _ in self.specs):
-            return
         try:
             lines = (folder / _IGNORE).read_text(encoding="utf-8").splitlines()
         except (OSError, ValueError):
@@ -147,7 +144,7 @@ class _Ignores:
         patterns = [line for line in map(str.rstrip, lines) if line and not line.startswith("#")]
         if patterns:
             self.for_files |= not all(pattern.endswith("/") for pattern in patterns)
-            self.specs.append((place, pathspec.GitIgnoreSpec.from_lines(lines)))
+            self.specs.append((str(folder), pathspec.GitIgnoreSpec.from_lines(lines)))
 
     def match(self, path: str) -> bool:
         """Whether one of them names a path; a folder's ends with a slash."""

@@ -45,9 +45,14 @@ def hidden(source: Path) -> None:
     (source / "ant/.gone").symlink_to("nothing")
 
 
+def ignore(source: Path) -> None:
+    (source / "bee/.dvcignore").write_text("*.txt\n")
+
+
 BREAKS = {gone: ("ant/gone.png", "a link to nothing"), gone_folder: ("cat", "a link to nothing"),
           loop: ("ant/loop.png", "cannot be read: link loop"),
-          hidden: ("ant/.gone", "a link to nothing"), pipe: ("ant/pipe", "not a regular file")}  # fmt: skip
+          hidden: ("ant/.gone", "a link to nothing"), pipe: ("ant/pipe", "not a regular file"),
+          ignore: ("bee/.dvcignore", "DVC allows none in a folder that it hashes")}  # fmt: skip
 
 
 @pytest.mark.parametrize("break_it", BREAKS, ids=lambda break_it: break_it.__name__)
@@ -64,8 +69,10 @@ def test_what_dvc_leaves_out_does_no_harm(source: Path) -> None:
     assert len(dvc_view.broken(source)) == 1
     Path(".dvcignore").write_text("# links\ngone.*\n")
     assert dvc_view.broken(source) == []
-    (source / "ant/.dvcignore").write_text("!gone.png\n")
+    Path(".dvcignore").write_text("gone.*\n!gone.png\n")
     assert len(dvc_view.broken(source)) == 1
+    Path(".dvcignore").write_text("ant/\n")
+    assert dvc_view.broken(source) == []
 
 
 def test_links_to_files_and_folders_are_no_fault(source: Path) -> None:
@@ -119,7 +126,6 @@ def test_dvc_sees_what_is_said(source: Path, tmp_path: Path) -> None:
     (source / "cat").symlink_to(tmp_path / "elsewhere")
     (source / "dog/.dvc").mkdir(parents=True)
     (source / "dog/0.png").write_bytes(b"x")
-    (source / "ant/.dvcignore").write_text("0.png\n")
     env = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "GIT_"))}
     env |= {"DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": str(tmp_path / "site")}
 
@@ -131,17 +137,19 @@ def test_dvc_sees_what_is_said(source: Path, tmp_path: Path) -> None:
 
     Path(".dvc").rmdir()
     assert dvc("init", "--no-scm", "--quiet").returncode == 0
+    Path(".dvcignore").write_text("data/ant/0.*\n")
     assert dvc("add", "--no-commit", str(source)).returncode == 0
-    # ant: 1.png and .dvcignore; bee: both
-    assert "nfiles: 4" in Path("data.dvc").read_text()
+    assert "nfiles: 3" in Path("data.dvc").read_text()
     assert [line.split("(")[1] for line in dvc_view.unseen(source)] == [
         "1, first 'cat'): a change there runs nothing",
         "1, first 'dog'): a change there runs nothing",
         "1, first 'ant/0.png'): a change there runs nothing",
     ]
-    gone(source)
-    done = dvc("add", "--no-commit", str(source))
-    assert (done.returncode, "gone.png" in done.stderr) == (255, True)
+    for break_it, word in ((gone, "gone.png"), (ignore, ".dvcignore")):
+        break_it(source)
+        done = dvc("add", "--no-commit", str(source))
+        assert (done.returncode, word in done.stderr) == (255, True)
+        (source / dvc_view.broken(source)[0].name).unlink()
 
 
 def test_params_name_it_before_dvc_starts(
