@@ -40,7 +40,8 @@ def unseen(path: Path) -> list[str]:
     links, projects, hidden = list[str](), list[str](), list[str]()
     ignores = _Ignores.above(path)
     for base, folders, files in os.walk(path):
-        for name in sorted(folders):
+        folders.sort()
+        for name in list(folders):
             folder = Path(base, name)
             inner = folder.relative_to(path).as_posix()
             if name in _NEVER:

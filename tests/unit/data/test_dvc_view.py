@@ -138,7 +138,7 @@ def test_dvc_sees_what_is_said(source: Path, tmp_path: Path) -> None:
     Path(".dvc").rmdir()
     assert dvc("init", "--no-scm", "--quiet").returncode == 0
     Path(".dvcignore").write_text("data/ant/0.*\n")
-    assert dvc("add", "--no-commit", str(source)).returncode == 0
+    assert dvc("add", str(source)).returncode == 0
     assert "nfiles: 3" in Path("data.dvc").read_text()
     assert [line.split("(")[1] for line in dvc_view.unseen(source)] == [
         "1, first 'cat'): a change there runs nothing",
@@ -147,8 +147,9 @@ def test_dvc_sees_what_is_said(source: Path, tmp_path: Path) -> None:
     ]
     for break_it, word in ((gone, "gone.png"), (ignore, ".dvcignore")):
         break_it(source)
-        done = dvc("add", "--no-commit", str(source))
-        assert (done.returncode, word in done.stderr) == (255, True)
+        done = dvc("add", str(source))
+        assert done.returncode != 0
+        assert word in done.stderr
         (source / dvc_view.broken(source)[0].name).unlink()
 
 
