@@ -54,8 +54,8 @@ class Account:
 
     def metrics(self) -> dict[str, float]:
         """Count for tracking, by names that are the same for every set."""
-        passed = {
-            f"passed_over_{_key(rule)}": 0.0 for rule, count in self.passed_over.items() if count
+        passed: dict[str, float] = {
+            f"passed_over_{_key(rule)}": 0 for rule, count in self.passed_over.items() if count
         }
         for rule, count in self.passed_over.items():
             passed[f"passed_over_{_key(rule)}"] += count
