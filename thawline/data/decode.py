@@ -123,6 +123,7 @@ def _decode(data: bytes, enough_px: int | None = None) -> tuple[Image.Image, tup
         IndexError,
         KeyError,
         OverflowError,
+        RuntimeError,
     ) as error:
         raise DecodeError(f"damaged: {_one_line(error)}") from None
     except (EOFError, ZeroDivisionError, AttributeError, MemoryError, struct.error) as error:

@@ -40,6 +40,6 @@ def _has_more(data: bytes, kind: str) -> bool:
         return False
     except (OverflowError, AttributeError, MemoryError, ZeroDivisionError):
         return False
-    except (struct.error, Image.DecompressionBombError):
+    except (struct.error, RuntimeError, Image.DecompressionBombError):
         return False
     return True

@@ -124,7 +124,7 @@ def read_header(payload: Payload) -> Header | None:
         return None
     except (OverflowError, AttributeError, MemoryError, ZeroDivisionError):
         return None
-    except (struct.error, Image.DecompressionBombError):
+    except (struct.error, RuntimeError, Image.DecompressionBombError):
         return None
 
 

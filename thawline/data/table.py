@@ -27,6 +27,10 @@ from thawline.data.labels import MAX_CLASSES, checked, ordered
 from thawline.errors import UserError
 
 _MAX_LABEL = 200
+_ALONE = (
+    "DVC does not see the images that the table names: a change of one runs nothing; give the "
+    "folder of the table as ingest.path"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +107,7 @@ def read_table(
         classes=names,
         items=_items(before, rows, columns, label_of, marks),
         num_items=listing.num_rows,
+        remarks=() if path.is_dir() or not listing.hashes else (_ALONE,),
         check_unchanged=lambda: _check_unchanged(path, before, rows, columns, marks),
     )
 
