@@ -122,7 +122,7 @@ def _dangling(file: Path) -> str:
 
 
 def open_unlinked(file: Path) -> int:
-    """Open a file whose path, absolute, has no link in it, for reading.
+    """Open a file whose path has no link in it, for reading.
 
     Returns:
         A file descriptor.
@@ -130,6 +130,7 @@ def open_unlinked(file: Path) -> int:
     Raises:
         OSError: it cannot be opened, or it or a folder above it is a link by now.
     """
+    file = file if file.is_absolute() else file.absolute()
     number = os.open(file, _OPEN)
     try:
         if os.readlink(f"/proc/self/fd/{number}") == str(file):  # noqa: PTH115 - no Path: it is hot

@@ -165,6 +165,9 @@ def test_opening_step_by_step_is_as_strict(project: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(links.os, "readlink", lambda _: "elsewhere")
     file = project.resolve() / "data/ant/0.png"
     assert candidates.read_regular(file, follow=False) == file.read_bytes()
+    assert candidates.read_regular(Path("data/ant/0.png"), follow=False) == file.read_bytes()
+    monkeypatch.chdir("data/ant")
+    assert candidates.read_regular(Path("0.png"), follow=False) == file.read_bytes()
     (project / "data/cat").symlink_to(project / "data/ant")
     (project / "data/ant/l.png").symlink_to("0.png")
     for name in ("cat/0.png", "ant/l.png", "ant/gone.png"):
