@@ -51,6 +51,9 @@ def main(params: Params, run: StageRun) -> None:
     p = params.ingest
     run.require()
     source = _source(p)
+    remarks = (*source.remarks, *dvc_view.unseen(Path(p.path)))
+    for line in remarks:  # before anything is refused, of which they may be the cause
+        log(f"ingest: {line}")
     decided = _decided(p, source)
     with staged(INGEST) as folder:
         packing = _packing(params, decided, source, folder)
@@ -64,8 +67,7 @@ def main(params: Params, run: StageRun) -> None:
             packing = _packing(params, decided, _source(p), folder)
         decided, found, resolved, manifest, notes = packing
         account = tally.account_for(found, source.passed_over)
-        remarks = (*source.remarks, *dvc_view.unseen(Path(p.path)))
-        for line in (*remarks, *account.lines(), *notes):
+        for line in (*account.lines(), *notes):
             log(f"ingest: {line}")
         manifest.write(folder)
         decided.write(folder)

@@ -87,6 +87,33 @@ def test_folders_of_splits_are_honoured(tmp_path: Path, png: bytes, kind: str) -
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_splits_in_other_spellings_and_one_without_classes(
+    tmp_path: Path, png: bytes, kind: str
+) -> None:
+    tops = ("training_set/training_set", "val_set")
+    names = [f"x/{top}/{c}/{k}.png" for top in tops for c in ("cat", "dog") for k in range(2)]
+    flat = [f"x/test_set/{k}.png" for k in range(30)]
+    source = archive.read(packed(tmp_path / f"a.{kind}", dict.fromkeys([*names, *flat], png)))
+    assert source.classes == ("cat", "dog")
+    items, rejects = listed(source)
+    assert [item.split for item in items.values()] == ["train"] * 4 + ["val"] * 4
+    assert (rejects, source.passed_over) == ({}, {"an image of a split without class folders": 30})
+    assert source.remarks == (
+        "30 images lie beside class folders in 'test_set', have no class and are passed over; "
+        "the test rows are drawn from train",
+    )
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_folders_that_hold_the_same_folders_are_no_classes_in_silence(
+    tmp_path: Path, png: bytes, kind: str
+) -> None:
+    names = [f"{top}/{c}/0.png" for top in ("one", "two") for c in ("ant", "bee")]
+    (said,) = archive.read(packed(tmp_path / f"a.{kind}", dict.fromkeys(names, png))).remarks
+    assert said.startswith("folders 'one', 'two' are taken for classes, and hold the same folders")
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
 def test_what_is_no_candidate_is_ignored_and_counted(
     tmp_path: Path, content: Content, png: bytes, kind: str
 ) -> None:
