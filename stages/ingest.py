@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from thawline import plugins, stage
+from thawline.data import dvc_view
 from thawline.errors import UserError
 from thawline.files import HOLDOUT, INGEST, LABEL_FIXES, REPORTS, staged, write_csv, write_metrics
 from thawline.sections.data import Ingest
@@ -50,6 +51,9 @@ def main(params: Params, run: StageRun) -> None:
     p = params.ingest
     run.require()
     source = _source(p)
+    remarks = (*source.remarks, *dvc_view.unseen(Path(p.path)))
+    for line in remarks:  # before anything is refused, of which they may be the cause
+        log(f"ingest: {line}")
     decided = _decided(p, source)
     with staged(INGEST) as folder:
         packing = _packing(params, decided, source, folder)
@@ -62,8 +66,9 @@ def main(params: Params, run: StageRun) -> None:
             shutil.rmtree(folder)
             packing = _packing(params, decided, _source(p), folder)
         decided, found, resolved, manifest, notes = packing
-        for note in notes:
-            log(f"ingest: {note}")
+        account = tally.account_for(found, source.passed_over)
+        for line in (*account.lines(), *notes):
+            log(f"ingest: {line}")
         manifest.write(folder)
         decided.write(folder)
         quarantine = tally.quarantine_rows(found, resolved)
@@ -72,8 +77,8 @@ def main(params: Params, run: StageRun) -> None:
     depth = unused_bits.sentence(found.packed.bits, decided.bit_depth)
     for line in tally.gaps(manifest, source.empty_classes, resolved, blank, depth):
         log(f"ingest: {line}")
-    counts = tally.summary(found, manifest, source.num_ignored, resolved, blank)
-    write_metrics("ingest", counts)
+    counts = tally.summary(found, manifest, account, resolved, blank)
+    write_metrics("ingest", {**counts, **account.reasons()})
     write_csv(_REPORT / "classes.csv", ("class", "split", "images"), tally.distribution(manifest))
     contents = Contents(
         manifest=manifest,
@@ -88,6 +93,8 @@ def main(params: Params, run: StageRun) -> None:
         blanks=blank,
         num_transparent=found.packed.num_transparent,
         depth=depth,
+        account=account,
+        remarks=remarks,
     )
     report.write(_REPORT, contents)
     run.metrics(counts)
@@ -96,6 +103,7 @@ def main(params: Params, run: StageRun) -> None:
     run.artifact(INGEST / "quarantine.csv")
     for name in ("report.md", "pictures", "conflicts.csv", "near_duplicates.csv"):
         run.artifact(_REPORT / name, "data")
+    source.check_unchanged()
 
 
 def _source(p: Ingest) -> "Source":

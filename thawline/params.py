@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from thawline import mistakes, plugin_rules, recipe_rules, safe_yaml
+from thawline.data import dvc_view
 from thawline.errors import UserError
 from thawline.safe_yaml import shown
 from thawline.sections.whole import Params
@@ -79,13 +80,20 @@ def check_inputs(params: Params) -> None:
     """Before DVC starts: it deletes a stage's outputs, and only then misses what the stage reads.
 
     Raises:
-        UserError: a file or folder that params name is not there.
+        UserError: a file or folder that params name is not there, or DVC cannot read it.
     """
     for key, path in named_inputs(params).items():
         if not Path(path).exists():
+            home = "; ~ is not expanded here: write the whole path" if path[:1] == "~" else ""
             raise UserError(
-                f"{FILE}: {key}: {path!r} does not exist; `{plugin_rules.NOTHING}` stands for "
-                "nothing"
+                f"{FILE}: {key}: {path!r} does not exist{home}; `{plugin_rules.NOTHING}` stands "
+                "for nothing"
+            )
+        if found := dvc_view.broken(Path(path)):
+            raise UserError(
+                f"{FILE}: {key}: DVC, which reads all of {path!r} first, cannot read "
+                f"{len(found):,} of its files; first {shown(found[0].name)}: {found[0].reason}; "
+                "put them right or remove them"
             )
     for table, header in _TABLES.items():
         if not table.exists():

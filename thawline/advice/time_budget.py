@@ -73,13 +73,14 @@ def count_images(params: Params) -> int:
     """Count the files of a folder that may be images, by their names; 0 for any other source."""
     if params.ingest.source != "folder":
         return 0
-    from thawline.data.candidates import SUFFIXES, is_hidden  # loads NumPy
+    from thawline.data.candidates import passed_by  # loads NumPy
+    from thawline.data.file_format import SUFFIXES
 
-    return sum(
-        not is_hidden(name) and Path(name).suffix.lower() in SUFFIXES
-        for _, _, names in os.walk(params.ingest.path)
-        for name in names
-    )
+    number = 0
+    for _, folders, names in os.walk(params.ingest.path):
+        folders[:] = [name for name in folders if not passed_by(name)]
+        number += sum(not passed_by(n) and Path(n).suffix.lower() in SUFFIXES for n in names)
+    return number
 
 
 def _count_network(params: Params) -> tuple[float, time_plan.Rates]:

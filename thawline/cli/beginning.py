@@ -8,6 +8,7 @@ import typer
 
 from thawline import libraries, plugins
 from thawline import params as parameters
+from thawline.data import dvc_view
 from thawline.errors import UserError
 
 
@@ -38,7 +39,8 @@ def check() -> None:
     policy, file = checked.augment.policy, Path(checked.augment.file)
     if "file" in plugins.input_names(plugins.POLICY, policy):
         _check_policy(checked.ingest.image_size_px, file)
-    for line in (*libraries.others(), libraries.old_python()):
+    warnings = (*libraries.others(), libraries.old_python())
+    for line in (*warnings, *dvc_view.unseen(Path(checked.ingest.path))):
         if line:
             print(f"warning: {line}", file=sys.stderr)
     print("params.yaml: fine")

@@ -1,52 +1,78 @@
-"""Which names in a source may be images, which files may be opened, and which names repeat."""
+"""Which names in a source are passed over, how files are opened and noticed to change."""
 
 import errno
 import hashlib
 import os
 import stat
 from array import array
+from collections.abc import Collection
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from thawline.data.items import shown
+from thawline.data.links import OUTSIDE, Bounds, open_unlinked, unreadable_link
 from thawline.errors import UserError
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
-_IGNORED_FOLDERS = frozenset({"__macosx"})
+HIDDEN = "hidden"
+LEFT_BY_SYSTEM = "left by a system or a NAS"
+_LEFT_BY_SYSTEMS = frozenset({
+    "__macosx", "network trash folder", "temporary items", "icon\r",  # macOS
+    "$recycle.bin", "recycler", "recycled", "system volume information", "thumbs.db",
+    "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini",  # Windows
+    "@eadir", "#recycle", "#snapshot", "@tmp", "@sharebin",  # Synology
+    "@recycle", "@recently-snapshot", "@__thumb",  # QNAP
+    "~snapshot", "lost+found",
+})  # fmt: skip
+"""Names of files and folders, in lower case; the thumbnails among them are images."""
+NOT_REGULAR = "not a regular file"
+_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 Signature = tuple[int, int, int]
 
 
-def is_hidden(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _IGNORED_FOLDERS
+def passed_by(name: str) -> str | None:
+    """Name the rule by which a file or folder of this name is passed over; None where none is."""
+    if name.startswith("."):
+        return HIDDEN
+    return LEFT_BY_SYSTEM if name.lower() in _LEFT_BY_SYSTEMS else None
 
 
-def objection(root: Path, file: Path, *, foreign: bool = False) -> str | None:
-    """Why a path is not opened: a FIFO would hang the run, a link could lead anywhere.
+def locate(root: Path, file: Path) -> Path | str:
+    """Find where a path that somebody wrote really leads: any of its folders may be a link.
 
-    Args:
-        foreign: the path was written by somebody, not found by walking: any of its folders may be
-            a link. Resolving them all costs more than the rest of the listing.
+    Returns:
+        The path without links, to be opened by `read_regular`; else why it is not opened: a FIFO
+        would hang the run, a link could lead anywhere.
     """
     try:
-        follow = foreign or file.is_symlink()
-        if follow and not file.resolve(strict=True).is_relative_to(root.resolve()):
-            return "link to outside of the source"
-        mode = file.stat().st_mode
+        real = file.resolve(strict=True)
+        if not _bounds(root.absolute()).hold(real):
+            return OUTSIDE
+        mode = real.stat().st_mode
     except (OSError, RuntimeError, ValueError) as error:
-        return f"cannot be read: {getattr(error, 'strerror', None) or 'link loop'}"
-    return None if stat.S_ISREG(mode) else "not a regular file"
+        return unreadable_link(file, error)
+    return real if stat.S_ISREG(mode) else NOT_REGULAR
 
 
-def read_regular(file: Path) -> bytes:
+@lru_cache(maxsize=8)
+def _bounds(root: Path) -> Bounds:
+    return Bounds(root)
+
+
+def read_regular(file: Path, *, follow: bool = True) -> bytes:
     """Content of a file that was one when it was listed, and may be anything by now.
 
     Opening a FIFO the usual way would wait for a writer for ever.
 
+    Args:
+        follow: links. A path that was listed has none any more, so that one which is put in a
+            file's or a folder's place after it was looked at leads nowhere.
+
     Raises:
-        OSError: it is not there, not regular, or cannot be read.
+        OSError: it is not there, not regular, cannot be read, or a link now.
     """
-    number = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    number = os.open(file, _FLAGS) if follow else open_unlinked(file)
     try:
         if not stat.S_ISREG(os.fstat(number).st_mode):
             raise OSError(errno.EINVAL, "not a regular file any more")
@@ -82,6 +108,22 @@ def check_unchanged(file: Path, before: Signature) -> None:
         raise UserError(
             f"ingest.path: {shown(str(file))!r} changed while it was read; run it again"
         )
+
+
+def changed(path: Path, others: Collection[str], added: Collection[str]) -> UserError:
+    """Word that images of a source are not what they were when they were listed.
+
+    Args:
+        others: names of all that were added, removed or written to.
+        added: those of them that are there now.
+    """
+    first = min(others)
+    what = "is new or was written to" if first in added else "is gone"
+    more = f", and {len(others) - 1} more" if len(others) > 1 else ""
+    return UserError(
+        f"ingest.path: {shown(str(path))!r} changed while it was read: {shown(first)!r} {what}"
+        f"{more}; run it again"
+    )
 
 
 def name_hash(name: str) -> int:

@@ -28,7 +28,7 @@ DECODER = (
     "decode", "colour", "decode_limits", "deep_colour", "depth", "square", "strips", "tiff_header",
 )  # fmt: skip
 """This module and those that it is made of."""
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF")
 """JPEG includes MPO. Pillow's other decoders stay out: some start programs (EPS) or are rarely
 exercised."""
 
@@ -169,6 +169,7 @@ def _decode(data: bytes, bit_depth: int = WHOLE, enough_px: int | None = None) -
         IndexError,
         KeyError,
         OverflowError,
+        RuntimeError,
     ) as error:
         raise DecodeError(f"damaged: {_one_line(error)}") from None
     except (EOFError, ZeroDivisionError, AttributeError, MemoryError, struct.error) as error:

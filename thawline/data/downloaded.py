@@ -47,7 +47,9 @@ def require_items(items: Iterable[Item | Reject], sha256: str) -> Iterator[Item 
     for item in items:
         if sha256 and isinstance(item, Item):
             payload = item.payload
-            data = read_regular(payload) if isinstance(payload, Path) else bytes(payload)
+            data = (
+                read_regular(payload, follow=False) if isinstance(payload, Path) else bytes(payload)
+            )
             content = hashlib.sha256(data).hexdigest()
             found.update(f"{item.name!r} {item.label} {content}\n".encode())
         yield item

@@ -1,5 +1,7 @@
 """Splits that a set brings with it: they stand, and what they leave out is drawn from train."""
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,10 +16,21 @@ SPLIT_NAMES: Mapping[str, str] = {
     "valid": "val",
     "validation": "val",
     "dev": "val",
+    "development": "val",
+    "eval": "val",
+    "evaluation": "val",
     "test": "test",
     "testing": "test",
+    "tst": "test",
+    "holdout": "test",
+    "heldout": "test",
 }
 """What sets call their splits, in lower case."""
+WITHOUT_CLASS = "an image of a split without class folders"
+_FILLER_WORDS = """set sets data dataset image images img imgs pic pics picture pictures photo
+photos sample samples split folder full final new"""
+_FILLERS = frozenset(_FILLER_WORDS.split())
+"""Words that stand beside the name of a split and say nothing."""
 _STRENGTH = (None, "train", "val", "test")
 
 
@@ -31,17 +44,47 @@ def stronger(split: str | None, than: str | None) -> bool:
     return strength(split) > strength(than)
 
 
+def split_named(name: str) -> tuple[str, str] | None:
+    """Recognise the name of a split in one of its spellings, e.g. training_set or val2017.
+
+    Returns:
+        The split, and the words of the name that are neither its own nor fillers; None where there
+        is no name of a split in it, or more than one.
+    """
+    if split := SPLIT_NAMES.get(name.strip().lower()):
+        return split, ""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    words = re.findall(r"[^\W\d_]+", re.sub(r"(?i)\b(hold|held)[-_ ]out", r"\1out", spaced).lower())
+    words = [part for word in words for part in _parts(word)]
+    found = [SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES]
+    if len(found) != 1:
+        return None
+    rest = [word for word in words if word not in SPLIT_NAMES and word not in _FILLERS]
+    return found[0], " ".join(rest)
+
+
+def _parts(word: str) -> list[str]:
+    """Part a filler from the name of a split that it is written together with: trainset."""
+    for name in sorted(SPLIT_NAMES, key=len, reverse=True):
+        if word.startswith(name) and word.removeprefix(name) in _FILLERS:
+            return [name]
+    return [word]
+
+
 def split_folders(names: Iterable[str], key: str = "ingest.path") -> dict[str, str]:
     """Folder names to splits, empty when the folders are no splits but classes.
 
-    They are splits when `train` and `val` or `test` are among them: a lone `train` beside `bus` is
-    a class.
+    They are splits when `train` and `val` or `test` are among them, in any spelling whose other
+    words are the same in each (seg_train, seg_test): a lone `train` beside `bus` is a class.
 
     Raises:
         UserError: folders of splits beside others, or two folders of one split.
     """
     ordered = sorted(names)
-    found = {name: SPLIT_NAMES[name.lower()] for name in ordered if name.lower() in SPLIT_NAMES}
+    read = {name: split for name in ordered if (split := split_named(name))}
+    rests = Counter(rest for _, rest in read.values())
+    usual = max(rests, key=lambda rest: rests[rest], default="")
+    found = {name: split for name, (split, rest) in read.items() if rest == usual}
     splits = set(found.values())
     if "train" not in splits or len(splits) < 2:
         return {}
@@ -50,10 +93,56 @@ def split_folders(names: Iterable[str], key: str = "ingest.path") -> dict[str, s
         listed = ", ".join(repr(shown(name, 40)) for name in (others or list(found))[:5])
         problem = f"beside {listed}" if others else f"two of one split: {listed}"
         raise UserError(
-            f"{key}: has folders of splits ({', '.join(found)}) {problem}; expected either one "
-            "folder per class, or one each for train, val and test with the classes below"
+            f"{key}: has folders of splits ({shown(', '.join(found))}) {problem}; expected either "
+            "one folder per class, or one each for train, val and test with the classes below"
         )
     return found
+
+
+def repeats_split(name: str, split: str) -> bool:
+    """Tell whether a lone folder below a split's has its name again, as unpacking makes it."""
+    again = split_named(name)
+    return again is not None and again[0] == split
+
+
+def likely_splits(files: Iterable[str]) -> str | None:
+    """Say so where folders taken for classes hold the same folders, as those of splits do.
+
+    Args:
+        files: names of images, each with its folders from the class on.
+    """
+    below: dict[str, set[str]] = {}
+    for name in files:
+        top, _, rest = name.partition("/")
+        folder, slash, _ = rest.partition("/")
+        if slash:
+            below.setdefault(top, set()).add(folder)
+    counts = Counter(folder for folders in below.values() for folder in folders)
+    shared = sorted(folder for folder, count in counts.items() if count > 1)
+    if not shared or 2 * len(shared) < len(counts):
+        return None
+    tops = sorted(top for top, folders in below.items() if folders & set(shared))
+    return (
+        f"folders {_listed(tops)} are taken for classes, and hold the same folders "
+        f"{_listed(shared)}: if they are splits, call them train, val and test"
+    )
+
+
+def missing_split(folder: str, split: str, num_images: int) -> str:
+    """Word what becomes of a split whose folder has no class folder with images."""
+    what = f"the folder {shown(folder, 40)!r} holds no image"
+    if num_images:
+        lie = "image lies" if num_images == 1 else "images lie"
+        what = (
+            f"{num_images:,} {lie} beside class folders in {shown(folder, 40)!r}, have no class "
+            "and are passed over"
+        )
+    return f"{what}; the {split} rows are drawn from train" if split != "train" else what
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return ", ".join(repr(shown(name, 40)) for name in names[:4]) + more
 
 
 @dataclass(frozen=True)

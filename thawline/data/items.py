@@ -1,7 +1,7 @@
 """What a source hands to ingest."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -42,14 +42,18 @@ class Source:
     items: Iterable[Item | Reject]
     """May be a generator: a set larger than memory is never held whole."""
     num_items: int | None = None
-    num_ignored: int = 0
-    """Files that are no candidates: hidden ones, thumbnails, sidecars."""
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    """Number of files by the rule that lets them out: hidden ones, thumbnails, sidecars."""
     empty_classes: tuple[str, ...] = ()
     """Folders of classes without an image: no classes, but perhaps a mistake."""
     every: Callable[[int], Iterable[Item | Reject]] | None = None
     """The first item and each n-th after it, where that spares a source making the others."""
     imbalance_ratio: float | None = None
     """Thin out the training rows to this ratio of the commonest to the rarest class."""
+    remarks: tuple[str, ...] = ()
+    """What a person should know of how the source was understood, a line each."""
+    check_unchanged: Callable[[], None] = lambda: None
+    """Raises UserError where images were added, removed or written to since they were listed."""
 
 
 def shown(name: str, limit: int = 120) -> str:

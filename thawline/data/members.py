@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self, cast
 
+from thawline.data.file_format import HEAD_BYTES
 from thawline.data.items import shown
 from thawline.errors import UserError
 
@@ -58,6 +59,8 @@ class Member:
     """Why it must not be opened."""
     load: Callable[[], bytes]
     """Its content; to be called before the next member is asked for. Raises MemberError."""
+    head: Callable[[], bytes]
+    """Likewise its first file_format.HEAD_BYTES; a tar's content cannot be loaded after it."""
 
 
 def members(path: Path) -> Iterator[Member]:
@@ -88,7 +91,12 @@ def _zipped(path: Path) -> Iterator[Member]:
                 # The standard wants /; some tools on Windows write \.
                 name, problem = _checked_name(info.filename.replace("\\", "/"))
                 problem = problem or _zip_problem(info)
-                yield Member(name, problem, lambda info=info: _unzip(archive, info))  # type: ignore[misc]
+                yield Member(
+                    name,
+                    problem,
+                    lambda info=info: _unzip(archive, info, info.file_size),  # type: ignore[misc]
+                    lambda info=info: _unzip(archive, info, HEAD_BYTES),  # type: ignore[misc]
+                )
 
 
 def _zip_problem(info: zipfile.ZipInfo) -> str | None:
@@ -104,10 +112,10 @@ def _zip_problem(info: zipfile.ZipInfo) -> str | None:
     return _size_problem(info.file_size)
 
 
-def _unzip(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+def _unzip(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int) -> bytes:
     try:
         with archive.open(info) as file:
-            return file.read(info.file_size)
+            return file.read(size)
     except (*_DAMAGE, OSError, RuntimeError) as error:
         raise MemberError(f"damaged: {' '.join(str(error).split())[:120]}") from None
 
@@ -126,7 +134,12 @@ def _tarred(path: Path, head: bytes) -> Iterator[Member]:
                 if not info.isdir():
                     name, problem = _checked_name(info.name)
                     problem = problem or _tar_problem(info)
-                    yield Member(name, problem, lambda i=info: _untar(archive, i))  # type: ignore[misc]
+                    yield Member(
+                        name,
+                        problem,
+                        lambda info=info: _untar(archive, info, info.size),  # type: ignore[misc]
+                        lambda info=info: _untar(archive, info, HEAD_BYTES),  # type: ignore[misc]
+                    )
             _check_rest(archive)
 
 
@@ -138,10 +151,10 @@ def _tar_problem(info: tarfile.TarInfo) -> str | None:
     return _size_problem(info.size)
 
 
-def _untar(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
+def _untar(archive: tarfile.TarFile, info: tarfile.TarInfo, size: int) -> bytes:
     file = archive.extractfile(info)
     assert file is not None, "asked for a member that is no regular file"
-    return file.read()
+    return file.read(size)
 
 
 def _check_rest(archive: tarfile.TarFile) -> None:

@@ -34,7 +34,7 @@ from thawline.progress import log
 LIMIT = "THAWLINE_PACK_CACHE_GB"
 """Environment variable: the disk of a machine is no matter of an experiment. 0 switches it off."""
 DEFAULT_GB = 10.0
-CODE = ("content", "encoding", "looks", "notes", *DECODER)
+CODE = ("content", "encoding", "file_format", "looks", "notes", *DECODER)
 """Modules beside this one that make a Content of a file's bytes."""
 SEGMENT_BYTES = 32 * 2**20
 """Held before it is written."""

@@ -14,6 +14,7 @@ from thawline.data import engine
 from thawline.data.candidates import read_regular
 from thawline.data.content import Content, Geometry, content
 from thawline.data.decode import DecodeError
+from thawline.data.file_format import HEAD_BYTES, unread
 from thawline.data.items import Item, Reject
 from thawline.data.pack_cache import Known, PackCache, key
 from thawline.data.workers import Workers
@@ -102,7 +103,9 @@ def _read(item: Item | Reject, known: Known | None) -> _Read | Result:
     if isinstance(item, Reject):
         return item, None
     try:
-        data = read_regular(item.payload) if isinstance(item.payload, Path) else item.payload
+        data = item.payload
+        if isinstance(data, Path):
+            data = read_regular(data, follow=False)
         wanted = key(item.name, data) if known and isinstance(data, bytes) else None
         found = known.find(wanted) if known and wanted else None
     except OSError as error:
@@ -114,6 +117,8 @@ def _read(item: Item | Reject, known: Known | None) -> _Read | Result:
 
 def _decoded(item: Item, geometry: Geometry) -> Packed | Reject:
     assert not isinstance(item.payload, Path)
+    if isinstance(item.payload, bytes) and (why := unread(item.name, item.payload[:HEAD_BYTES])):
+        return Reject(name=item.name, reason=why, label=item.label)
     try:
         return _packed(item, content(item.name, item.payload, geometry))
     except DecodeError as error:

@@ -20,6 +20,7 @@ from PIL import Image
 from thawline.data.candidates import read_regular
 from thawline.data.decode import FORMATS, DecodeError, picture, shown
 from thawline.data.items import Item, Reject, Source
+from thawline.data.links import open_unlinked
 
 MOST_HEADERS = 5000
 """Images whose headers are read, to twice as many: 0.1 ms each where they lie in memory."""
@@ -115,7 +116,7 @@ def read_header(payload: Payload) -> Header | None:
     try:
         if isinstance(payload, bytes):
             return _header(io.BytesIO(payload))
-        number = os.open(payload, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # see read_regular
+        number = open_unlinked(payload)
         with os.fdopen(number, "rb") as file:
             return _header(file) if stat.S_ISREG(os.fstat(number).st_mode) else None
     # Pillow meets damaged headers with any of these; packing says what is wrong.
@@ -123,7 +124,7 @@ def read_header(payload: Payload) -> Header | None:
         return None
     except (OverflowError, AttributeError, MemoryError, ZeroDivisionError):
         return None
-    except (struct.error, Image.DecompressionBombError):
+    except (struct.error, RuntimeError, Image.DecompressionBombError):
         return None
 
 
@@ -141,7 +142,7 @@ def _opaque_colours(payload: Payload) -> np.ndarray | None:
         if isinstance(payload, np.ndarray):
             image = shown(Image.fromarray(payload))
         else:
-            data = read_regular(payload) if isinstance(payload, Path) else payload
+            data = read_regular(payload, follow=False) if isinstance(payload, Path) else payload
             image = picture(data, _POINTS, "stretch").known_by
     except (OSError, DecodeError):
         return None

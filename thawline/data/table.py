@@ -13,18 +13,24 @@ from typing import NamedTuple
 
 from thawline.data.candidates import (
     Signature,
+    changed,
     check_unchanged,
+    locate,
     name_hash,
-    objection,
     repeated,
     signature,
 )
+from thawline.data.file_marks import FileMarks
 from thawline.data.given import SPLIT_NAMES
 from thawline.data.items import Item, Reject, Source, shown
 from thawline.data.labels import MAX_CLASSES, checked, ordered
 from thawline.errors import UserError
 
 _MAX_LABEL = 200
+_ALONE = (
+    "DVC does not see the images that the table names: a change of one runs nothing; give the "
+    "folder of the table as ingest.path"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,11 +102,35 @@ def read_table(
             f"{shown(columns.label, 60)!r}; at least 2 are needed"
         )
     label_of = {name: label for label, name in enumerate(names)}
+    marks = FileMarks()
     return Source(
         classes=names,
-        items=_items(before, rows, columns, label_of),
+        items=_items(before, rows, columns, label_of, marks),
         num_items=listing.num_rows,
+        remarks=() if path.is_dir() or not listing.hashes else (_ALONE,),
+        check_unchanged=lambda: _check_unchanged(path, before, rows, columns, marks),
     )
+
+
+def _check_unchanged(
+    path: Path, before: dict[Path, Signature], rows: Rows, columns: Columns, marks: FileMarks
+) -> None:
+    """Refuse tables or images that were written to, or removed, since they were read.
+
+    Raises:
+        UserError: one was.
+    """
+    for file, status in before.items():
+        check_unchanged(file, status)
+    images = (_image(file, row) for file in before for row in rows(file, columns, False))
+    if other := marks.first_other(image for image in images if image):
+        there = {other.name} if other.exists() else set[str]()
+        raise changed(path, {other.name}, there)
+
+
+def _image(file: Path, row: Row) -> Path | None:
+    """The image that a row names, where it names one."""
+    return file.parent / posixpath.normpath(row.image) if isinstance(row.image, str) else None
 
 
 class _Listing:
@@ -173,21 +203,28 @@ def _check_paths(hashes: "array[int]", files: list[Path], rows: Rows, columns: C
 
 
 def _items(
-    before: dict[Path, Signature], rows: Rows, columns: Columns, label_of: dict[str, int]
+    before: dict[Path, Signature],
+    rows: Rows,
+    columns: Columns,
+    label_of: dict[str, int],
+    marks: FileMarks,
 ) -> Iterator[Item | Reject]:
     for file, status in before.items():
         check_unchanged(file, status)
         for row in rows(file, columns, True):
+            if image := _image(file, row):
+                marks.add(image)
             yield _item(file, row, label_of)
         check_unchanged(file, status)
 
 
 def _item(file: Path, row: Row, label_of: dict[str, int]) -> Item | Reject:
     payload: Path | bytes
+    reason: str | None
     if isinstance(row.image, str):
         name = posixpath.normpath(row.image)
-        payload = file.parent / name
-        reason = _path_problem(file.parent, name)
+        found = _located(file.parent, name)
+        payload, reason = (found, None) if isinstance(found, Path) else (b"", found)
     else:
         name, payload = f"{file.stem}/{row.number:07d}", row.image or b""
         reason = None if row.image else "no image in this row"
@@ -202,7 +239,8 @@ def _item(file: Path, row: Row, label_of: dict[str, int]) -> Item | Reject:
     )
 
 
-def _path_problem(folder: Path, name: str) -> str | None:
+def _located(folder: Path, name: str) -> Path | str:
+    """Where the file really lies, or why it is not opened."""
     if name.startswith("/") or name.split("/")[0] == ".." or "\0" in name:
         return "path leads outside of the table's folder"
-    return objection(folder, folder / name, foreign=True)
+    return locate(folder, folder / name)

@@ -1,10 +1,11 @@
 """What ingest tells of a walk: counts, remarks, what was set aside."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from thawline.data import blanks
+from thawline.data.accounting import Account, by_kind
 from thawline.data.blanks import Blanks
 from thawline.data.collect import Collected
 from thawline.data.items import shown
@@ -17,7 +18,7 @@ from thawline.evaluation.labels import visible
 def summary(
     found: Collected,
     manifest: Manifest,
-    num_ignored: int,
+    account: Account,
     resolved: Resolved | None = None,
     blank: Blanks | None = None,
 ) -> dict[str, float]:
@@ -33,7 +34,8 @@ def summary(
         "imbalance_ratio": float(train.max() / max(1, train.min())),
         "quarantined": len(found.rejects) - found.num_duplicates,
         "duplicates": found.num_duplicates,
-        "ignored_files": num_ignored,
+        "ignored_files": sum(account.passed_over.values()),
+        **account.metrics(),
     }
     if any(found.packed.splits):
         counts["duplicates_across_splits"] = found.num_across_splits
@@ -50,6 +52,17 @@ def summary(
         "near_duplicates": len(resolved.links) if resolved else 0,
     }
     return counts | {name: count for name, count in rare.items() if count}
+
+
+def account_for(found: Collected, passed_over: Mapping[str, int]) -> Account:
+    """Account for what a walk found and what its source passed over."""
+    bad = [r.reason for r in found.rejects if not r.reason.startswith("duplicate of")]
+    return Account(
+        images=len(found.packed),
+        copies=found.num_duplicates,
+        set_aside=by_kind(bad),
+        passed_over=passed_over,
+    )
 
 
 def gaps(

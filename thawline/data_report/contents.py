@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from thawline.data.accounting import Account
 from thawline.data.blanks import Blanks
 from thawline.data.conflicts import Conflict
 from thawline.data.decided import Decided
@@ -33,6 +34,8 @@ class Contents:
         blanks: rows on which nothing is to be seen.
         num_transparent: images of which not every pixel is opaque.
         depth: that images of 16 bits use few of them, or None.
+        account: what became of every file.
+        remarks: how the source was understood, where that is worth a word.
     """
 
     manifest: Manifest
@@ -46,7 +49,9 @@ class Contents:
     decided: Decided
     blanks: Blanks
     num_transparent: int
+    account: Account
     depth: str | None = None
+    remarks: Sequence[str] = ()
 
 
 def named(manifest: Manifest, row: int) -> tuple[str, str]:

@@ -1,9 +1,9 @@
 """What is odd about the set: copies, conflicts, files that were set aside or noted."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from thawline.data.accounting import reason_kind
 from thawline.data_report import tiles
 from thawline.data_report.contents import COLUMNS, MAX_SHOWN, Contents, named, picture, table
 from thawline.evaluation.labels import markdown
@@ -107,6 +107,15 @@ def notes(contents: Contents) -> list[tuple[str, str]]:
     return [(name, n) for name, n in zip(names, contents.notes, strict=True) if n is not None]
 
 
+def passed_over(contents: Contents) -> list[str]:
+    """Tell how many files a rule let out, and that the numbers add up."""
+    counts = contents.account.passed_over
+    rows = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:_MAX_REASONS]
+    lines = [(markdown(rule, 100), f"{number:,}") for rule, number in rows]
+    parts = [f"{contents.account.sentence()}.", *(markdown(r, 400) for r in contents.remarks)]
+    return ["## Every file", *parts, *([table(("passed over", "files"), lines)] if rows else [])]
+
+
 def grouped(title: str, listed_in: str | None, files: Sequence[tuple[str, str]]) -> list[str]:
     """Files by reason, the commonest first.
 
@@ -118,7 +127,7 @@ def grouped(title: str, listed_in: str | None, files: Sequence[tuple[str, str]])
         return [f"## {title}", "Nothing."]
     by_reason: dict[str, list[str]] = {}
     for name, reason in files:
-        by_reason.setdefault(_kind(reason), []).append(name)
+        by_reason.setdefault(reason_kind(reason), []).append(name)
     ordered = sorted(by_reason.items(), key=lambda pair: (-len(pair[1]), pair[0]))
     lines = [
         (markdown(reason, 100), f"{len(names):,}", ", ".join(markdown(n, 60) for n in names[:3]))
@@ -129,10 +138,3 @@ def grouped(title: str, listed_in: str | None, files: Sequence[tuple[str, str]])
         f"{len(files):,} files{f', all in `{listed_in}`' if listed_in else ''}.",
         table(("reason", "files", "for example"), lines),
     ]
-
-
-def _kind(reason: str) -> str:
-    """The reason without what differs from file to file."""
-    reason = re.sub(r"^row \d+: ", "", reason)
-    cut = re.match(r"(duplicate|conflict|near copy in two splits)\b", reason)
-    return cut[1] if cut else re.sub(r"\d+", "N", reason)

@@ -51,6 +51,7 @@ def write(folder: Path, contents: Contents) -> None:
         *oddities.depth(contents),
         *oddities.near(pictures, contents),
         *oddities.conflicting(pictures, contents),
+        *oddities.passed_over(contents),
         *oddities.grouped("Set aside", "data/ingest/quarantine.csv", contents.quarantine),
         *oddities.grouped("Taken, but noted", None, oddities.notes(contents)),
         *_sheets(pictures, contents),

@@ -1,9 +1,11 @@
 """`thawline predict`: what its words mean, and how it ends."""
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from thawline.data import accounting
 from thawline.errors import UserError
 from thawline.evaluation.labels import visible
 from thawline.files import MODELS
@@ -36,7 +38,9 @@ def run(paths: list[str], named: str | None = None, *, top_k: int = 1, form: str
     out, num_bad = sys.stdout, 0
     writers = {"csv": as_csv, "json": as_json}
     write: Write = writers[form](out) if form in writers else as_table(out, model.classes)
-    for result in _shown(paths, predict(listed(paths, sys.stdin.buffer), model, top_k=top_k)):
+    passed_over = Counter[str]()
+    files = listed(paths, sys.stdin.buffer, passed_over)
+    for result in _shown(paths, predict(files, model, top_k=top_k)):
         if isinstance(result, Prediction):
             write(result)
         else:
@@ -44,6 +48,8 @@ def run(paths: list[str], named: str | None = None, *, top_k: int = 1, form: str
             num_bad += 1
     if num_bad:
         log(f"{num_bad} file(s) skipped")
+    if passed_over:
+        log(f"passed over: {accounting.numbers(passed_over)}")
     return not num_bad
 
 

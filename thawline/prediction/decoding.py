@@ -13,8 +13,9 @@ import numpy as np
 from thawline.data.candidates import read_regular
 from thawline.data.content import Geometry
 from thawline.data.decode import DecodeError, fit, picture
+from thawline.data.file_format import HEAD_BYTES, unread
 from thawline.data.workers import Workers
-from thawline.prediction.listing import Bad
+from thawline.prediction.listing import Bad, Listed
 
 BATCH = 32
 _POOL_FROM = 128
@@ -104,14 +105,18 @@ def _pixels(name: str, geometry: Geometry) -> np.ndarray:
         DecodeError: the file cannot be read, or is no image that can be used.
     """
     how = (geometry.image_size_px, geometry.fit, geometry.background)
-    return fit(picture(_content(name), *how, geometry.bit_depth).image, *how)
+    data = _content(name)
+    if why := unread(name, data[:HEAD_BYTES]):
+        raise DecodeError(why)
+    return fit(picture(data, *how, geometry.bit_depth).image, *how)
 
 
 def _content(name: str) -> bytes:
-    path = Path(name)
+    path = name.real if isinstance(name, Listed) else Path(name)
     try:
         size = path.stat().st_size
-        data = read_regular(path) if size <= _MAX_BYTES else None
+        follow = not isinstance(name, Listed)
+        data = read_regular(path, follow=follow) if size <= _MAX_BYTES else None
     except OSError as error:
         raise DecodeError(f"cannot be read: {error.strerror or 'damaged'}") from None
     except ValueError as error:  # e.g. a NUL byte in it

@@ -1,12 +1,15 @@
 """Which files are meant: files, folders with everything below them, and `-` for standard input."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from thawline.data.candidates import SUFFIXES, is_hidden, objection
+from thawline.data.file_format import SUFFIXES
+from thawline.data.folder_walk import Walker
+from thawline.data.links import Bounds
 
 STDIN = "-"
 _BLOCK = 1 << 16
@@ -20,18 +23,32 @@ class Bad:
     reason: str
 
 
-def listed(paths: Iterable[str], stdin: BinaryIO) -> Iterator[str | Bad]:
-    """Image files in the order given, those of a folder sorted; nothing is held in memory.
+class Listed(str):
+    """The name of a file below a folder, as the user would write it.
 
-    A file that is named is taken whatever its suffix. Below a folder, hidden files and those
-    without an image's suffix are passed over, and links are followed to inside the folder only.
+    Attributes:
+        real: where it lies, without links: read without following any.
+    """
+
+    __slots__ = ("real",)
+    real: Path
+
+
+def listed(
+    paths: Iterable[str], stdin: BinaryIO, passed_over: Counter[str] | None = None
+) -> Iterator[str | Bad]:
+    """Image files in the order given, those of a folder sorted; no list is held in memory.
+
+    A file that is named is taken whatever it is. Below a folder the rules are those of the source
+    `folder`: it is known by its suffix or its first bytes, and links lead where `Bounds` allows.
 
     Args:
         stdin: what `-` stands for: one path a line, or ended by NUL bytes (`find -print0`).
+        passed_over: gets the number of files by the rule that lets them out.
     """
     for path in paths:
         for name in _from(stdin) if path == STDIN else (path,):
-            yield from _below(name) if _is_folder(name) else (name,)
+            yield from _below(name, passed_over) if _is_folder(name) else (name,)
 
 
 def _is_folder(name: str) -> bool:
@@ -49,22 +66,14 @@ def _from(stdin: BinaryIO) -> Iterator[str]:
         yield os.fsdecode(rest)
 
 
-def _below(folder: str) -> Iterator[str | Bad]:
-    root, found = Path(folder), False
-    problems: list[Bad] = []
-
-    def unreadable(error: OSError) -> None:
-        problems.append(Bad(str(error.filename), f"folder cannot be read: {error.strerror}"))
-
-    for base, folders, files in os.walk(folder, onerror=unreadable, followlinks=False):
-        folders[:] = sorted(name for name in folders if not is_hidden(name))
-        for name in sorted(files):
-            file = Path(base, name)
-            if is_hidden(name) or file.suffix.lower() not in SUFFIXES:
-                continue
-            found = True
-            reason = objection(root, file)
-            yield Bad(str(file), reason) if reason else str(file)
-    yield from problems
-    if not found and not problems:
+def _below(folder: str, passed_over: Counter[str] | None) -> Iterator[str | Bad]:
+    walker, found = Walker(Bounds(Path(folder))), False
+    for entry in walker.walk():
+        found = True
+        name = Listed(Path(folder, entry.name))
+        name.real = walker.path(entry)
+        yield Bad(str(name), entry.reason) if entry.reason else name
+    if passed_over is not None:
+        passed_over.update(walker.passed_over)
+    if not found:
         yield Bad(folder, f"no image in this folder ({', '.join(sorted(SUFFIXES))})")

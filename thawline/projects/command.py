@@ -10,7 +10,8 @@ from thawline.projects import upgrade as renewal
 def create(folder: Path, source: str | None, path: Path | None) -> None:
     """A new project; with a source, its params name the images."""
     if path is not None and not path.exists():
-        raise UserError(f"--path: {str(path)!r} does not exist")
+        home = "; ~ is not expanded here: write the whole path" if str(path)[:1] == "~" else ""
+        raise UserError(f"--path: {str(path)!r} does not exist{home}")
     values = {"ingest.source": source, "ingest.path": path and str(path.resolve())}
     creation.create(folder, {key: value for key, value in values.items() if value is not None})
     print(f"{folder}: a project; nothing is committed yet. Next:")

@@ -145,7 +145,10 @@ def test_names_that_are_not_unicode_are_stored_escaped(collect, tmp_path: Path) 
 def test_summary_and_distribution_add_up(collect) -> None:  # type: ignore[no-untyped-def]
     found = collect([*bad(2), *(item(f"n{v}", v % 200, v % 2) for v in range(210))])
     manifest = divide(found, CLASSES, seed=0, **RATIOS)
-    counts = tally.summary(found, manifest, num_ignored=4)
+    account = tally.account_for(found, {"hidden": 1, "no image, .txt": 3})
+    counts = tally.summary(found, manifest, account)
+    assert counts["files_seen"] == 200 + 10 + 2 + 4
+    assert (counts["passed_over_hidden"], counts["passed_over_no_image"]) == (1, 3)
     assert counts["train"] + counts["val"] + counts["test"] == counts["images"] == 200
     assert (counts["quarantined"], counts["duplicates"], counts["ignored_files"]) == (2, 10, 4)
     table = tally.distribution(manifest)

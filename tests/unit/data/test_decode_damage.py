@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from thawline.data import decode_limits
 from thawline.data.decode import DecodeError, decode
 
 Encode = Callable[..., bytes]
@@ -26,6 +27,7 @@ KINDS: dict[str, tuple[str, dict[str, object]]] = {
     "lzw tiff": ("TIFF", {"compression": "tiff_lzw"}),
     "jpeg tiff": ("TIFF", {"compression": "jpeg"}),
     "ppm": ("PPM", {}),
+    "avif": ("AVIF", {}),
 }
 
 
@@ -149,6 +151,16 @@ def test_a_bomb_is_refused_by_its_header(side: int) -> None:
     assert text
     assert "178956970" in text or "damaged" in text
     assert peak < 10 * 2**20
+
+
+def test_a_large_avif_is_refused_by_its_header(
+    encode: Encode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decode_limits, "MAX_AVIF_PIXELS", 400)
+    grey = np.full((21, 20, 3), 90, np.uint8)
+    assert reason(encode(grey, "AVIF")) == "20 x 21 px is more than 400 pixels of an AVIF file"
+    assert reason(encode(grey[:20], "AVIF")) is None
+    assert reason(encode(grey, "PNG")) is None
 
 
 def tiff_directory(width: int, height: int) -> bytes:

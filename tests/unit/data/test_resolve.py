@@ -78,7 +78,7 @@ def test_equal_pixels_under_two_labels_are_dropped(tmp_path: Path) -> None:
         ("same", "duplicate of base/6"),
         ("base/4", "conflict: another label than its copy again"),
     ]
-    counts = tally.summary(found, manifest, 0, resolved)
+    counts = tally.summary(found, manifest, tally.account_for(found, {}), resolved)
     assert (counts["conflicts"], counts["left_out"], counts["duplicates"]) == (1, 1, 2)
 
 

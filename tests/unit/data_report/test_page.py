@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from tests import colours
+from thawline.data.accounting import Account
 from thawline.data.conflicts import Conflict
 from thawline.data.looks import Looks
 from thawline.data.manifest import Manifest
@@ -59,6 +60,7 @@ def contents(folder: Path, number: int = 60, num_classes: int = 3) -> Contents:
         decided=colours.decided(24, "letterbox"),
         blanks={"white": [1], "one colour": list(range(2, number))},
         num_transparent=1234,
+        account=Account(images=6, copies=0, set_aside={}, passed_over={}),
     )
 
 
@@ -141,6 +143,7 @@ def test_a_clean_set(tmp_path: Path) -> None:
     clean = replace(
         contents(tmp_path / "store", 6, 2), links=None, conflicts=[], quarantine=[],
         looks=[Looks(None, 10.0, 0.0, 0.0)] * 6, notes=[None] * 6, blanks={}, num_transparent=0,
+        account=Account(images=6, copies=0, set_aside={}, passed_over={}),
     )  # fmt: skip
     page.write(tmp_path / "out", clean)
     text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")

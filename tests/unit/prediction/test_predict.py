@@ -151,6 +151,23 @@ def test_the_command_ends_with_1_after_a_bad_file_and_names_it_on_stderr(
         command.run(paths, str(model), top_k=4)
 
 
+def test_every_file_of_a_folder_is_predicted_named_or_counted(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "folder"
+    (folder / "@eaDir").mkdir(parents=True)
+    for name in ("a.png", "b.jfif", "bare", "@eaDir/a.png"):
+        paint(folder / name, "blue")
+    (folder / "notes.txt").write_text("no image")
+    assert command.run([str(folder)], str(model), form="csv")
+    out, err = capsys.readouterr()
+    assert out.count("blue") == 3
+    assert err == "passed over: 1 x left by a system or a NAS; 1 x no image, .txt\n"
+    (folder / "c.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64))
+    assert not command.run([str(folder)], str(model), form="csv")
+    assert "c.heic: a HEIC file, which is not read\n1 file(s) skipped" in capsys.readouterr().err
+
+
 def test_json_and_csv_exclude_each_other(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="one of them"):
         results.predict(["x"], json=True, csv=True)

@@ -6,19 +6,22 @@ has no table of contents.
 """
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from thawline.data.candidates import (
-    SUFFIXES,
-    check_unchanged,
-    is_hidden,
-    name_hash,
-    repeated,
-    signature,
+from thawline.data import file_format
+from thawline.data.candidates import check_unchanged, name_hash, passed_by, repeated, signature
+from thawline.data.file_format import SUFFIXES
+from thawline.data.folder_walk import LOOSE, no_image, rule_for_suffix
+from thawline.data.given import (
+    WITHOUT_CLASS,
+    likely_splits,
+    missing_split,
+    repeats_split,
+    split_folders,
 )
-from thawline.data.given import split_folders
 from thawline.data.items import Item, Reject, Source, shown
 from thawline.data.members import Member, MemberError, members
 from thawline.errors import UserError
@@ -42,12 +45,17 @@ Folder = tuple[str, ...]
 
 @dataclass
 class _Listing:
-    """What the first walk found; 8 bytes a member and one entry a folder."""
+    """What the first walk found; 8 bytes a member and one entry a folder.
+
+    Attributes:
+        by_bytes: hashes of the names that are no image's, of members that are images.
+    """
 
     hashes: "array[int]" = field(default_factory=lambda: array("Q"))
     images_in: dict[Folder, int] = field(default_factory=dict)
+    by_bytes: set[int] = field(default_factory=set)
     num_refused: int = 0
-    num_ignored: int = 0
+    passed_over: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -56,10 +64,24 @@ class _Place:
     split: str | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Layout:
+    """Class and split of each folder that has one.
+
+    Attributes:
+        without_class: folders of splits that have no class folders.
+    """
+
+    places: Mapping[Folder, _Place]
+    without_class: Set[Folder]
+    remarks: tuple[str, ...]
+
+
 def read(path: Path) -> Source:
     """Class names are the folders' names, in sorted order.
 
-    Hidden files, files of other types and loose files beside the class folders are no candidates.
+    Hidden files, files of other types and what systems leave behind are passed over and counted; an
+    image beside the class folders is set aside.
 
     Raises:
         UserError: no archive, damaged, expanding too far, or fewer than two class folders with
@@ -67,37 +89,42 @@ def read(path: Path) -> Source:
     """
     before = signature(path)
     listing = _list(path)
-    places, num_loose = _places(listing.images_in)
-    classes = sorted({place.class_name for place in places.values()})
+    layout = _layout(listing.images_in)
+    classes = sorted({place.class_name for place in layout.places.values()})
     if len(classes) < 2:
         raise UserError(
             f"ingest.path: {shown(path.name)!r} has {len(classes)} class folder(s) with images "
             f"({', '.join(sorted(SUFFIXES))}); at least 2 are needed, one folder per class"
         )
-    twice = repeated(listing.hashes)
+    if flat := sum(listing.images_in[folder] for folder in layout.without_class):
+        listing.passed_over[WITHOUT_CLASS] += flat
+    label_of = {name: label for label, name in enumerate(classes)}
 
     def items() -> Iterator[Item | Reject]:
-        yield from _items(path, places, {name: k for k, name in enumerate(classes)}, twice)
+        yield from _items(path, listing, layout, label_of)
         check_unchanged(path, before)
 
     return Source(
         # A name that is not UTF-8 can be read, but not stored.
         classes=tuple(name.encode("utf-8", "backslashreplace").decode() for name in classes),
         items=items(),
-        num_items=sum(listing.images_in.values()) - num_loose + listing.num_refused,
-        num_ignored=listing.num_ignored + num_loose,
+        num_items=sum(listing.images_in.values()) - flat + listing.num_refused,
+        passed_over=dict(listing.passed_over),
+        remarks=layout.remarks,
+        check_unchanged=lambda: check_unchanged(path, before),
     )
 
 
 def _list(path: Path) -> _Listing:
     listing, folder_bytes = _Listing(), 0
     for member in members(path):
-        listing.hashes.append(name_hash(member.name))
-        if _refused(member):
+        hashed = name_hash(member.name)
+        listing.hashes.append(hashed)
+        if rule := _rule(member.name):
+            listing.passed_over[rule] += 1
+        elif _refused(member):
             listing.num_refused += 1
-        elif not _is_image(member.name):
-            listing.num_ignored += 1
-        else:
+        elif _is_named(member.name) or _is_image(member):
             folder = _folder(member.name)
             if folder not in listing.images_in:
                 folder_bytes += len(member.name)
@@ -107,39 +134,72 @@ def _list(path: Path) -> _Listing:
                         f"than {MAX_FOLDER_BYTES} characters"
                     )
             listing.images_in[folder] = listing.images_in.get(folder, 0) + 1
+            if not _is_named(member.name):
+                listing.by_bytes.add(hashed)
+        else:
+            listing.passed_over[no_image(_suffix(member.name))] += 1
     return listing
 
 
+def _rule(name: str) -> str | None:
+    """The rule by which a member is passed over because of its name."""
+    rules = (passed_by(part) for part in name.split("/") if part != "..")
+    return next((rule for rule in rules if rule), None) or rule_for_suffix(_suffix(name))
+
+
 def _refused(member: Member) -> str | None:
-    """The reason; what an operating system left behind is ignored, not refused."""
-    hidden = any(is_hidden(part) for part in member.name.split("/") if part != "..")
-    if hidden:
-        return None
+    """The reason; what an operating system left behind is passed over, not refused."""
     if member.problem is None and member.name.lower().endswith(_ARCHIVES):
         return "an archive inside the archive"
     return member.problem
 
 
-def _is_image(name: str) -> bool:
-    parts = name.split("/")
-    return PurePosixPath(name).suffix.lower() in SUFFIXES and not any(map(is_hidden, parts))
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
+def _is_named(name: str) -> bool:
+    return _suffix(name) in file_format.IMAGE_SUFFIXES
+
+
+def _is_image(member: Member) -> bool:
+    """Look at the first bytes; what cannot be read is said when it would be decoded."""
+    try:
+        return file_format.image_format(member.head()) is not None
+    except MemberError:
+        return True
 
 
 def _folder(name: str) -> Folder:
     return tuple(name.split("/")[:-1])
 
 
-def _places(images_in: Mapping[Folder, int]) -> tuple[dict[Folder, _Place], int]:
-    """Class and split of each folder that has one, and the number of images in the others."""
+def _layout(images_in: Mapping[Folder, int]) -> _Layout:
     depth = _root_depth(images_in)
     split_of = split_folders({folder[depth] for folder in images_in if len(folder) > depth})
-    level = depth + 1 if split_of else depth
-    places = {
-        folder: _Place(folder[level], split_of.get(folder[depth]))
-        for folder in images_in
-        if len(folder) > level
-    }
-    return places, sum(count for folder, count in images_in.items() if folder not in places)
+    if not split_of:
+        places = {f: _Place(f[depth], None) for f in images_in if len(f) > depth}
+        said = likely_splits("/".join((*f[depth:], "")) for f in places)
+        return _Layout(places=places, without_class=set(), remarks=(said,) if said else ())
+    places, without_class, remarks = dict[Folder, _Place](), set[Folder](), []
+    for top, split in split_of.items():
+        folders = [f for f in images_in if f[depth : depth + 1] == (top,)]
+        level = _class_level(folders, depth + 1, split)
+        found = {f: _Place(f[level], split) for f in folders if len(f) > level}
+        places |= found
+        if not found:
+            without_class |= set(folders)
+            remarks.append(missing_split(top, split, sum(images_in[f] for f in folders)))
+    return _Layout(places=places, without_class=without_class, remarks=tuple(remarks))
+
+
+def _class_level(folders: list[Folder], level: int, split: str) -> int:
+    """Depth of the classes below a split, whose folder may be there twice."""
+    while len(names := {f[level] for f in folders if len(f) > level}) == 1:
+        if not repeats_split(names.pop(), split):
+            break
+        level += 1
+    return level
 
 
 def _root_depth(folders: Mapping[Folder, int]) -> int:
@@ -151,23 +211,26 @@ def _root_depth(folders: Mapping[Folder, int]) -> int:
 
 
 def _items(
-    path: Path,
-    places: Mapping[Folder, _Place],
-    label_of: Mapping[str, int],
-    twice: frozenset[int],
+    path: Path, listing: _Listing, layout: _Layout, label_of: Mapping[str, int]
 ) -> Iterator[Item | Reject]:
-    seen: set[int] = set()
+    twice, seen = repeated(listing.hashes), set[int]()
     for member in members(path):
+        if _rule(member.name):
+            continue
+        hashed = name_hash(member.name) if twice or listing.by_bytes else 0
         reason = _refused(member)
-        place = places.get(_folder(member.name)) if _is_image(member.name) else None
-        hashed = name_hash(member.name) if twice else 0
-        if reason is None and place and hashed in seen:
+        is_image = _is_named(member.name) or hashed in listing.by_bytes
+        folder = _folder(member.name)
+        if reason is None and (not is_image or folder in layout.without_class):
+            continue
+        place = layout.places.get(folder)
+        if reason is None and hashed in seen:
             reason = "the same name a second time"
         if hashed in twice:
             seen.add(hashed)
-        if reason:
-            yield Reject(name=member.name, reason=reason)
-        elif place:
+        if reason or place is None:
+            yield Reject(name=member.name, reason=reason or LOOSE)
+        else:
             yield _item(member, label_of[place.class_name], place.split)
 
 

@@ -3,106 +3,174 @@
 Where train, val and test folders stand above the classes, they are the splits.
 """
 
-import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from thawline.data.candidates import SUFFIXES, is_hidden, objection
-from thawline.data.given import split_folders
+from thawline.data.candidates import changed
+from thawline.data.file_format import SUFFIXES
+from thawline.data.folder_walk import LOOSE, Entry, Walker, scan
+from thawline.data.given import (
+    WITHOUT_CLASS,
+    likely_splits,
+    missing_split,
+    repeats_split,
+    split_folders,
+)
 from thawline.data.items import Item, Reject, Source, shown
+from thawline.data.links import Bounds
 from thawline.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
 class _ClassFolder:
-    folder: Path
+    name: str
     split: str | None
-    files: list[tuple[Path, str | None]]
-    """Files with an image's suffix, sorted, each with the reason against it or None."""
-    num_ignored: int
+    files: list[Entry]
+
+
+@dataclass
+class _Listing:
+    """What is in the folder: files by class, those that have none, and what a person should know.
+
+    Attributes:
+        loose: files that may be images and lie in no class folder.
+    """
+
+    walker: Walker
+    folders: list[_ClassFolder] = field(default_factory=list)
+    loose: list[Entry] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    def files(self) -> Iterator[Entry]:
+        """Yield whatever may be an image."""
+        yield from self.loose
+        for folder in self.folders:
+            yield from folder.files
 
 
 def read(path: Path) -> Source:
     """Class names are the sub-folders' names, in sorted order.
 
-    Hidden files, files of other types and loose files beside the class folders are no candidates.
-    Links are followed to files inside the folder only.
+    Hidden files, files of other types and what systems leave behind are passed over and counted; an
+    image beside the class folders is set aside. Links are followed to files that `Bounds` allows.
 
     Raises:
         UserError: not a folder, not readable, or fewer than two class folders with images.
     """
-    listed = list(_class_folders(path))
-    filled = [found for found in listed if found.files]
-    names = sorted({found.folder.name for found in filled})
+    listing = _list(path)
+    filled = [folder for folder in listing.folders if folder.files]
+    names = sorted({folder.name for folder in filled})
     if len(names) < 2:
-        raise UserError(
-            f"ingest.path: {shown(str(path))!r} has {len(names)} class folder(s) with images "
-            f"({', '.join(sorted(SUFFIXES))}); at least 2 are needed, one sub-folder per class"
-        )
+        raise _too_few(path, names, listing)
+    empty = {folder.name for folder in listing.folders} - set(names)
     return Source(
         # A name that is not UTF-8 can be opened, but not stored.
         classes=tuple(name.encode("utf-8", "backslashreplace").decode() for name in names),
-        items=_items(path, filled, {name: label for label, name in enumerate(names)}),
-        num_items=sum(len(found.files) for found in filled),
-        num_ignored=sum(found.num_ignored for found in listed),
-        empty_classes=tuple(sorted({found.folder.name for found in listed} - set(names))),
+        items=_items(listing, filled, {name: label for label, name in enumerate(names)}),
+        num_items=sum(1 for _ in listing.files()),
+        passed_over=dict(listing.walker.passed_over),
+        empty_classes=tuple(sorted(empty)),
+        remarks=tuple(listing.remarks),
+        check_unchanged=lambda: _check_unchanged(path, listing),
     )
 
 
-def _class_folders(path: Path) -> Iterator[_ClassFolder]:
-    tops = _sub_folders(path)
-    split_of = split_folders(top.name for top in tops)
-    for top in tops:
-        for folder in _sub_folders(top) if split_of else [top]:
-            files, num_ignored = _candidates(path, folder)
-            yield _ClassFolder(
-                folder=folder, split=split_of.get(top.name), files=files, num_ignored=num_ignored
-            )
-
-
-def _sub_folders(path: Path) -> list[Path]:
-    try:
-        entries = sorted(os.scandir(path), key=lambda entry: entry.name)
-    except OSError as error:
+def _list(path: Path) -> _Listing:
+    walker = Walker(Bounds(path))
+    listing = _Listing(walker)
+    entries = scan(path, "")
+    if isinstance(entries, str):
+        problem = entries.removeprefix("folder cannot be read: ")
+        if str(path)[:1] == "~" and not path.exists():
+            problem += "; ~ is not expanded here"
         raise UserError(
-            f"ingest.path: {shown(str(path))!r}: {error.strerror}; expected a folder with one "
+            f"ingest.path: {shown(str(path))!r}: {problem}; expected a folder with one "
             "sub-folder per class"
-        ) from None
-    return [
-        Path(entry.path)
-        for entry in entries
-        if entry.is_dir(follow_symlinks=False) and not is_hidden(entry.name)
+        )
+    tops = walker.folders(entries, "")
+    for one in entries:
+        if not one.is_dir(follow_symlinks=False):
+            listing.loose += map(_without_class, walker.file(one, one.name))
+    if split_of := split_folders(tops):
+        for top in tops:
+            _list_split(listing, top, split_of[top])
+        return listing
+    listing.folders += [
+        _ClassFolder(name=top, split=None, files=list(walker.walk(top))) for top in tops
     ]
+    if said := likely_splits(entry.name for entry in listing.files()):
+        listing.remarks.append(said)
+    return listing
 
 
-def _candidates(root: Path, folder: Path) -> tuple[list[tuple[Path, str | None]], int]:
-    """Files with an image's suffix, sorted, each with the reason against it or None."""
-    found: list[tuple[Path, str | None]] = []
-    ignored = 0
+def _list_split(listing: _Listing, top: str, split: str) -> None:
+    walker, loose = listing.walker, list[Entry]()
+    below = [top]
+    while len(below) == 1 and (below[0] == top or repeats_split(Path(below[0]).name, split)):
+        folder = below[0]
+        entries = scan(walker.bounds.root, folder)
+        if isinstance(entries, str):
+            listing.loose.append(Entry(folder, entries))
+            return
+        for one in entries:
+            if not one.is_dir(follow_symlinks=False):
+                loose += walker.file(one, f"{folder}/{one.name}")
+        below = walker.folders(entries, f"{folder}/")
+    found = [
+        _ClassFolder(name=Path(name).name, split=split, files=list(walker.walk(name)))
+        for name in below
+    ]
+    listing.folders += found
+    if any(folder.files for folder in found):
+        listing.loose += map(_without_class, loose)
+        return
+    images = [entry for entry in loose if entry.reason is None]
+    listing.loose += [entry for entry in loose if entry.reason]
+    if images:
+        walker.passed_over[WITHOUT_CLASS] += len(images)
+    listing.remarks.append(missing_split(top, split, len(images)))
 
-    def unreadable(error: OSError) -> None:
-        found.append((Path(error.filename), f"folder cannot be read: {error.strerror}"))
 
-    for base, folders, files in os.walk(folder, onerror=unreadable, followlinks=False):
-        folders[:] = sorted(name for name in folders if not is_hidden(name))
-        for name in sorted(files):
-            file = Path(base, name)
-            if is_hidden(name) or file.suffix.lower() not in SUFFIXES:
-                ignored += 1
-            else:
-                found.append((file, objection(root, file)))
-    return found, ignored
+def _without_class(entry: Entry) -> Entry:
+    return entry if entry.reason else entry._replace(reason=LOOSE)
 
 
 def _items(
-    root: Path, filled: list[_ClassFolder], label_of: Mapping[str, int]
+    listing: _Listing, filled: list[_ClassFolder], label_of: Mapping[str, int]
 ) -> Iterator[Item | Reject]:
+    for entry in listing.loose:
+        yield Reject(name=entry.name, reason=str(entry.reason))
     for found in filled:
-        label = label_of[found.folder.name]
-        for file, reason in found.files:
-            name = str(file.relative_to(root))
-            if reason:
-                yield Reject(name=name, reason=reason)
+        label = label_of[found.name]
+        for entry in found.files:
+            if entry.reason:
+                yield Reject(name=entry.name, reason=entry.reason)
             else:
-                yield Item(name=name, label=label, payload=file, split=found.split)
+                file = listing.walker.path(entry)
+                yield Item(name=entry.name, label=label, payload=file, split=found.split)
+
+
+def _check_unchanged(path: Path, before: _Listing) -> None:
+    """Compare names, sizes and times of what may be an image with those of another walk.
+
+    Inodes are left out: some file systems over a network give new ones.
+    """
+    known, now = set(before.files()), set(_list(path).files())
+    if known != now:
+        raise changed(path, {e.name for e in known ^ now}, {e.name for e in now - known})
+
+
+def _too_few(path: Path, names: list[str], listing: _Listing) -> UserError:
+    hint = ""
+    if len(listing.folders) == 1 and (
+        below := {e.name.split("/")[1] for e in listing.folders[0].files if e.name.count("/") > 1}
+    ):
+        hint = f"; it holds {len(below)} folder(s): is {listing.folders[0].name!r} meant?"
+    elif loose := sum(entry.reason == LOOSE for entry in listing.loose):
+        hint = f"; {loose} image(s) lie in it directly, in no class folder"
+    return UserError(
+        f"ingest.path: {shown(str(path))!r} has {len(names)} class folder(s) with images "
+        f"({', '.join(sorted(SUFFIXES))}); at least 2 are needed, one sub-folder per class"
+        f"{shown(hint)}"
+    )

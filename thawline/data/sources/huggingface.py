@@ -11,7 +11,7 @@ from typing import Any
 
 from thawline import project
 from thawline.data import downloaded
-from thawline.data.candidates import objection
+from thawline.data.candidates import locate
 from thawline.data.given import SPLIT_NAMES
 from thawline.data.items import Item, Reject, Source, shown
 from thawline.data.labels import ordered
@@ -164,5 +164,5 @@ def _payload(cell: Mapping[str, Any] | None, roots: tuple[Path, Path]) -> bytes 
     if cell.get("bytes"):
         return bytes(cell["bytes"])
     file = Path(cell["path"])
-    reasons = [objection(root, file, foreign=True) for root in roots]
-    return file if None in reasons else str(reasons[0])
+    found = [locate(root, file) for root in roots]
+    return next((real for real in found if isinstance(real, Path)), found[0])

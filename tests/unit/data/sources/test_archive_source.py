@@ -87,15 +87,75 @@ def test_folders_of_splits_are_honoured(tmp_path: Path, png: bytes, kind: str) -
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_splits_in_other_spellings_and_one_without_classes(
+    tmp_path: Path, png: bytes, kind: str
+) -> None:
+    tops = ("training_set/training_set", "val_set")
+    names = [f"x/{top}/{c}/{k}.png" for top in tops for c in ("cat", "dog") for k in range(2)]
+    flat = [f"x/test_set/{k}.png" for k in range(30)]
+    source = archive.read(packed(tmp_path / f"a.{kind}", dict.fromkeys([*names, *flat], png)))
+    assert source.classes == ("cat", "dog")
+    items, rejects = listed(source)
+    assert [item.split for item in items.values()] == ["train"] * 4 + ["val"] * 4
+    assert (rejects, source.passed_over) == ({}, {"an image of a split without class folders": 30})
+    assert source.remarks == (
+        "30 images lie beside class folders in 'test_set', have no class and are passed over; "
+        "the test rows are drawn from train",
+    )
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_folders_that_hold_the_same_folders_are_no_classes_in_silence(
+    tmp_path: Path, png: bytes, kind: str
+) -> None:
+    names = [f"{top}/{c}/0.png" for top in ("one", "two") for c in ("ant", "bee")]
+    (said,) = archive.read(packed(tmp_path / f"a.{kind}", dict.fromkeys(names, png))).remarks
+    assert said.startswith("folders 'one', 'two' are taken for classes, and hold the same folders")
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
 def test_what_is_no_candidate_is_ignored_and_counted(
     tmp_path: Path, content: Content, png: bytes, kind: str
 ) -> None:
-    others = ("cover.png", "set/loose.png", "set/cat/Thumbs.db", "set/cat/.a.png", "set/notes.json",
-              "__MACOSX/set/cat/0.png", "set/.git/a.zip")  # fmt: skip
-    source = archive.read(packed(tmp_path / f"a.{kind}", {**content, **dict.fromkeys(others, png)}))
+    others = {"set/cat/Thumbs.db": png, "set/cat/.a.png": png, "set/notes.json": b"{}",
+              "__MACOSX/set/cat/0.png": png, "set/.git/a.zip": png, "set/cat/@eaDir/0.png": png,
+              "set/cat/0.thm": png, "set/cat/README": b"text"}  # fmt: skip
+    source = archive.read(packed(tmp_path / f"a.{kind}", {**content, **others}))
     assert source.classes == ("cat", "dog")
-    assert len(listed(source)[0]) == 6
-    assert source.num_ignored == len(others)
+    items, rejects = listed(source)
+    assert (len(items), rejects) == (6, {})
+    assert source.passed_over == {
+        "left by a system or a NAS": 3, "hidden": 2, "no image, .json": 1,
+        "thumbnail of a camera": 1, "no image, without a suffix": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+def test_images_are_known_by_their_bytes(
+    tmp_path: Path, content: Content, png: bytes, kind: str
+) -> None:
+    others = {"set/cat/a.jfif": png, "set/cat/bare": png, "set/bird/a.txt": png}
+    unread = {"set/cat/a.heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"}
+    source = archive.read(packed(tmp_path / f"a.{kind}", {**content, **others, **unread}))
+    assert source.classes == ("bird", "cat", "dog")
+    items, rejects = listed(source)
+    assert set(items) == {*content, *others, *unread}
+    assert (rejects, source.passed_over) == ({}, {})
+    geometry = Geometry(image_size_px=8, fit="crop", background=(0, 0, 0))
+    results = {name: prepare(item, geometry) for name, item in items.items()}
+    bad = {name: result.reason for name, result in results.items() if isinstance(result, Reject)}
+    assert bad == {"set/cat/a.heic": "a HEIC file, which is not read"}
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_images_beside_the_class_folders_are_set_aside(
+    tmp_path: Path, content: Content, png: bytes, kind: str
+) -> None:
+    loose = dict.fromkeys(("cover.png", "set/loose.png"), png)
+    source = archive.read(packed(tmp_path / f"a.{kind}", {**content, **loose}))
+    items, rejects = listed(source)
+    assert set(items) == set(content)
+    assert rejects == dict.fromkeys(loose, "beside the class folders, so without a class")
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar"])
@@ -287,5 +347,6 @@ def test_an_archive_that_changes_meanwhile_is_noticed(tmp_path: Path, content: C
     "names", [[], ["cat/0.png"], ["a.png", "b.png"], ["cat/a.txt", "dog/a.txt"]]
 )
 def test_fewer_than_two_classes_are_refused(tmp_path: Path, png: bytes, names: list[str]) -> None:
+    content = {name: b"text" if name.endswith(".txt") else png for name in names}
     with pytest.raises(UserError, match=r"0 class folder\(s\)"):
-        archive.read(packed(tmp_path / "a.zip", dict.fromkeys(names, png)))
+        archive.read(packed(tmp_path / "a.zip", content))

@@ -169,6 +169,14 @@ def test_a_formula_is_text(read: Read, root: Path) -> None:
     assert "=cmd|' /C calc'!A0" in listed(source)[1]
 
 
+def test_a_table_alone_says_that_dvc_does_not_see_its_images(root: Path, read: Read) -> None:
+    (said,) = read(ROWS).remarks
+    assert said.startswith("DVC does not see the images that the table names")
+    (file,) = root.glob("set.*")
+    module = csv if file.suffix == ".csv" else parquet
+    assert module.read(root).remarks == ()
+
+
 def test_a_folder_of_tables_is_one_set(root: Path, read: Read) -> None:
     read(ROWS[:2])
     (file,) = root.glob("set.*")

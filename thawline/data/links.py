@@ -1,0 +1,159 @@
+"""Where the links of a source may lead, and opening files without following any.
+
+A link may lead to a file of the source, or into the store of a tool that lays data out as links:
+DVC (`cache.type symlink`), git-annex and DataLad, the cache of the Hugging Face hub.
+"""
+
+import configparser
+import errno
+import os
+import re
+from pathlib import Path
+
+from thawline import project
+
+OUTSIDE = "link to outside of the source"
+DANGLING = "a link to nothing"
+_OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
+_DVC_NAME = re.compile(r"(files/md5/)?[0-9a-f]{2}/[0-9a-f]{30}")
+_HUB_NAME = re.compile(r"[0-9a-f]{40,64}")
+
+
+class Bounds:
+    """What the links of one source may lead to."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        """Of the source, without links."""
+        self._dvc: list[Path] | None = None
+
+    def hold(self, real: Path) -> bool:
+        """Tell whether a link's target, itself without links, is a file that may be read."""
+        return real.is_relative_to(self.root) or self._stored(real)
+
+    def _stored(self, real: Path) -> bool:
+        return (
+            self._in_hub(real)
+            or self._in_annex(real)
+            or any(_below(real, cache, _DVC_NAME) for cache in self._dvc_caches())
+        )
+
+    def _in_hub(self, real: Path) -> bool:
+        """`<set>/snapshots/<commit>/...` is links to `<set>/blobs/<hash>`."""
+        return any(
+            folder.name == "snapshots" and _below(real, folder.parent / "blobs", _HUB_NAME)
+            for folder in self.root.parents
+        )
+
+    def _in_annex(self, real: Path) -> bool:
+        """Of the git repository that the source lies in, be it a submodule or a work tree."""
+        if "annex" not in real.parts:
+            return False
+        folders = (self.root, *self.root.parents)
+        repository = next((f for f in folders if os.path.exists(f / ".git")), None)  # noqa: PTH110 - likewise
+        return repository is not None and any(
+            real.is_relative_to(store / "annex" / "objects") for store in _git_stores(repository)
+        )
+
+    def _dvc_caches(self) -> list[Path]:
+        """Of the project, and of the DVC repository that the source lies in."""
+        if self._dvc is None:
+            folders = [project.workspace().resolve(), project.root(), *self.root.parents]
+            found = dict.fromkeys(f for f in folders if os.path.isdir(f / ".dvc"))  # noqa: PTH112 - never raises
+            self._dvc = [cache for folder in found for cache in _dvc_caches(folder / ".dvc")]
+        return self._dvc
+
+
+def _below(real: Path, store: Path, pattern: re.Pattern[str]) -> bool:
+    return real.is_relative_to(store) and bool(
+        pattern.fullmatch(real.relative_to(store).as_posix())
+    )
+
+
+def _git_stores(repository: Path) -> list[Path]:
+    """The git folder, and the one that a work tree or a submodule shares with its repository."""
+    git = repository / ".git"
+    try:
+        if git.is_file():
+            git = repository / git.read_text(encoding="utf-8").removeprefix("gitdir:").strip()
+        common = git / "commondir"
+        shared = [git / common.read_text(encoding="utf-8").strip()] if common.is_file() else []
+        return [folder.resolve() for folder in (git, *shared)]
+    except (OSError, ValueError):
+        return []
+
+
+def _dvc_caches(folder: Path) -> list[Path]:
+    """Ask the files that DVC's settings lie in: its own command takes half a second."""
+    home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")  # noqa: PTH111
+    users = Path(os.environ.get("DVC_GLOBAL_CONFIG_DIR") or f"{home}/dvc")
+    machines = Path(os.environ.get("DVC_SYSTEM_CONFIG_DIR") or "/etc/xdg/dvc")
+    caches = [folder / "cache"]
+    for file in (folder / "config.local", folder / "config", users / "config", machines / "config"):
+        parser = configparser.ConfigParser(strict=False, interpolation=None)
+        try:
+            parser.read(file, encoding="utf-8")
+        except (configparser.Error, ValueError):  # DVC will say so
+            continue
+        if named := parser.get("cache", "dir", fallback=None):
+            caches.append(file.parent / named)
+    return [cache.resolve() for cache in caches]
+
+
+def unreadable_link(file: Path, error: Exception) -> str:
+    """Say why a path leads to no file."""
+    if isinstance(error, FileNotFoundError) and file.is_symlink():
+        return _dangling(file)
+    if isinstance(error, RuntimeError) or getattr(error, "errno", None) == errno.ELOOP:
+        return "cannot be read: link loop"
+    return f"cannot be read: {getattr(error, 'strerror', None) or 'no path'}"
+
+
+def _dangling(file: Path) -> str:
+    try:
+        target = os.readlink(file)  # noqa: PTH115 - as it is written
+    except OSError:
+        return DANGLING
+    if "/annex/objects/" in target:
+        return f"{DANGLING}; run `git annex get` or `datalad get`"
+    if _DVC_NAME.search(target):
+        return f"{DANGLING}; run `dvc pull` or `dvc checkout`"
+    return DANGLING
+
+
+def open_unlinked(file: Path) -> int:
+    """Open a file whose path has no link in it, for reading.
+
+    Returns:
+        A file descriptor.
+
+    Raises:
+        OSError: it cannot be opened, or it or a folder above it is a link by now.
+    """
+    file = file if file.is_absolute() else file.absolute()
+    number = os.open(file, _OPEN)
+    try:
+        if os.readlink(f"/proc/self/fd/{number}") == str(file):  # noqa: PTH115 - no Path: it is hot
+            return number
+    except OSError:
+        pass  # no such file system, or a path that is longer than a page
+    os.close(number)
+    return _opened_step_by_step(file)
+
+
+def _opened_step_by_step(file: Path) -> int:
+    """Where the system does not tell an open file's path, or tells it in other letters."""
+    top, *parts = file.parts
+    folder = os.open(top, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        for part in parts[:-1]:
+            below = os.open(part, _STEP, dir_fd=folder)
+            os.close(folder)
+            folder = below
+        return os.open(parts[-1], _OPEN, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+_STEP = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+"""O_PATH needs no right to list the folder."""
