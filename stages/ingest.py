@@ -41,7 +41,7 @@ class Packing(NamedTuple):
 
 
 def main(params: Params, run: StageRun) -> None:
-    from thawline.data import blanks, deciding, tally
+    from thawline.data import blanks, class_names, deciding, tally
     from thawline.data.store import ImageStore
     from thawline.data_report import page as report
     from thawline.data_report.contents import Contents
@@ -69,6 +69,8 @@ def main(params: Params, run: StageRun) -> None:
         quarantine = tally.quarantine_rows(found, resolved)
         write_csv(folder / "quarantine.csv", ("name", "reason"), quarantine)
     blank = blanks.find(found.packed)
+    for line in (*source.remarks, *class_names.remarks(source.classes)):
+        log(f"ingest: {line}")
     for line in tally.gaps(manifest, source.empty_classes, resolved, blank):
         log(f"ingest: {line}")
     counts = tally.summary(found, manifest, source.num_ignored, resolved, blank)

@@ -6,7 +6,7 @@ has no table of contents.
 """
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -18,8 +18,10 @@ from thawline.data.candidates import (
     repeated,
     signature,
 )
+from thawline.data.class_names import canonical, quoted
 from thawline.data.given import split_folders
 from thawline.data.items import Item, Reject, Source, shown
+from thawline.data.labels import ordered
 from thawline.data.members import Member, MemberError, members
 from thawline.errors import UserError
 
@@ -46,6 +48,8 @@ class _Listing:
     images_in: dict[Folder, int] = field(default_factory=dict)
     num_refused: int = 0
     num_ignored: int = 0
+    guessed: set[str] = field(default_factory=set)
+    """Folders of images whose names' encoding is a guess, one of them at a time."""
 
 
 @dataclass(frozen=True)
@@ -54,19 +58,23 @@ class _Place:
     split: str | None
 
 
-def read(path: Path) -> Source:
-    """Class names are the folders' names, in sorted order.
+def read(path: Path, *, name_encoding: str = "") -> Source:
+    """Class names are the folders' names, sorted; numbers by value.
 
     Hidden files, files of other types and loose files beside the class folders are no candidates.
+
+    Args:
+        name_encoding: of names that the archive does not declare as UTF-8, e.g. cp932 (Japanese),
+            gbk, cp1251; without it UTF-8 where that fits, else cp437 as the zip standard has it.
 
     Raises:
         UserError: no archive, damaged, expanding too far, or fewer than two class folders with
             images; a damaged tar also in the middle.
     """
     before = signature(path)
-    listing = _list(path)
+    listing = _list(path, name_encoding)
     places, num_loose = _places(listing.images_in)
-    classes = sorted({place.class_name for place in places.values()})
+    classes = ordered({place.class_name for place in places.values()})
     if len(classes) < 2:
         raise UserError(
             f"ingest.path: {shown(path.name)!r} has {len(classes)} class folder(s) with images "
@@ -75,21 +83,33 @@ def read(path: Path) -> Source:
     twice = repeated(listing.hashes)
 
     def items() -> Iterator[Item | Reject]:
-        yield from _items(path, places, {name: k for k, name in enumerate(classes)}, twice)
+        label_of = {name: k for k, name in enumerate(classes)}
+        yield from _items(path, places, label_of, twice, name_encoding)
         check_unchanged(path, before)
 
     return Source(
-        # A name that is not UTF-8 can be read, but not stored.
-        classes=tuple(name.encode("utf-8", "backslashreplace").decode() for name in classes),
+        classes=classes,
         items=items(),
         num_items=sum(listing.images_in.values()) - num_loose + listing.num_refused,
         num_ignored=listing.num_ignored + num_loose,
+        remarks=_guessed(classes, listing.guessed),
     )
 
 
-def _list(path: Path) -> _Listing:
+def _guessed(classes: Sequence[str], folders: Collection[str]) -> tuple[str, ...]:
+    """Say which class names may be unreadable: nobody said how they are encoded."""
+    odd = [name for name in classes if name in folders]
+    if not odd:
+        return ()
+    return (
+        f"the archive does not say how the names of classes {quoted(odd)} are encoded; where they "
+        "look wrong, set ingest.options.name_encoding, e.g. to cp932, gbk, cp1251 or cp1252",
+    )
+
+
+def _list(path: Path, name_encoding: str) -> _Listing:
     listing = _Listing()
-    for member in members(path):
+    for member in members(path, name_encoding):
         listing.hashes.append(name_hash(member.name))
         if _refused(member):
             listing.num_refused += 1
@@ -98,6 +118,8 @@ def _list(path: Path) -> _Listing:
         else:
             folder = _folder(member.name)
             listing.images_in[folder] = listing.images_in.get(folder, 0) + 1
+            if member.is_guessed:
+                listing.guessed.update(canonical(part) for part in folder if not part.isascii())
     return listing
 
 
@@ -126,7 +148,7 @@ def _places(images_in: Mapping[Folder, int]) -> tuple[dict[Folder, _Place], int]
     split_of = split_folders({folder[depth] for folder in images_in if len(folder) > depth})
     level = depth + 1 if split_of else depth
     places = {
-        folder: _Place(folder[level], split_of.get(folder[depth]))
+        folder: _Place(canonical(folder[level]), split_of.get(folder[depth]))
         for folder in images_in
         if len(folder) > level
     }
@@ -146,9 +168,10 @@ def _items(
     places: Mapping[Folder, _Place],
     label_of: Mapping[str, int],
     twice: frozenset[int],
+    name_encoding: str,
 ) -> Iterator[Item | Reject]:
     seen: set[int] = set()
-    for member in members(path):
+    for member in members(path, name_encoding):
         reason = _refused(member)
         place = places.get(_folder(member.name)) if _is_image(member.name) else None
         hashed = name_hash(member.name) if twice else 0

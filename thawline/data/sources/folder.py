@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from thawline.data.candidates import SUFFIXES, is_hidden, objection
+from thawline.data.class_names import canonical
 from thawline.data.given import split_folders
 from thawline.data.items import Item, Reject, Source, shown
+from thawline.data.labels import ordered
 from thawline.errors import UserError
 
 
@@ -24,8 +26,9 @@ class _ClassFolder:
 
 
 def read(path: Path) -> Source:
-    """Class names are the sub-folders' names, in sorted order.
+    """Class names are the sub-folders' names, sorted; numbers by value.
 
+    Folders of one name in two Unicode forms, as a Mac and another system write it, are one class.
     Hidden files, files of other types and loose files beside the class folders are no candidates.
     Links are followed to files inside the folder only.
 
@@ -34,19 +37,18 @@ def read(path: Path) -> Source:
     """
     listed = list(_class_folders(path))
     filled = [found for found in listed if found.files]
-    names = sorted({found.folder.name for found in filled})
+    names = ordered({canonical(found.folder.name) for found in filled})
     if len(names) < 2:
         raise UserError(
             f"ingest.path: {shown(str(path))!r} has {len(names)} class folder(s) with images "
             f"({', '.join(sorted(SUFFIXES))}); at least 2 are needed, one sub-folder per class"
         )
     return Source(
-        # A name that is not UTF-8 can be opened, but not stored.
-        classes=tuple(name.encode("utf-8", "backslashreplace").decode() for name in names),
+        classes=names,
         items=_items(path, filled, {name: label for label, name in enumerate(names)}),
         num_items=sum(len(found.files) for found in filled),
         num_ignored=sum(found.num_ignored for found in listed),
-        empty_classes=tuple(sorted({found.folder.name for found in listed} - set(names))),
+        empty_classes=ordered({canonical(found.folder.name) for found in listed} - set(names)),
     )
 
 
@@ -99,10 +101,10 @@ def _items(
     root: Path, filled: list[_ClassFolder], label_of: Mapping[str, int]
 ) -> Iterator[Item | Reject]:
     for found in filled:
-        label = label_of[found.folder.name]
+        label = label_of[canonical(found.folder.name)]
         for file, reason in found.files:
             name = str(file.relative_to(root))
             if reason:
-                yield Reject(name=name, reason=reason)
+                yield Reject(name=name, reason=reason, label=label)
             else:
                 yield Item(name=name, label=label, payload=file, split=found.split)
