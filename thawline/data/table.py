@@ -122,36 +122,33 @@ class _Listing:
     """Checks rows; holds the first problem, the labels, and 8 bytes for each path."""
 
     def __init__(self, paths: TablePaths) -> None:
-        self._paths = paths
         self._problem: str | None = None
         self._num_problems = 0
         self.labels: dict[str, Seen] = {}
+        self._key = paths.key
         self.hashes: array[int] = array("Q")
         self.num_rows = 0
 
     def add(self, file: Path, row: Row) -> None:
         self.num_rows += 1
-        seen = self.labels.get(row.label)
-        if seen is None:
-            seen = self.labels[row.label] = Seen(_where(file, row))
-        seen.num_rows += 1
+        try:
+            seen = self.labels[row.label]
+            seen.num_rows += 1
+        except KeyError:
+            seen = Seen(_where(file, row), self._label_problem(row.label))
+            self.labels[row.label] = seen
         if isinstance(row.image, str):
-            self.hashes.append(name_hash(self._paths.key(row.image)))
-        problem = self._objection(row)
-        if problem:
+            self.hashes.append(name_hash(self._key(row.image)))
+        if problem := seen.problem or _problem(row):
             self._num_problems += 1
             self._problem = self._problem or f"{_where(file, row)}: {problem}"
 
-    def _objection(self, row: Row) -> str | None:
-        if not row.label:
+    def _label_problem(self, label: str) -> str | None:
+        if not label:
             return "the label is empty"
-        if len(row.label) > _MAX_LABEL:
-            return f"a label of {len(row.label)} characters; at most {_MAX_LABEL}"
-        if row.split and not is_split(row.split):
-            return f"split {shown(row.split, 60)!r} is not one of train, val, test, or empty"
-        if row.image == "":
-            return "the path is empty"
-        if len(self.labels) > MAX_CLASSES:
+        if len(label) > _MAX_LABEL:
+            return f"a label of {len(label)} characters; at most {_MAX_LABEL}"
+        if len(self.labels) >= MAX_CLASSES:
             self.labels.clear()
             return f"more than {MAX_CLASSES} different labels; is it the right column?"
         return None
@@ -159,6 +156,12 @@ class _Listing:
     def raise_problem(self) -> None:
         if self._problem:
             raise UserError(f"ingest.path: {self._problem}{like_this(self._num_problems)}")
+
+
+def _problem(row: Row) -> str | None:
+    if row.split and not is_split(row.split):
+        return f"split {shown(row.split, 60)!r} is not one of train, val, test, or empty"
+    return "the path is empty" if row.image == "" else None
 
 
 def _where(file: Path, row: Row) -> str:

@@ -9,13 +9,15 @@ from thawline.data.labels import checked, of_numbers, ordered, whole_number
 from thawline.errors import UserError
 
 
-@dataclass
+@dataclass(slots=True)
 class Seen:
     """A label that occurs."""
 
     where: str
     """File and row in which a label comes first."""
-    num_rows: int = 0
+    problem: str | None = None
+    """Why it can be no label."""
+    num_rows: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,10 +54,12 @@ class TablePaths:
 
     def key(self, text: str) -> str:
         """Write a path so that most of its spellings are one, without a look at the disk."""
-        name = posixpath.normpath(text.replace("\\", "/") if "\\" in text else text)
-        if name.startswith("/"):
-            name = self._relative(name)
-        return name if name.isascii() else unicodedata.normalize("NFC", name)
+        name = posixpath.normpath(text)
+        if name.isascii() and name[0] != "/" and "\\" not in name:
+            return name  # nearly always
+        name = posixpath.normpath(name.replace("\\", "/"))
+        name = self._relative(name) if name.startswith("/") else name
+        return unicodedata.normalize("NFC", name)
 
     def forget(self) -> None:
         """Begin to count anew."""
