@@ -16,7 +16,6 @@ from thawline.data.candidates import (
     check_unchanged,
     name_hash,
     repeated,
-    signature,
 )
 from thawline.data.class_names import canonical
 from thawline.data.given import SPLIT_NAMES
@@ -86,7 +85,6 @@ def read_table(
     """
     tables = table_files.find(path, format_.suffix, format_.peek, columns)
     files = list(tables.files)
-    before = {file: signature(file) for file in files}
     paths = TablePaths(files[0].parent)
     listing = _Listing(paths)
     for file in files:
@@ -103,7 +101,7 @@ def read_table(
     remarks = [*tables.remarks, *found.remarks]
     reading = _Reading(
         files=tables.files,
-        before=before,
+        before=tables.before,
         format=format_,
         columns=columns,
         paths=paths,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from thawline.data.candidates import Signature, signature
 from thawline.data.given import SPLIT_NAMES
 from thawline.data.items import shown
 from thawline.data.table_columns import Columns
@@ -30,10 +31,12 @@ class Peek:
 class Tables:
     """Attributes:
     files: each with the split that its name gives to all of its rows, or None.
+    before: each as it was before it was opened.
     remarks: lines for a person.
     """
 
     files: dict[Path, str | None]
+    before: dict[Path, Signature]
     remarks: list[str] = field(default_factory=list)
 
 
@@ -48,14 +51,17 @@ def find(
     Raises:
         UserError: a folder without a table, tables of splits beside others, or a missing column.
     """
-    files = _listed(path, suffix)
+    before = {file: signature(file) for file in _listed(path, suffix)}
+    files = list(before)
     first = peek(files[0], columns)
     remarks = columns.renamed(first.columns)
     named = {file: _split_of(file.stem) for file in files}
     if len(files) == 1 or not any(named.values()):
-        return Tables(files=dict.fromkeys(files), remarks=remarks + _unused(files[0], first))
+        return Tables(
+            files=dict.fromkeys(files), before=before, remarks=remarks + _unused(files[0], first)
+        )
     if any(peek(file, columns).has_split for file in files):
-        return Tables(files=dict.fromkeys(files), remarks=remarks)
+        return Tables(files=dict.fromkeys(files), before=before, remarks=remarks)
     splits = {split for split in named.values() if split}
     others = [file for file, split in named.items() if split is None]
     if "train" in splits and len(splits) > 1:
@@ -68,13 +74,15 @@ def find(
         for split in sorted(splits):
             held = _names(file for file in files if named[file] == split)
             remarks.append(f"all rows of {held} are {split}, by the name of the table")
-        return Tables(files=named, remarks=remarks)
+        return Tables(files=named, before=before, remarks=remarks)
     if splits != {"train"} or others:
         remarks.append(
             f"{_names(f for f in files if named[f])}: not taken for a split, which takes tables "
             "for train and for val or test"
         )
-    return Tables(files=dict.fromkeys(files), remarks=remarks + _unused(files[0], first))
+    return Tables(
+        files=dict.fromkeys(files), before=before, remarks=remarks + _unused(files[0], first)
+    )
 
 
 def is_split(text: str) -> bool:

@@ -77,10 +77,8 @@ def _peek(file: Path, columns: Columns) -> Peek:
             is_whole = not text.read(1)
         table = csv.reader(io.StringIO(sample), delimiter=_delimiter(sample, columns))
         header, *rows = [[cell.strip() for cell in cells] for cells in table if cells] or [[]]
-    except UnicodeDecodeError as error:
-        raise _refusal(file, 1, f"or a later one: not UTF-8 text: {error.reason}") from None
-    except csv.Error as error:
-        raise _refusal(file, 2, f"or a later one: no CSV: {error}") from None
+    except (UnicodeDecodeError, csv.Error):  # `_rows` says in which row
+        return Peek(columns=columns, has_split=False, like_splits=())
     except OSError as error:
         raise _refusal(file, 1, f"cannot be read: {error.strerror}") from None
     found = columns.match(header, repr(shown(file.name)))

@@ -1,6 +1,7 @@
 """Splits that tables bring: by their names, by a column under another spelling, or unnoticed."""
 
 import csv as plain_csv
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -95,6 +96,14 @@ def test_names_that_are_not_taken_for_splits_are_told(
     source = tables.read()
     assert ["not taken for a split" in line for line in source.remarks] == [True]
     assert set(splits(source, monkeypatch).values()) == {None}
+
+
+def test_a_table_that_is_no_file_is_not_opened(tables: Reader) -> None:
+    """Opening a FIFO would wait for ever."""
+    tables.save("train", rows("x"))
+    os.mkfifo(tables.folder / f"test{tables.suffix}")
+    with pytest.raises(UserError, match="is not a regular file"):
+        tables.read()
 
 
 @pytest.mark.parametrize("stems", [("a", "b"), ("train",), ("train-0", "train-1")])
