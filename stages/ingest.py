@@ -42,7 +42,7 @@ class Packing(NamedTuple):
 
 
 def main(params: Params, run: StageRun) -> None:
-    from thawline.data import blanks, deciding, tally, unused_bits
+    from thawline.data import blanks, class_names, deciding, tally, unused_bits
     from thawline.data.store import ImageStore
     from thawline.data_report import page as report
     from thawline.data_report.contents import Contents
@@ -51,9 +51,14 @@ def main(params: Params, run: StageRun) -> None:
     p = params.ingest
     run.require()
     source = _source(p)
-    remarks = (*source.remarks, *dvc_view.unseen(Path(p.path)))
+    remarks = [
+        *source.remarks,
+        *dvc_view.unseen(Path(p.path)),
+        *class_names.remarks(source.classes),
+    ]
     for line in remarks:  # before anything is refused, of which they may be the cause
         log(f"ingest: {line}")
+    num_listed = len(source.remarks)
     decided = _decided(p, source)
     with staged(INGEST) as folder:
         packing = _packing(params, decided, source, folder)
@@ -66,8 +71,10 @@ def main(params: Params, run: StageRun) -> None:
             shutil.rmtree(folder)
             packing = _packing(params, decided, _source(p), folder)
         decided, found, resolved, manifest, notes = packing
+        walked = source.remarks[num_listed:]  # what only the walk of the items found out
+        remarks += walked
         account = tally.account_for(found, source.passed_over)
-        for line in (*account.lines(), *notes):
+        for line in (*walked, *account.lines(), *notes):
             log(f"ingest: {line}")
         manifest.write(folder)
         decided.write(folder)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from thawline.data.content import INVISIBLE, LOST
+from thawline.data.looks import Looks
 from thawline.data.packed_rows import PackedRows
 
 LOST_KIND = "drawn in the colour of the background"
@@ -19,9 +20,14 @@ def find(packed: PackedRows) -> Blanks:
     for row, (looks, transparency) in enumerate(
         zip(packed.looks, packed.transparencies, strict=True)
     ):
-        if kind := _KINDS.get(transparency) or looks.blank:
+        if kind := kind_of(looks, transparency):
             found[kind].append(row)
     return {kind: rows for kind, rows in found.items() if rows}
+
+
+def kind_of(looks: Looks, transparency: str) -> str | None:
+    """Name what a picture of one colour is; None for one on which something is to be seen."""
+    return _KINDS.get(transparency) or looks.blank
 
 
 def sentence(found: Blanks) -> str | None:

@@ -103,7 +103,7 @@ def _settle_duplicate(found: Collected, result: Packed, classes: tuple[str, ...]
         found.num_across_splits += 1
     if stronger(result.split, twin.split):
         found.packed[row], result, twin = result, twin, result
-    found.rejects.append(_duplicate(result, twin, classes))
+    found.rejects.append(_duplicate(result, twin, classes, row))
     if twin.label != result.label:
         found.conflicts.append(
             Conflict(
@@ -139,8 +139,8 @@ def check_rejects(found: Collected, max_bad_ratio: float, num_items: int | None 
     )
 
 
-def _duplicate(result: Packed, twin: Packed, classes: tuple[str, ...]) -> Reject:
+def _duplicate(result: Packed, twin: Packed, classes: tuple[str, ...], row: int) -> Reject:
     conflict = f" (there labelled {classes[twin.label]!r})" if twin.label != result.label else ""
     across = f" (there in {twin.split})" if twin.split and twin.split != result.split else ""
     reason = f"duplicate of {twin.item_name}{conflict}{across}"
-    return Reject(name=result.item_name, reason=reason, label=result.source_label)
+    return Reject(name=result.item_name, reason=reason, label=result.source_label, twin_row=row)

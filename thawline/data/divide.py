@@ -1,12 +1,11 @@
 """Divide what a walk collected into splits: the manifest."""
 
-from collections import Counter
-
 import numpy as np
 
 from thawline.data.collect import Collected
 from thawline.data.given import Given
 from thawline.data.items import shown, stored
+from thawline.data.left_out import LeftOut
 from thawline.data.manifest import Manifest
 from thawline.data.resolve import Resolved, own_keys
 from thawline.data.splits import UNUSED, assign, positions, thin_out
@@ -41,7 +40,7 @@ def divide(
     splits = np.full(len(before), UNUSED)
     splits[kept] = assign(
         keys, before[kept], classes,
-        seed=seed, given=given, set_aside=_set_aside(found, resolved, classes), **ratios,
+        seed=seed, given=given, left_out=LeftOut(found, resolved, classes), **ratios,
     )  # fmt: skip
     if imbalance_ratio:
         place = positions(found.packed.sha256, seed)
@@ -49,19 +48,6 @@ def divide(
     manifest = _manifest(found, classes, splits)
     _check_trainable(manifest)
     return manifest
-
-
-def _set_aside(found: Collected, resolved: Resolved, classes: tuple[str, ...]) -> list[str]:
-    """Say of each class what became of images that its number does not count."""
-    counts = [Counter[str]() for _ in classes]
-    for reject in found.rejects:
-        kind = "equal to another image" if reject.reason.startswith("duplicate") else "unusable"
-        if reject.label is not None:
-            counts[reject.label][kind] += 1
-    labels = found.packed.source_labels
-    for row in resolved.left_out:
-        counts[labels[row]]["in conflict with another class or split"] += 1
-    return [", ".join(f"{n} {kind}" for kind, n in sorted(one.items())) for one in counts]
 
 
 def _manifest(found: Collected, classes: tuple[str, ...], splits: np.ndarray) -> Manifest:

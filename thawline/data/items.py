@@ -1,6 +1,6 @@
 """What a source hands to ingest."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,10 +34,14 @@ class Reject:
     reason: str
     label: int | None = None
     """Index into Source.classes, where it is known."""
+    twin_row: int | None = None
+    """Row of the packed image that this one is equal to."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
+    """Images with their labels, and what is known of them before they are read."""
+
     classes: tuple[str, ...]
     items: Iterable[Item | Reject]
     """May be a generator: a set larger than memory is never held whole."""
@@ -45,13 +49,15 @@ class Source:
     passed_over: Mapping[str, int] = field(default_factory=dict)
     """Number of files by the rule that lets them out: hidden ones, thumbnails, sidecars."""
     empty_classes: tuple[str, ...] = ()
-    """Folders of classes without an image: no classes, but perhaps a mistake."""
+    """Classes that are declared (a folder, a name, a number) and have no image: no classes, but
+    perhaps a mistake."""
+    remarks: Sequence[str] = ()
+    """What a person should know of how the source was understood, a line each; complete when the
+    items have been walked."""
     every: Callable[[int], Iterable[Item | Reject]] | None = None
     """The first item and each n-th after it, where that spares a source making the others."""
     imbalance_ratio: float | None = None
     """Thin out the training rows to this ratio of the commonest to the rarest class."""
-    remarks: tuple[str, ...] = ()
-    """What a person should know of how the source was understood, a line each."""
     check_unchanged: Callable[[], None] = lambda: None
     """Raises UserError where images were added, removed or written to since they were listed."""
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from thawline.data.class_names import canonical
 from thawline.data.items import shown
 from thawline.errors import UserError
 from thawline.files import uncell
@@ -88,6 +89,7 @@ def read(path: Path, classes: Sequence[str]) -> LabelFixes:
             raise _refusal(
                 str(path), row, f"{shown(name)!r} is in row {found.fixes[name].row} already"
             )
+        cells |= {column: canonical(cells[column]) for column in ("label", "was")}
         for column in ("label", "was"):
             if cells[column] and cells[column] not in number_of:
                 raise _unknown(str(path), row, column, cells[column], classes)

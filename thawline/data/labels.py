@@ -1,17 +1,48 @@
 """Names and order of the classes where a source gives labels as numbers or as text."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 
+import numpy as np
+
+from thawline.data.class_names import canonical
 from thawline.data.items import shown
 from thawline.errors import UserError
 
 MAX_CLASSES = 65_536
 """More are a wrong column: a file name or a number of its own in each row."""
 _KEY = "ingest.options.classes"
+_NUMBER = re.compile(r"[+-]?\d{1,19}(\.\d{0,19})?", re.ASCII)
+_WHOLE = re.compile(r"(\d{1,19})(\.0*)?", re.ASCII)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classes:
+    """The classes of a source whose labels are numbers.
+
+    Attributes:
+        names: of the labels that occur, in the order of the numbers.
+        position: index into names by label.
+        absent: names that are declared and have no row.
+        remarks: lines for a person.
+    """
+
+    names: tuple[str, ...]
+    position: Mapping[int, int]
+    absent: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    def positions(self, labels: np.ndarray) -> np.ndarray:
+        """Turn labels into indices into names: int64 (N,), from whole numbers (N,) or (N, 1)."""
+        lookup = np.zeros(max(self.position) + 1, dtype=np.int64)
+        lookup[list(self.position)] = list(self.position.values())
+        return np.asarray(lookup[labels.reshape(-1)])
 
 
 def numbered(classes: Sequence[str] | None, largest: int) -> tuple[str, ...]:
-    """Class names for labels 0..largest: those of the option, else the numbers.
+    """Name the labels 0..largest: by the option, else by their numbers.
 
     Raises:
         UserError: fewer names than labels, a name twice, or labels too large to be classes.
@@ -22,8 +53,44 @@ def numbered(classes: Sequence[str] | None, largest: int) -> tuple[str, ...]:
         return tuple(str(number) for number in range(largest + 1))
     named = checked(classes)
     if len(named) <= largest:
-        raise UserError(f"{_KEY}: {len(named)} names, but the labels go from 0 to {largest}")
+        raise UserError(
+            f"{_KEY}: {len(named)} names, but the labels go up to {largest}; {largest + 1} are "
+            "needed, one for each number from 0 on (a name without an image is no class)"
+        )
     return named
+
+
+def of_numbers(classes: Sequence[str] | None, labels: Iterable[int]) -> Classes:
+    """Name the numbers that occur; a number or a name without a row is no class.
+
+    Labels that start at 1 may have as many names as the largest one says.
+
+    Args:
+        classes: names for 0, 1, ...; None for the numbers themselves.
+        labels: each that occurs, none below 0.
+
+    Raises:
+        UserError: see `numbered`; also fewer than two labels.
+    """
+    used, remarks = sorted(set(labels)), []
+    if classes is not None and used[0] > 0 and len(checked(classes)) == used[-1] < MAX_CLASSES:
+        names = ("", *checked(classes))
+        declared: Sequence[int] = range(1, len(names))
+        remarks = [f"the labels start at {used[0]}: {_KEY} is taken as the names of 1 and up"]
+    else:
+        names = numbered(classes, used[-1])
+        declared = range(len(names))
+    if len(used) < 2:
+        raise UserError(
+            f"ingest.path: every label is {used[0]}: 1 class; at least 2 classes are needed"
+        )
+    kept = frozenset(used)
+    return Classes(
+        names=tuple(names[label] for label in used),
+        position={label: position for position, label in enumerate(used)},
+        absent=tuple(names[label] for label in declared if label not in kept),
+        remarks=tuple(remarks),
+    )
 
 
 def checked(classes: Sequence[str]) -> tuple[str, ...]:
@@ -34,18 +101,25 @@ def checked(classes: Sequence[str]) -> tuple[str, ...]:
     """
     if len(classes) < 2:
         raise UserError(f"{_KEY}: {len(classes)} name(s); at least 2 are needed")
+    named = tuple(map(canonical, classes))
     seen: set[str] = set()
-    for name in classes:
+    for name in named:
         if not name or name in seen:
             problem = "occurs twice" if name else "is empty"
             raise UserError(f"{_KEY}: {shown(name, 60)!r} {problem}; names must differ")
         seen.add(name)
-    return tuple(classes)
+    return named
+
+
+def whole_number(label: str) -> int | None:
+    """Read a label that is a whole number, also one written as 1.0; None for another text."""
+    match = _WHOLE.fullmatch(label)
+    return int(match[1]) if match else None
 
 
 def ordered(names: Iterable[str]) -> tuple[str, ...]:
-    """Sorted; whole numbers by value, so that class 10 follows class 9."""
+    """Sort names; where all are numbers by value, so that class 10 follows class 9."""
     listed = list(names)
-    if all(name.isascii() and name.isdigit() and len(name) < 20 for name in listed):
-        return tuple(sorted(listed, key=lambda name: (int(name), name)))
+    if all(map(_NUMBER.fullmatch, listed)):
+        return tuple(sorted(listed, key=lambda name: (Decimal(name), name)))
     return tuple(sorted(listed))

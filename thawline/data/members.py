@@ -19,6 +19,7 @@ from typing import IO, Self, cast
 
 from thawline.data.file_format import HEAD_BYTES
 from thawline.data.items import shown
+from thawline.data.member_names import check_encoding, tar_name, zip_name
 from thawline.errors import UserError
 
 MAX_MEMBERS = 2_000_000
@@ -61,18 +62,28 @@ class Member:
     """Its content; to be called before the next member is asked for. Raises MemberError."""
     head: Callable[[], bytes]
     """Likewise its first file_format.HEAD_BYTES; a tar's content cannot be loaded after it."""
+    is_guessed: bool = False
+    """Nothing says how its name is encoded."""
 
 
-def members(path: Path) -> Iterator[Member]:
+def members(path: Path, name_encoding: str = "") -> Iterator[Member]:
     """Every member that is no folder, in the order of the archive.
+
+    Args:
+        name_encoding: of names that the archive does not declare as UTF-8; empty to guess.
 
     Raises:
         UserError: no archive, damaged, too many members, or it expands too far.
     """
+    if name_encoding:
+        check_encoding(name_encoding)
     try:
         with path.open("rb") as file:
             head = file.read(6)
-        yield from _zipped(path) if head.startswith((b"PK\3\4", b"PK\5\6")) else _tarred(path, head)
+        if head.startswith((b"PK\3\4", b"PK\5\6")):
+            yield from _zipped(path, name_encoding)
+        else:
+            yield from _tarred(path, head, name_encoding)
     except _DAMAGE as error:
         raise _refusal(path, f"damaged, or no zip or tar archive: {error}") from None
     except (OSError, RuntimeError) as error:  # NotImplementedError too
@@ -81,7 +92,7 @@ def members(path: Path) -> Iterator[Member]:
         ) from None
 
 
-def _zipped(path: Path) -> Iterator[Member]:
+def _zipped(path: Path, name_encoding: str) -> Iterator[Member]:
     with zipfile.ZipFile(path) as archive:
         infos = archive.infolist()
         _check_number(path, len(infos), path.stat().st_size)
@@ -89,13 +100,15 @@ def _zipped(path: Path) -> Iterator[Member]:
         for info in infos:
             if info.filename[-1:] != "/":  # is_dir() fails on an empty name
                 # The standard wants /; some tools on Windows write \.
-                name, problem = _checked_name(info.filename.replace("\\", "/"))
+                written, guessed = zip_name(info, name_encoding)
+                name, problem = _checked_name(written.replace("\\", "/"))
                 problem = problem or _zip_problem(info)
                 yield Member(
                     name,
                     problem,
                     lambda info=info: _unzip(archive, info, info.file_size),  # type: ignore[misc]
                     lambda info=info: _unzip(archive, info, HEAD_BYTES),  # type: ignore[misc]
+                    guessed,
                 )
 
 
@@ -120,11 +133,13 @@ def _unzip(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int) -> bytes:
         raise MemberError(f"damaged: {' '.join(str(error).split())[:120]}") from None
 
 
-def _tarred(path: Path, head: bytes) -> Iterator[Member]:
+def _tarred(path: Path, head: bytes, name_encoding: str) -> Iterator[Member]:
     opener = next((o for magic, o in _OPENERS.items() if head.startswith(magic)), open)
     with cast(IO[bytes], opener(path) if opener is not open else path.open("rb")) as file:
         stream, size = cast(IO[bytes], _Bounded(file, path)), path.stat().st_size
-        with tarfile.open(fileobj=stream, mode="r|", tarinfo=_strict(size)) as archive:
+        with tarfile.open(
+            fileobj=stream, mode="r|", tarinfo=_strict(size), encoding="utf-8"
+        ) as archive:
             number = 0
             while (info := archive.next()) is not None:
                 # It would remember each one, half a kilobyte.
@@ -132,13 +147,15 @@ def _tarred(path: Path, head: bytes) -> Iterator[Member]:
                 number += 1
                 _check_number(path, number, size)
                 if not info.isdir():
-                    name, problem = _checked_name(info.name)
+                    written, guessed = tar_name(info.name, name_encoding)
+                    name, problem = _checked_name(written)
                     problem = problem or _tar_problem(info)
                     yield Member(
                         name,
                         problem,
                         lambda info=info: _untar(archive, info, info.size),  # type: ignore[misc]
                         lambda info=info: _untar(archive, info, HEAD_BYTES),  # type: ignore[misc]
+                        guessed,
                     )
             _check_rest(archive)
 

@@ -9,9 +9,11 @@ the threshold is taken.
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
+from thawline.data.class_names import alike
 from thawline.data.given import NONE, Given
 from thawline.data.items import shown
 from thawline.errors import UserError
@@ -19,6 +21,24 @@ from thawline.errors import UserError
 SPLITS = ("train", "val", "test")
 UNUSED = "unused"
 _MAX_NAMED = 20
+
+
+class Explanation(Protocol):
+    """What became of images that count for no class, in words."""
+
+    def of_class(self, label: int) -> str:
+        """Count them by what they are; empty where there are none."""
+
+    def examples(self, labels: Sequence[int]) -> str:
+        """Name some, as sentences to append; empty where there are none."""
+
+
+class _Nothing:
+    def of_class(self, label: int) -> str:  # noqa: ARG002 - as the protocol has it
+        return ""
+
+    def examples(self, labels: Sequence[int]) -> str:  # noqa: ARG002
+        return ""
 
 
 def positions(keys: Sequence[str], seed: int) -> np.ndarray:
@@ -36,7 +56,7 @@ def assign(
     val_ratio: float,
     test_ratio: float,
     given: Given = NONE,
-    set_aside: Sequence[str] = (),
+    left_out: Explanation | None = None,
 ) -> np.ndarray:
     """Split every row into train, val and test.
 
@@ -46,7 +66,7 @@ def assign(
         val_ratio: share of validation rows, in (0, 1).
         test_ratio: share of test rows, in (0, 1).
         given: splits that stand, whatever the hash says.
-        set_aside: per class what became of its other images, for a message; may be empty.
+        left_out: tells what became of a class's other images, for a message.
 
     Returns:
         Array of str (N,), each of SPLITS. Every class has a row in every split, save in a given
@@ -58,7 +78,7 @@ def assign(
     place = positions(keys, seed)
     split_of = natural(keys, place, val_ratio=val_ratio, test_ratio=test_ratio, given=given)
     keys_of = [_ordered_keys(keys, place, np.flatnonzero(labels == k)) for k in range(len(classes))]
-    _fill_missing(split_of, keys_of, classes, given, set_aside)
+    _fill_missing(split_of, keys_of, classes, given, left_out or _Nothing())
     return np.array([split_of[key] for key in keys])
 
 
@@ -102,12 +122,12 @@ def _fill_missing(
     keys_of: Sequence[Sequence[str]],
     classes: Sequence[str],
     given: Given,
-    set_aside: Sequence[str],
+    left_out: Explanation,
 ) -> None:
     """Move whole keys until every class is in every split; none loses its last one."""
     held = [Counter(split_of[key] for key in keys) for keys in keys_of]
     if not given.splits:
-        _check_numbers(classes, [len(keys) for keys in keys_of], set_aside)
+        _check_numbers(classes, [len(keys) for keys in keys_of], left_out)
     if all(len(+there) == len(SPLITS) for there in held):
         return
     classes_of: dict[str, list[int]] = {}  # 0.2 kB a key, hence only where it is needed
@@ -125,7 +145,14 @@ def _fill_missing(
             if spare is None and split != "train" and split in given.splits:
                 continue
             if spare is None:
-                raise UserError(_cannot_fill(classes[label], split, held[label], given))
+                may_train = any(given.may_move(key, "train") for key in keys)
+                lacking = split if may_train else "train"
+                raise UserError(
+                    _cannot_fill(classes[label], lacking, held[label], given)
+                    + _lookalikes([label], classes)
+                    + _beside(left_out, label)
+                    + left_out.examples([label])
+                )
             for other in classes_of[spare]:
                 held[other] += Counter({split: 1})
                 held[other] -= Counter({split_of[spare]: 1})
@@ -145,22 +172,35 @@ def _cannot_fill(name: str, split: str, held: Counter[str], given: Given) -> str
     )
 
 
-def _check_numbers(
-    classes: Sequence[str], num_keys: Sequence[int], set_aside: Sequence[str]
-) -> None:
+def _check_numbers(classes: Sequence[str], num_keys: Sequence[int], left_out: Explanation) -> None:
     """Name every class that is too small: packing a large set takes minutes each time."""
-    others = [f" (beside {text})" if text else "" for text in set_aside] or [""] * len(classes)
-    small = [
-        f"{shown(name, 60)!r} has {count}{text}"
-        for name, count, text in zip(classes, num_keys, others, strict=True)
-        if count < len(SPLITS)
-    ]
+    small = [label for label, count in enumerate(num_keys) if count < len(SPLITS)]
     if small:
+        named = small[:_MAX_NAMED]
+        listed = ", ".join(
+            f"{shown(classes[k], 60)!r} has {num_keys[k]}{_beside(left_out, k)}" for k in named
+        )
         raise UserError(
-            f"class {', '.join(small[:_MAX_NAMED])} different image(s) or group(s); "
+            f"class {listed} different image(s) or group(s); "
             f"at least {len(SPLITS)} are needed, one each for {', '.join(SPLITS)}"
             + (f"; so have {len(small) - _MAX_NAMED} more" if len(small) > _MAX_NAMED else "")
+            + _lookalikes(named, classes)
+            + left_out.examples(named)
         )
+
+
+def _beside(left_out: Explanation, label: int) -> str:
+    text = left_out.of_class(label)
+    return f" (beside {text})" if text else ""
+
+
+def _lookalikes(labels: Iterable[int], classes: Sequence[str]) -> str:
+    """Say that a small class may be another spelling of a larger one."""
+    return "".join(
+        f"; {shown(other, 60)!r} and {shown(classes[label], 60)!r} differ by {difference}"
+        for label in labels
+        for other, difference in alike(classes[label], classes)[:1]
+    )
 
 
 def _spare(

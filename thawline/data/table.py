@@ -4,26 +4,29 @@ The table is gone through twice, once to check every row and to learn the classe
 images, so a million rows need no memory but 8 bytes each.
 """
 
-import posixpath
 from array import array
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from thawline.data import table_files
 from thawline.data.candidates import (
     Signature,
     changed,
     check_unchanged,
-    locate,
     name_hash,
     repeated,
-    signature,
 )
+from thawline.data.class_names import canonical
 from thawline.data.file_marks import FileMarks
 from thawline.data.given import SPLIT_NAMES
 from thawline.data.items import Item, Reject, Source, shown
-from thawline.data.labels import MAX_CLASSES, checked, ordered
+from thawline.data.labels import MAX_CLASSES
+from thawline.data.table_columns import Columns
+from thawline.data.table_files import Peek, is_split
+from thawline.data.table_labels import Seen, like_this, named
+from thawline.data.table_paths import TablePaths
 from thawline.errors import UserError
 
 _MAX_LABEL = 200
@@ -33,35 +36,9 @@ _ALONE = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Columns:
-    """Names of the columns; split and group may be missing under their usual names."""
-
-    image: str
-    label: str
-    split: str
-    group: str
-
-    def check(self, header: Sequence[str], where: str) -> None:
-        """Refuse a table without them.
-
-        Raises:
-            UserError: a column is missing, or there twice.
-        """
-        for field in fields(self):
-            name = getattr(self, field.name)
-            optional = field.name in ("split", "group") and name == field.name
-            number = list(header).count(name)
-            if number > 1 or (number == 0 and not optional):
-                listed = ", ".join(repr(shown(column, 40)) for column in header[:20])
-                problem = "is there twice" if number else "is missing"
-                raise UserError(
-                    f"ingest.options.{field.name}: column {shown(name, 60)!r} {problem} in "
-                    f"{where} row 1; its columns: {listed}"
-                )
-
-
 class Row(NamedTuple):
+    """A row as its file has it, texts without blanks around them."""
+
     number: int
     """As a spreadsheet counts: the header is row 1."""
     image: str | bytes | None
@@ -71,176 +48,202 @@ class Row(NamedTuple):
     group: str
 
 
-Rows = Callable[[Path, Columns, bool], Iterator[Row]]
-"""Yields a file's rows; the flag says whether encoded images are wanted, paths always are."""
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """How tables of one kind are read.
+
+    Attributes:
+        suffix: of their names.
+        rows: yields a file's rows; the flag says whether encoded images are wanted, paths always
+            are.
+        peek: looks at the columns, and at few or no rows.
+    """
+
+    suffix: str
+    rows: Callable[[Path, Columns, bool], Iterator[Row]]
+    peek: Callable[[Path, Columns], Peek]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reading:
+    """What the second walk needs."""
+
+    files: Mapping[Path, str | None]
+    before: Mapping[Path, Signature]
+    format: Format
+    columns: Columns
+    paths: TablePaths
+    label_of: Mapping[str, int]
+    marks: FileMarks
 
 
 def read_table(
-    path: Path, suffix: str, rows: Rows, columns: Columns, classes: Sequence[str] | None
+    path: Path, format_: Format, columns: Columns, classes: Sequence[str] | None
 ) -> Source:
-    """A source of the rows of one table, or of all tables of a folder.
+    """Read the rows of one table, or of all tables of a folder.
 
-    A path that leaves the table's folder is set aside, whatever it names.
+    A path that leaves the table's folder is set aside, whatever it names. A class of the option
+    without a row is no class. Where all labels are whole numbers and not among the names of the
+    option, these name the numbers, as in npz and idx.
 
     Raises:
         UserError: a missing column; an empty or unknown label, an unknown split or a path that
-            occurs twice, with its row.
+            occurs twice, with its row; tables of splits beside others.
     """
-    files = _files(path, suffix)
-    before = {file: signature(file) for file in files}
-    known = checked(classes) if classes is not None else None
-    listing = _Listing(frozenset(known) if known is not None else None)
+    tables = table_files.find(path, format_.suffix, format_.peek, columns)
+    files = list(tables.files)
+    paths = TablePaths(files[0].parent)
+    listing = _Listing(paths)
     for file in files:
-        for row in rows(file, columns, False):
+        for row in format_.rows(file, columns, False):
             listing.add(file, row)
     listing.raise_problem()
-    _check_paths(listing.hashes, files, rows, columns)
-    names = known if known is not None else ordered(listing.labels)
-    if len(names) < 2:
+    _check_paths(listing.hashes, files, format_, columns, paths)
+    if len({canonical(label) for label in listing.labels}) < 2:
         raise UserError(
-            f"ingest.path: {shown(path.name)!r} has {len(names)} class(es) in column "
+            f"ingest.path: {shown(path.name)!r} has {len(listing.labels)} class(es) in column "
             f"{shown(columns.label, 60)!r}; at least 2 are needed"
         )
-    label_of = {name: label for label, name in enumerate(names)}
-    marks = FileMarks()
+    found = named(listing.labels, classes)
+    remarks = [*tables.remarks, *found.remarks]
+    if listing.hashes and not path.is_dir():
+        remarks.append(_ALONE)
+    reading = _Reading(
+        files=tables.files,
+        before=tables.before,
+        format=format_,
+        columns=columns,
+        paths=paths,
+        label_of=found.label_of,
+        marks=FileMarks(),
+    )
     return Source(
-        classes=names,
-        items=_items(before, rows, columns, label_of, marks),
+        classes=found.classes,
+        items=_items(reading, remarks),
         num_items=listing.num_rows,
-        remarks=() if path.is_dir() or not listing.hashes else (_ALONE,),
-        check_unchanged=lambda: _check_unchanged(path, before, rows, columns, marks),
+        empty_classes=found.absent,
+        remarks=remarks,
+        check_unchanged=lambda: _check_unchanged(path, reading),
     )
 
 
-def _check_unchanged(
-    path: Path, before: dict[Path, Signature], rows: Rows, columns: Columns, marks: FileMarks
-) -> None:
+def _check_unchanged(path: Path, reading: _Reading) -> None:
     """Refuse tables or images that were written to, or removed, since they were read.
 
     Raises:
         UserError: one was.
     """
-    for file, status in before.items():
+    for file, status in reading.before.items():
         check_unchanged(file, status)
-    images = (_image(file, row) for file in before for row in rows(file, columns, False))
-    if other := marks.first_other(image for image in images if image):
+    if other := reading.marks.first_other(_images(reading)):
         there = {other.name} if other.exists() else set[str]()
         raise changed(path, {other.name}, there)
 
 
-def _image(file: Path, row: Row) -> Path | None:
-    """The image that a row names, where it names one."""
-    return file.parent / posixpath.normpath(row.image) if isinstance(row.image, str) else None
+def _images(reading: _Reading) -> Iterator[Path]:
+    """Images that rows name, in the order in which they were marked."""
+    for file in reading.files:
+        for row in reading.format.rows(file, reading.columns, False):
+            if isinstance(row.image, str):
+                yield file.parent / reading.paths.name(row.image)
 
 
 class _Listing:
     """Checks rows; holds the first problem, the labels, and 8 bytes for each path."""
 
-    def __init__(self, known: frozenset[str] | None) -> None:
-        self._known = known
+    def __init__(self, paths: TablePaths) -> None:
         self._problem: str | None = None
         self._num_problems = 0
-        self.labels: set[str] = set()
+        self.labels: dict[str, Seen] = {}
+        self._key = paths.key
         self.hashes: array[int] = array("Q")
         self.num_rows = 0
 
     def add(self, file: Path, row: Row) -> None:
         self.num_rows += 1
-        self.labels.add(row.label)
+        try:
+            seen = self.labels[row.label]
+            seen.num_rows += 1
+        except KeyError:
+            seen = Seen(_where(file, row), self._label_problem(row.label))
+            self.labels[row.label] = seen
         if isinstance(row.image, str):
-            self.hashes.append(name_hash(posixpath.normpath(row.image)))
-        problem = self._objection(row)
-        if problem:
+            self.hashes.append(name_hash(self._key(row.image)))
+        if problem := seen.problem or _problem(row):
             self._num_problems += 1
-            self._problem = self._problem or f"{shown(file.name)!r} row {row.number}: {problem}"
+            self._problem = self._problem or f"{_where(file, row)}: {problem}"
 
-    def _objection(self, row: Row) -> str | None:
-        if not row.label:
+    def _label_problem(self, label: str) -> str | None:
+        if not label:
             return "the label is empty"
-        if self._known is not None and row.label not in self._known:
-            return f"label {shown(row.label, 60)!r} is not one of ingest.options.classes"
-        if len(row.label) > _MAX_LABEL:
-            return f"a label of {len(row.label)} characters; at most {_MAX_LABEL}"
-        if row.split and row.split.lower() not in SPLIT_NAMES:
-            return f"split {shown(row.split, 60)!r} is not one of train, val, test, or empty"
-        if row.image == "":
-            return "the path is empty"
-        if len(self.labels) > MAX_CLASSES:
+        if len(label) > _MAX_LABEL:
+            return f"a label of {len(label)} characters; at most {_MAX_LABEL}"
+        if len(self.labels) >= MAX_CLASSES:
             self.labels.clear()
             return f"more than {MAX_CLASSES} different labels; is it the right column?"
         return None
 
     def raise_problem(self) -> None:
         if self._problem:
-            more = f" ({self._num_problems} rows like this)" if self._num_problems > 1 else ""
-            raise UserError(f"ingest.path: {self._problem}{more}")
+            raise UserError(f"ingest.path: {self._problem}{like_this(self._num_problems)}")
 
 
-def _files(path: Path, suffix: str) -> list[Path]:
-    """A folder makes DVC watch the images beside the table, where a file is watched alone."""
-    if not path.is_dir():
-        return [path]
-    found = sorted(file for file in path.glob(f"*{suffix}") if not file.name.startswith("."))
-    if not found:
-        raise UserError(f"ingest.path: {shown(str(path))!r} has no *{suffix} file")
-    return found
+def _problem(row: Row) -> str | None:
+    if row.split and not is_split(row.split):
+        return f"split {shown(row.split, 60)!r} is not one of train, val, test, or empty"
+    return "the path is empty" if row.image == "" else None
 
 
-def _check_paths(hashes: "array[int]", files: list[Path], rows: Rows, columns: Columns) -> None:
-    """Equal hashes are rare; only then the names are compared, in another walk."""
+def _where(file: Path, row: Row) -> str:
+    return f"{shown(file.name)!r} row {row.number}"
+
+
+def _check_paths(
+    hashes: "array[int]", files: list[Path], format_: Format, columns: Columns, paths: TablePaths
+) -> None:
+    """Equal hashes are rare; only then the files are compared, in another walk."""
     twice = repeated(hashes)
     first: dict[str, str] = {}
     for file in files if twice else []:
-        for row in rows(file, columns, False):
-            name = posixpath.normpath(row.image) if isinstance(row.image, str) else ""
-            if name and name_hash(name) in twice:
-                here = f"{shown(file.name)!r} row {row.number}"
+        for row in format_.rows(file, columns, False):
+            key = paths.key(row.image) if isinstance(row.image, str) else ""
+            if key and name_hash(key) in twice:
+                name, _ = paths.find(str(row.image))
                 if name in first:
                     raise UserError(
-                        f"ingest.path: {here}: path {shown(name)!r} is in {first[name]} already"
+                        f"ingest.path: {_where(file, row)}: path {shown(name)!r} is in "
+                        f"{first[name]} already"
                     )
-                first[name] = here
+                first[name] = _where(file, row)
+    paths.forget()
 
 
-def _items(
-    before: dict[Path, Signature],
-    rows: Rows,
-    columns: Columns,
-    label_of: dict[str, int],
-    marks: FileMarks,
-) -> Iterator[Item | Reject]:
-    for file, status in before.items():
-        check_unchanged(file, status)
-        for row in rows(file, columns, True):
-            if image := _image(file, row):
-                marks.add(image)
-            yield _item(file, row, label_of)
-        check_unchanged(file, status)
+def _items(reading: _Reading, remarks: list[str]) -> Iterator[Item | Reject]:
+    for file, split in reading.files.items():
+        check_unchanged(file, reading.before[file])
+        for row in reading.format.rows(file, reading.columns, True):
+            yield _item(reading, file, row, split)
+        check_unchanged(file, reading.before[file])
+    remarks += reading.paths.remarks()
 
 
-def _item(file: Path, row: Row, label_of: dict[str, int]) -> Item | Reject:
+def _item(reading: _Reading, file: Path, row: Row, split: str | None) -> Item | Reject:
     payload: Path | bytes
+    label = reading.label_of[row.label]
     reason: str | None
     if isinstance(row.image, str):
-        name = posixpath.normpath(row.image)
-        found = _located(file.parent, name)
+        name, found = reading.paths.find(row.image)
+        reading.marks.add(file.parent / name)
         payload, reason = (found, None) if isinstance(found, Path) else (b"", found)
     else:
         name, payload = f"{file.stem}/{row.number:07d}", row.image or b""
         reason = None if row.image else "no image in this row"
     if reason:
-        return Reject(name=name, reason=f"row {row.number}: {reason}")
+        return Reject(name=name, reason=f"row {row.number}: {reason}", label=label)
     return Item(
         name=name,
-        label=label_of[row.label],
+        label=label,
         payload=payload,
         group=row.group or None,
-        split=SPLIT_NAMES[row.split.lower()] if row.split else None,
+        split=SPLIT_NAMES[row.split.lower()] if row.split else split,
     )
-
-
-def _located(folder: Path, name: str) -> Path | str:
-    """Where the file really lies, or why it is not opened."""
-    if name.startswith("/") or name.split("/")[0] == ".." or "\0" in name:
-        return "path leads outside of the table's folder"
-    return locate(folder, folder / name)

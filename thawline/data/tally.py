@@ -74,7 +74,7 @@ def gaps(
 ) -> list[str]:
     """One line for each held-out split in which a class has no image, as some given ones do.
 
-    One more for folders that would be classes if there were an image in them, for images that no
+    One more for classes that would be some if there were an image of them, for images that no
     split gets, for pictures on which nothing is to be seen, and what `unused_bits` says.
     """
     lines = [depth] if depth else []

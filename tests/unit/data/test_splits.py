@@ -147,10 +147,21 @@ def test_no_class_is_left_out_whole() -> None:
     assert (thinned[labels == 1] == "train").sum() == 1
 
 
+class Told:
+    """What became of the other images, as `divide` finds it out."""
+
+    def of_class(self, label: int) -> str:
+        return "4 equal to another image" if label else ""
+
+    def examples(self, labels: list[int]) -> str:
+        assert labels == [1]
+        return ". First: 'b'"
+
+
 def test_a_class_that_is_too_small_says_where_its_other_images_went() -> None:
     labels = np.array([0] * 5 + [1])
-    with pytest.raises(UserError, match=r"'few' has 1 \(beside 4 equal to another image\) diff"):
+    with pytest.raises(UserError, match=r"'few' has 1 \(beside 4 equal to .*\) diff.* First: 'b'$"):
         assign(
             list("abcdef"), labels, ["many", "few"],
-            seed=0, set_aside=["", "4 equal to another image"], **RATIOS,
+            seed=0, left_out=Told(), **RATIOS,
         )  # fmt: skip

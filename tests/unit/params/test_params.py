@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dvc.utils.serialize import modify_yaml
 
 from tests.unit.params.conftest import MISSING, Write, changed, message
-from thawline import params, plugin_rules
+from thawline import params, plugin_rules, safe_yaml
 from thawline.design import resolve_stem
 from thawline.errors import UserError
 
@@ -48,6 +49,15 @@ def test_params_are_frozen(repository: Path) -> None:
 def test_scientific_notation_is_a_number_as_dvc_reads_it(real: str, write: Write) -> None:
     path = write(real.replace("learning_rate: 0.01", "learning_rate: 1e-4"))
     assert params.load(path).transfer_learn.learning_rate == 1e-4
+
+
+@pytest.mark.parametrize("value", [1e-05, 2.5e-07, 1e16])
+def test_numbers_are_read_as_dvc_writes_them(real: str, write: Write, value: float) -> None:
+    path = write(real)
+    with modify_yaml(str(path)) as content:  # what `dvc exp run -S` does
+        content["transfer_learn"]["learning_rate"] = value
+    assert f"learning_rate: {value}" in path.read_text(encoding="utf-8")
+    assert safe_yaml.load(path)["transfer_learn"]["learning_rate"] == value
 
 
 def test_flatten_gives_dotted_keys(repository: Path) -> None:

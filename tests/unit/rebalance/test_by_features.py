@@ -1,5 +1,7 @@
 """What each strategy that looks at features is for, on points whose neighbours are known."""
 
+from types import ModuleType
+
 import numpy as np
 import pytest
 
@@ -51,6 +53,33 @@ def test_a_class_that_cleaning_would_wipe_out_stays_whole() -> None:
     indices, reason = spared(positions, labels, 3, 0.5)
     assert indices.tolist() == [0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11]
     assert reason.startswith("1 of 12 rows left out; 1 class(es) stay whole")
+
+
+@pytest.mark.parametrize("strategy", [tomek_links, edited_nearest_neighbours, near_miss])
+def test_no_class_is_cleaned_away(strategy: ModuleType) -> None:
+    """Each row of class 1 stands alone among rows of the others, which an editor removes."""
+    places = [(0, float(x)) for x in range(12)] + [(2, 50.0 + x) for x in range(3)]
+    labels, features = on_a_line(*places, *((1, x + 0.1) for x in (2.0, 4.0, 6.0, 8.0)))
+    plan = strategy.plan(labels, 3, rng=rng(), features=features)
+    assert set(labels[plan.indices]) == {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    "strategy", [tomek_links, edited_nearest_neighbours, near_miss, instance_hardness]
+)
+def test_rows_are_named_by_their_position(strategy: ModuleType) -> None:
+    """Whatever the order of the rows is: no index of a table, no value of a label."""
+    draw = np.random.default_rng(1)
+    labels = np.repeat([0, 1, 2], [40, 12, 6])
+    features = (labels[:, None] * 2 + draw.normal(size=(58, 3))).astype(np.float32)
+    order = draw.permutation(58)
+    kept = strategy.plan(labels, 3, rng=rng(), features=features).indices
+    moved = strategy.plan(labels[order], 3, rng=rng(), features=features[order]).indices
+    assert (np.diff(moved) > 0).all()
+    assert len(moved) < 58
+    if strategy is not instance_hardness:  # its folds follow the order
+        assert sorted(order[moved]) == kept.tolist()
+    assert np.bincount(labels[order][moved], minlength=3)[2] == 6
 
 
 def test_hardness_drops_the_mislabelled_rows_first() -> None:

@@ -7,12 +7,13 @@ has no table of contents.
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from thawline.data import file_format
 from thawline.data.candidates import check_unchanged, name_hash, passed_by, repeated, signature
+from thawline.data.class_names import canonical, quoted
 from thawline.data.file_format import SUFFIXES
 from thawline.data.folder_walk import LOOSE, no_image, rule_for_suffix
 from thawline.data.given import (
@@ -23,6 +24,7 @@ from thawline.data.given import (
     split_folders,
 )
 from thawline.data.items import Item, Reject, Source, shown
+from thawline.data.labels import ordered
 from thawline.data.members import Member, MemberError, members
 from thawline.errors import UserError
 
@@ -56,6 +58,8 @@ class _Listing:
     by_bytes: set[int] = field(default_factory=set)
     num_refused: int = 0
     passed_over: Counter[str] = field(default_factory=Counter)
+    guessed: set[str] = field(default_factory=set)
+    """Folders of images whose names' encoding is a guess, one of them at a time."""
 
 
 @dataclass(frozen=True)
@@ -77,20 +81,24 @@ class _Layout:
     remarks: tuple[str, ...]
 
 
-def read(path: Path) -> Source:
-    """Class names are the folders' names, in sorted order.
+def read(path: Path, *, name_encoding: str = "") -> Source:
+    """Class names are the folders' names, sorted; numbers by value.
 
     Hidden files, files of other types and what systems leave behind are passed over and counted; an
     image beside the class folders is set aside.
+
+    Args:
+        name_encoding: of names that the archive does not declare as UTF-8, e.g. cp932 (Japanese),
+            gbk, cp1251; without it UTF-8 where that fits, else cp437 as the zip standard has it.
 
     Raises:
         UserError: no archive, damaged, expanding too far, or fewer than two class folders with
             images; a damaged tar also in the middle.
     """
     before = signature(path)
-    listing = _list(path)
+    listing = _list(path, name_encoding)
     layout = _layout(listing.images_in)
-    classes = sorted({place.class_name for place in layout.places.values()})
+    classes = ordered({place.class_name for place in layout.places.values()})
     if len(classes) < 2:
         raise UserError(
             f"ingest.path: {shown(path.name)!r} has {len(classes)} class folder(s) with images "
@@ -101,23 +109,33 @@ def read(path: Path) -> Source:
     label_of = {name: label for label, name in enumerate(classes)}
 
     def items() -> Iterator[Item | Reject]:
-        yield from _items(path, listing, layout, label_of)
+        yield from _items(path, listing, layout, label_of, name_encoding)
         check_unchanged(path, before)
 
     return Source(
-        # A name that is not UTF-8 can be read, but not stored.
-        classes=tuple(name.encode("utf-8", "backslashreplace").decode() for name in classes),
+        classes=classes,
         items=items(),
         num_items=sum(listing.images_in.values()) - flat + listing.num_refused,
         passed_over=dict(listing.passed_over),
-        remarks=layout.remarks,
+        remarks=(*layout.remarks, *_guessed(classes, listing.guessed)),
         check_unchanged=lambda: check_unchanged(path, before),
     )
 
 
-def _list(path: Path) -> _Listing:
+def _guessed(classes: Sequence[str], folders: Collection[str]) -> tuple[str, ...]:
+    """Say which class names may be unreadable: nobody said how they are encoded."""
+    odd = [name for name in classes if name in folders]
+    if not odd:
+        return ()
+    return (
+        f"the archive does not say how the names of classes {quoted(odd)} are encoded; where they "
+        "look wrong, set ingest.options.name_encoding, e.g. to cp932, gbk, cp1251 or cp1252",
+    )
+
+
+def _list(path: Path, name_encoding: str) -> _Listing:
     listing, folder_bytes = _Listing(), 0
-    for member in members(path):
+    for member in members(path, name_encoding):
         hashed = name_hash(member.name)
         listing.hashes.append(hashed)
         if rule := _rule(member.name):
@@ -134,6 +152,8 @@ def _list(path: Path) -> _Listing:
                         f"than {MAX_FOLDER_BYTES} characters"
                     )
             listing.images_in[folder] = listing.images_in.get(folder, 0) + 1
+            if member.is_guessed:
+                listing.guessed.update(canonical(part) for part in folder if not part.isascii())
             if not _is_named(member.name):
                 listing.by_bytes.add(hashed)
         else:
@@ -178,14 +198,14 @@ def _layout(images_in: Mapping[Folder, int]) -> _Layout:
     depth = _root_depth(images_in)
     split_of = split_folders({folder[depth] for folder in images_in if len(folder) > depth})
     if not split_of:
-        places = {f: _Place(f[depth], None) for f in images_in if len(f) > depth}
+        places = {f: _Place(canonical(f[depth]), None) for f in images_in if len(f) > depth}
         said = likely_splits("/".join((*f[depth:], "")) for f in places)
         return _Layout(places=places, without_class=set(), remarks=(said,) if said else ())
     places, without_class, remarks = dict[Folder, _Place](), set[Folder](), []
     for top, split in split_of.items():
         folders = [f for f in images_in if f[depth : depth + 1] == (top,)]
         level = _class_level(folders, depth + 1, split)
-        found = {f: _Place(f[level], split) for f in folders if len(f) > level}
+        found = {f: _Place(canonical(f[level]), split) for f in folders if len(f) > level}
         places |= found
         if not found:
             without_class |= set(folders)
@@ -211,10 +231,14 @@ def _root_depth(folders: Mapping[Folder, int]) -> int:
 
 
 def _items(
-    path: Path, listing: _Listing, layout: _Layout, label_of: Mapping[str, int]
+    path: Path,
+    listing: _Listing,
+    layout: _Layout,
+    label_of: Mapping[str, int],
+    name_encoding: str,
 ) -> Iterator[Item | Reject]:
     twice, seen = repeated(listing.hashes), set[int]()
-    for member in members(path):
+    for member in members(path, name_encoding):
         if _rule(member.name):
             continue
         hashed = name_hash(member.name) if twice or listing.by_bytes else 0

@@ -7,11 +7,13 @@ without a mark. Cells are text: a formula is a strange label, nothing more.
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from thawline.data.items import Source, shown
-from thawline.data.table import Columns, Row, read_table
+from thawline.data.table import Format, Row, read_table
+from thawline.data.table_columns import Columns
+from thawline.data.table_files import Peek, is_split
 from thawline.errors import UserError
 
 _DELIMITERS = ",;\t|"
@@ -33,13 +35,14 @@ def read(
         path: the file, or a folder with one or more; give the folder when the images lie in it, so
             that DVC notices a changed image.
         image, label, split, group: names of the columns; the last two may be missing.
-        classes: class names in the order wanted; a label that is not among them is refused.
+        classes: class names in the order wanted; a label that is not among them is refused. Where
+            all labels are whole numbers, the names of 0, 1, and so on.
 
     Raises:
         UserError: see `read_table`; also text that is no CSV, with its row.
     """
     columns = Columns(image=image, label=label, split=split, group=group)
-    return read_table(path, ".csv", _rows, columns, classes)
+    return read_table(path, Format(suffix=".csv", rows=_rows, peek=_peek), columns, classes)
 
 
 def _rows(file: Path, columns: Columns, with_images: bool) -> Iterator[Row]:  # noqa: ARG001
@@ -50,11 +53,9 @@ def _rows(file: Path, columns: Columns, with_images: bool) -> Iterator[Row]:  # 
             text.seek(0)
             reader = csv.reader(text, delimiter=delimiter)
             header = [cell.strip() for cell in next(reader, [])]
-            columns.check(header, repr(shown(file.name)))
+            found = columns.match(header, repr(shown(file.name)))
             place = {name: position for position, name in enumerate(header)}
-            at = [
-                place.get(n) for n in (columns.image, columns.label, columns.split, columns.group)
-            ]
+            at = [place.get(n) for n in (found.image, found.label, found.split, found.group)]
             for number, cells in enumerate(reader, start=2):
                 if cells:
                     yield _row(file, number, cells, at, len(header))
@@ -66,6 +67,38 @@ def _rows(file: Path, columns: Columns, with_images: bool) -> Iterator[Row]:  # 
         raise _refusal(file, number + 1, f"no CSV: {error}") from None
     except OSError as error:
         raise _refusal(file, number, f"cannot be read: {error.strerror}") from None
+
+
+def _peek(file: Path, columns: Columns) -> Peek:
+    """Look at the columns and at the rows of the first few kilobytes."""
+    try:
+        with file.open(encoding=_encoding(file), newline="") as text:
+            sample = text.read(_SAMPLE)
+            is_whole = not text.read(1)
+        table = csv.reader(io.StringIO(sample), delimiter=_delimiter(sample, columns))
+        header, *rows = [[cell.strip() for cell in cells] for cells in table if cells] or [[]]
+    except (UnicodeDecodeError, csv.Error):  # `_rows` says in which row
+        return Peek(columns=columns, has_split=False, like_splits=())
+    except OSError as error:
+        raise _refusal(file, 1, f"cannot be read: {error.strerror}") from None
+    found = columns.match(header, repr(shown(file.name)))
+    taken = (found.image, found.label, found.split, found.group)
+    columns_of = zip(*_full(rows if is_whole else rows[:-1], len(header)), strict=True)
+    like_splits = [
+        name
+        for name, cells in zip(header, columns_of, strict=False)  # none where there are no rows
+        if name not in taken and _are_splits(cells)
+    ]
+    return Peek(columns=found, has_split=found.split in header, like_splits=like_splits)
+
+
+def _full(rows: Iterable[list[str]], width: int) -> Iterator[list[str]]:
+    return (cells[:width] + [""] * (width - len(cells)) for cells in rows)
+
+
+def _are_splits(cells: Iterable[str]) -> bool:
+    filled = {cell for cell in cells if cell}
+    return bool(filled) and all(map(is_split, filled))
 
 
 def _row(file: Path, number: int, cells: list[str], at: list[int | None], width: int) -> Row:
@@ -85,7 +118,7 @@ def _delimiter(sample: str, columns: Columns) -> str:
     """csv.Sniffer guesses from the letters of the text; the names of the columns are known."""
     headers = {mark: _header(sample, mark) for mark in _DELIMITERS}
     for mark, header in headers.items():
-        if columns.image in header and columns.label in header:
+        if columns.fit(header):
             return mark
     return max(headers, key=lambda mark: len(headers[mark]))
 

@@ -3,11 +3,12 @@
 Where train, val and test folders stand above the classes, they are the splits.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from thawline.data.candidates import changed
+from thawline.data.class_names import canonical
 from thawline.data.file_format import SUFFIXES
 from thawline.data.folder_walk import LOOSE, Entry, Walker, scan
 from thawline.data.given import (
@@ -18,6 +19,7 @@ from thawline.data.given import (
     split_folders,
 )
 from thawline.data.items import Item, Reject, Source, shown
+from thawline.data.labels import ordered
 from thawline.data.links import Bounds
 from thawline.errors import UserError
 
@@ -50,8 +52,9 @@ class _Listing:
 
 
 def read(path: Path) -> Source:
-    """Class names are the sub-folders' names, in sorted order.
+    """Class names are the sub-folders' names, sorted; numbers by value.
 
+    Folders of one name in two Unicode forms, as a Mac and another system write it, are one class.
     Hidden files, files of other types and what systems leave behind are passed over and counted; an
     image beside the class folders is set aside. Links are followed to files that `Bounds` allows.
 
@@ -60,17 +63,16 @@ def read(path: Path) -> Source:
     """
     listing = _list(path)
     filled = [folder for folder in listing.folders if folder.files]
-    names = sorted({folder.name for folder in filled})
+    names = ordered({canonical(folder.name) for folder in filled})
     if len(names) < 2:
         raise _too_few(path, names, listing)
-    empty = {folder.name for folder in listing.folders} - set(names)
+    empty = {canonical(folder.name) for folder in listing.folders} - set(names)
     return Source(
-        # A name that is not UTF-8 can be opened, but not stored.
-        classes=tuple(name.encode("utf-8", "backslashreplace").decode() for name in names),
+        classes=names,
         items=_items(listing, filled, {name: label for label, name in enumerate(names)}),
         num_items=sum(1 for _ in listing.files()),
         passed_over=dict(listing.walker.passed_over),
-        empty_classes=tuple(sorted(empty)),
+        empty_classes=ordered(empty),
         remarks=tuple(listing.remarks),
         check_unchanged=lambda: _check_unchanged(path, listing),
     )
@@ -142,10 +144,10 @@ def _items(
     for entry in listing.loose:
         yield Reject(name=entry.name, reason=str(entry.reason))
     for found in filled:
-        label = label_of[found.name]
+        label = label_of[canonical(found.name)]
         for entry in found.files:
             if entry.reason:
-                yield Reject(name=entry.name, reason=entry.reason)
+                yield Reject(name=entry.name, reason=entry.reason, label=label)
             else:
                 file = listing.walker.path(entry)
                 yield Item(name=entry.name, label=label, payload=file, split=found.split)
@@ -161,7 +163,7 @@ def _check_unchanged(path: Path, before: _Listing) -> None:
         raise changed(path, {e.name for e in known ^ now}, {e.name for e in now - known})
 
 
-def _too_few(path: Path, names: list[str], listing: _Listing) -> UserError:
+def _too_few(path: Path, names: Sequence[str], listing: _Listing) -> UserError:
     hint = ""
     if len(listing.folders) == 1 and (
         below := {e.name.split("/")[1] for e in listing.folders[0].files if e.name.count("/") > 1}

@@ -5,13 +5,14 @@ Needs the extra `huggingface`. From version 4 on the library runs no code that c
 
 import importlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from thawline import project
 from thawline.data import downloaded
 from thawline.data.candidates import locate
+from thawline.data.class_names import canonical
 from thawline.data.given import SPLIT_NAMES
 from thawline.data.items import Item, Reject, Source, shown
 from thawline.data.labels import ordered
@@ -49,7 +50,7 @@ def read(
     parts = _parts(_loaded(library, path, name, config, revision))
     for split, part in parts.items():
         _check_columns(library, part, split, image, label)
-    classes = _classes(parts, label)
+    classes, absent = _classes(parts, label)
     label_of = {text: position for position, text in enumerate(classes)}
     roots = (path, _cache())
     items = (
@@ -61,6 +62,7 @@ def read(
         classes=classes,
         items=downloaded.require_items(items, sha256),
         num_items=sum(len(part) for part in parts.values()),
+        empty_classes=absent,
     )
 
 
@@ -127,12 +129,40 @@ def _check_columns(library: Any, part: Any, split: str | None, image: str, label
         )
 
 
-def _classes(parts: Mapping[str | None, Any], label: str) -> tuple[str, ...]:
-    named = getattr(next(iter(parts.values())).features[label], "names", None)
-    if named:
-        return tuple(named)
-    found = {str(value) for part in parts.values() for value in part.unique(label)} - {"None"}
-    return ordered(found)
+def _classes(
+    parts: Mapping[str | None, Any], label: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Classes that have a row, in the order of the set or else sorted, and declared ones without.
+
+    Raises:
+        UserError: fewer than two.
+    """
+    declared: dict[str, None] = {}
+    used: set[str] = set()
+    for part in parts.values():
+        names = _names(part, label)
+        declared |= dict.fromkeys(names or ())
+        found = (_name(value, names) for value in part.unique(label))
+        used |= {name for name in found if name is not None}
+    classes = tuple(name for name in declared if name in used) or ordered(used)
+    if len(classes) < 2:
+        raise UserError(
+            f"ingest.options.label: column {shown(label, 60)!r} has {len(classes)} class(es) with "
+            "a row; at least 2 are needed"
+        )
+    return classes, tuple(name for name in declared if name not in used)
+
+
+def _names(part: Any, label: str) -> list[str] | None:
+    names = getattr(part.features[label], "names", None)
+    return [canonical(name) for name in names] if names else None
+
+
+def _name(value: Any, names: Sequence[str] | None) -> str | None:
+    """Class of a cell; None for one without a label, which some sets write as -1."""
+    if names is None:
+        return None if value is None else canonical(str(value))
+    return None if value is None or value < 0 else names[value]
 
 
 def _items(
@@ -144,17 +174,17 @@ def _items(
     roots: tuple[Path, Path],
 ) -> Iterator[Item | Reject]:
     image, label = columns
-    named = getattr(part.features[label], "names", None)
+    names = _names(part, label)
     encoded = part.select_columns(list(columns)).cast_column(image, library.Image(decode=False))
     for index, row in enumerate(encoded):
         item_name = f"{split or 'all'}/{index:07d}"
-        payload, value = _payload(row[image], roots), row[label]
-        if isinstance(payload, str) or value is None or (named and value < 0):
+        payload, name = _payload(row[image], roots), _name(row[label], names)
+        known = None if name is None else label_of[name]
+        if isinstance(payload, str) or known is None:
             reason = payload if isinstance(payload, str) else "no label"
-            yield Reject(name=item_name, reason=reason)
+            yield Reject(name=item_name, reason=reason, label=known)
             continue
-        number = int(value) if named else label_of[str(value)]
-        yield Item(name=item_name, label=number, payload=payload, split=split)
+        yield Item(name=item_name, label=known, payload=payload, split=split)
 
 
 def _payload(cell: Mapping[str, Any] | None, roots: tuple[Path, Path]) -> bytes | Path | str:

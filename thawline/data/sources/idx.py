@@ -16,7 +16,7 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from thawline.data.items import MAX_SIDE_PX, Item, Source, shown
-from thawline.data.labels import numbered
+from thawline.data.labels import Classes, of_numbers
 from thawline.errors import UserError
 
 _PARTS = {"train": "train", "t10k": "test"}
@@ -39,18 +39,21 @@ def read(path: Path, *, classes: list[str] | None = None) -> Source:
     """Images are read in pieces as they are asked for, labels at once.
 
     Args:
-        classes: class names in the order of the labels; the numbers by default.
+        classes: class names in the order of the labels; the numbers by default. A number without
+            an image is no class.
 
     Raises:
         UserError: a file is missing, damaged, of another format or longer than its partner; here,
             or when the piece is reached.
     """
     parts = [_part(path, name) for name in _PARTS if name == "train" or _find(path, name, "images")]
-    largest = max(int(part.labels.max()) for part in parts)
+    found = of_numbers(classes, (k for part in parts for k in np.unique(part.labels).tolist()))
     return Source(
-        classes=numbered(classes, largest),
-        items=(item for part in parts for item in _items(part)),
+        classes=found.names,
+        items=(item for part in parts for item in _items(part, found)),
         num_items=sum(len(part.labels) for part in parts),
+        empty_classes=found.absent,
+        remarks=found.remarks,
     )
 
 
@@ -83,13 +86,13 @@ def _find(path: Path, part: str, kind: str) -> Path | None:
     return None
 
 
-def _items(part: _Part) -> Iterator[Item]:
+def _items(part: _Part, classes: Classes) -> Iterator[Item]:
     shape = (part.height, part.width)
     step = max(1, _CHUNK_BYTES // (part.height * part.width))
     with _opened(part.images) as file:
         _header(file, part.images, _IMAGES)
         for start in range(0, len(part.labels), step):
-            labels = part.labels[start : start + step].tolist()
+            labels = classes.positions(part.labels[start : start + step]).tolist()
             data = _exactly(file, part.images, len(labels) * part.height * part.width)
             pixels = np.frombuffer(data, dtype=np.uint8).reshape(len(labels), *shape)
             for index, label in enumerate(labels):

@@ -19,7 +19,7 @@ import numpy as np
 
 from thawline.data.candidates import signature
 from thawline.data.items import MAX_SIDE_PX, Item, Source, shown
-from thawline.data.labels import numbered
+from thawline.data.labels import Classes, of_numbers
 from thawline.errors import UserError
 
 _PARTS = ("train", "val", "test")
@@ -43,7 +43,8 @@ def read(path: Path, *, classes: list[str] | None = None) -> Source:
     """Images are uint8 (N, H, W), (N, H, W, 1) or (N, H, W, 3), labels whole, (N,) or (N, 1).
 
     Args:
-        classes: class names in the order of the labels; the numbers by default.
+        classes: class names in the order of the labels; the numbers by default. A number without
+            an image is no class.
 
     Raises:
         UserError: not such an archive, an array is missing or of another shape or type.
@@ -52,11 +53,13 @@ def read(path: Path, *, classes: list[str] | None = None) -> Source:
     with _archive(path) as archive:
         held = {Path(name).stem for name in archive.namelist()}
         parts = [_part(path, archive, n) for n in _PARTS if n == "train" or f"{n}_images" in held]
-    largest = max(int(part.labels.max()) for part in parts)
+    found = of_numbers(classes, (k for part in parts for k in np.unique(part.labels).tolist()))
     return Source(
-        classes=numbered(classes, largest),
-        items=_items(path, parts),
+        classes=found.names,
+        items=_items(path, parts, found),
         num_items=sum(len(part.labels) for part in parts),
+        empty_classes=found.absent,
+        remarks=found.remarks,
     )
 
 
@@ -89,18 +92,20 @@ def _part(path: Path, archive: zipfile.ZipFile, name: str) -> _Part:
     return _Part(name=name, labels=values, shape=shape[1:])
 
 
-def _items(path: Path, parts: list[_Part]) -> Iterator[Item]:
+def _items(path: Path, parts: list[_Part], classes: Classes) -> Iterator[Item]:
     with _archive(path) as archive:
         for part in parts:
-            yield from _part_items(path, archive, part)
+            yield from _part_items(path, archive, part, classes)
 
 
-def _part_items(path: Path, archive: zipfile.ZipFile, part: _Part) -> Iterator[Item]:
+def _part_items(
+    path: Path, archive: zipfile.ZipFile, part: _Part, classes: Classes
+) -> Iterator[Item]:
     array, image_bytes = f"{part.name}_images", math.prod(part.shape)
     step = max(1, _CHUNK_BYTES // image_bytes)
     with _array(path, archive, array) as (file, _, _):
         for start in range(0, len(part.labels), step):
-            labels = part.labels[start : start + step].tolist()
+            labels = classes.positions(part.labels[start : start + step]).tolist()
             data = _exactly(path, array, file, len(labels) * image_bytes)
             pixels = np.frombuffer(data, dtype=np.uint8).reshape(len(labels), *part.shape)
             for index, label in enumerate(labels):

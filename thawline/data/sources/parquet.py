@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 
 from thawline.data.items import Source, shown
 from thawline.data.members import MAX_MEMBER_BYTES
-from thawline.data.table import Columns, Row, read_table
+from thawline.data.table import Format, Row, read_table
+from thawline.data.table_columns import Columns
+from thawline.data.table_files import Peek, is_split
 from thawline.errors import UserError
 
 _ROWS_WITH_IMAGES = 64
@@ -28,6 +30,8 @@ _MAX_EXPANSION = 100
 """A column of a row group may unpack to so many times its size, or _MIN_CHUNK_BYTES."""
 _BUFFER_BYTES = 2**20
 """Without it a column of a whole row group is read at once."""
+_GROUPS = 100
+"""Columns, and groups of rows, that are looked at for splits that nobody named."""
 
 
 def read(
@@ -44,27 +48,59 @@ def read(
     Args:
         path: the file, or a folder with one or more.
         image, label, split, group: names of the columns; the last two may be missing.
-        classes: class names in the order wanted; a label that is not among them is refused.
+        classes: class names in the order wanted; a label that is not among them is refused. Where
+            all labels are whole numbers, the names of 0, 1, and so on.
 
     Raises:
         UserError: see `read_table`; also a file that is no parquet, or a column of another type.
     """
     columns = Columns(image=image, label=label, split=split, group=group)
-    return read_table(path, ".parquet", _rows, columns, classes)
+    return read_table(path, Format(suffix=".parquet", rows=_rows, peek=_peek), columns, classes)
 
 
 def _rows(file: Path, columns: Columns, with_images: bool) -> Iterator[Row]:
     try:
         with pq.ParquetFile(file) as table:
-            columns.check(table.schema_arrow.names, repr(shown(file.name)))
-            _check_types(file, table.schema_arrow, columns)
-            leaves = _leaves(table.schema_arrow, columns)
+            found = columns.match(table.schema_arrow.names, repr(shown(file.name)))
+            _check_types(file, table.schema_arrow, found)
+            leaves = _leaves(table.schema_arrow, found)
         # A value that is repeated a thousand times is held once.
         with pq.ParquetFile(file, buffer_size=_BUFFER_BYTES, read_dictionary=leaves) as table:
-            yield from _read(file, table, columns, with_images)
+            yield from _read(file, table, found, with_images)
     except (pa.ArrowException, OSError) as error:
-        problem = " ".join(str(error).split())
-        raise UserError(f"ingest.path: {shown(file.name)!r}: {shown(problem, 300)}") from None
+        raise _unreadable(file, error) from None
+
+
+def _peek(file: Path, columns: Columns) -> Peek:
+    """Look at the columns, and at the least and greatest of their values; read no row."""
+    try:
+        with pq.ParquetFile(file, buffer_size=_BUFFER_BYTES) as table:
+            names = table.schema_arrow.names
+            found = columns.match(names, repr(shown(file.name)))
+            taken = (found.image, found.label, found.split, found.group)
+            ends = _ends(table.metadata)
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(file, error) from None
+    like_splits = [
+        name
+        for name in names
+        if name not in taken and ends.get(name) and all(map(is_split, ends[name]))
+    ]
+    return Peek(columns=found, has_split=found.split in names, like_splits=like_splits)
+
+
+def _ends(metadata: pq.FileMetaData) -> dict[str, set[str]]:
+    """Least and greatest text of the first groups of rows, by column, where the file has them."""
+    found: dict[str, set[str]] = {}
+    for group in range(min(metadata.num_row_groups, _GROUPS)):
+        for number in range(min(metadata.num_columns, _GROUPS)):
+            column = metadata.row_group(group).column(number)
+            statistics = column.statistics
+            if statistics and statistics.has_min_max and isinstance(statistics.min, str):
+                found.setdefault(column.path_in_schema, set()).update(
+                    (statistics.min, statistics.max)
+                )
+    return found
 
 
 def _read(file: Path, table: pq.ParquetFile, columns: Columns, with_images: bool) -> Iterator[Row]:
@@ -178,6 +214,11 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 
 def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _unreadable(file: Path, error: Exception) -> UserError:
+    problem = " ".join(str(error).split())
+    return UserError(f"ingest.path: {shown(file.name)!r}: {shown(problem, 300)}")
 
 
 def _refusal(file: Path, option: str, name: str, kind: pa.DataType, wanted: str) -> UserError:

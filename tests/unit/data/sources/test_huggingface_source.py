@@ -74,6 +74,50 @@ def test_a_saved_set(here: Path, named: bool, classes: tuple[str, ...]) -> None:
     assert rejects == {"train/0000002": "no label", "test/0000002": "no label"}
 
 
+def test_a_declared_class_without_a_row_is_no_class(here: Path) -> None:
+    datasets: Any = pytest.importorskip("datasets")
+    names = ["ant", "bee", "cat", "dog"]
+    parts = {}
+    for split, values, named in (("train", [0, 2, -1], names), ("test", [3, 1], names[::-1])):
+        kind = datasets.Features(
+            {"image": datasets.Image(), "label": datasets.ClassLabel(names=named)}
+        )
+        images = [{"bytes": png(k), "path": None} for k in range(len(values))]
+        held = {"image": images, "label": values}
+        parts[split] = datasets.Dataset.from_dict(held, features=kind)
+    datasets.DatasetDict(parts).save_to_disk(str(here / "set"))
+    source = huggingface.read(here / "set")
+    assert source.classes == ("ant", "cat")
+    assert source.empty_classes == ("bee", "dog")
+    found = [
+        source.classes[item.label] if isinstance(item, Item) else item.reason
+        for item in source.items
+    ]
+    assert found == ["ant", "cat", "no label", "ant", "cat"]
+
+
+def test_a_set_of_one_class_is_refused(here: Path) -> None:
+    datasets: Any = pytest.importorskip("datasets")
+    kind = datasets.Features(
+        {"image": datasets.Image(), "label": datasets.ClassLabel(names=["ant", "bee"])}
+    )
+    held = {"image": [{"bytes": png(1), "path": None}], "label": [1]}
+    datasets.Dataset.from_dict(held, features=kind).save_to_disk(str(here / "set"))
+    with pytest.raises(UserError, match=r"column 'label' has 1 class\(es\) with a row"):
+        huggingface.read(here / "set")
+
+
+def test_numbers_without_names_are_ordered_by_value(here: Path) -> None:
+    datasets: Any = pytest.importorskip("datasets")
+    kind = datasets.Features({"image": datasets.Image(), "label": datasets.Value("int64")})
+    held = {
+        "image": [{"bytes": png(k), "path": None} for k in range(3)],
+        "label": [10, 9, 2],
+    }
+    datasets.Dataset.from_dict(held, features=kind).save_to_disk(str(here / "set"))
+    assert huggingface.read(here / "set").classes == ("2", "9", "10")
+
+
 def test_a_file_outside_of_the_set_is_not_opened(here: Path) -> None:
     (here / "in.png").write_bytes(png(1))
     roots = (here, here / "cache")

@@ -48,6 +48,19 @@ def test_pixels_labels_and_splits(root: Path) -> None:
         assert np.array_equal(np.asarray(item.payload), pixels)
 
 
+def test_labels_may_start_at_one(root: Path) -> None:
+    for name, labels in (("train", LABELS), ("t10k", LABELS[:2])):
+        for file in root.glob(f"{name}-labels*"):
+            file.unlink()
+        (root / f"{name}-labels-idx1-ubyte").write_bytes(labels_file(labels + 1))
+    source = idx.read(root)
+    assert (source.classes, source.empty_classes) == (("1", "2", "3"), ("0",))
+    assert [item.label for item in listed(root)] == [*LABELS, *LABELS[:2]]
+    named = idx.read(root, classes=["ant", "bee", "cat"])
+    assert (named.classes, named.empty_classes) == (("ant", "bee", "cat"), ())
+    assert "the labels start at 1" in named.remarks[0]
+
+
 def test_many_images_come_in_pieces(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = [np.asarray(item.payload).tobytes() for item in listed(root)]
     monkeypatch.setattr(idx, "_CHUNK_BYTES", 4 * 35)
@@ -57,7 +70,7 @@ def test_many_images_come_in_pieces(root: Path, monkeypatch: pytest.MonkeyPatch)
 def test_names_of_classes(root: Path) -> None:
     assert idx.read(root, classes=["x", "y", "z"]).classes == ("x", "y", "z")
     for names, expected in [
-        (["x", "y"], "2 names, but the labels go from 0 to 2"),
+        (["x", "y"], "2 names, but the labels go up to 2; 3 are needed"),
         (["x", "y", "x"], "'x' occurs twice"),
         (["x", "", "z"], "'' is empty"),
     ]:

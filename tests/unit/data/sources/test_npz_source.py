@@ -42,6 +42,24 @@ def test_pixels_labels_and_splits(tmp_path: Path, save: Any, channels: int) -> N
         assert np.array_equal(np.asarray(item.payload), pixels)
 
 
+@pytest.mark.parametrize(
+    ("classes", "names", "absent"),
+    [
+        (None, ("1", "2", "3"), ("0",)),
+        (["ant", "bee", "cat"], ("ant", "bee", "cat"), ()),
+        (["n/a", "ant", "bee", "cat"], ("ant", "bee", "cat"), ("n/a",)),
+    ],
+)
+def test_labels_may_start_at_one(
+    tmp_path: Path, classes: list[str] | None, names: tuple[str, ...], absent: tuple[str, ...]
+) -> None:
+    held = arrays()
+    np.savez(tmp_path / "a.npz", **{k: v + ("labels" in k) for k, v in held.items()})
+    source = npz.read(tmp_path / "a.npz", classes=classes)
+    assert (source.classes, source.empty_classes) == (names, absent)
+    assert [item.label for item in source.items][:6] == LABELS[:, 0].tolist()
+
+
 def test_many_images_come_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.savez_compressed(tmp_path / "a.npz", **arrays())
     whole = [np.asarray(item.payload).tobytes() for item in listed(tmp_path / "a.npz")]
