@@ -18,7 +18,7 @@ ONLY_IMPORTERS = {
     "dvc": re.compile(r"thawline/tracking/kept_result\.py"),
 }
 """Package to the files of the product that may import it. dvc is run as a program, but for one
-thing that it has no command for: an entry of its run cache under params that are there no longer."""
+thing that it has no command for: an entry of its run cache under params of before."""
 PARAMS_READER = "thawline/params.py"
 HERE = re.compile(r"(?<![\w.])/(?:(?:home|Users)/(?!u\b)|(?:root|work|workspace|mnt|srv)/)\w")
 REGISTRY = re.compile(r"(?i)\bhttps?://[\w.-]*(?:artifactory|nexus|jfrog|devpi|registry|mirror)")
