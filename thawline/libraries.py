@@ -7,7 +7,8 @@ from pathlib import Path
 FILE = Path(__file__).parent / "libraries.txt"
 
 LEAST_PATCH = {(3, 11): 14, (3, 12): 12}
-"""Patch releases from which on `tarfile` and `zipfile` have no known weakness; also said in
+"""Patch releases that correct how `tarfile` and `zipfile` read what a stranger made: negative
+offsets (CVE-2025-8194), the end record of zip64 (CVE-2025-8291). Later ones correct more. Also in
 pyproject.toml, since `requires-python` cannot say one for each of two lines of releases."""
 
 
@@ -19,8 +20,8 @@ def old_python(version: tuple[int, int, int] = sys.version_info[:3]) -> str:
         return ""
     release = ".".join(map(str, line))
     return (
-        f"Python {release}.{patch} has known weaknesses in reading archives, which {release}."
-        f"{least} has not: use that or a later one before archives of strangers are read"
+        f"Python {release}.{patch} lacks corrections to the reading of archives, which came with "
+        f"{release}.{least}; use the latest {release} before archives of strangers are read"
     )
 
 
