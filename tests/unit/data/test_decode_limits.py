@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.unit.data.test_depth import deep, tiff
+from tests.unit.data.test_pixel_depth import deep, tiff
 from thawline.data import decode_limits, strips
 from thawline.data.decode import DecodeError, picture
 
