@@ -104,7 +104,7 @@ def pooled(maps: torch.Tensor, grid: Grid) -> torch.Tensor:
     stride = [side // grid for side in maps.shape[2:]]
     kernel = [side - step * (grid - 1) for side, step in zip(maps.shape[2:], stride, strict=True)]
     parts = functional.avg_pool2d(maps, kernel, stride)
-    # Not permuted and flattened, which torch-pruning cannot follow.
+    # Not permuted and flattened: of that torch-pruning cuts the wrong columns, without an error.
     places = [(row, column) for row in range(grid) for column in range(grid)]
     return torch.cat([parts[:, :, row, column] for row, column in places], dim=1)
 
