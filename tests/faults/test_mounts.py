@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.mounts import OFF, may_mount, mounted
-from tests.pipeline.project import Project, make
+from tests.pipeline.project import Project, make, told
 
 pytestmark = [
     pytest.mark.slow,
@@ -27,7 +27,7 @@ def test_a_read_only_project_is_refused_before_work(project: Project, command: s
     before = project.files()
     read_only = 'mount --bind "$PWD" "$PWD" && mount -o remount,bind,ro "$PWD"'
     done = mounted(project, f"{read_only}\nagain\n{command}", code=2, env=OFF)
-    (line,) = done.stderr.splitlines()
+    (line,) = told(done)
     assert "Read-only file system" in line
     assert ".thawline" in line
     assert project.files() == before

@@ -188,6 +188,11 @@ def _dvc_tmp(folder: str, names: list[str]) -> set[str]:
     return {"tmp"} & set(names) if Path(folder).name == ".dvc" else set()
 
 
+def told(done: Done) -> list[str]:
+    """Lines of standard error but the warning of an old Python."""
+    return [line for line in done.stderr.splitlines() if "lacks corrections to the" not in line]
+
+
 def ran(done: Done) -> list[str]:
     """Stages that DVC really ran."""
     word = "Running stage '"

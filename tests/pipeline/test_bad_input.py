@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.pipeline.project import Done, Project, ran
+from tests.pipeline.project import Done, Project, ran, told
 
 pytestmark = pytest.mark.slow
 SOURCE = "data/raw"
@@ -97,7 +97,7 @@ def test_a_missing_input_is_refused_before_dvc_starts(copy: Project, name: str) 
     params = (copy.folder / "params.yaml").read_bytes()
     spoil(copy)
     before = copy.files()
-    (line,) = copy.run("thawline", "run", code=2).stderr.splitlines()
+    (line,) = told(copy.run("thawline", "run", code=2))
     assert message in line
     (line,) = copy.run("python", "-m", "stages.ingest", code=2).stderr.splitlines()
     assert from_stage in line
