@@ -21,8 +21,8 @@ EPOCHS = {
     "fine_tune__learning_rate": 0.004,
 }
 """Seconds of training: it has to be under way still when the signal comes. The default
-rate throws a head of one short epoch out, and no epoch is better than the start then. Behind a head in
-closed form none is.
+rate throws a head of one short epoch out, and no epoch is better than the start then. Behind a
+head in closed form none is.
 """
 
 
