@@ -58,7 +58,11 @@ def _start(
 ) -> tuple[subprocess.Popen[str], psutil.Process]:
     """The command, and its fine_tune stage once that has finished an epoch."""
     process = project.start(*command, env=env)
-    wait_for(lambda: "epoch   1/" in project.output_file.read_text(), 120, "for an epoch")
+    wait_for(
+        lambda: "epoch   1/" in project.output_file.read_text().partition("stages.fine_tune")[2],
+        120,
+        "for an epoch",
+    )
     (stage,) = [
         child
         for child in psutil.Process(process.pid).children(recursive=True)
