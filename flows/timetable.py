@@ -94,7 +94,7 @@ def _of_variable(named: str) -> Iterator[str | None]:
 
 
 def _of_the_machine() -> Iterator[str | None]:
-    """As the C library takes it, then as systems say whose /etc/localtime is a copy."""
+    """Ask as the C library does, then as systems say whose /etc/localtime is a copy."""
     yield _below_zoneinfo(_LOCALTIME) if _LOCALTIME.exists() else "UTC"
     with suppress(OSError, UnicodeDecodeError):
         yield _TEXT.read_text(encoding="utf-8").strip()

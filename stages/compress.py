@@ -68,6 +68,8 @@ def main(params: Params, run: StageRun) -> None:
             checkpoint.save(FOLDER, network, card)
             metrics |= exports.check(FOLDER, network, card, images, p, threads=threads)
             metrics["refit"] = last.scored(manifest.labels[manifest.rows("val")])
+    if p.pt2:
+        metrics["pt2"] = exports.write_pt2(FOLDER, network, card, images, p)
     checkpoint.write_card(FOLDER, card)
     if card.design != ORIGINAL:
         from thawline.surgery import packed  # loads timm

@@ -42,17 +42,18 @@ def main(params: Params, run: StageRun) -> None:
     paths = {name: MODELS / name for name in CHECKPOINTS}
     if (MODELS / "compress" / INT8_FILE).exists():
         paths[INT8] = MODELS / "compress" / INT8_FILE
+    last = Refit.read(MODELS / "transfer_learn")
     judged: dict[str, Judged] = {}
     for name, path in track(paths.items(), "scoring", total=len(paths)):
         # Of a head that was fitted to them, the validation rows tell what fits without each say.
-        last = Refit.read(MODELS / "transfer_learn") if card_of(path).refit else None
+        refitted = last if card_of(path).refit else None
         judged[name] = judge(
             path,
             store,
             test,
             manifest.labels[test],
             validation=(val, manifest.labels[val]),
-            tuning=None if last is None else last.validation,
+            tuning=None if refitted is None else refitted.validation,
             train_counts=manifest.counts("train"),
             threads=threads,
             calibration_bins=p.calibration_bins,

@@ -1,6 +1,5 @@
 """Where DVC keeps a stage's outputs, and putting them back to what dvc.lock records."""
 
-import configparser
 import os
 import re
 import shutil
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from thawline.dvc_config import cache_folders
 from thawline.errors import UserError
 
 _LOCK = Path("dvc.lock")
@@ -35,17 +35,10 @@ def require_cache(stage: str) -> None:
 
 
 def _configured() -> Path:
-    """As the project's own files say: asking DVC takes half a second a stage."""
-    for name in ("config.local", "config"):
-        file = Path(".dvc") / name
-        parser = configparser.ConfigParser(strict=False, interpolation=None)
-        try:
-            parser.read(file, encoding="utf-8")
-        except (configparser.Error, ValueError):  # DVC will say so
-            continue
-        if folder := parser.get("cache", "dir", fallback=None):
-            return file.parent / folder
-    return Path(".dvc/cache")
+    """Take what the project's own files say."""
+    folder = Path(".dvc")
+    named = cache_folders([folder / "config.local", folder / "config"])
+    return next(named, folder / "cache")
 
 
 def discard(paths: Iterable[str]) -> None:

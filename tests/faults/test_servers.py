@@ -55,7 +55,7 @@ def test_mlflow_answers_nobody_else(mlflow_server: Server) -> None:  # noqa: F81
 def prefect(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[server.Server]:
-    """As a flow starts it, and as `make up` and `thawline serve` do."""
+    """Start it as a flow does, and as `make up` and `thawline serve` do."""
     (tmp_path / "prefect").mkdir()
     monkeypatch.setenv("THAWLINE_PROJECT", str(tmp_path))
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))

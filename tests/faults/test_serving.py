@@ -223,7 +223,7 @@ def test_forms_of_a_request(served: str, form: Callable[[str], object]) -> None:
 
 
 def test_memory_is_back_after_the_worst_request(served: str) -> None:
-    """Of the process that serves, whose threads decode; it had one small request before."""
+    """Measure the process that serves, whose threads decode, after one small request."""
     assert ask(served, body(picture(90))) == 200
     time.sleep(1)
     before = memory_bytes(served)
@@ -249,13 +249,13 @@ def test_memory_is_back_after_the_worst_request(served: str) -> None:
 
 
 def noise_png(side_px: int) -> str:
-    """What compresses to nothing."""
+    """Make an image that compresses to nothing."""
     pixels = np.random.default_rng(0).integers(0, 256, (side_px, side_px, 3), dtype=np.uint8)
     return as_text(Image.fromarray(pixels))
 
 
 def grey_png(side_px: int) -> str:
-    """Of 16 bits, which take the most memory to read."""
+    """Make one of 16 bits, which take the most memory to read."""
     return as_text(Image.fromarray(np.full((side_px, side_px), 9000, dtype=np.uint16)))
 
 

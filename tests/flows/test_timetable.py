@@ -22,7 +22,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
 
 
 def at_three(zone: str) -> datetime:
-    """Of the next night there."""
+    """Give the hour of the next night there."""
     now = datetime.now(ZoneInfo(zone))
     tonight = now.replace(hour=3, minute=0, second=0, microsecond=0)
     return tonight if tonight > now else (tonight + timedelta(days=1)).replace(hour=3)

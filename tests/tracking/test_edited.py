@@ -1,4 +1,4 @@
-"""What is edited while a stage runs is never recorded as what its result was made of."""
+"""Edit what a stage is made of while it runs: it is never recorded for the result."""
 
 import json
 import subprocess
@@ -42,7 +42,7 @@ def _run_cache(project: Project) -> list[dict[str, object]]:
 
 
 def _rates(project: Project, stage: str = "fine_tune") -> list[float]:
-    """Of what the run cache keeps."""
+    """List what the run cache keeps."""
     return [
         entry["params"]["params.yaml"][stage]["learning_rate"]  # type: ignore[index]
         for entry in _run_cache(project)

@@ -51,7 +51,7 @@ def test_a_fresh_clone_gets_commit_params_and_outputs(published: Project, tmp_pa
 
 
 def test_what_git_does_not_have_is_not_replaced(project: Project, tmp_path: Path) -> None:
-    """As after `thawline run`, before anything of it was committed."""
+    """Leave things as after `thawline run`, before anything of it was committed."""
     project.make_network(tmp_path / "remote")
     project.thawline_run()
     thawline(project, project.uri, "publish")

@@ -29,7 +29,7 @@ def write(
     *,
     threads: int,
 ) -> dict[str, Any]:
-    """Write the ONNX file and, if asked for, that of torch.export.
+    """Write the ONNX file and compare it with the network.
 
     Args:
         images: of validation rows, uint8 (N, S, S, 3), N >= 1.
@@ -53,16 +53,13 @@ def check(
     *,
     threads: int,
 ) -> dict[str, Any]:
-    """Compare the ONNX file with the network, and write that of torch.export if asked for.
+    """Compare the ONNX file with the network.
 
     Arguments, result and errors as of `write`.
     """
     expected = probabilities(network, [images], card)
     file = folder / ONNX
-    limits: dict[str, Any] = {
-        "max_difference": section.max_difference,
-        "tolerated": _tolerated(card),
-    }
+    limits = _limits(card, section)
     agreed = verify(file, images, expected, threads=threads, **limits)
     metrics: dict[str, Any] = {
         "opset": section.opset,
@@ -72,12 +69,31 @@ def check(
     }
     if limits["tolerated"]:
         metrics["differing_images"] = agreed.num_differing
-    if section.pt2:
-        file = folder / pt2.FILE
-        pt2.export(network, file, **_shape(card))
-        agreed = compare(file.name, pt2.predict(file, images), expected, **limits)
-        metrics["pt2"] = {"max_difference": agreed.max_difference, "size_mb": size_mb(file)}
     return metrics
+
+
+def write_pt2(
+    folder: Path,
+    network: Network,
+    card: ModelCard,
+    images: NDArray[np.uint8],
+    section: Compress,
+) -> dict[str, Any]:
+    """Write the file of torch.export and compare it with the network.
+
+    Arguments, result and errors as of `write`.
+    """
+    file = folder / pt2.FILE
+    pt2.export(network, file, **_shape(card))
+    expected = probabilities(network, [images], card)
+    agreed = compare(
+        file.name, pt2.predict(file, images), expected, **_limits(card, section)
+    )  # fmt: skip
+    return {"max_difference": agreed.max_difference, "size_mb": size_mb(file)}
+
+
+def _limits(card: ModelCard, section: Compress) -> dict[str, Any]:
+    return {"max_difference": section.max_difference, "tolerated": _tolerated(card)}
 
 
 def _shape(card: ModelCard) -> dict[str, Any]:

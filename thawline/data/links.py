@@ -4,13 +4,13 @@ A link may lead to a file of the source, or into the store of a tool that lays d
 DVC (`cache.type symlink`), git-annex and DataLad, the cache of the Hugging Face hub.
 """
 
-import configparser
 import errno
 import os
 import re
 from pathlib import Path
 
 from thawline import project
+from thawline.dvc_config import cache_folders
 
 OUTSIDE = "link to outside of the source"
 DANGLING = "a link to nothing"
@@ -88,16 +88,8 @@ def _dvc_caches(folder: Path) -> list[Path]:
     home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")  # noqa: PTH111
     users = Path(os.environ.get("DVC_GLOBAL_CONFIG_DIR") or f"{home}/dvc")
     machines = Path(os.environ.get("DVC_SYSTEM_CONFIG_DIR") or "/etc/xdg/dvc")
-    caches = [folder / "cache"]
-    for file in (folder / "config.local", folder / "config", users / "config", machines / "config"):
-        parser = configparser.ConfigParser(strict=False, interpolation=None)
-        try:
-            parser.read(file, encoding="utf-8")
-        except (configparser.Error, ValueError):  # DVC will say so
-            continue
-        if named := parser.get("cache", "dir", fallback=None):
-            caches.append(file.parent / named)
-    return [cache.resolve() for cache in caches]
+    files = (folder / "config.local", folder / "config", users / "config", machines / "config")
+    return [cache.resolve() for cache in (folder / "cache", *cache_folders(files))]
 
 
 def unreadable_link(file: Path, error: Exception) -> str:

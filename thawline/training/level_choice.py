@@ -173,7 +173,14 @@ def quick_best(found: Mapping[Key, np.ndarray], sample: Sample) -> tuple[tuple[K
     wide = [keys for keys in groups if len(keys) == _WINDOW and any(grid > 1 for _, grid in keys)]
     tried = [*wide[-_LATE:], groups[-1]] if wide else groups
     judged = [
-        (keys, judge([found[key] for key in keys], sample, unit_length=keys != groups[-1]))
+        (
+            keys,
+            judge(
+                [found[key] for key in keys],
+                sample,
+                unit_length=has_unit_length(keys, own_linear=True),
+            ),
+        )
         for keys in tried
     ]
     return min(judged, key=lambda one: float(one[1].errors.mean()))

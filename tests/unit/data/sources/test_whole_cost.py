@@ -1,4 +1,4 @@
-"""What an archive, a parquet file or an array file may cost in all, whatever its parts are."""
+"""Limit an archive, a parquet file and an array file as a whole, whatever their parts are."""
 
 import io
 import tarfile
