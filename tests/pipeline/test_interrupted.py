@@ -71,11 +71,11 @@ def _start(
     return process, stage
 
 
-def _statuses(project: Project) -> list[str]:
-    """Of the parent and the stage of the newest execution."""
+def _statuses(project: Project) -> tuple[str, str]:
+    """Of the newest execution and of its last stage."""
     parent = project.runs("pipeline")[-1]
-    runs = [parent, *(r for r in project.runs("stage") if _parent(r) == parent.info.run_id)]
-    return [run.info.status for run in runs]
+    stages = [run for run in project.runs("stage") if _parent(run) == parent.info.run_id]
+    return parent.info.status, stages[-1].info.status
 
 
 def _parent(run: object) -> str:
@@ -104,7 +104,7 @@ def test_kill_9_of_dvc_ends_the_stage(
     assert training.hashes() == undisturbed.hashes()
     killed, whole = training.runs("pipeline")[1:]
     assert killed.info.status == "KILLED"
-    wait_for(lambda: _statuses(training) == ["FINISHED", "FINISHED"], 20, "for the record")
+    wait_for(lambda: _statuses(training) == ("FINISHED", "FINISHED"), 20, "for the record")
     assert whole.info.start_time > killed.info.start_time
     assert "RUNNING" not in {run.info.status for run in training.runs("stage")}
 
@@ -113,11 +113,11 @@ def test_kill_9_of_the_stage(training: Project, undisturbed: Project) -> None:
     dvc, stage = _start(training, "dvc", "repro", "fine_tune")
     stage.kill()
     assert dvc.wait(timeout=30) == 255
-    wait_for(lambda: _statuses(training) == ["KILLED", "KILLED"], 20, "for the record")
+    wait_for(lambda: _statuses(training) == ("KILLED", "KILLED"), 20, "for the record")
     wait_for(lambda: not training.left_over(), 20, "for the tracking process")
     training.run("thawline", "run", "fine_tune")
     assert training.hashes() == undisturbed.hashes()
-    assert _statuses(training) == ["FINISHED", "FINISHED"]
+    assert _statuses(training) == ("FINISHED", "FINISHED")
 
 
 @pytest.mark.ci
@@ -133,7 +133,7 @@ def test_ctrl_c_ends_everything_within_five_seconds(training: Project) -> None:
     assert at_work == []
     wait_for(lambda: not training.left_over(), 15, "for the tracking process")
     assert training.output_file.read_text().splitlines()[-1] == "ended by SIGINT"
-    assert _statuses(training) == ["KILLED", "KILLED"]
+    assert _statuses(training) == ("KILLED", "KILLED")
     parent = training.runs("pipeline")[-1]
     assert parent.data.tags["error"] == "ended by SIGINT"
     assert parent.data.tags["stage.ingest"] == "skipped"
