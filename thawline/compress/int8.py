@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -72,12 +73,12 @@ def add(
                 break
         if not tries:
             return {"kept": False}
-        file, best = max(tries.items(), key=lambda one: _preference(one[1]))
+        file, best = max(tries.items(), key=lambda one: preference(one[1]))
         if best["kept"]:
             shutil.copyfile(file, source.with_name(INT8_FILE))
     return best
 
 
-def _preference(one: dict[str, Any]) -> tuple[bool, float, float]:
+def preference(one: Mapping[str, Any]) -> tuple[bool, float, float]:
     """Order what may be kept by agreement, and what may not by what it loses."""
     return one["kept"], one["agreement"] if one["kept"] else 0.0, -one["drop"]

@@ -163,15 +163,18 @@ def test_training_rows_set_the_ranges_and_validation_rows_judge(file: Path) -> N
 def test_where_classes_differ_the_first_convolutions_stay_float(tmp_path: Path) -> None:
     file, rows = made(tmp_path / "model.onnx", convolutions=10), Rows()
     _level_classes(file)
-    source, val = session(file, 1), rows.rows("val")
-    expected = predict(source, images()[val]).argmax(axis=1)
-    quantize(file, tmp_path / "q.onnx", [images()[:8]], method="minmax")
-    found = predict(session(tmp_path / "q.onnx", 1), images()[val]).argmax(axis=1)
-    assert (found == expected).mean() < 0.95
     metrics = added(file, rows, max_drop=1.0)
+    assert float(str(metrics["agreement"])) < 0.95
+    assert rows.seen == rows.seen[:20] * 2  # both were judged, by the same images
     assert metrics["kept"]
-    assert metrics["float_convolutions"] == 3
-    assert float(str(metrics["agreement"])) > (found == expected).mean()
+
+
+def test_what_loses_little_and_says_most_nearly_the_same_is_kept() -> None:
+    lossy = {"kept": False, "agreement": 0.99, "drop": 0.02}
+    usual = {"kept": True, "agreement": 0.85, "drop": 0.0}
+    nearer = {"kept": True, "agreement": 0.93, "drop": 0.0}
+    assert max(lossy, usual, nearer, key=int8.preference) == nearer
+    assert max({**lossy, "drop": 0.04}, lossy, key=int8.preference) == lossy
 
 
 def _level_classes(file: Path) -> None:
