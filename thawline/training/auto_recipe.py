@@ -22,7 +22,8 @@ _FEWEST, _MOST = 6, 20
 """Epochs."""
 _SCRATCH_EPOCHS = 30
 _MINUTES = 6.0
-"""Without budget.max_minutes."""
+"""Without budget.max_minutes, unless _FEWEST epochs take longer: of many images, whose training
+brings most, not one would fit."""
 _AFTER_S = 30.0
 """Set aside for what follows fine-tuning: export, scores, timings."""
 _SMOOTHING = 0.1
@@ -62,12 +63,13 @@ def planned_epochs(
     Args:
         num_rows: training rows of an epoch.
         macs: multiply-accumulates of an image, all of which train.
-        max_minutes: for fine-tuning; None: some six.
+        max_minutes: for fine-tuning; None: some six, or as long as the fewest epochs take.
     """
-    wanted = math.ceil(_STEPS * batch_size / num_rows)
+    wanted = max(_FEWEST, min(math.ceil(_STEPS * batch_size / num_rows), _MOST))
     of_epoch = epoch_seconds(num_rows, macs, macs, threads, False, rates=rates)
-    limit = 60 * (_MINUTES if max_minutes is None else max_minutes)
-    return min(max(_FEWEST, min(wanted, _MOST)), int(limit / of_epoch))
+    if max_minutes is None:
+        return min(wanted, max(_FEWEST, int(60 * _MINUTES / of_epoch)))
+    return min(wanted, int(60 * max_minutes / of_epoch))
 
 
 def planned_seconds(

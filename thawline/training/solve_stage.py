@@ -160,9 +160,10 @@ def _first_answer(
     if not seconds:
         return f"{text}; fine_tune will leave it so: not one epoch fits into budget.max_minutes"
     most = min(100.0, high + 100 * MOST_GAINED)
+    limit = ", unless budget.max_minutes ends it earlier" if left is None else ""
     return (
         f"{text}; expected in the end: {low:.1f} to {most:.1f} %, after some "
-        f"{seconds / 60:.1f} minutes of fine_tune"
+        f"{seconds / 60:.1f} minutes of fine_tune{limit}"
     )
 
 

@@ -76,3 +76,15 @@ def test_nothing_is_measured_of_one_size(tmp_path: Path, sizes: tuple[int, ...])
 def test_nothing_is_measured_by_few_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(size_choice, "FEWEST_ROWS", COUNT + 1)
     assert chosen(tmp_path, coarse) is None
+
+
+@pytest.mark.parametrize(("most", "looked_at"), [(1000, 30), (24, 24)])
+def test_a_share_of_many_images_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, looked_at: int
+) -> None:
+    monkeypatch.setattr(size_choice, "ROWS", 10)
+    monkeypatch.setattr(size_choice, "SHARE", 0.5)
+    monkeypatch.setattr(size_choice, "MOST_ROWS", most)
+    found = chosen(tmp_path, coarse)
+    assert found
+    assert found.num_rows == looked_at
