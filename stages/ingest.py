@@ -73,7 +73,7 @@ def main(params: Params, run: StageRun) -> None:
         decided, found, resolved, manifest, notes = packing
         walked = source.remarks[num_listed:]  # what only the walk of the items found out
         remarks += walked
-        account = tally.account_for(found, source.passed_over)
+        account = tally.account_for(found, source.passed_over, source.noun)
         for line in (*walked, *account.lines(), *notes):
             log(f"ingest: {line}")
         manifest.write(folder)

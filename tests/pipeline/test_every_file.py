@@ -90,6 +90,19 @@ def test_what_dvc_linked_is_read_and_every_file_is_counted(project: Project) -> 
     assert run.data.metrics["passed_over_left_by_a_system_or_a_nas"] == 10
 
 
+def test_the_account_is_there_where_every_file_was_taken(project: Project, tmp_path: Path) -> None:
+    copy = _copied(project, tmp_path / "copy")
+    for name in ("ant/a.heic", "bee/b.jpg", "labels.txt"):
+        (copy.folder / "data/insects" / name).unlink()
+    shutil.rmtree(copy.folder / "data/insects/ant/@eaDir")
+    done = copy.run("python", "-m", "stages.ingest")
+    assert "ingest: 60 files: 60 images" in done.stderr.splitlines()
+    report = (copy.folder / "reports/ingest/report.md").read_text(encoding="utf-8")
+    assert "\n60 files: 60 images.\n" in report
+    metrics = copy.yaml("reports/ingest/metrics.json")
+    assert (metrics["files_seen"], metrics["images"], metrics["ignored_files"]) == (60, 60, 0)
+
+
 def test_an_image_that_comes_while_ingest_reads_is_no_part_of_a_result(
     project: Project, tmp_path: Path
 ) -> None:

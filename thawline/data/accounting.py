@@ -20,12 +20,14 @@ class Account:
         copies: files whose picture another one has already.
         set_aside: number of files that cannot be used, by reason.
         passed_over: number of files by the rule that let them out.
+        noun: what is counted, files or rows.
     """
 
     images: int
     copies: int
     set_aside: Mapping[str, int]
     passed_over: Mapping[str, int]
+    noun: str = "files"
 
     @property
     def seen(self) -> int:
@@ -34,18 +36,14 @@ class Account:
         return self.images + self.copies + unused
 
     def sentence(self) -> str:
-        """Give the sum."""
+        """Give the sum; without what there is none of, where every one was taken."""
         aside, over = sum(self.set_aside.values()), sum(self.passed_over.values())
         copies = f" + {self.copies:,} copies" if self.copies else ""
-        return (
-            f"{self.seen:,} files: {self.images:,} images{copies} + {aside:,} set aside + "
-            f"{over:,} passed over"
-        )
+        unused = f" + {aside:,} set aside + {over:,} passed over" if aside or over else ""
+        return f"{self.seen:,} {self.noun}: {self.images:,} images{copies}{unused}"
 
     def lines(self) -> list[str]:
-        """Say it in three lines at most, and in none where every file was taken."""
-        if not self.set_aside and not self.passed_over:
-            return []
+        """Say it in one line, and in one more each for what was set aside and passed over."""
         parts = {"set aside": self.set_aside, "passed over": self.passed_over}
         return [
             self.sentence(),

@@ -131,13 +131,17 @@ def likely_splits(files: Iterable[str]) -> str | None:
 def missing_split(folder: str, split: str, num_images: int) -> str:
     """Word what becomes of a split whose folder has no class folder with images."""
     what = f"the folder {shown(folder, 40)!r} holds no image"
+    drawn = f"; the {split} rows are drawn from train"
     if num_images:
         lie = "image lies" if num_images == 1 else "images lie"
         what = (
             f"{num_images:,} {lie} beside class folders in {shown(folder, 40)!r}, have no class "
             "and are passed over"
         )
-    return f"{what}; the {split} rows are drawn from train" if split != "train" else what
+        drawn += "; to use them, lay them into class folders there"
+    if split == "train":
+        drawn = "; to use them, lay them into class folders there" if num_images else ""
+    return f"{what}{drawn}"
 
 
 def _listed(names: Sequence[str]) -> str:

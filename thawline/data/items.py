@@ -54,6 +54,8 @@ class Source:
     remarks: Sequence[str] = ()
     """What a person should know of how the source was understood, a line each; complete when the
     items have been walked."""
+    noun: str = "rows"
+    """What is counted: files where each item is one, else rows of a table or of an array."""
     every: Callable[[int], Iterable[Item | Reject]] | None = None
     """The first item and each n-th after it, where that spares a source making the others."""
     imbalance_ratio: float | None = None

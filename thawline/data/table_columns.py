@@ -1,10 +1,16 @@
 """Columns of a table by the names that somebody gave them."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
 from thawline.data.items import shown
 from thawline.errors import UserError
+
+
+_WAYS = defaultdict(str) | {
+    "label": "; of tables of which some have no labels, give the one that has as ingest.path"
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +42,7 @@ class Columns:
                 problem = "is there twice" if fitting else "is missing"
                 raise UserError(
                     f"ingest.options.{field.name}: column {shown(name, 60)!r} {problem} in "
-                    f"{where} row 1; its columns: {listed}"
+                    f"{where} row 1; its columns: {listed}{'' if fitting else _WAYS[field.name]}"
                 )
             found[field.name] = fitting[0] if fitting else name
         return Columns(**found)

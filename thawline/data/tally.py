@@ -54,7 +54,7 @@ def summary(
     return counts | {name: count for name, count in rare.items() if count}
 
 
-def account_for(found: Collected, passed_over: Mapping[str, int]) -> Account:
+def account_for(found: Collected, passed_over: Mapping[str, int], noun: str = "files") -> Account:
     """Account for what a walk found and what its source passed over."""
     bad = [r.reason for r in found.rejects if not r.reason.startswith("duplicate of")]
     return Account(
@@ -62,6 +62,7 @@ def account_for(found: Collected, passed_over: Mapping[str, int]) -> Account:
         copies=found.num_duplicates,
         set_aside=by_kind(bad),
         passed_over=passed_over,
+        noun=noun,
     )
 
 

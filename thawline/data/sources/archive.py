@@ -116,6 +116,7 @@ def read(path: Path, *, name_encoding: str = "") -> Source:
         classes=classes,
         items=items(),
         num_items=sum(listing.images_in.values()) - flat + listing.num_refused,
+        noun="files",
         passed_over=dict(listing.passed_over),
         remarks=(*layout.remarks, *_guessed(classes, listing.guessed)),
         check_unchanged=lambda: check_unchanged(path, before),

@@ -71,6 +71,7 @@ def read(path: Path) -> Source:
         classes=names,
         items=_items(listing, filled, {name: label for label, name in enumerate(names)}),
         num_items=sum(1 for _ in listing.files()),
+        noun="files",
         passed_over=dict(listing.walker.passed_over),
         empty_classes=ordered(empty),
         remarks=tuple(listing.remarks),

@@ -4,7 +4,7 @@ Each set of the list below has one label an image and can be made from a folder 
 (ImageNet, Places365, iNaturalist) are folders of classes: `folder` reads them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +20,8 @@ from thawline.data.labels import numbered
 from thawline.errors import UserError
 
 _DOWNLOADS = Path("data")
+_LABELS = ("targets", "labels", "_labels", "y")
+"""Where torchvision's sets hold their labels; others have `_samples`, pairs of image and label."""
 Arguments = Mapping[str, Any]
 
 
@@ -96,18 +98,26 @@ def read(
         sha256: of all files below the path; others are refused with theirs.
 
     Raises:
-        UserError: the set is not there, is another one, or cannot be downloaded.
+        UserError: the set is not there, is another one, or cannot be downloaded; labels of fewer
+            than two classes, or beside the set's own.
     """
     if download:
         _check_download(path, name)
     parts = {split: _made(path, name, split, download) for split in SETS[name].arguments}
     downloaded.require_files(path, sha256)
 
+    named = _classes(name, next(iter(parts.values())))
+    used = _used(name, list(parts.values()), len(named))
+    position = {label: index for index, label in enumerate(used)}
+
     def every(step: int) -> Iterator[Item | Reject]:
-        return (item for split, part in parts.items() for item in _items(part, split, step))
+        return (
+            item for split, part in parts.items() for item in _items(part, split, step, position)
+        )
 
     return Source(
-        classes=_classes(name, next(iter(parts.values()))),
+        classes=tuple(named[label] for label in used),
+        empty_classes=tuple(k for label, k in enumerate(named) if label not in position),
         items=every(1),
         every=every,
         num_items=sum(len(part) for part in parts.values()),
@@ -145,7 +155,35 @@ def _classes(name: str, part: Any) -> tuple[str, ...]:
     return tuple(", ".join(c) if isinstance(c, tuple) else str(c) for c in named)
 
 
-def _items(part: Any, split: str | None, step: int) -> Iterator[Item | Reject]:
+def _used(name: str, parts: Sequence[Any], num_classes: int) -> tuple[int, ...]:
+    """Find the labels that occur; all of them where torchvision reads them with the images alone.
+
+    Raises:
+        UserError: fewer than two, or one that the set does not have.
+    """
+    used = set[int]()
+    for part in parts:
+        held = (getattr(part, attribute, None) for attribute in _LABELS)
+        labels = next((labels for labels in held if labels is not None), None)
+        if labels is None and (samples := getattr(part, "_samples", None)) is not None:
+            labels = [label for _, label in samples]
+        if labels is None:
+            return tuple(range(num_classes))
+        rows = np.asarray(labels)
+        if rows.ndim > 1:  # QMNIST has more of each digit than its label
+            rows = rows[:, 0]
+        used |= {int(label) for label in set(rows.tolist()) if label is not None}
+    if len(used) < 2 or min(used) < 0 or max(used) >= num_classes:
+        raise UserError(
+            f"ingest.path: {name} has the labels {shown(str(sorted(used)), 60)}; at least 2 of "
+            f"0 to {num_classes - 1} are needed, and no others"
+        )
+    return tuple(sorted(used))
+
+
+def _items(
+    part: Any, split: str | None, step: int, position: Mapping[int, int]
+) -> Iterator[Item | Reject]:
     for index in range(0, len(part), step):
         item_name = f"{split or 'all'}/{index:06d}"
         try:
@@ -159,6 +197,6 @@ def _items(part: Any, split: str | None, step: int) -> Iterator[Item | Reject]:
         try:
             pixels = np.asarray(image if image.mode in ("L", "RGB") else to_rgb(image))
         except DecodeError as error:
-            yield Reject(name=item_name, reason=str(error), label=int(label))
+            yield Reject(name=item_name, reason=str(error), label=position[int(label)])
             continue
-        yield Item(name=item_name, label=int(label), payload=pixels, split=split)
+        yield Item(name=item_name, label=position[int(label)], payload=pixels, split=split)

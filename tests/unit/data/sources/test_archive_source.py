@@ -100,7 +100,7 @@ def test_splits_in_other_spellings_and_one_without_classes(
     assert (rejects, source.passed_over) == ({}, {"an image of a split without class folders": 30})
     assert source.remarks == (
         "30 images lie beside class folders in 'test_set', have no class and are passed over; "
-        "the test rows are drawn from train",
+        "the test rows are drawn from train; to use them, lay them into class folders there",
     )
 
 

@@ -124,7 +124,7 @@ def test_a_split_without_class_folders_is_told(divided: Path, png: bytes) -> Non
     source = folder.read(divided)
     assert source.remarks == (
         "30 images lie beside class folders in 'test', have no class and are passed over; "
-        "the test rows are drawn from train",
+        "the test rows are drawn from train; to use them, lay them into class folders there",
     )
     assert source.passed_over == {"an image of a split without class folders": 30}
     assert source.num_items == 8
@@ -208,7 +208,13 @@ def test_an_account_adds_up_in_three_lines() -> None:
         "files_seen": 1287, "passed_over_hidden": 1200, "passed_over_no_image": 21,
     }  # fmt: skip
     assert account.reasons()["passed_over"]["no image, .txt"] == 20
-    assert accounting.Account(images=60, copies=2, set_aside={}, passed_over={}).lines() == []
+
+
+def test_an_account_where_everything_was_taken_is_one_line() -> None:
+    files = accounting.Account(images=60, copies=2, set_aside={}, passed_over={})
+    assert files.lines() == ["62 files: 60 images + 2 copies"]
+    rows = accounting.Account(images=1797, copies=0, set_aside={}, passed_over={}, noun="rows")
+    assert rows.lines() == ["1,797 rows: 1,797 images"]
 
 
 def test_many_reasons_are_one_line() -> None:

@@ -162,3 +162,13 @@ def test_a_column_that_looks_like_splits_is_told(
 def test_a_column_of_something_else_is_not_told(tables: Reader) -> None:
     held = [{**row, "kind": ("train", "bus")[k % 2]} for k, row in enumerate(rows("x", 12))]
     assert told(tables.read(tables.save("set", held))) == []
+
+
+def test_a_test_table_without_labels_has_a_way_through(tables: Reader) -> None:
+    train = tables.save("train", rows("a", 8))
+    tables.save("test", [{"image": "t.png", "id": 1}])
+    with pytest.raises(
+        UserError, match=r"'label' is missing in 'test\..*give the one that has as ingest\.path"
+    ):
+        tables.read()
+    assert tables.read(train).classes == ("ant", "bee")

@@ -73,3 +73,48 @@ def test_downloads_stay_below_data(no_network: Path) -> None:
 def test_a_set_to_fetch_by_hand_is_not_downloaded(no_network: Path) -> None:
     with pytest.raises(UserError, match="must be fetched by hand"):
         torchvision.read(no_network, name="FER2013", download=True)
+
+
+def test_a_class_without_an_image_is_told_and_no_class(tmp_path: Path) -> None:
+    raw = tmp_path / "FashionMNIST" / "raw"
+    raw.mkdir(parents=True)
+    inputs.idx(raw, {}, num_classes=3)
+    source = torchvision.read(tmp_path, name="FashionMNIST")
+    assert source.classes == ("T-shirt/top", "Trouser", "Pullover")
+    assert source.empty_classes[0] == "Dress"
+    assert len(source.empty_classes) == 7
+    assert {item.label for item in source.items if isinstance(item, Item)} == {0, 1, 2}
+
+
+class _Part:
+    """Labels where one of torchvision's sets has them."""
+
+    def __init__(self, **held: object) -> None:
+        vars(self).update(held)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        _Part(targets=np.array([[4, 9, 9], [1, 9, 9]])),
+        _Part(_labels=[1, 4, 4]),
+        _Part(y=[4, 1]),
+        _Part(_samples=[("a", 1), ("b", None), ("c", 4)]),
+    ],
+)
+def test_labels_are_found_wherever_a_set_has_them(part: _Part) -> None:
+    assert torchvision._used("a set", [part], 5) == (1, 4)
+    assert torchvision._used("a set", [part, _Part()], 5) == (0, 1, 2, 3, 4)
+    with pytest.raises(UserError, match=r"a set has the labels \[1, 4\]; at least 2 of 0 to 2"):
+        torchvision._used("a set", [part], 3)
+
+
+@pytest.mark.parametrize("name", torchvision.SETS)
+def test_torchvision_still_has_labels_there(name: str) -> None:
+    code = "".join(
+        inspect.getsource(kind)
+        for kind in getattr(datasets, name).__mro__
+        if kind.__module__.startswith("torchvision")
+    )
+    held = [a for a in (*torchvision._LABELS, "_samples") if f"self.{a} " in code]
+    assert held or name == "PCAM"
