@@ -7,6 +7,7 @@ from typing import Any
 
 from filelock import FileLock
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from flows import processes, repository
 from flows.order import Order
@@ -30,12 +31,21 @@ def drop_later(tree: Path, until: str) -> None:
             target = tree / out
             shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
     if path.is_file():
-        yaml = YAML()
-        lock = yaml.load(path.read_text(encoding="utf-8"))
-        for name in later:
-            lock["stages"].pop(name, None)
-        with path.open("w", encoding="utf-8") as file:
+        yaml, half = YAML(), path.with_suffix(".half")
+        try:
+            lock = yaml.load(path.read_text(encoding="utf-8"))
+            for name in later:
+                lock["stages"].pop(name, None)
+            whole = all("cmd" in spec for spec in lock["stages"].values())
+        # Cut where a trial was killed: without it DVC restores what it can.
+        except (ValueError, YAMLError, TypeError, LookupError, AttributeError):
+            whole = False
+        if not whole:
+            path.unlink()
+            return
+        with half.open("w", encoding="utf-8") as file:
             yaml.dump(lock, file)
+        half.replace(path)
 
 
 def _later(tree: Path, until: str) -> list[str]:

@@ -177,10 +177,15 @@ def edits(folder: Path) -> Edits:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """One file, or its absence."""
+    """One file, or its absence; whoever is killed meanwhile leaves the old one or the new."""
     if source.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source, target)
+        half = target.with_name(f".{target.name}.half")
+        try:
+            shutil.copy2(source, half)
+            half.replace(target)
+        finally:
+            half.unlink(missing_ok=True)
     else:
         target.unlink(missing_ok=True)
 

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, fields
 from thawline.data.items import shown
 from thawline.errors import UserError
 
-
 _WAYS = defaultdict(str) | {
     "label": "; of tables of which some have no labels, give the one that has as ingest.path"
 }
