@@ -15,7 +15,6 @@ class Order:
     Attributes:
         until: the last stage that runs.
         code: what the trial's key is made with.
-        params: params.yaml as it was when the study began; it may be edited meanwhile.
         env: added to the environment of its processes.
         keep: whether to keep a copy of the network, to be timed.
         again: whether to repeat a trial that failed.
@@ -24,7 +23,6 @@ class Order:
     trial: Trial
     until: str
     code: str
-    params: bytes
     env: Mapping[str, str]
     keep: bool
     again: bool

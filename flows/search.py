@@ -42,7 +42,7 @@ def run(
     """Propose and run trials until the search has as many as its file says.
 
     Args:
-        common: of all orders: code, params, env, again.
+        common: of all orders: code, env, again.
         storage: a database URL; a SQLite file in the project's scratch by default.
 
     Returns:
@@ -132,11 +132,7 @@ def step(
     asked.set_user_attr(_KEYS, [order.key for order in orders])
     log.info(json.dumps(values))
     judge = Median(search, asked, definition)
-    try:
-        records = [trial.run(order, log.info, judge) for order in orders]
-    except UserError as error:
-        search.tell(asked, state=optuna.trial.TrialState.FAIL)
-        return Failed(message=str(error))
+    records = [trial.run(order, log.info, judge) for order in orders]
     states = {record.state for record in records}
     if states != {"complete"}:
         pruned = "failed" not in states

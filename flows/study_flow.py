@@ -82,14 +82,13 @@ def _one(
     again: bool,
     loaded: dict[str, str],
 ) -> Summary:
-    source = params.read()
-    checked = params.check(source.values)
+    checked = params.load()
     planned = changes.planned(path, checked)
     digest = code(project.root(), checked, planned.definition.until)
     recorded = Recorded(planned, digest, checked)
     try:
         env = recorded.environment | loaded
-        order = {"code": digest, "params": source.text, "env": env, "again": again}
+        order = {"code": digest, "env": env, "again": again}
         threads = min(checked.training.threads, cores)
         if planned.definition.search is not None:
             records = search.run(planned, order, deadline, threads, private.kept(private.STORAGE))
@@ -131,10 +130,7 @@ def run(order: Order, deadline: float | None) -> State[Any]:
     """One trial; what failed is recorded, and the study goes on."""
     if trial.spent(deadline):
         return Completed(name="Not started", message="the budget was spent")
-    try:
-        record = trial.run(order, get_run_logger().info)
-    except UserError as error:
-        return Failed(message=str(error))
+    record = trial.run(order, get_run_logger().info)
     if record.run_id:
         artifacts.link(record.run_id, order.name)
     if record.state == "failed":

@@ -1,6 +1,7 @@
 """One trial of a study: stages in a working tree, what its network says, a DVC experiment."""
 
 import hashlib
+import shutil
 import signal
 import threading
 import time
@@ -18,7 +19,7 @@ from thawline import params, project
 from thawline.advice import writing
 from thawline.errors import UserError
 from thawline.files import MODELS
-from thawline.studies.records import Record, code, folder
+from thawline.studies.records import Record, folder
 
 Say = Callable[[str], None]
 Hopeless = Callable[[Path], str | None]
@@ -57,9 +58,6 @@ def run(order: Order, say: Say, hopeless: Hopeless = lambda _: None) -> Record:
     Args:
         say: gets each line of output.
         hopeless: asked with the working tree when the last stage begins; a reason ends the trial.
-
-    Raises:
-        UserError: the project is another than when the study began; nothing is recorded.
     """
     known = Record.read(order.trial.study, order.key)
     if known is not None and not (order.again and known.state == "failed"):
@@ -67,7 +65,6 @@ def run(order: Order, say: Say, hopeless: Hopeless = lambda _: None) -> Record:
         return known
     began = time.monotonic()
     with workspaces.free(project.root()) as tree:
-        _begin(order, tree)
         try:
             record = _run(order, tree, say, hopeless)
         except (CommandError, UserError, OSError) as error:
@@ -84,18 +81,8 @@ def lost(order: Order) -> None:
     _record(order, "failed", message=_LOST).write()
 
 
-def _begin(order: Order, tree: Path) -> None:
-    """Give the tree the params that the study began with; its key stands for the code of then."""
-    (tree / params.FILE).write_bytes(order.params)
-    begun = params.load(tree / params.FILE)
-    if code(project.root(), begun, order.until) != order.code:
-        raise UserError(
-            "code or images were edited since the study began: the trial is not run, and nothing "
-            "is recorded of it; run the study again"
-        )
-
-
 def _run(order: Order, tree: Path, say: Say, hopeless: Hopeless) -> Record:
+    shutil.copy(project.root() / params.FILE, tree / params.FILE)
     writing.set_values(order.trial.overrides, tree / params.FILE)
     trial_outputs.drop_later(tree, order.until)
     stages = _Stages(order, tree, say)

@@ -196,6 +196,41 @@ def test_what_is_hashed_is_what_is_stored(project: Project) -> None:
     assert (folder / "model.onnx").read_bytes() == before
 
 
+def test_the_gate_judges_what_is_registered(published: Project) -> None:
+    """Another model comes before the gate decides."""
+    colours.write(published.folder / "models/compress", scale=1 / 16)
+    code = (
+        "from pathlib import Path; from tests import colours\n"
+        "from thawline.tracking import publish\n"
+        "check = publish._check\n"
+        "def checked(*words):\n"
+        "    colours.write(Path('models/compress'), scale=1 / 4)\n"
+        "    check(*words)\n"
+        "publish._check = checked\n"
+        "from thawline.prediction import model\n"
+        "init = model.Model.__init__\n"
+        "def noted(self, folder):\n"
+        "    print('judged', folder)\n"
+        "    init(self, folder)\n"
+        "model.Model.__init__ = noted\n"
+        "publish.publish()\n"
+    )
+    judged = [line for line in published.python(code).stdout.splitlines() if "judged" in line]
+    assert len(judged) == 2
+    assert not any(line.endswith("models/compress") for line in judged)
+
+
+def test_a_stage_before_that_ran_again_is_not_published(project: Project) -> None:
+    """Else the version would say that it was trained on data that came later."""
+    colours.write(project.folder / "models/compress")
+    colours.write_images(project.folder / "data/ingest", ["train", "val", "test"] * 10)
+    project.thawline_run()
+    project.set("ingest.val_ratio", "0.3")
+    project.run("dvc", "repro", "-q", "ingest", env={"THAWLINE_TRACKING": "off"})
+    done = project.python(PUBLISH, check=False)
+    assert "fine_tune: ran on other results than the stages before it have now" in done.stderr
+
+
 def test_a_run_in_progress_is_not_published(published: Project) -> None:
     (published.folder / "mode-ingest").write_text("sleep")
     run = "import sys; from thawline import pipeline; sys.exit(pipeline.run())"

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ from thawline.data.seen import FILE, Seen
 from thawline.evaluation import rescoring
 from thawline.evaluation.comparison import Comparison, compare
 from thawline.evaluation.labels import visible
-from thawline.files import INGEST, MODELS
+from thawline.files import INGEST
 from thawline.prediction.model import Model
 from thawline.sections.results import Budget, Gate
 from thawline.sections.whole import Params
@@ -43,11 +44,14 @@ class Verdict:
     looks: int = 0
 
 
-def decide(store: Store, checked: Params, version: ModelVersion) -> Verdict:
+def decide(store: Store, checked: Params, version: ModelVersion, model: Path) -> Verdict:
     """Compare once, remember it on the version, and move the alias `champion` if it passed.
 
     The same model before the same champion, on the same test set and by the same rules, is not
     scored again. What a person set aside by `promote` or `rollback` stays aside.
+
+    Args:
+        model: folder of the version's model; models/compress may hold another one by now.
     """
     name, number = version.name, str(version.version)
     champion = registry.aliases(store, name).get(CHAMPION)
@@ -55,7 +59,7 @@ def decide(store: Store, checked: Params, version: ModelVersion) -> Verdict:
         return Verdict(outcome="champion", reasons=("it is the champion",))
     if why := version.tags.get(SET_ASIDE_TAG):
         return Verdict(outcome="set aside", reasons=(f"set aside by {why}",))
-    contest = _Contest(store, checked, version, champion)
+    contest = _Contest(store, checked, version, champion, model)
     verdict = contest.remembered() or contest.judge()
     if verdict.outcome == "passed":
         promotions.move(
@@ -118,10 +122,15 @@ class _Contest:
     """One version against one champion, or against nobody."""
 
     def __init__(
-        self, store: Store, checked: Params, version: ModelVersion, champion: str | None
+        self,
+        store: Store,
+        checked: Params,
+        version: ModelVersion,
+        champion: str | None,
+        model: Path,
     ) -> None:
         self._store, self._params, self._version = store, checked, version
-        self._champion = champion
+        self._champion, self._model = champion, model
         self._manifest = Manifest.read(INGEST)
         self._test_set = test_sets.digest(self._manifest)
         self._misses = misses(checked.budget, closing.final_metrics())
@@ -151,7 +160,7 @@ class _Contest:
             return Verdict(outcome="passed", reasons=("the first one within the budget",))
         champion = self._store.client.get_model_version(self._version.name, self._champion)
         folder = registry.files(self._store, champion)
-        before, challenger = Model(folder), Model(MODELS / "compress")
+        before, challenger = Model(folder), Model(self._model)
         if sorted(before.classes) != sorted(challenger.classes):
             return Verdict(outcome="refused", reasons=(_other_classes(before, challenger),))
         if not (folder / FILE).is_file():

@@ -71,9 +71,9 @@ def publish() -> Published | None:
         None with tracking switched off.
 
     Raises:
-        UserError: no model, a model that is not the one that was evaluated last, a store that
-            cannot be used, a model that cannot be loaded or predicts nonsense, or another command
-            that is at work on the registry or the models.
+        UserError: no model, a model or data that are not those that were evaluated last, a store
+            that cannot be used, a model that cannot be loaded or predicts nonsense, or another
+            command that is at work on the registry or the models.
     """
     checked = params.load()
     if not address.enabled(checked.tracking.enabled):
@@ -106,7 +106,7 @@ def _publish(checked: Params, model: Path) -> Published:
     if known is None:
         _check(store, version, model)
         store.client.set_registered_model_alias(name, CHALLENGER, version.version)
-    verdict = gate.decide(store, checked, version)
+    verdict = gate.decide(store, checked, version, model)
     parent = _parent(store)
     outcome.write(outcome.Outcome.of(version, digest, verdict).with_reasons(), store, parent)
     if parent:
@@ -118,10 +118,16 @@ def _publish(checked: Params, model: Path) -> Published:
 
 
 def _check_evaluated(digest: str) -> None:
-    """The gate decides by what `evaluate` said: of this model, not of one before it."""
-    judged = hashes.Graph(project.workspace()).needed("evaluate").get(MODEL.as_posix())
+    """The gate decides by what `evaluate` said: of this model and data, not of others."""
+    graph = hashes.Graph(project.workspace())
+    judged = graph.needed("evaluate").get(MODEL.as_posix())
     if judged is not None and judged != digest:
         raise UserError(f"{MODEL}: not the model that was evaluated last; `thawline run` evaluates")
+    if behind := [stage for stage in graph.stages if not graph.current(stage)]:
+        raise UserError(
+            f"{behind[0]}: ran on other results than the stages before it have now; `thawline run` "
+            "makes it anew"
+        )
 
 
 def _registered(store: Store, name: str, digest: str) -> ModelVersion | None:

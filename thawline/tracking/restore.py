@@ -6,10 +6,15 @@ need not have been committed, and the metrics, which DVC does not cache.
 
 import filecmp
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
 from pathlib import Path
+from typing import Any
 
 from thawline import locks, params, project
+from thawline.advice import writing
 from thawline.commands import dvc, git
 from thawline.errors import UserError
 from thawline.evaluation.labels import visible
@@ -40,12 +45,45 @@ class Restored:
 
 
 def record(folder: Path) -> None:
-    """Write what a later restore needs of the workspace, the current folder."""
+    """Write what a later restore needs of the workspace, the current folder.
+
+    Raises:
+        UserError: params.yaml was edited since the run, and what it then held would not be valid.
+    """
     uncached = hashes.Graph(project.workspace()).uncached()
     for name in (*_RECORDED, *uncached):
         if Path(name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(name, folder / name)
+    _undo_edits(folder / params.FILE)
+
+
+def _undo_edits(path: Path) -> None:
+    """Give a copy of params.yaml the values that the run had: it may be edited for the next one."""
+    now, edited = params.read(path).values, dict[str, Any]()
+    graph = hashes.Graph(project.workspace())
+    for stage in graph.stages:
+        for key, value in graph.params(stage).items():
+            edited |= _other(key, reduce(getitem, key.split("."), now), value)
+    if not edited:
+        return
+    try:
+        writing.set_values(edited, path)
+    except UserError as error:
+        raise UserError(f"edited since the run; put its values back: {error}") from None
+
+
+def _other(key: str, now: Any, then: Any) -> dict[str, Any]:
+    """Find the least parts that differ; what a plugin may have as options is one part."""
+    if now == then:
+        return {}
+    sections = isinstance(now, Mapping) and isinstance(then, Mapping) and now.keys() == then.keys()
+    if not sections:
+        return {key: then}
+    found: dict[str, Any] = {}
+    for name, value in then.items():
+        found |= _other(f"{key}.{name}", now[name], value)
+    return found
 
 
 def restore(named: str) -> Restored:
