@@ -44,10 +44,8 @@ def main() -> int:
 
 
 def _mlflow() -> subprocess.Popen[bytes]:
-    words = mlflow_server.command(address.uri(), PORTS["mlflow"])
-    module = words.index("-m") + 1
     return subprocess.Popen(
-        processes.python(words[module], *words[module + 1 :]),
+        processes.python(mlflow_server.MODULE, address.uri(), str(PORTS["mlflow"])),
         env=mlflow_server.environment(),
         stdin=subprocess.DEVNULL,
         start_new_session=True,

@@ -45,6 +45,17 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
         writer.writerows([cell(value) for value in row] for row in rows)
 
 
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """A file beside another one, which it replaces at the end; whoever is killed leaves the old."""
+    half = path.with_name(f".{path.name}.half")
+    try:
+        yield half
+        half.replace(path)
+    finally:
+        half.unlink(missing_ok=True)
+
+
 def cell(value: Any) -> Any:
     """What may stand in a CSV: class and file names come from strangers. Numbers stay."""
     return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value

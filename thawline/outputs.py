@@ -9,10 +9,9 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
 from thawline.dvc_config import cache_folders
 from thawline.errors import UserError
+from thawline.tracking.hashes import Graph
 
 _LOCK = Path("dvc.lock")
 _HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")
@@ -59,11 +58,8 @@ def put_back(stage: str) -> None:
         return
     _dvc("checkout", "--quiet", "--force", stage)
     # Checkout leaves out what is not cached, e.g. metrics in git; the run cache has a copy.
-    lock = YAML(typ="safe", pure=True).load(_LOCK.read_text(encoding="utf-8"))
-    outs = lock["stages"].get(stage, {}).get("outs", [])
-    missing = {Path(out["path"]): out["md5"] for out in outs if not Path(out["path"]).exists()}
-    for path, md5 in missing.items():
-        stored = cached(md5)
+    for name, md5 in Graph(Path()).recorded(stage).items():
+        path, stored = Path(name), None if Path(name).exists() else cached(md5)
         if stored is not None and stored.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(stored, path)

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from thawline import pipeline
+from thawline import outputs, pipeline
 
 WHOLE = "schema: '2.0'\nstages:\n  ingest:\n    cmd: a\n  evaluate:\n    cmd: b\n"
 
 
-@pytest.mark.parametrize(
+DAMAGED = pytest.mark.parametrize(
     "text",
     [
         WHOLE.replace("  evaluate:", "<<<<<<< HEAD\n  evaluate:\n=======\n>>>>>>> other"),
@@ -21,6 +21,9 @@ WHOLE = "schema: '2.0'\nstages:\n  ingest:\n    cmd: a\n  evaluate:\n    cmd: b\
         "stages: 3",
     ],
 )
+
+
+@DAMAGED
 def test_the_way_out_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dvc.lock").write_text(text)
@@ -34,3 +37,16 @@ def test_nothing_is_said_of_a_whole_one_or_of_none(
     assert pipeline._problem_of_lock() == ""
     (tmp_path / "dvc.lock").write_text(WHOLE)
     assert pipeline._problem_of_lock() == ""
+
+
+@DAMAGED
+def test_a_stage_that_refuses_beside_one_says_its_own_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """It puts its outputs back first; a traceback there would hide why."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_STAGE", "evaluate")
+    (tmp_path / "dvc.lock").write_text(text)
+    (tmp_path / "dvc.yaml").write_text("stages:\n  evaluate:\n    cmd: b\n    outs: [out]\n")
+    outputs.put_back("evaluate")
+    assert not (tmp_path / "out").exists()

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from thawline.errors import UserError
-from thawline.files import write_csv
+from thawline.files import replaced, write_csv
 
 HEADER = ("image", "sha256")
 _DIGITS = 64
@@ -37,8 +37,9 @@ def read(path: Path) -> frozenset[str]:
 
 
 def write(path: Path, images: Iterable[tuple[str, str]]) -> None:
-    """The table, by the images' names."""
-    write_csv(path, HEADER, sorted(images))
+    """Write the table, by the images' names, all of it or nothing: a part is a test set too."""
+    with replaced(path) as half:
+        write_csv(half, HEADER, sorted(images))
 
 
 def splits(

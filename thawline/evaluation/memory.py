@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from thawline.errors import ChildDied
+
 MEGABYTE = 10**6
 _RUNS = 5
 
@@ -45,7 +47,8 @@ def peak_memory(
         model: an .onnx file or a checkpoint folder.
 
     Raises:
-        RuntimeError: the process failed; the message is the last line it wrote.
+        ChildDied: the process was killed.
+        RuntimeError: it failed; the message is the last line it wrote.
     """
     command = [
         sys.executable, "-m", "thawline.evaluation.memory", str(model),
@@ -53,6 +56,8 @@ def peak_memory(
         "--threads", str(threads), "--device", device,
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode < 0:
+        raise ChildDied.of("the process that measures memory", done.returncode)
     if done.returncode:
         reason = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         raise RuntimeError(f"{model}: its memory could not be measured: {reason[-1]}")

@@ -16,7 +16,7 @@ from thawline.data.manifest import Manifest
 from thawline.data.store import ImageStore
 from thawline.errors import UserError
 from thawline.evaluation.labels import visible
-from thawline.files import INGEST, MANIFEST
+from thawline.files import INGEST, MANIFEST, replaced
 from thawline.monitoring import drift
 from thawline.monitoring.sample import LIMIT, draw
 from thawline.prediction.command import find
@@ -46,8 +46,10 @@ def run(
         Whether something has drifted.
 
     Raises:
-        UserError: no data here, too few images, or a model of other data.
+        UserError: no data here, too few images, a model of other data, or nowhere to write to.
     """
+    if output:
+        _check_output(output)
     checked = params.load()
     model, manifest = find(named), _manifest()
     _check(model, manifest, Decided.read(INGEST))
@@ -74,10 +76,26 @@ def run(
         split=split,
     )
     if output:
-        output.write_text(text, encoding="utf-8")
+        _write(output, text)
     else:
         print(text, end="")
     return bool(drift.drifted(answers, alpha))
+
+
+def _check_output(path: Path) -> None:
+    """Before the work: a report that cannot be written would be lost."""
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        problem = "is a folder" if path.is_dir() else "its folder does not exist"
+        raise UserError(f"--output: {visible(str(path))}: {problem}; expected the name of a file")
+
+
+def _write(path: Path, text: str) -> None:
+    """A file at once; what is none, such as /dev/stdout, as it goes."""
+    if path.exists() and (path.is_symlink() or not path.is_file()):
+        path.write_text(text, encoding="utf-8")
+        return
+    with replaced(path) as half:
+        half.write_text(text, encoding="utf-8")
 
 
 def _manifest() -> Manifest:

@@ -1,15 +1,27 @@
-"""`thawline ui`: MLflow's pages on loopback, over the project's own store."""
+"""`thawline ui`: MLflow's pages on loopback, over the project's own store.
+
+`python -m thawline.tracking.server URI PORT` is MLflow's server with all that it starts, which ends
+when whoever began it does, `kill -9` included: MLflow alone leaves processes behind then.
+"""
 
 import os
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from types import FrameType
+from typing import NoReturn
 
+from thawline import locks
 from thawline.errors import UserError
 from thawline.tracking import address
 
+MODULE = "thawline.tracking.server"
 _HOST = "127.0.0.1"
+_GRACE_S, _INNER_GRACE_S = 3.0, 1.0
+"""Between SIGTERM and SIGKILL; the inner one must be done with it before it gets its own."""
 
 
 def ui(port: int = 5000) -> int:
@@ -24,15 +36,29 @@ def ui(port: int = 5000) -> int:
         return 0
     check_free(port)
     print(f"MLflow: http://{_HOST}:{port} (Ctrl-C ends it)", flush=True)
-    # Its own process group, ended by _stop: a plain SIGTERM would leave the server running.
-    signal.signal(signal.SIGTERM, lambda signum, _: sys.exit(128 + signum))
-    process = subprocess.Popen(command(uri, port), env=environment(), start_new_session=True)
+    return _serve([sys.executable, "-m", MODULE, uri, str(port)], _GRACE_S)
+
+
+def watched(uri: str, port: int) -> int:
+    """Serve until SIGTERM, which the death of the parent brings too; returns MLflow's exit code."""
+    locks.die_with_parent()
+    return _serve(command(uri, port), _INNER_GRACE_S)
+
+
+def _serve(words: Sequence[str], grace_s: float) -> int:
+    """Run the words in a process group of their own, and end all of it with ourselves."""
+    signal.signal(signal.SIGTERM, _leave)
+    process = subprocess.Popen(words, env=environment(), start_new_session=True)
     try:
         return process.wait()
     except KeyboardInterrupt:
         return 0
     finally:
-        _stop(process)
+        _stop(process, grace_s)
+
+
+def _leave(signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+    sys.exit(128 + signum)
 
 
 def command(uri: str, port: int) -> list[str]:
@@ -48,7 +74,11 @@ def environment() -> dict[str, str]:
     """Without the variables that would point the server at itself or at a run."""
     dropped = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID")
     kept = {key: value for key, value in os.environ.items() if key not in dropped}
-    return kept | {"MLFLOW_DISABLE_TELEMETRY": "true"}
+    # Jobs are of evaluations of language models; they would be seven processes beside the server.
+    return kept | {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
 
 
 def check_free(port: int) -> None:
@@ -61,12 +91,14 @@ def check_free(port: int) -> None:
             raise UserError(f"port {port}: {error}; choose another with --port") from None
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _stop(process: subprocess.Popen[bytes], grace_s: float) -> None:
+    """End the group; what the process itself leaves in it at its end too."""
     for signum in (signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is not None:
-            return
-        os.killpg(process.pid, signum)
-        try:
-            process.wait(timeout=3)
-        except subprocess.TimeoutExpired:
-            continue
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signum)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=grace_s)
+
+
+if __name__ == "__main__":
+    sys.exit(watched(sys.argv[1], int(sys.argv[2])))

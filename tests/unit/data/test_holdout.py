@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests import colours
+from thawline import files
 from thawline.data import holdout, holdout_draw
 from thawline.data.given import Given
 from thawline.data.manifest import Manifest
@@ -105,3 +106,25 @@ def test_too_few_or_a_class_without_any_is_refused(tmp_path: Path) -> None:
         holdout_draw.draw(manifest, fresh, min_rows=50, seed=0)
     with pytest.raises(UserError, match="no image that no model has seen of green; add labelled"):
         holdout_draw.draw(manifest, manifest.labels != 1, min_rows=10, seed=0)
+
+
+def test_a_table_that_is_cut_while_it_is_written_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a part of its rows it would be another test set, and nobody would notice."""
+    path, cell = tmp_path / "holdout.csv", files.cell
+    holdout.write(path, [("a.png", "a" * 64)])
+
+    class Killed(BaseException):
+        pass
+
+    def killed(value: str) -> object:
+        if value.startswith("c"):
+            raise Killed
+        return cell(value)
+
+    monkeypatch.setattr(files, "cell", killed)
+    with pytest.raises(Killed):
+        holdout.write(path, [(f"{name}.png", name * 64) for name in "bcd"])
+    assert holdout.read(path) == {"a" * 64}
+    assert [file.name for file in tmp_path.iterdir()] == ["holdout.csv"]

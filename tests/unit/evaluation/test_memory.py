@@ -1,11 +1,16 @@
+import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from torch import nn
 
 from thawline.compress.export import export
+from thawline.errors import ChildDied
 from thawline.evaluation.memory import peak_memory, resident_peak_bytes, size_mb
 
 HALF = (0.5, 0.5, 0.5)
@@ -60,3 +65,16 @@ def test_a_folder_weighs_what_its_files_weigh(tmp_path: Path) -> None:
     (tmp_path / "sub" / "b").write_bytes(bytes(500_000))
     assert size_mb(tmp_path) == 2.0
     assert size_mb(tmp_path / "a") == 1.5
+
+
+def test_a_process_that_is_killed_is_no_traceback(tmp_path: Path) -> None:
+    def kill() -> None:
+        while not (found := psutil.Process().children()):
+            time.sleep(0.01)
+        found[0].send_signal(signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(ChildDied, match=r"the process that measures memory was killed \(SIGKILL\)"):
+        peak_memory(tmp_path / "network.onnx", image_size_px=16)
+    killer.join()

@@ -1,5 +1,7 @@
 """`thawline monitor` on folders of images."""
 
+import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -113,3 +115,35 @@ def test_images_that_the_last_fit_had_are_not_compared_with(
     card.write_text(card.read_text().replace("{", '{"refit": true,', 1), encoding="utf-8")
     with pytest.raises(UserError, match="100 new and 10 test images"):
         command.run([paint(workspace / "new", 100, 0, 256)])
+
+
+def test_where_to_write_is_checked_before_the_work(workspace: Path) -> None:
+    (workspace / "reports").mkdir(exist_ok=True)
+    for output, why in (("nowhere/report.md", "its folder does not"), ("reports", "is a folder")):
+        with pytest.raises(UserError, match=f"--output: {output}: {why}"):
+            command.run([str(workspace / "no images")], output=Path(output))
+
+
+def test_a_report_that_cannot_be_written_leaves_the_old_one(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = paint(workspace / "new", 100, 0, 90)
+    old = workspace / "report.md"
+    old.write_text("old")
+
+    def full(path: Path, text: str, **_: object) -> int:
+        with path.open("w") as file:
+            file.write(text[:10])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left"):
+        command.run([folder], output=old)
+    assert old.read_text() == "old"
+    assert not list(workspace.glob(".report*"))
+
+
+def test_a_report_may_go_to_a_device(workspace: Path) -> None:
+    folder = paint(workspace / "new", 100, 0, 90)
+    assert command.run([folder], output=Path("/dev/null"))
+    assert not Path("/dev/null").is_file()
