@@ -1,6 +1,7 @@
 """The servers that `make ui` and `make up` start: on loopback alone, and not for foreign pages."""
 
 import os
+import signal
 import subprocess
 import sys
 import urllib.error
@@ -14,6 +15,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from flows import server
+from tests.flows.conftest import wait_for
 from tests.tracking.conftest import Server, mlflow_server  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.slow
@@ -105,3 +107,30 @@ def opened(address: str, origin: str | None) -> int:
             return int(socket.response.status_code if socket.response else 0)
     except InvalidStatus as refused:
         return int(refused.response.status_code)
+
+
+UI = "from thawline.tracking import server; server.ui({mlflow})"
+UP = "from flows import up; up.PORTS.update(mlflow={mlflow}, prefect={prefect}); up.main()"
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["kill -9", "SIGTERM"])
+@pytest.mark.parametrize("program", [UI, UP], ids=["make ui", "make up"])
+def test_nothing_of_a_server_outlives_what_started_it(
+    tmp_path: Path, repository: Path, program: str, how: signal.Signals
+) -> None:
+    (tmp_path / ".dvc").mkdir()
+    ports = {"mlflow": server.free_port(), "prefect": server.free_port()}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "PREFECT_"))}
+    kept |= {"PYTHONPATH": str(repository), "THAWLINE_PROJECT": str(tmp_path)}
+    words = [sys.executable, "-c", program.format(**ports)]
+    with (tmp_path / "log").open("wb") as log:
+        started = subprocess.Popen(words, cwd=tmp_path, env=kept, stdout=log, stderr=log)
+    wait_for(lambda: bool(addresses(ports["mlflow"])), 120)
+    ours = psutil.Process(started.pid).children(recursive=True)
+    assert ours
+    started.send_signal(how)
+    started.wait(timeout=20)
+    _, alive = psutil.wait_procs(ours, timeout=20)
+    for process in alive:
+        process.kill()
+    assert not alive

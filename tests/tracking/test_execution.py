@@ -147,6 +147,20 @@ def test_kill_dash_nine_of_thawline_run_leaves_nothing_running(project: Project)
     _wait(lambda: not _left_over(project), 10)
 
 
+def test_kill_dash_nine_of_advice_ends_the_ingest_that_it_began(project: Project) -> None:
+    (project.folder / "mode-ingest").write_text("sleep")
+    code = (
+        "from thawline import params\nfrom thawline.advice import readiness\n"
+        "readiness.prepare_data_set(params.load())\n"
+    )
+    process = project.popen("python", "-c", code)
+    _wait((project.folder / ".mark").exists, 60)
+    assert len(_left_over(project)) > 1
+    process.kill()
+    process.communicate()
+    _wait(lambda: not _left_over(project), 10)
+
+
 def test_kill_dash_nine_is_put_right_by_the_next_start(project: Project) -> None:
     (project.folder / "mode-ingest").write_text("sleep")
     dvc = project.popen("dvc", "repro")

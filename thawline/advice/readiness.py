@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from thawline import commands, params, project
+from thawline import commands, locks, params, project
 from thawline.errors import UserError
 from thawline.files import INGEST, MANIFEST
 from thawline.projects import code_file
@@ -31,7 +31,10 @@ def prepare_data_set(checked: Params) -> None:
     state = "is not of these params and files" if there else "holds no data set yet"
     print(f"{INGEST}: {state}; `dvc repro ingest` makes it", flush=True)
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", "repro", "ingest"], stdout=sys.stderr, check=False
+        [sys.executable, "-m", "dvc", "repro", "ingest"],
+        stdout=sys.stderr,
+        check=False,
+        preexec_fn=locks.die_with_parent,  # no thread runs yet, so it is safe
     )
     if done.returncode:
         raise UserError("`dvc repro ingest` failed; what it said stands above")

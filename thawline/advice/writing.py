@@ -3,7 +3,7 @@
 import io
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import getitem
 from pathlib import Path
@@ -15,15 +15,35 @@ from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import RoundTripRepresenter
 
 from thawline import params
-from thawline.advice.proposal import Proposal
+from thawline.advice.proposal import Proposal, current
 from thawline.errors import UserError
+from thawline.safe_yaml import shown
+from thawline.sections.whole import Params
 
 _WIDTH = 4096
 """Longer than any line: ruamel must not break one."""
 
 
-def write(proposals: Iterable[Proposal], path: Path = params.FILE) -> None:
-    """Set the values, all or none of them; see `set_values`."""
+def write(
+    proposals: Sequence[Proposal], path: Path = params.FILE, *, before: Params | None = None
+) -> None:
+    """Set the values, all or none of them; see `set_values`.
+
+    Args:
+        before: params that the proposals were made for, which may have taken minutes.
+
+    Raises:
+        UserError: likewise; or a value that is proposed was edited since.
+    """
+    if before is not None:
+        now = params.load(path)
+        for key in [proposal.key for proposal in proposals]:
+            was, found = current(before, key), current(now, key)
+            if was != found:
+                raise UserError(
+                    f"{path}: {key} was edited meanwhile, from {shown(was)} to {shown(found)}; "
+                    "nothing was written; run it again"
+                )
     set_values({proposal.key: proposal.value for proposal in proposals}, path)
 
 

@@ -76,7 +76,7 @@ def advise(
     proposals = proposing.propose(found)
     show.show(found, proposals)
     if write and proposals:
-        writing.write(proposals)
+        writing.write(proposals, before=checked)
         print(f"params.yaml: {len(proposals)} values set; `git diff params.yaml` shows them")
 
 

@@ -73,3 +73,17 @@ def test_a_file_that_cannot_be_replaced_is_one_message(
     with pytest.raises(UserError, match=r"params\.yaml: cannot be written: Permission denied"):
         writing.write([proposal("fine_tune.epochs", 3)], file)
     assert file.read_bytes() == before
+
+
+def test_an_edit_while_advice_is_measured_is_not_overwritten(file: Path) -> None:
+    begun = params.load(file)
+    writing.set_values({"fine_tune.learning_rate": 0.5, "seed": 7}, file)
+    before = file.read_bytes()
+    proposals = [proposal("fine_tune.epochs", 3), proposal("fine_tune.learning_rate", 0.1)]
+    with pytest.raises(
+        UserError, match=r"fine_tune\.learning_rate was edited meanwhile, from .*5;"
+    ):
+        writing.write(proposals, file, before=begun)
+    assert file.read_bytes() == before
+    writing.write(proposals[:1], file, before=begun)
+    assert (params.load(file).fine_tune.epochs, params.load(file).seed) == (3, 7)

@@ -1,6 +1,7 @@
 """What DVC cannot read of a source, and what it does not see: compared with DVC itself."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -154,6 +155,40 @@ def test_dvc_sees_what_is_said(source: Path, tmp_path: Path) -> None:
         assert done.returncode != 0
         assert word in done.stderr
         assert len(dvc_view.broken(other)) == 1
+
+
+def unreadable(source: Path) -> None:
+    for folder in (source.absolute(), *source.absolute().parents[:5]):
+        folder.chmod(folder.stat().st_mode | 0o055)
+    (source / "ant/0.png").chmod(0)
+
+
+SAID = {gone: "a link to nothing", loop: "a link that leads back to itself",
+        ignore: "a `.dvcignore` below the source",
+        unreadable: "a file that you may not read"}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("break_it", SAID, ids=lambda break_it: break_it.__name__)
+def test_the_words_of_bare_dvc_are_those_of_the_docs(
+    source: Path, tmp_path: Path, repository: Path, break_it: Callable[[Path], None]
+) -> None:
+    text = (repository / "docs/operations.md").read_text(encoding="utf-8")
+    (said,) = re.findall(rf"\n\| `([^|]*)`[^|`]* \| {re.escape(SAID[break_it])} \|\n", text)
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "GIT_"))}
+    env |= {"DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": str(tmp_path / "site")}
+    Path(".dvc").rmdir()
+    Path("dvc.yaml").write_text("stages:\n  ingest:\n    cmd: echo ran\n    deps: [data]\n")
+    dvc = [sys.executable, "-m", "dvc"]
+    subprocess.run([*dvc, "init", "--no-scm", "--quiet"], env=env, check=True, timeout=60)
+    break_it(source)
+    if break_it is unreadable and os.geteuid() == 0:
+        pytest.skip("root may read everything")
+    done = subprocess.run(
+        [*dvc, "repro"], env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert f"failed to reproduce 'ingest': {said}" in done.stderr
+    assert "ran" not in done.stdout
 
 
 def test_params_name_it_before_dvc_starts(
