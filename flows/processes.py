@@ -15,7 +15,7 @@ import psutil
 
 _GRACE_S = 3.5
 """Between SIGTERM and SIGKILL: `thawline run` takes two seconds, and all must end within five."""
-_WATCHED = "import sys; from thawline import locks; locks.die_with_parent(); "
+_WATCHED = "import sys; from thawline import locks; locks.die_with_parent({parent}); "
 
 
 def python(module: str, *words: str) -> list[str]:
@@ -25,7 +25,8 @@ def python(module: str, *words: str) -> list[str]:
     Not by preexec_fn, which may hang in a process with threads, and Prefect has many.
     """
     run = f"import runpy; sys.argv = sys.argv[1:]; runpy.run_module({module!r}, None, '__main__')"
-    return [sys.executable, "-c", _WATCHED + run, module, *words]
+    watched = _WATCHED.format(parent=os.getpid())
+    return [sys.executable, "-c", watched + run, module, *words]
 
 
 def end(process: subprocess.Popen[bytes], grace_s: float = _GRACE_S) -> None:

@@ -33,14 +33,19 @@ class Busy(Exception):
     """The workspace belongs to another run; the message says whose."""
 
 
-def die_with_parent() -> None:
+def die_with_parent(parent: int | None = None) -> None:
     """Ask Linux for SIGTERM when the parent, or the thread of it that started us, ends.
 
     `kill -9` of dvc leaves its stage running, and the next `dvc repro` would start a second
     writer on the same outputs.
+
+    Args:
+        parent: its process id; one that has ended by now will not be heard of any more.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if parent is not None and os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def end_without(alive: Callable[[], bool]) -> None:

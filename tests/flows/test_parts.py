@@ -131,6 +131,15 @@ def _runs(pid: int) -> bool:
         return False
 
 
+@pytest.mark.parametrize("parent", ["os.getppid()", "os.getpid()"], ids=["there", "gone"])
+def test_a_process_whose_parent_ended_while_it_started_ends_too(parent: str) -> None:
+    code = f"import os; from thawline import locks; locks.die_with_parent({parent}); print('on')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    is_there = parent == "os.getppid()"
+    assert (done.returncode, done.stdout) == ((0, "on\n") if is_there else (-signal.SIGTERM, ""))
+    assert f"die_with_parent({os.getpid()})" in processes.python("m")[2]
+
+
 def test_no_line_in_time() -> None:
     run = processes.Lines(["sleep", "60"], Path())
     with pytest.raises(TimeoutError):

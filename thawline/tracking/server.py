@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
@@ -36,19 +36,27 @@ def ui(port: int = 5000) -> int:
         return 0
     check_free(port)
     print(f"MLflow: http://{_HOST}:{port} (Ctrl-C ends it)", flush=True)
-    return _serve([sys.executable, "-m", MODULE, uri, str(port)], _GRACE_S)
+    words = [sys.executable, "-m", MODULE, uri, str(port)]
+    return _serve(words, _GRACE_S, locks.die_with_parent)
 
 
 def watched(uri: str, port: int) -> int:
-    """Serve until SIGTERM, which the death of the parent brings too; returns MLflow's exit code."""
-    locks.die_with_parent()
+    """Serve until SIGTERM, which whoever starts this arranges for its own death too.
+
+    Returns:
+        MLflow's exit code.
+    """
     return _serve(command(uri, port), _INNER_GRACE_S)
 
 
-def _serve(words: Sequence[str], grace_s: float) -> int:
-    """Run the words in a process group of their own, and end all of it with ourselves."""
+def _serve(words: Sequence[str], grace_s: float, before: Callable[[], None] | None = None) -> int:
+    """Run the words in a process group of their own, and end all of it with ourselves.
+
+    Args:
+        before: called in the new process; there is no thread yet, so it is safe.
+    """
     signal.signal(signal.SIGTERM, _leave)
-    process = subprocess.Popen(words, env=environment(), start_new_session=True)
+    process = subprocess.Popen(words, env=environment(), start_new_session=True, preexec_fn=before)
     try:
         return process.wait()
     except KeyboardInterrupt:
