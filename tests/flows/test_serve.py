@@ -87,3 +87,40 @@ def test_a_schedule_fires_and_survives_its_server(small: Project) -> None:
     assert process.wait(timeout=30) == 0
     assert time.monotonic() - began < 5
     assert left_over(small.folder) == []
+
+
+MISSED = """
+import os
+from datetime import datetime, timedelta, UTC
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.schedules import IntervalSchedule
+
+now = datetime.now(UTC)
+hour = timedelta(hours=1)
+hourly = IntervalSchedule(interval=hour, anchor_date=now - hour / 2)
+schedule = DeploymentScheduleCreate(schedule=hourly)
+with get_client(sync_client=True) as client:
+    flow = client.create_flow_from_name("missed")
+    made = client.create_deployment(flow, "nightly", schedules=[schedule])
+    times = {"start_time": str(now - 9 * hour), "end_time": str(now + 3 * hour)}
+    client._client.post(f"/deployments/{made}/schedule", json=times | {"min_runs": 12})
+    by_hand = client.create_flow_run_from_deployment(made)
+    os.environ["PREFECT__RUNTIME__DEPLOYMENT__ID"] = str(made)
+    from flows import missed
+
+    print(missed.skip(), missed.skip())
+    runs = client.read_flow_runs(limit=50)
+    runs = [run for run in runs if run.deployment_id == made]
+    print([run.state.name for run in runs if run.id == by_hand.id])
+    for due in (True, False):
+        found = [run for run in runs if run.auto_scheduled]
+        found = [run for run in found if (run.expected_start_time < now) == due]
+        print(len(found), {run.state.name for run in found})
+"""
+
+
+def test_missed_runs_are_made_up_for_once(small: Project) -> None:
+    said = small.run("python", "-c", MISSED).stdout.splitlines()
+    assert said == ["9 0", "['Scheduled']", "9 {'Skipped'}", "3 {'Scheduled'}"]

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,7 @@ def test_the_project_is_as_it_was(studied: Project) -> None:
     assert changed.split() == ["??", "tiny.yaml"]
     assert studied.run("git", "worktree", "list").stdout.count("\n") == 1
     assert not (studied.folder / "models").exists()
+    assert studied.client.search_registered_models() == []
 
 
 @pytest.mark.slow
@@ -166,3 +168,14 @@ def test_half_a_lock_that_a_killed_trial_left_ends_no_later_one(
     (tmp_path / "dvc.lock").write_text(text)
     trial_outputs.drop_later(tmp_path, "transfer_learn")
     assert (tmp_path / "dvc.lock").exists() == is_kept
+
+
+def test_no_trial_starts_after_the_budget() -> None:
+    from flows import study_flow, trial
+
+    trial.begin()
+    assert [trial.spent(t) for t in (None, time.time() + 60, time.time() - 1)] == [
+        False, False, True,
+    ]  # fmt: skip
+    state = study_flow.run.fn(None, time.time() - 1)
+    assert (state.name, state.message) == ("Not started", "the budget was spent")
