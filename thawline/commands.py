@@ -37,7 +37,10 @@ def stale(stage: str) -> bool:
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise UserError(f"{command[0]}: is not installed, or not in PATH") from None
     if done.returncode:
         said = " ".join((done.stderr or done.stdout).split())[-300:]
         what = " ".join(command[:5]).removeprefix(f"{sys.executable} -m ")

@@ -57,10 +57,13 @@ def _check(folder: Path) -> None:
         raise UserError(f"{folder}: is not empty; a project begins in an empty or a new folder")
     if not os.access(existing, os.W_OK | os.X_OK):
         raise UserError(f"{existing}: cannot be written")
-    outer = subprocess.run(
-        ["git", "-C", str(existing), "rev-parse", "--show-toplevel"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    try:
+        outer = subprocess.run(
+            ["git", "-C", str(existing), "rev-parse", "--show-toplevel"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise UserError("git: is not installed, and a project needs it") from None
     if outer.returncode == 0:
         raise UserError(
             f"{folder}: lies in the git repository {outer.stdout.strip()}; a project is a "

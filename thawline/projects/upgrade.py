@@ -103,10 +103,13 @@ def _text(path: Path) -> str | None:
 
 
 def _check_committed(folder: Path) -> None:
-    listed = subprocess.run(
-        ["git", "status", "--porcelain", "--untracked-files=no"],
-        cwd=folder, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    try:
+        listed = subprocess.run(
+            ["git", "status", "--porcelain", "--untracked-files=no"],
+            cwd=folder, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise UserError("git: is not installed, and a project needs it") from None
     if listed.returncode or listed.stdout.strip():
         said = listed.stderr or listed.stdout.strip().splitlines()[0]
         raise UserError(f"not committed: {said.strip()}; commit first, so that you can go back")

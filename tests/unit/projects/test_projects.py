@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from thawline import commands
 from thawline.errors import UserError
 from thawline.projects import code_file, create, upgrade
 
@@ -98,3 +99,16 @@ def test_an_upgrade_wants_a_project(tmp_path: Path) -> None:
 def write(record: code_file.Record) -> None:
     with code_file.FILE.open("w", encoding="utf-8") as file:
         YAML().dump(record, file)
+
+
+def test_without_git_it_says_so_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="git: is not installed"):
+        create.create(tmp_path / "leaves", {})
+    with pytest.raises(UserError, match="git: is not installed"):
+        upgrade._check_committed(tmp_path)
+    with pytest.raises(UserError, match="git: is not installed"):
+        commands.git("status")
+    assert list(tmp_path.iterdir()) == []
