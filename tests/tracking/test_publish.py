@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from mlflow import MlflowClient
 from PIL import Image
 
 from tests import colours
-from tests.tracking.conftest import Project
+from tests.tracking.conftest import REPOSITORY, Project
 
 pytestmark = pytest.mark.slow
 PUBLISH = "from thawline.tracking.publish import publish; print(publish())"
@@ -130,7 +131,7 @@ def _ask(address: str, body: Any) -> tuple[int, Any]:
             return error.code, json.load(error)
 
 
-def test_mlflow_serves_one_image_without_the_project(served: str) -> None:
+def test_mlflow_serves_one_image_without_the_project(served: str, tmp_path: Path) -> None:
     image = _encoded((90, 40), (250, 10, 10))
     bodies = (
         {"dataframe_split": {"columns": ["image"], "data": [[image]]}},
@@ -161,6 +162,24 @@ def test_mlflow_serves_one_image_without_the_project(served: str) -> None:
     assert unsupported.value.code == 415
     unsupported.value.close()
     assert _ask(served, bodies[0])[0] == 200
+    _check_client_of_the_docs(served, tmp_path)
+
+
+def _check_client_of_the_docs(served: str, folder: Path) -> None:
+    text = (REPOSITORY / "docs/serving.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(\"\"\"python client\.py .*?)```", text, re.DOTALL)
+    for name, colour in (("a.png", (250, 10, 10)), ("b.png", (10, 10, 250))):
+        (folder / name).write_bytes(base64.b64decode(_encoded((30, 40), colour)))
+    (folder / "bad.png").write_text("no image")
+    words = [sys.executable, "-c", code, served]
+    done = subprocess.run(
+        [*words, "a.png", "b.png"], cwd=folder, capture_output=True, text=True, timeout=60
+    )
+    assert [line.split(" (")[0] for line in done.stdout.splitlines()] == [
+        "a.png: red", "b.png: blue",
+    ]  # fmt: skip
+    done = subprocess.run([*words, "bad.png"], cwd=folder, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.startswith("image 0: ")) == (1, True)
 
 
 def test_two_at_once_register_a_model_once(project: Project) -> None:
