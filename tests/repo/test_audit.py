@@ -64,3 +64,16 @@ def test_a_mirror_that_knows_no_weaknesses_is_no_answer(
     said = {"pypi": answer(SKIPPED, SKIPPED), "osv": ""}
     assert run(tmp_path, monkeypatch, said, *words) == len(words)
     assert capsys.readouterr().out.startswith("audit: NOT DONE")
+
+
+@pytest.mark.parametrize("words", [(), ("--must",)])
+def test_without_the_program_it_is_not_done(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["audit", *words])
+    assert audit.main() == len(words)
+    assert capsys.readouterr().out.startswith("audit: NOT DONE: no pip-audit")
