@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from flows import processes
-from thawline import params, project
+from thawline import params, project, safe_json
 
 _EDGE = re.compile(r'^"(?P<needed>[^"]+)"(?: -> "(?P<stage>[^"]+)")?;$')
 _READ = ("dvc.yaml", params.FILE)
@@ -78,7 +78,7 @@ def _key(folder: Path) -> str:
 
 def _known(key: str) -> list[tuple[str, str | None]] | None:
     try:
-        found = json.loads(_path().read_text(encoding="utf-8"))
+        found = safe_json.loads(_path().read_text(encoding="utf-8"))
         return (
             [(needed, stage) for needed, stage in found["edges"]] if found["key"] == key else None
         )

@@ -21,7 +21,7 @@ from prefect.states import Completed, Failed
 from flows import trial
 from flows.order import Order
 from flows.timings import timed
-from thawline import params, project
+from thawline import params, project, safe_json
 from thawline.errors import UserError
 from thawline.studies import plan
 from thawline.studies.definition import STAGES, Definition, Interval
@@ -198,7 +198,7 @@ class Median:
         path = tree / "reports" / STAGES[place - 1] / "metrics.json"
         if place == 0 or not path.is_file():
             return None
-        return float(json.loads(path.read_text(encoding="utf-8"))["val_macro_f1"])
+        return float(safe_json.loads(path.read_text(encoding="utf-8"))["val_macro_f1"])
 
 
 def _name(planned: Study) -> str:

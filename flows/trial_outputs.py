@@ -1,6 +1,5 @@
 """What a trial leaves behind: what its network says, a copy of it, a DVC experiment."""
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from flows import processes, repository
 from flows.order import Order
 from flows.processes import CommandError, one_line
 from flows.worktree import all_but_inputs
-from thawline import project
+from thawline import project, safe_json
 from thawline.errors import UserError
 from thawline.studies.records import folder
 from thawline.studies.scores import Rows
@@ -61,7 +60,7 @@ def judged(order: Order, tree: Path) -> dict[str, Any]:
     out.parent.mkdir(parents=True, exist_ok=True)
     command = processes.python("thawline.studies.judging", order.until, str(out))
     processes.output(command, tree, order.environment)
-    found = json.loads(out.read_text(encoding="utf-8"))
+    found = safe_json.loads(out.read_text(encoding="utf-8"))
     out.unlink()
     return {"values": found["values"], "rows": Rows.from_json(found["rows"])}
 

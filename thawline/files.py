@@ -66,6 +66,14 @@ def uncell(text: str) -> str:
     return text[1:] if text[:1] == "'" and _FORMULA.match(text, 1) else text
 
 
+_DAMAGE = (
+    OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError,
+    MemoryError, csv.Error,
+)  # fmt: skip
+"""pyarrow's errors are of these (one of memory where a header asks for too much); columns and keys
+that are not there are the other kinds."""
+
+
 @contextmanager
 def intact(path: Path) -> Iterator[None]:
     """While an output of an earlier stage is read.
@@ -77,8 +85,7 @@ def intact(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise UserError(f"{path}: not there; `dvc repro` makes it") from None
-    # pyarrow's errors are of these; columns and keys that are not there are the other kinds.
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except _DAMAGE as error:
         # A damaged name may be in it.
         problem = "".join(c if c.isprintable() else "?" for c in " ".join(str(error).split())[:160])
         raise UserError(

@@ -13,10 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
-from thawline import libraries, locks, params, project
+from thawline import libraries, locks, params, project, safe_yaml
 from thawline.advice import time_budget
 from thawline.errors import ChildDied, UserError
 from thawline.projects import code_file
@@ -183,12 +180,12 @@ def _problem_of_lock() -> str:
     """What to do about a dvc.lock that DVC cannot read, e.g. half of one, or a merge's conflict."""
     path = Path("dvc.lock")
     try:
-        found = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        found = safe_yaml.of_a_program(path.read_text(encoding="utf-8"))
         stages = found["stages"]
         whole = all(isinstance(spec, dict) and "cmd" in spec for spec in stages.values())
     except FileNotFoundError:
         return ""
-    except (OSError, ValueError, YAMLError, TypeError, LookupError, AttributeError):
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):
         whole = False
     if whole:
         return ""

@@ -11,7 +11,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from thawline import outputs, project
+from thawline import outputs, project, safe_json
 from thawline.errors import UserError
 from thawline.tracking import hashes
 
@@ -60,7 +60,7 @@ def _remove_damaged(md5: str) -> int:
     names = [md5]
     if md5.endswith(".dir") and stored is not None and stored.is_file():
         with suppress(ValueError, LookupError, TypeError):  # the list is what is damaged
-            names += [str(entry["md5"]) for entry in json.loads(stored.read_bytes())]
+            names += [str(entry["md5"]) for entry in safe_json.loads(stored.read_bytes())]
     files = [(name, outputs.cached(name)) for name in names]
     damaged = [
         file
@@ -78,7 +78,7 @@ def _path() -> Path:
 
 def _known() -> dict[str, list[str]]:
     try:
-        found = json.loads(_path().read_text(encoding="utf-8"))
+        found = safe_json.loads(_path().read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     if not isinstance(found, dict):

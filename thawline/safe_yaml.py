@@ -1,5 +1,6 @@
 """YAML that somebody else may have written: plain values only, bounded in size and depth."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,11 @@ from thawline.errors import UserError
 _MAX_BYTES = 100_000
 _MAX_DEPTH = 50
 """The parser is pure Python: a megabyte took it half a minute, 5,000 open brackets 20 s."""
+_BRACKETS = re.compile(r"[\[\]{}]")
+_DAMAGE = (
+    YAMLError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError,
+)  # fmt: skip
+"""A tag with a value that does not fit it: `!!bool x` is a KeyError, `!!int x` a ValueError."""
 
 
 def load(path: Path) -> Any:
@@ -44,6 +50,25 @@ def parse(text: str, place: str) -> Any:
     return _parse(place, text.encode("utf-8", "surrogateescape"))
 
 
+def of_a_program(text: str) -> Any:
+    """Parse YAML that DVC, a program of ours or a merge has written, e.g. dvc.lock, at any size.
+
+    Once and not twice, as `load` does: it is read at the start of every stage.
+
+    Raises:
+        ValueError: whatever is wrong with it.
+    """
+    depth = 0
+    for mark in _BRACKETS.findall(text):
+        depth += 1 if mark in "[{" else -1
+        if depth > _MAX_DEPTH:
+            raise ValueError("nested too deeply")
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except _DAMAGE as error:
+        raise ValueError(_problem(error)) from None
+
+
 def shown(value: Any) -> str:
     """A value for a message: one line, at most 80 characters."""
     try:
@@ -61,8 +86,7 @@ def _parse(path: str, data: bytes) -> Any:
         return yaml.load(text)
     except UnicodeDecodeError:
         raise UserError(f"{path}: not a text file in UTF-8") from None
-    # A tag with a value that does not fit it: `!!bool x` is a KeyError, `!!int x` a ValueError.
-    except (YAMLError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except _DAMAGE as error:
         raise UserError(f"{path}: not valid YAML: {_problem(error)}") from None
 
 

@@ -3,14 +3,13 @@
 Nothing here has seen a test row, and no speed is guessed.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from thawline import network as networks
-from thawline import plugins
+from thawline import plugins, safe_json
 from thawline.advice import provenance, recorded
 from thawline.advice.facts import Cost, Facts
 from thawline.data.manifest import Manifest
@@ -95,7 +94,7 @@ def _costs(params: Params, num_classes: int, image_size_px: int) -> dict[str, Co
 def _speed() -> dict[str, Any]:
     """Of the last run; empty where there is none."""
     try:
-        values = json.loads((REPORTS / "evaluate" / "speed.json").read_text(encoding="utf-8"))
+        values = safe_json.loads((REPORTS / "evaluate" / "speed.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return values if isinstance(values, dict) else {}

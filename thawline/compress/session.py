@@ -6,6 +6,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from thawline.data.items import shown
 from thawline.errors import UserError
 
 INPUT, OUTPUT = "images", "probabilities"
@@ -33,8 +34,9 @@ def session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     except Exception as error:  # ONNX Runtime raises a different private class per kind of damage
+        problem = shown(" ".join(str(error).split()), 300)
         raise UserError(
-            f"{path}: not a network that ONNX Runtime {onnxruntime.__version__} runs: {error}"
+            f"{path}: not a network that ONNX Runtime {onnxruntime.__version__} runs: {problem}"
         ) from error
 
 

@@ -1,6 +1,5 @@
 """What ingest decided from the data, and why: one place for whoever wants to know later."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any, Self
 
 from pydantic import TypeAdapter
 
+from thawline import safe_json
 from thawline.data.depth import WHOLE
 from thawline.files import intact, write_json
 from thawline.sections.data import BitDepth, Distance, Fit, Rgb, SizePx
@@ -94,7 +94,7 @@ class Decided:
             UserError: it is missing, damaged, or holds something else.
         """
         with intact(directory / FILE):
-            raw = json.loads((directory / FILE).read_text(encoding="utf-8"))
+            raw = safe_json.loads((directory / FILE).read_text(encoding="utf-8"))
             present = {k: kind for k, kind in _TYPES.items() if k in raw or k != "bit_depth"}
             return cls({key: _decision(raw[key], kind) for key, kind in present.items()})
 

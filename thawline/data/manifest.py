@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from thawline import safe_json
 from thawline.data import stored_table
 from thawline.files import MANIFEST, intact
 
@@ -86,7 +87,7 @@ class Manifest:
     def _from(cls, table: pa.Table) -> "Manifest":
         column = {name: table.column(name) for name in table.column_names}
         return cls(
-            classes=tuple(json.loads(table.schema.metadata[_CLASSES])),
+            classes=tuple(safe_json.loads(table.schema.metadata[_CLASSES])),
             labels=stored_table.integers(table, "label"),
             splits=np.array(column["split"].to_pylist()),
             sha256=tuple(column["sha256"].to_pylist()),

@@ -22,7 +22,7 @@ import numpy as np
 import PIL
 from PIL import features
 
-from thawline import project
+from thawline import project, safe_json
 from thawline.data import segments
 from thawline.data.content import Content, Geometry
 from thawline.data.decode import DECODER
@@ -215,5 +215,5 @@ def _content(record: segments.Record, geometry: Geometry) -> Content:
     pixels = np.frombuffer(record.pixels, dtype=np.uint8)
     if geometry.encoding == "raw":
         pixels = pixels.reshape(geometry.image_size_px, geometry.image_size_px, 3)
-    rest = json.loads(record.rest)
+    rest = safe_json.loads(record.rest)
     return Content(**rest | {"pixels": pixels, "looks": Looks(**rest["looks"])})

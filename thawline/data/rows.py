@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from thawline import safe_json
 from thawline.data import stored_table
 from thawline.files import intact
 
@@ -61,10 +62,11 @@ class Rows:
         """
         with intact(path):
             table = stored_table.read(path)
-            weights = json.loads(table.schema.metadata[_WEIGHTS])
+            weights = safe_json.loads(table.schema.metadata[_WEIGHTS])
             targets = table.schema.metadata.get(_TARGETS)
+            made_up = None if targets is None else safe_json.loads(targets)
             return cls(
                 indices=stored_table.integers(table, "row"),
                 class_weights=np.array(weights, dtype=np.float64),
-                targets=None if targets is None else np.array(json.loads(targets), dtype=np.int64),
+                targets=None if made_up is None else np.array(made_up, dtype=np.int64),
             )

@@ -4,11 +4,12 @@ leave those rows out wherever the data have gone by then."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
+from thawline.data import array_damage
 from thawline.data.candidates import name_hash
+from thawline.data.items import shown
 from thawline.data.manifest import Manifest
 from thawline.errors import UserError
 
@@ -50,9 +51,12 @@ class Seen:
         """
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                return cls(rows=stored["rows"], groups=stored["groups"])
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-            raise UserError(f"{path}: cannot be read: {error}") from None
+                found = cls(rows=stored["rows"], groups=stored["groups"])
+            if any(a.dtype != np.uint64 or a.ndim != 1 for a in (found.rows, found.groups)):
+                raise ValueError("holds other arrays than hashes")
+        except (OSError, *array_damage.HEADER, *array_damage.ARCHIVE) as error:
+            raise UserError(f"{path}: cannot be read: {shown(str(error), 300)}") from None
+        return found
 
     def knows(self, manifest: Manifest, rows: np.ndarray) -> np.ndarray:
         """Which of the rows, or another of their group, the model has seen: bool (N,)."""

@@ -11,6 +11,7 @@ from typing import NoReturn, Protocol
 
 import numpy as np
 
+from thawline.data import array_damage
 from thawline.data.encoding import decode
 from thawline.errors import UserError
 
@@ -115,8 +116,10 @@ class _Jpeg:
 def _mapped(file: Path, dtype: np.dtype, dimensions: int) -> np.ndarray:
     try:
         array: np.ndarray = np.load(file, mmap_mode="r")
-    except (OSError, ValueError, EOFError, SyntaxError) as error:
+    except (OSError, *array_damage.HEADER, *array_damage.ARCHIVE) as error:
         _refuse(file, f"cannot be read: {getattr(error, 'strerror', None) or 'damaged'}")
+    if not isinstance(array, np.ndarray):  # an archive of arrays, by its first bytes
+        _refuse(file, "cannot be read: damaged")
     if array.dtype != dtype or array.ndim != dimensions:
         _refuse(file, f"holds {array.dtype} {array.shape}: other than what ingest writes")
     return array

@@ -1,6 +1,5 @@
 """What the report tells beyond the scores: parts of the rows, corruptions, doubts, pictures."""
 
-import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from thawline import checkpoint
+from thawline import checkpoint, safe_json
 from thawline.advice import proposal, tracked
 from thawline.compress import outcome
 from thawline.data import deciding
@@ -32,7 +31,7 @@ def _before_training() -> dict[str, str]:
     found = {"ingest": "; ".join(deciding.sentences(Decided.read(INGEST)))}
     chosen = REPORTS / "augment" / "decision.json"
     with intact(chosen):
-        augment = json.loads(chosen.read_text(encoding="utf-8"))
+        augment = safe_json.loads(chosen.read_text(encoding="utf-8"))
         found["augment"] = augment["reason"] if augment["policy"] == AUTO else ""
     return {stage: said for stage, said in found.items() if said}
 

@@ -11,12 +11,12 @@ repeats, peak_memory_mb, runtime_memory_mb; and `device`, the CPU: name, instruc
 torch, onnxruntime, fingerprint.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from thawline import safe_json
 from thawline.errors import UserError
 
 DIRECTORY = Path("reports/evaluate")
@@ -67,7 +67,7 @@ class Results:
 
 def _read(path: Path) -> dict[str, Values]:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = safe_json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: not there yet; run `dvc repro`") from None
     except (OSError, ValueError) as error:

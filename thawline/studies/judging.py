@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from thawline import params
+from thawline import params, safe_json
 from thawline.files import INGEST, MODELS
 from thawline.forkserver import client
 from thawline.studies.scores import SCORES, Rows, score
@@ -87,7 +87,7 @@ def _predict(folder: Path, rows: np.ndarray, threads: int) -> tuple[np.ndarray, 
 
 
 def _counted(path: Path) -> dict[str, float]:
-    known = json.loads(path.read_text(encoding="utf-8"))
+    known = safe_json.loads(path.read_text(encoding="utf-8"))
     return {name: float(known[name]) for name in ("parameters", "macs") if name in known}
 
 

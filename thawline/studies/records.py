@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 
 from ruamel.yaml import YAML
 
-from thawline import params, project
+from thawline import params, project, safe_json
 from thawline.projects.code_file import FILE as CODE
 from thawline.sections.whole import Params
 from thawline.studies.definition import STAGES
@@ -54,7 +54,8 @@ class Record:
     def read(cls, study: str, key: str) -> Self | None:
         """None where there is none that can be read: the trial runs again."""
         try:
-            values = json.loads((folder(study, key) / "record.json").read_text(encoding="utf-8"))
+            text = (folder(study, key) / "record.json").read_text(encoding="utf-8")
+            values = safe_json.loads(text)
             rows = values.pop("rows")
             return cls(**values, rows=rows and Rows.from_json(rows))
         except (OSError, ValueError, KeyError, TypeError):

@@ -1,13 +1,12 @@
 """What a parent run says at its end: final metrics, report, and what became of each stage."""
 
-import json
 import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from thawline import project
+from thawline import project, safe_json
 from thawline.tracking import execution
 from thawline.tracking.hashes import Graph
 
@@ -64,14 +63,14 @@ def final_metrics() -> dict[str, float]:
     for name in _FINAL_METRICS:
         path = _reports() / name
         if path.is_file():
-            found.update(numbers(json.loads(path.read_text())))
+            found.update(numbers(safe_json.loads(path.read_text())))
     return found
 
 
 def device_tags() -> dict[str, str]:
     """What the last stage timed on; empty where it timed nothing."""
     path = _reports() / "speed.json"
-    device = json.loads(path.read_text()).get("device", {}) if path.is_file() else {}
+    device = safe_json.loads(path.read_text()).get("device", {}) if path.is_file() else {}
     named = {DEVICE: device.get("name"), FINGERPRINT: device.get("fingerprint")}
     return {tag: str(value) for tag, value in named.items() if value}
 

@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 from filelock import FileLock
 
-from thawline import project
+from thawline import project, safe_json
 from thawline.errors import UserError
 
 VARIABLE = "THAWLINE_EXECUTION"
@@ -122,7 +122,7 @@ def message(error: BaseException) -> str:
 def read(identifier: str) -> State | None:
     """The state, or None where there is none that can be read."""
     try:
-        state = json.loads(_path(identifier).read_text())
+        state = safe_json.loads(_path(identifier).read_text())
     except (OSError, ValueError):
         return None
     if not isinstance(state, dict) or not isinstance(state.get("stages"), dict):

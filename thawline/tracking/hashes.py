@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from thawline import safe_yaml
 
 _CHUNK = 1 << 20
 
@@ -67,20 +66,15 @@ class Graph:
         Only with the measured ones is it certain which run made what DVC restored: two runs whose
         params differ can give equal models.
         """
-        spec = self._stages.get(stage, {})
-        entries = [entry for kind in ("outs", "metrics", "plots") for entry in spec.get(kind, [])]
-        return tuple(str(next(iter(e)) if isinstance(e, dict) else e) for e in entries)
+        entries = [next(iter(e), "") if isinstance(e, dict) else e for e in self._outs(stage)]
+        return tuple(map(str, entries))
 
     def uncached(self) -> tuple[str, ...]:
         """Outputs that DVC keeps no copy of, of all stages."""
-        entries = [
-            entry
-            for spec in self._stages.values()
-            for kind in ("outs", "metrics", "plots")
-            for entry in spec.get(kind, [])
-        ]
+        entries = [entry for stage in self._stages for entry in self._outs(stage)]
         found = [pair for entry in entries if isinstance(entry, dict) for pair in entry.items()]
-        return tuple(str(path) for path, how in found if how.get("cache") is False)
+        kept = [(path, how.get("cache")) for path, how in found if isinstance(how, dict)]
+        return tuple(str(path) for path, cached in kept if cached is False)
 
     def recorded(self, stage: str) -> dict[str, str]:
         """path -> hash of the outputs in dvc.lock; empty where the stage never ran."""
@@ -102,7 +96,7 @@ class Graph:
 
     def received(self, stage: str) -> dict[str, str]:
         """path -> hash of what other stages made and dvc.yaml names as the stage's input."""
-        deps = {str(dep).rstrip("/") for dep in self._stages.get(stage, {}).get("deps", [])}
+        deps = {str(dep).rstrip("/") for dep in _list(self.spec(stage).get("deps"))}
         return {path: value for path, value in self._made().items() if path in deps and value}
 
     def needed(self, stage: str) -> dict[str, str | None]:
@@ -120,6 +114,10 @@ class Graph:
         if not found or not all(found):
             return None
         return digest({path: value for outs in found for path, value in outs.items()})
+
+    def _outs(self, stage: str) -> list[Any]:
+        spec = self.spec(stage)
+        return [entry for kind in ("outs", "metrics", "plots") for entry in _list(spec.get(kind))]
 
     def _made(self) -> dict[str, str | None]:
         return {
@@ -162,14 +160,17 @@ def _recorded(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _entries(found: Any) -> list[dict[str, Any]]:
-    listed = found if isinstance(found, list) else []
-    return [entry for entry in listed if isinstance(entry, dict) and entry.get("path")]
+    return [entry for entry in _list(found) if isinstance(entry, dict) and entry.get("path")]
+
+
+def _list(found: Any) -> list[Any]:
+    return found if isinstance(found, list) else []
 
 
 def _stages(path: Path) -> dict[str, Any]:
     try:
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, YAMLError):
+        content = safe_yaml.of_a_program(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return {}
     stages = content.get("stages") if isinstance(content, dict) else None
     return stages if isinstance(stages, dict) else {}

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from thawline import listening, project
+from thawline import listening, project, safe_json
 from thawline.errors import UserError
 from thawline.tracking import address, execution, preloaded
 
@@ -58,7 +58,7 @@ class Link:
         done = False
         try:
             for line in self._socket.makefile("rb"):
-                reply = json.loads(line)
+                reply = safe_json.loads(line)
                 self._error = reply.get("error", self._error)
                 done = done or "done" in reply
                 if "warning" in reply:
@@ -100,7 +100,7 @@ def close_parent(
     try:
         with connection, connection.makefile("rb") as replies:
             connection.sendall(json.dumps(order, default=str).encode() + b"\n")
-            reply = json.loads(replies.readline())
+            reply = safe_json.loads(replies.readline())
     except (OSError, ValueError):
         return False
     if reply["warning"]:

@@ -5,7 +5,6 @@ it, if its commit has a tag of git's, or if a run that stays names it, nests in 
 """
 
 import io
-import json
 from collections.abc import Mapping, Set
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.utils.file_utils import local_file_uri_to_path
 
-from thawline import project
+from thawline import project, safe_json
 from thawline.tracking import address
 from thawline.tracking.hashes import Graph
 from thawline.tracking.restore import COMMIT
@@ -60,7 +59,7 @@ def versions(store: Store) -> Versions:
         runs=frozenset(runs),
         models=frozenset(v.source.removeprefix("models:/") for v in found if v.source),
         commits=frozenset(v.tags[COMMIT] for v in found if COMMIT in v.tags),
-        outs=[json.loads(v.tags["thawline.outs"]) for v in found if "thawline.outs" in v.tags],
+        outs=[safe_json.loads(v.tags["thawline.outs"]) for v in found if "thawline.outs" in v.tags],
         experiments=frozenset(t["dvc.experiment"] for t in tags if "dvc.experiment" in t),
     )
 

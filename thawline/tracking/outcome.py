@@ -4,11 +4,11 @@ The stage's own report cannot say it: it is made before the registry is asked, a
 """
 
 import html
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from thawline import safe_json
 from thawline.evaluation import gate_line
 from thawline.evaluation.labels import markdown, visible
 from thawline.files import REPORTS, write_json
@@ -64,7 +64,7 @@ class Outcome:
     def read(cls, path: Path = FILE) -> Self | None:
         """What was written last, if it is about the model that is here now."""
         try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
+            raw = safe_json.loads(path.read_text(encoding="utf-8"))
             found = cls(**{**raw, "reasons": tuple(raw["reasons"])})
         except (OSError, ValueError, TypeError, KeyError):
             return None

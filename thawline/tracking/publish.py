@@ -23,7 +23,7 @@ from mlflow.types import ColSpec, Schema
 from mlflow.types.schema import AnyType
 from PIL import Image
 
-from thawline import data, locks, params, project
+from thawline import data, locks, params, project, safe_json
 from thawline.data.decode import DECODER
 from thawline.data.manifest import Manifest
 from thawline.data.seen import FILE as SEEN
@@ -290,4 +290,4 @@ def _requirements() -> list[str]:
 
 
 def _card(model: Path) -> dict[str, Any]:
-    return dict(json.loads((model / "model.json").read_text(encoding="utf-8")))
+    return dict(safe_json.loads((model / "model.json").read_text(encoding="utf-8")))

@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from thawline import project
+from thawline import project, safe_json
 from thawline.errors import UserError
 from thawline.tracking import address, closing, execution, hashes, parent, reconcile
 from thawline.tracking.recorder import Event, Recorder, coalesce
@@ -140,7 +140,7 @@ class Inbox:
     def _read(self) -> None:
         try:
             for line in self._file:
-                self._queue.put(json.loads(line))
+                self._queue.put(safe_json.loads(line))
         except (OSError, ValueError):  # cut off by a kill
             pass
         self._queue.put(None)

@@ -9,7 +9,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from thawline import project
+from thawline import project, safe_json
 
 Event = dict[str, Any]
 
@@ -39,7 +39,7 @@ class Spool:
         Raises:
             ValueError: it is damaged.
         """
-        found = json.loads((self.folder / "header.json").read_text(encoding="utf-8"))
+        found = safe_json.loads((self.folder / "header.json").read_text(encoding="utf-8"))
         if not isinstance(found, dict) or not {"run_id", "parent_run_id"} <= found.keys():
             raise ValueError("header.json says no run")
         return found
@@ -103,7 +103,7 @@ class Spool:
             if not line.strip():
                 continue
             try:
-                event = json.loads(line)
+                event = safe_json.loads(line)
             except ValueError:
                 event = None
             yield event if isinstance(event, dict) and "event" in event else None

@@ -1,13 +1,13 @@
 """Read what a training stage recorded: each of its epochs, and the weights that it kept."""
 
 import csv
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from thawline import safe_json
 from thawline.evaluation.accuracy import Floats
 from thawline.files import intact
 
@@ -59,7 +59,7 @@ def read(folder: Path) -> Curves:
     with intact(folder / FILE):
         epochs = _columns(folder / FILE)
     with intact(folder / _METRICS):
-        metrics = json.loads((folder / _METRICS).read_text(encoding="utf-8"))
+        metrics = safe_json.loads((folder / _METRICS).read_text(encoding="utf-8"))
         best_epoch = int(metrics["best_epoch"])
         kept = {key: float(metrics[key]) for key in SCORES}
         start = {key: float(metrics[name]) for key in SCORES if (name := f"start_{key}") in metrics}

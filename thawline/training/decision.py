@@ -1,9 +1,9 @@
 """What a training stage trains, and why: as params say, or as the network's features tell."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from thawline import safe_json
 from thawline.files import intact, rounded, write_json
 from thawline.training.profile import BlockScore, GroupScore, HeadFit, Profile
 
@@ -56,7 +56,7 @@ class Decision:
         UserError: the file is missing or damaged.
         """
         with intact(folder / FILE):
-            raw = json.loads((folder / FILE).read_text(encoding="utf-8"))
+            raw = safe_json.loads((folder / FILE).read_text(encoding="utf-8"))
             profile = raw.pop("profile")
             scores = tuple(BlockScore(**score) for score in profile.pop("scores"))
             head = raw.pop("head", None)

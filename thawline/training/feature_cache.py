@@ -64,7 +64,7 @@ class FeatureCache:
             mark_used(path)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
             log(f"kept features are computed anew: {path.name} {error}")
             return None
         return mapped

@@ -114,8 +114,8 @@ class Resume:
         try:
             about = sealed.read_about(path)
             here = about["workspace"] == _workspace()
-            before: dict[str, str] = about["depends_on"]
-        except (ValueError, KeyError):
+            before: dict[str, str] = dict(about["depends_on"])
+        except (ValueError, KeyError, TypeError):
             here, before = True, {}
         if here:
             log(f"{self._stage}: starts anew: {self._differing(before)}")

@@ -5,18 +5,16 @@ pieces from the archive: a set of 224 px images does not fit into memory. Nothin
 """
 
 import math
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
 from typing import IO
 
 import numpy as np
 
+from thawline.data import array_damage
 from thawline.data.candidates import signature
 from thawline.data.items import MAX_SIDE_PX, Item, Source, shown
 from thawline.data.labels import Classes, of_numbers
@@ -122,7 +120,7 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except array_damage.ARCHIVE as error:
         raise _refusal(path, f"damaged, or no npz archive: {error}") from None
     except OSError as error:
         raise _refusal(path, error.strerror or "cannot be read") from None
@@ -152,18 +150,9 @@ def _header(path: Path, name: str, file: IO[bytes]) -> tuple[tuple[int, ...], np
             formats.read_array_header_1_0 if version == (1, 0) else formats.read_array_header_2_0
         )
         shape, fortran, dtype = reader(file, max_header_size=_MAX_HEADER)
-    # The header is a Python literal; NumPy lets through what its parser meets.
-    except (ValueError, SyntaxError, TypeError, TokenError, RecursionError) as error:
+    except array_damage.PARSER as error:
         raise _refusal(path, f"{name}: {shown(str(error))}") from None
-    except (
-        MemoryError,
-        OverflowError,
-        AttributeError,
-        IndexError,
-        KeyError,
-        EOFError,
-        struct.error,
-    ):
+    except array_damage.OTHERS:
         raise _refusal(path, f"{name}: damaged header") from None
     if dtype.hasobject or fortran or not shape or not 1 <= shape[0] <= _MAX_ITEMS:
         order = " in Fortran order" if fortran else ""

@@ -30,6 +30,7 @@ _MAX_EXPANSION = 100
 """A column of a row group may unpack to so many times its size, or _MIN_CHUNK_BYTES."""
 _BUFFER_BYTES = 2**20
 """Without it a column of a whole row group is read at once."""
+_DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
 _GROUPS = 100
 """Columns, and groups of rows, that are looked at for splits that nobody named."""
 
@@ -67,7 +68,7 @@ def _rows(file: Path, columns: Columns, with_images: bool) -> Iterator[Row]:
         # A value that is repeated a thousand times is held once.
         with pq.ParquetFile(file, buffer_size=_BUFFER_BYTES, read_dictionary=leaves) as table:
             yield from _read(file, table, found, with_images)
-    except (pa.ArrowException, OSError) as error:
+    except _DAMAGE as error:
         raise _unreadable(file, error) from None
 
 
@@ -79,7 +80,7 @@ def _peek(file: Path, columns: Columns) -> Peek:
             found = columns.match(names, repr(shown(file.name)))
             taken = (found.image, found.label, found.split, found.group)
             ends = _ends(table.metadata)
-    except (pa.ArrowException, OSError) as error:
+    except _DAMAGE as error:
         raise _unreadable(file, error) from None
     like_splits = [
         name

@@ -1,0 +1,19 @@
+"""What NumPy and zipfile raise where a file of arrays is damaged.
+
+The header of an array is a Python literal, and NumPy lets through what its parser meets.
+"""
+
+import struct
+import zlib
+from tokenize import TokenError
+from zipfile import BadZipFile
+
+PARSER = (ValueError, SyntaxError, TypeError, TokenError, RecursionError)
+"""Their messages say what is wrong."""
+OTHERS = (
+    MemoryError, OverflowError, AttributeError, LookupError, EOFError, struct.error,
+)  # fmt: skip
+HEADER = (*PARSER, *OTHERS)
+"""Of an array's header."""
+ARCHIVE = (BadZipFile, zlib.error, EOFError, NotImplementedError)
+"""Of the zip around arrays."""
