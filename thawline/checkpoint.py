@@ -101,7 +101,7 @@ def load(directory: Path) -> tuple[Network, ModelCard]:
             packed.pack_like(network, state)
         network.load_state_dict(state)
     except (OSError, SafetensorError, RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:160]
+        reason = shown(" ".join(str(error).split()), 160)
         raise UserError(f"{shown(str(path))}: not the weights of {card.name}: {reason}") from None
     return network.eval(), card
 

@@ -3,6 +3,7 @@
 import hashlib
 import pickle
 import socket
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from thawline import safe_yaml
 from thawline.data.items import shown
 from thawline.errors import UserError
 from thawline.progress import log
@@ -88,6 +90,7 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
         if path.suffix == ".safetensors":
             loaded: dict[str, torch.Tensor] = load_file(path)
             return loaded
+        _check_packing(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise UserError(f"weights file {shown(str(path))!r} does not exist") from None
@@ -108,13 +111,29 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
         log(f"weights: {shown(path.name)}: takes the tensors under {'.'.join(place)}{beside}")
     if not _is_state(state):
         under = f" under {'.'.join(place)}" if place else ""
-        keys = [shown(str(key)) for key in state][:_LISTED] if isinstance(state, dict) else []
+        keys = [_key(key) for key in state][:_LISTED] if isinstance(state, dict) else []
         listed = f"; it has {', '.join(keys)}" if keys else ""
         raise UserError(
             f"weights file {shown(str(path))!r}: expected a dictionary of tensors{under}{listed}; "
             f"allowed: by itself, or as {', '.join(WRAPPERS)} of a dictionary"
         )
     return dict(state)
+
+
+def _check_packing(path: Path) -> None:
+    """`torch.save` stores tensors as they are; packed ones could unpack to any size.
+
+    Raises:
+        ValueError: one is packed, or they have more bytes together than the file.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        held = archive.infolist()
+    if any(info.compress_type != zipfile.ZIP_STORED for info in held):
+        raise ValueError("its tensors are compressed, which torch.save does not do")
+    if sum(info.file_size for info in held) > path.stat().st_size:
+        raise ValueError("its tensors have more bytes than the file")
 
 
 def without_prefixes(
@@ -140,6 +159,10 @@ def without_prefixes(
         taken += prefix
         state = {name.removeprefix(prefix): value for name, value in counted.items()}
         yield taken, state
+
+
+def _key(key: object) -> str:
+    return shown(key) if isinstance(key, str) else safe_yaml.shown(key)
 
 
 def _is_dict(value: object) -> bool:

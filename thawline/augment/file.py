@@ -6,7 +6,6 @@ training.
 """
 
 import difflib
-import math
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,17 @@ import numpy as np
 from pydantic import ValidationError
 
 from thawline import safe_yaml
+from thawline.data import items
 from thawline.data.views import ALLOWED, argument_names, build
 from thawline.errors import UserError
 from thawline.safe_yaml import shown
 
 _MAX_STEPS = 64
 _MAX_DRAWS = 64
+_MAX_RUNS = 256
+"""Steps that one image may go through: groups that hold groups multiply theirs."""
+_MAX_NUMBER = 10_000
+"""Of an argument: sizes of kernels, numbers of holes and drops, whose cost grows with them."""
 
 Step = dict[str, Any]
 
@@ -53,6 +57,8 @@ class _Reader:
         if "steps" in argument_names(step["name"]):
             inner = _numbered(step.get("steps"), f"{where}, steps")
             step["steps"] = [self.read(*each) for each in inner]
+            if (number := _runs(step)) > _MAX_RUNS:
+                raise _refused(where, "steps", f"{number:,} at a time", f"at most {_MAX_RUNS}")
         elif "size" in argument_names(step["name"]):
             side = [self._size, self._size]
             if step.setdefault("size", side) != side:
@@ -79,6 +85,17 @@ class _Reader:
         if view.shape != self._image.shape or view.dtype != np.uint8:
             made, wanted = "x".join(map(str, view.shape)), f"{self._size}x{self._size}x3"
             raise UserError(f"{where}: makes images of {made}; allowed: {wanted}, 8 bits")
+
+
+def _runs(step: Step) -> int:
+    """Count the steps that an image goes through at most."""
+    inner = [_runs(each) for each in step.get("steps", ())]
+    if not inner:
+        return 1
+    if step["name"] == "OneOf":
+        return max(inner)
+    draws = int(step.get("n", 1))
+    return draws * max(inner) if step.get("replace") else sum(sorted(inner)[-draws:])
 
 
 def _numbered(steps: Any, where: str) -> list[tuple[Any, str]]:
@@ -112,7 +129,12 @@ def _check_arguments(step: Step, where: str) -> None:
             listed = ", ".join(allowed)
             raise UserError(f"{where}: {shown(key)}: no such argument{close}; allowed: {listed}")
         if key != "steps" and not _plain(value):
-            raise _refused(where, key, value, "numbers, texts, true, false, lists and mappings")
+            raise _refused(
+                where,
+                key,
+                value,
+                f"numbers up to {_MAX_NUMBER}, texts, true, false, lists and mappings",
+            )
     p, draws = step.get("p", 0.5), step.get("n", 1)
     if isinstance(p, bool) or not isinstance(p, int | float) or not 0 <= p <= 1:
         raise _refused(where, "p", p, "a probability from 0 to 1")
@@ -121,14 +143,14 @@ def _check_arguments(step: Step, where: str) -> None:
 
 
 def _plain(value: Any) -> bool:
-    """What JSON can hold: no dates, no binary data, no infinity."""
+    """What JSON can hold: no dates, no binary data, no infinity, and no huge numbers."""
     if isinstance(value, list):
         return all(map(_plain, value))
     if isinstance(value, dict):
         return all(isinstance(key, str) and _plain(inner) for key, inner in value.items())
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return value is None or isinstance(value, bool | int | str)
+    if isinstance(value, int | float):
+        return abs(value) <= _MAX_NUMBER  # no NaN either
+    return value is None or isinstance(value, str)
 
 
 def _explained(error: Exception, where: str, step: Step) -> UserError:
@@ -151,4 +173,4 @@ def _close(value: str, allowed: Any) -> str:
 
 
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return items.shown(" ".join(str(error).split()), 200) or type(error).__name__

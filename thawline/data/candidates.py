@@ -27,6 +27,8 @@ _LEFT_BY_SYSTEMS = frozenset({
 })  # fmt: skip
 """Names of files and folders, in lower case; the thumbnails among them are images."""
 NOT_REGULAR = "not a regular file"
+MAX_FILE_BYTES = 440 * 2**20
+"""No image that the decoder takes needs as much: see decode_limits.MAX_HELD_BYTES."""
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 Signature = tuple[int, int, int]
 
@@ -70,14 +72,20 @@ def read_regular(file: Path, *, follow: bool = True) -> bytes:
             file's or a folder's place after it was looked at leads nowhere.
 
     Raises:
-        OSError: it is not there, not regular, cannot be read, or a link now.
+        OSError: it is not there, not regular, cannot be read, a link now, too large, or written to.
     """
     number = os.open(file, _FLAGS) if follow else open_unlinked(file)
     try:
-        if not stat.S_ISREG(os.fstat(number).st_mode):
+        status = os.fstat(number)
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a regular file any more")
+        if status.st_size > MAX_FILE_BYTES:
+            raise OSError(errno.EFBIG, f"{status.st_size} bytes; at most {MAX_FILE_BYTES} are read")
         with os.fdopen(number, "rb", closefd=False) as opened:
-            return opened.read()
+            data = opened.read(status.st_size + 1)
+        if len(data) > status.st_size:
+            raise OSError(errno.EINVAL, "written to while it is read")
+        return data
     finally:
         os.close(number)
 

@@ -17,13 +17,16 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from thawline.data import deep_colour, depth
 from thawline.data.colour import blacken_unseen, converter
-from thawline.data.decode_limits import MAX_PIXELS, DecodeError, check
+from thawline.data.decode_limits import MAX_PIXELS, DecodeError, check, effort_px
 from thawline.data.depth import DEEP, WHOLE, Kind, Scale, kind_of, read_in_native_order, scale_of
 from thawline.data.square import Background, fit, over
 from thawline.data.strips import converted
 from thawline.data.tiff_header import objection
 
-__all__ = ["Background", "DecodeError", "Picture", "decode", "fit", "over", "picture", "shown"]
+__all__ = [
+    "Background", "DecodeError", "Picture", "decode", "effort_px", "fit", "over", "picture",
+    "shown",
+]  # fmt: skip
 DECODER = (
     "decode", "colour", "decode_limits", "deep_colour", "depth", "square", "strips", "tiff_header",
 )  # fmt: skip

@@ -19,6 +19,8 @@ MAX_SLOW_PIXELS = 2_000_000
 MAX_SCANS = 100
 """Of a progressive JPEG; encoders write some 10. Each goes over the whole picture."""
 _SLOW = ("ppm", "ppm_plain", "bmp_rle")
+SLOW_FACTOR = 40
+"""Of the time that a pixel of those takes, to one of the slowest of the other formats (35 ns)."""
 _BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
 """Per pixel in Pillow's memory; 4 in all other modes."""
 _WEBP_BYTES = 16
@@ -61,6 +63,12 @@ def check(image: Image.Image, data: bytes, width: int, height: int) -> None:
         )
     if _is_progressive(image) and data.count(b"\xff\xda") > MAX_SCANS:
         raise DecodeError(f"a JPEG of more than {MAX_SCANS} scans")
+
+
+def effort_px(image: Image.Image) -> int:
+    """Count an opened image's pixels, those that Pillow decodes in Python SLOW_FACTOR times."""
+    slow = any(one[0] in _SLOW for one in tiles(image))
+    return int(image.width * image.height) * (SLOW_FACTOR if slow else 1)
 
 
 def held_bytes(image: Image.Image, width: int, height: int) -> int:

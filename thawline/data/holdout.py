@@ -8,6 +8,7 @@ import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from thawline.data import csv_rows
 from thawline.errors import UserError
 from thawline.files import replaced, write_csv
 
@@ -23,17 +24,21 @@ def read(path: Path) -> frozenset[str]:
     """
     if not path.exists():
         return frozenset()
+    hashes = set()
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            header, *rows = [tuple(row) for row in csv.reader(file, strict=True) if row] or [()]
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = filter(None, csv_rows.read(file, strict=True))
+            if next(rows, None) != list(HEADER):
+                raise UserError(f"{path} row 1: expected the columns {','.join(HEADER)}")
+            for number, row in enumerate(rows, start=2):
+                if len(row) != len(HEADER) or len(row[1]) != _DIGITS or not _is_hex(row[1]):
+                    raise UserError(
+                        f"{path} row {number}: expected an image and {_DIGITS} hex digits"
+                    )
+                hashes.add(row[1])
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read: {error}") from None
-    if header != HEADER:
-        raise UserError(f"{path} row 1: expected the columns {','.join(HEADER)}")
-    for number, row in enumerate(rows, start=2):
-        if len(row) != len(HEADER) or len(row[1]) != _DIGITS or not _is_hex(row[1]):
-            raise UserError(f"{path} row {number}: expected an image and {_DIGITS} hex digits")
-    return frozenset(row[1] for row in rows)
+    return frozenset(hashes)
 
 
 def write(path: Path, images: Iterable[tuple[str, str]]) -> None:

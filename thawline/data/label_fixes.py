@@ -5,11 +5,11 @@ correction whose `was` is not the label any more is refused, so that none is app
 """
 
 import csv
-import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from thawline.data import csv_rows
 from thawline.data.class_names import canonical
 from thawline.data.items import shown
 from thawline.errors import UserError
@@ -98,44 +98,48 @@ def read(path: Path, classes: Sequence[str]) -> LabelFixes:
     return found
 
 
-def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Read row by row; a spreadsheet may have written a mark at the start, and semicolons."""
     if not path.exists():
-        return []
-    rows = _cells(path)
-    if not any(rows):
-        return []
-    header = [cell.strip() for cell in rows[0]]
-    for column in header:
-        if column not in ("image", "label", "was") or header.count(column) > 1:
-            raise _refusal(str(path), 1, f"column {shown(column, 40)!r}; expected image,label,was")
-    if "image" not in header or "label" not in header:
-        raise _refusal(str(path), 1, "expected the columns image,label,was")
-    found = []
-    for number, cells in enumerate(rows[1:], start=2):
-        if len(cells) > len(header):
-            problem = f"{len(cells)} cells where the header has {len(header)}"
-            raise _refusal(str(path), number, problem)
-        if cells:
-            texts = [uncell(cell.strip()) for cell in cells] + [""] * (len(header) - len(cells))
-            found.append((number, {"was": "", **dict(zip(header, texts, strict=True))}))
-    return found
-
-
-def _cells(path: Path) -> list[list[str]]:
-    """A spreadsheet may have written a mark at the start, and semicolons."""
+        return
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise UserError(f"{path}: more than {_MAX_BYTES} bytes")
-        text = path.read_text(encoding="utf-8-sig")
-        first = text.split("\n", 1)[0]
-        delimiter = max(_DELIMITERS, key=first.count)
-        return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+        with path.open(encoding="utf-8-sig", newline="") as text:
+            first = text.readline(csv_rows.MAX_ROW_CHARACTERS)
+            text.seek(0)
+            rows = csv_rows.read(text, max(_DELIMITERS, key=first.count), strict=True)
+            cells = next(rows, [])
+            if not cells and not any(rows):
+                return
+            header = _header(path, cells)
+            for number, cells in enumerate(rows, start=2):
+                if len(cells) > len(header):
+                    problem = f"{len(cells)} cells where the header has {len(header)}"
+                    raise _refusal(str(path), number, problem)
+                if cells:
+                    yield number, _named(header, cells)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text: {error.reason}") from None
     except csv.Error as error:
         raise UserError(f"{path}: no CSV: {error}") from None
+
+
+def _header(path: Path, cells: list[str]) -> list[str]:
+    header = [cell.strip() for cell in cells]
+    for column in header:
+        if column not in ("image", "label", "was") or header.count(column) > 1:
+            raise _refusal(str(path), 1, f"column {shown(column, 40)!r}; expected image,label,was")
+    if "image" not in header or "label" not in header:
+        raise _refusal(str(path), 1, "expected the columns image,label,was")
+    return header
+
+
+def _named(header: list[str], cells: list[str]) -> dict[str, str]:
+    texts = [uncell(cell.strip()) for cell in cells] + [""] * (len(header) - len(cells))
+    return {"was": "", **dict(zip(header, texts, strict=True))}
 
 
 def _unknown(file: str, row: int, column: str, value: str, classes: Sequence[str]) -> UserError:

@@ -96,7 +96,7 @@ def _zipped(path: Path, name_encoding: str) -> Iterator[Member]:
     with zipfile.ZipFile(path) as archive:
         infos = archive.infolist()
         _check_number(path, len(infos), path.stat().st_size)
-        _check_total(path, sum(info.file_size for info in infos))
+        check_total(path, sum(info.file_size for info in infos))
         for info in infos:
             if info.filename[-1:] != "/":  # is_dir() fails on an empty name
                 # The standard wants /; some tools on Windows write \.
@@ -130,7 +130,7 @@ def _unzip(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int) -> bytes:
         with archive.open(info) as file:
             return file.read(size)
     except (*_DAMAGE, OSError, RuntimeError) as error:
-        raise MemberError(f"damaged: {' '.join(str(error).split())[:120]}") from None
+        raise MemberError(_damage(error)) from None
 
 
 def _tarred(path: Path, head: bytes, name_encoding: str) -> Iterator[Member]:
@@ -171,7 +171,10 @@ def _tar_problem(info: tarfile.TarInfo) -> str | None:
 def _untar(archive: tarfile.TarFile, info: tarfile.TarInfo, size: int) -> bytes:
     file = archive.extractfile(info)
     assert file is not None, "asked for a member that is no regular file"
-    return file.read(size)
+    try:
+        return file.read(size)
+    except (*_DAMAGE, OSError) as error:  # asking for the next member says what is wrong
+        raise MemberError(_damage(error)) from None
 
 
 def _check_rest(archive: tarfile.TarFile) -> None:
@@ -235,7 +238,7 @@ class _Bounded:
     def read(self, size: int) -> bytes:
         data = self._file.read(size)
         self._total += len(data)
-        _check_total(self._path, self._total)
+        check_total(self._path, self._total)
         return data
 
 
@@ -260,12 +263,21 @@ def _check_number(path: Path, number: int, archive_bytes: int) -> None:
         raise _refusal(path, f"more than {allowed} members in {archive_bytes} bytes")
 
 
-def _check_total(path: Path, total: int) -> None:
+def check_total(path: Path, total: int) -> None:
+    """Refuse a packed file that holds far more bytes than it has.
+
+    Raises:
+        UserError: more than MAX_EXPANSION times its size, and than MIN_TOTAL_BYTES.
+    """
     allowed = max(MIN_TOTAL_BYTES, MAX_EXPANSION * path.stat().st_size)
     if total > allowed:
         raise _refusal(
             path, f"expands to more than {allowed} bytes, {MAX_EXPANSION} times its size"
         )
+
+
+def _damage(error: Exception) -> str:
+    return f"damaged: {shown(' '.join(str(error).split()))}"
 
 
 def _refusal(path: Path, problem: str) -> UserError:

@@ -20,7 +20,7 @@ def objection(data: bytes) -> str | None:
         return None
     try:
         tags = _tags(data, order)
-    except struct.error:
+    except (struct.error, OverflowError):  # the latter of places beyond any file
         return None
     if tags is None:
         return None

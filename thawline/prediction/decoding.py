@@ -22,8 +22,6 @@ _POOL_FROM = 128
 """Below this, starting processes costs more than they save."""
 _AHEAD = 3
 """Batches per process that are decoded or wait: what bounds the memory."""
-_MAX_BYTES = 2**30
-"""Larger files are not opened: no image that the decoder takes needs as much."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,13 +112,8 @@ def _pixels(name: str, geometry: Geometry) -> np.ndarray:
 def _content(name: str) -> bytes:
     path = name.real if isinstance(name, Listed) else Path(name)
     try:
-        size = path.stat().st_size
-        follow = not isinstance(name, Listed)
-        data = read_regular(path, follow=follow) if size <= _MAX_BYTES else None
+        return read_regular(path, follow=not isinstance(name, Listed))
     except OSError as error:
         raise DecodeError(f"cannot be read: {error.strerror or 'damaged'}") from None
     except ValueError as error:  # e.g. a NUL byte in it
         raise DecodeError(f"no path: {error}") from None
-    if data is None:
-        raise DecodeError(f"{size} bytes; at most {_MAX_BYTES} are read")
-    return data

@@ -25,6 +25,8 @@ _Key = Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]+)*$")]
 Axis = dict[_Key, Annotated[list[Any], Field(min_length=1, max_length=100)]]
 """Dotted keys of params.yaml to their values, which change together; `label` names the steps."""
 
+MOST_TRIALS = 10_000
+"""Of a study."""
 Choices = Annotated[list[Any], Field(min_length=2)]
 
 
@@ -57,7 +59,7 @@ class Interval(Section):
 class Search(Section):
     """Values proposed one after another: accuracy up, latency and size down."""
 
-    trials: Annotated[int, Field(ge=1, le=10_000)]
+    trials: Annotated[int, Field(ge=1, le=MOST_TRIALS)]
     space: Annotated[dict[_Key, Interval | Choices], Field(min_length=1)]
 
 
@@ -72,7 +74,10 @@ class Definition(Section):
     """Values of params.yaml in all trials."""
     axes: Annotated[list[Axis], Field(min_length=1)] | None = None
     search: Search | None = None
-    seeds: Annotated[list[Annotated[int, Field(ge=0, le=2**32 - 1)]], Field(min_length=1)]
+    seeds: Annotated[
+        list[Annotated[int, Field(ge=0, le=2**32 - 1)]],
+        Field(min_length=1, max_length=MOST_TRIALS),
+    ]
     measure: str
     """One of MEASURES; its stage is where a trial ends."""
     smallest_effect: Annotated[float, Field(gt=0, lt=1)]

@@ -4,6 +4,7 @@ import copy
 import hashlib
 import itertools
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -16,9 +17,10 @@ from thawline.errors import UserError
 from thawline.safe_yaml import shown
 from thawline.sections.whole import Params
 from thawline.studies import mistakes
-from thawline.studies.definition import LABEL, Axis, Definition, Interval
+from thawline.studies.definition import LABEL, MOST_TRIALS, Axis, Definition, Interval
 
 SEED, THREADS, REFIT = "seed", "training.threads", "transfer_learn.refit"
+_MOST_CONTENDERS = 1000
 _PARTS = 12
 
 
@@ -164,6 +166,12 @@ def _contenders(path: Path, definition: Definition) -> list[Contender]:
             raise UserError(f"{path}: {SEED}: is no axis; list the values under `seeds`")
     if definition.axes is None:
         return []
+    number = math.prod(map(len, steps))
+    if number > _MOST_CONTENDERS or number * len(definition.seeds) > MOST_TRIALS:
+        raise UserError(
+            f"{path}: axes: {number:,} contenders of {len(definition.seeds):,} seeds; allowed: at "
+            f"most {_MOST_CONTENDERS:,} contenders, and {MOST_TRIALS:,} trials of them"
+        )
     found = [
         Contender(
             label=", ".join(label for label, _ in point),

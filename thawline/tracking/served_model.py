@@ -21,7 +21,7 @@ from thawline_images import encoded, listed, size_px  # type: ignore[import-not-
 
 _MAX_IMAGES = 1000
 _MAX_PIXELS = 500_000_000
-"""Of all images of a request: what a few seconds decode, up to minutes in the slowest formats."""
+"""Of all images of a request, those of slow formats counted 40 times: what some 20 s decode."""
 _LARGE_PX = 16_000_000
 """Decoded one at a time, whatever the number of clients: each may take hundreds of megabytes."""
 _MAX_BATCH, _BATCH_PX = 64, 2**17
@@ -106,8 +106,9 @@ class _Request:
         self._taken += count
         if self._taken > _MAX_PIXELS:
             raise ValueError(
-                f"with it the request has more than {_MAX_PIXELS} pixels; send fewer images, or "
-                "smaller ones, at a time"
+                f"with it the request has more than {_MAX_PIXELS} pixels (of PPM as text or of odd "
+                "depth and of run-length BMP each counts as 40); send fewer images, or smaller "
+                "ones, at a time"
             )
         return _one_at_a_time if count > _LARGE_PX else nullcontext()
 

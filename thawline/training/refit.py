@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from thawline.checkpoint import WEIGHTS
+from thawline.data.items import shown
 from thawline.errors import UserError
 from thawline.network import Network
 
@@ -62,7 +63,7 @@ class Refit:
             held = load_file(folder / FILE)
             validation = held.pop(_VALIDATION).numpy()
         except (OSError, SafetensorError, KeyError) as error:
-            reason = " ".join(str(error).split())[:160]
+            reason = shown(" ".join(str(error).split()), 160)
             raise UserError(f"{folder / FILE}: cannot be read: {reason}") from None
         return cls(head=held, validation=validation)
 
@@ -90,7 +91,7 @@ class Refit:
         try:
             network.load_state_dict(network.state_dict() | self.head)
         except RuntimeError as error:
-            reason = " ".join(str(error).split())[:160]
+            reason = shown(" ".join(str(error).split()), 160)
             raise UserError(
                 f"{start / FILE}: not the head of {tuned / WEIGHTS}: {reason}"
             ) from None

@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError
 
 from thawline import project
+from thawline.data.items import shown
 from thawline.progress import log
 from thawline.training import inputs, plain, sealed
 
@@ -69,7 +70,7 @@ class Resume:
 
     def refuse(self, error: Exception) -> None:
         """Say that the checkpoint is not used, and remove it."""
-        reason = " ".join(str(error).split())[:160]
+        reason = shown(" ".join(str(error).split()), 160)
         log(f"{self._stage}: the checkpoint of an interrupted run {reason}: it is ignored")
         with suppress(OSError):
             self._path.unlink(missing_ok=True)

@@ -61,7 +61,7 @@ def test_the_example_is_read(repository: Path) -> None:
         ("- {name: D4, p: .nan}", ["(D4): p: nan"]),
         ("- {name: D4, p: true}", ["(D4): p: True"]),
         ("- {name: Affine, rotate: .inf}", ["rotate: inf"]),
-        ("- {name: Affine, rotate: 2020-01-01}", ["rotate: ", "numbers, texts"]),
+        ("- {name: Affine, rotate: 2020-01-01}", ["rotate: ", "numbers up to 10000, texts"]),
         ("- {name: RandomResizedCrop, size: [9, 9]}", ["size: [9, 9]", "[32, 32], or leave it"]),
         ("- {name: Affine, fit_output: true, scale: 2.0}", ["makes images of", "32x32x3"]),
         ("- {name: RandomRain, drop_length: 500}", ["(RandomRain): cannot run with these values"]),

@@ -10,6 +10,7 @@ import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from thawline.data import csv_rows
 from thawline.data.items import Source, shown
 from thawline.data.table import Format, Row, read_table
 from thawline.data.table_columns import Columns
@@ -51,7 +52,7 @@ def _rows(file: Path, columns: Columns, with_images: bool) -> Iterator[Row]:  # 
         with file.open(encoding=_encoding(file), newline="") as text:
             delimiter = _delimiter(text.read(_SAMPLE), columns)
             text.seek(0)
-            reader = csv.reader(text, delimiter=delimiter)
+            reader = csv_rows.read(text, delimiter)
             header = [cell.strip() for cell in next(reader, [])]
             found = columns.match(header, repr(shown(file.name)))
             place = {name: position for position, name in enumerate(header)}
@@ -104,7 +105,7 @@ def _are_splits(cells: Iterable[str]) -> bool:
 def _row(file: Path, number: int, cells: list[str], at: list[int | None], width: int) -> Row:
     if len(cells) > width:
         raise _refusal(file, number, f"{len(cells)} cells where the header has {width}")
-    texts = ("" if k is None or k >= len(cells) else cells[k].strip() for k in at)
+    texts = ["" if k is None or k >= len(cells) else cells[k].strip() for k in at]
     return Row(number, *texts)
 
 

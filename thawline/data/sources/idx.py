@@ -17,6 +17,7 @@ import numpy as np
 
 from thawline.data.items import MAX_SIDE_PX, Item, Source, shown
 from thawline.data.labels import Classes, of_numbers
+from thawline.data.members import check_total
 from thawline.errors import UserError
 
 _PARTS = {"train": "train", "t10k": "test"}
@@ -71,6 +72,8 @@ def _part(path: Path, name: str) -> _Part:
         _check_end(file, labels)
     with _opened(images) as file:
         num_images, height, width = _header(file, images, _IMAGES)
+    if images.suffix == ".gz":
+        check_total(images, num_images * height * width)
     if num_images != count:
         raise UserError(f"ingest.path: {num_images} images, but {count} labels for {name}")
     return _Part(name=name, images=images, labels=values, height=height, width=width)

@@ -18,6 +18,7 @@ from thawline.data import array_damage
 from thawline.data.candidates import signature
 from thawline.data.items import MAX_SIDE_PX, Item, Source, shown
 from thawline.data.labels import Classes, of_numbers
+from thawline.data.members import check_total
 from thawline.errors import UserError
 
 _PARTS = ("train", "val", "test")
@@ -51,6 +52,7 @@ def read(path: Path, *, classes: list[str] | None = None) -> Source:
     with _archive(path) as archive:
         held = {Path(name).stem for name in archive.namelist()}
         parts = [_part(path, archive, n) for n in _PARTS if n == "train" or f"{n}_images" in held]
+    check_total(path, sum(len(part.labels) * math.prod(part.shape) for part in parts))
     found = of_numbers(classes, (k for part in parts for k in np.unique(part.labels).tolist()))
     return Source(
         classes=found.names,

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from thawline.data.items import Source, shown
-from thawline.data.members import MAX_MEMBER_BYTES
+from thawline.data.members import MAX_EXPANSION, MAX_MEMBER_BYTES
 from thawline.data.table import Format, Row, read_table
 from thawline.data.table_columns import Columns
 from thawline.data.table_files import Peek, is_split
@@ -26,8 +26,7 @@ MAX_TEXT_BYTES = 4096
 MAX_IMAGE_BYTES = MAX_MEMBER_BYTES
 """Of one value: a path, label, split or group; an encoded image."""
 _MIN_CHUNK_BYTES = 2**28
-_MAX_EXPANSION = 100
-"""A column of a row group may unpack to so many times its size, or _MIN_CHUNK_BYTES."""
+"""A column of a row group may unpack to so much, or to MAX_EXPANSION times its size."""
 _BUFFER_BYTES = 2**20
 """Without it a column of a whole row group is read at once."""
 _DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
@@ -151,13 +150,34 @@ def _rows_at_a_time(file: Path, group: Any, names: list[str], most: int) -> int:
         unpacked, packed = chunk.total_uncompressed_size, chunk.total_compressed_size
         if name in names:
             total += unpacked
-            if unpacked > max(_MIN_CHUNK_BYTES, _MAX_EXPANSION * packed):
-                raise UserError(
-                    f"ingest.path: {shown(file.name)!r}: column {shown(name, 60)!r} expands from "
-                    f"{packed} to {unpacked} bytes; at most {_MAX_EXPANSION} times"
-                )
+            _check_chunk(file, name, packed, unpacked)
     fitting = _BATCH_BYTES * int(group.num_rows) // max(1, total)
     return max(1, min(most, fitting))
+
+
+def _check_chunk(file: Path, name: str, packed: int, unpacked: int) -> None:
+    if unpacked > max(_MIN_CHUNK_BYTES, MAX_EXPANSION * packed):
+        raise UserError(
+            f"ingest.path: {shown(file.name)!r}: column {shown(name, 60)!r} expands from {packed} "
+            f"to {unpacked} bytes; at most {MAX_EXPANSION} times"
+        )
+
+
+def check_expansion(file: Path) -> None:
+    """Look at the footer of a file that another library is to read.
+
+    Raises:
+        UserError: damaged, or a column unpacks to far more than it takes.
+    """
+    try:
+        metadata = pq.read_metadata(file)
+        groups = map(metadata.row_group, range(metadata.num_row_groups))
+        chunks = (group.column(k) for group in groups for k in range(group.num_columns))
+        for chunk in chunks:
+            sizes = chunk.total_compressed_size, chunk.total_uncompressed_size
+            _check_chunk(file, chunk.path_in_schema, *sizes)
+    except _DAMAGE as error:
+        raise _unreadable(file, error) from None
 
 
 def _check_values(file: Path, number: int, name: str, values: pa.Array, limit: int) -> None:
