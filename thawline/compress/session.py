@@ -1,6 +1,9 @@
 """Run an exported network through ONNX Runtime; nothing here imports PyTorch."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -34,10 +37,43 @@ def session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     except Exception as error:  # ONNX Runtime raises a different private class per kind of damage
-        problem = shown(" ".join(str(error).split()), 300)
-        raise UserError(
-            f"{path}: not a network that ONNX Runtime {onnxruntime.__version__} runs: {problem}"
-        ) from error
+        raise _refusal(path, error) from error
+
+
+def shapes(network: onnxruntime.InferenceSession, path: Path) -> tuple[list[Any], list[Any]]:
+    """Tell the shapes of the first input and output, with names for sizes that vary.
+
+    Args:
+        path: the file, for the message.
+
+    Raises:
+        UserError: it has none, or their names are no text.
+    """
+    try:
+        return network.get_inputs()[0].shape, network.get_outputs()[0].shape
+    except (IndexError, UnicodeDecodeError) as error:
+        raise _refusal(path, error) from None
+
+
+@contextmanager
+def running(path: Path) -> Iterator[None]:
+    """While a network that somebody else may have made is run.
+
+    Raises:
+        UserError: ONNX Runtime cannot run it.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # likewise
+        raise _refusal(path, error) from error
+
+
+def _refusal(path: Path, error: Exception) -> UserError:
+    problem = shown(" ".join(str(error).split()), 300)
+    runs = f"not a network that ONNX Runtime {onnxruntime.__version__} runs"
+    return UserError(f"{path}: {runs}: {problem}")
 
 
 def predict(

@@ -15,5 +15,5 @@ OTHERS = (
 )  # fmt: skip
 HEADER = (*PARSER, *OTHERS)
 """Of an array's header."""
-ARCHIVE = (BadZipFile, zlib.error, EOFError, NotImplementedError)
-"""Of the zip around arrays."""
+ARCHIVE = (BadZipFile, zlib.error, EOFError, RuntimeError)
+"""Of the zip around arrays; the last where one is encrypted or packed in another way."""

@@ -119,6 +119,7 @@ def _mapped(file: Path, dtype: np.dtype, dimensions: int) -> np.ndarray:
     except (OSError, *array_damage.HEADER, *array_damage.ARCHIVE) as error:
         _refuse(file, f"cannot be read: {getattr(error, 'strerror', None) or 'damaged'}")
     if not isinstance(array, np.ndarray):  # an archive of arrays, by its first bytes
+        array.close()
         _refuse(file, "cannot be read: damaged")
     if array.dtype != dtype or array.ndim != dimensions:
         _refuse(file, f"holds {array.dtype} {array.shape}: other than what ingest writes")

@@ -16,6 +16,7 @@ from thawline.data.packing import Packed, pack
 from thawline.data.store import ImageStore
 from thawline.errors import UserError
 from thawline.prediction.model import Model
+from thawline.prediction.predict import check
 from thawline.sections.data import Ingest
 
 UNKNOWN = -1
@@ -48,6 +49,7 @@ def predicted(
     """
     column = class_ids(model, manifest)
     network = onnx.session(model.network, threads)
+    check(network, model)
     found = np.full(len(rows), UNKNOWN, dtype=np.int64)
     decided = Decided.read(images)
     packed = Geometry(

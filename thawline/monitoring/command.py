@@ -23,6 +23,7 @@ from thawline.prediction.command import find
 from thawline.prediction.decoding import Batch, batches
 from thawline.prediction.listing import listed
 from thawline.prediction.model import Model
+from thawline.prediction.predict import check
 from thawline.progress import log, track
 
 MIN_IMAGES = 30
@@ -55,8 +56,10 @@ def run(
     _check(model, manifest, Decided.read(INGEST))
     decoded = batches(listed(paths, sys.stdin.buffer), model.geometry)
     network = onnx.session(model.network, os.cpu_count() or 1)
+    check(network, model)
     rng, bad = np.random.default_rng(checked.seed), Counter[str]()
-    new = draw(track(_usable(decoded, bad), "decoding batches"), network, rng)
+    with onnx.running(model.network):
+        new = draw(track(_usable(decoded, bad), "decoding batches"), network, rng)
     split = "test" if model.saw_validation else "validation"
     rows = manifest.rows("test" if model.saw_validation else "val")
     rows = np.sort(rng.permutation(rows)[:LIMIT])

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from onnxruntime import InferenceSession
 
 from thawline.compress import session as onnx
 from thawline.data.items import shown
@@ -42,14 +43,22 @@ def predict(
     """
     decoded = batches(files, model.geometry, processes)  # before ONNX Runtime starts threads
     network = onnx.session(model.network, os.cpu_count() or 1)
-    _check(network.get_inputs()[0].shape, network.get_outputs()[0].shape, model)
+    check(network, model)
     for batch in decoded:
         yield from batch.bad
         if batch.names:
-            yield from _named(batch, onnx.predict(network, batch.pixels), model, top_k)
+            with onnx.running(model.network):
+                found = onnx.predict(network, batch.pixels)
+            yield from _named(batch, found, model, top_k)
 
 
-def _check(takes: list[object], gives: list[object], model: Model) -> None:
+def check(network: InferenceSession, model: Model) -> None:
+    """Refuse a network that its model.json does not describe.
+
+    Raises:
+        UserError: it takes images of another size, or gives another number of classes.
+    """
+    takes, gives = onnx.shapes(network, model.network)
     size_px, num_classes = model.geometry.image_size_px, len(model.classes)
     if takes[1:] != [size_px, size_px, 3] or gives[1:] != [num_classes]:
         raise UserError(

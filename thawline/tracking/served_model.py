@@ -106,9 +106,9 @@ class _Request:
         self._taken += count
         if self._taken > _MAX_PIXELS:
             raise ValueError(
-                f"with it the request has more than {_MAX_PIXELS} pixels (of PPM as text or of odd "
-                "depth and of run-length BMP each counts as 40); send fewer images, or smaller "
-                "ones, at a time"
+                f"with it the request has more than {_MAX_PIXELS} pixels; send fewer images, or "
+                "smaller ones, at a time (a pixel of a PPM as text or of odd depth and of a "
+                "run-length BMP counts as 40)"
             )
         return _one_at_a_time if count > _LARGE_PX else nullcontext()
 

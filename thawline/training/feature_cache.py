@@ -6,6 +6,7 @@ the right checksum, so those that are read are the bits that would be computed.
 """
 
 import math
+import operator
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
@@ -60,11 +61,14 @@ class FeatureCache:
             about = sealed.read_about(path)
             if about["known_by"] != dict(known_by):
                 raise ValueError("is of something else")
-            mapped = np.memmap(path, np.float32, "c", sealed.HEADER_BYTES, tuple(about["shape"]))
+            shape = tuple(map(operator.index, about["shape"]))
+            if 4 * math.prod(shape) != path.stat().st_size - sealed.HEADER_BYTES:
+                raise ValueError("is of another shape")
+            mapped = np.memmap(path, np.float32, "c", sealed.HEADER_BYTES, shape)
             mark_used(path)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             log(f"kept features are computed anew: {path.name} {error}")
             return None
         return mapped

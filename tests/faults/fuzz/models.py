@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from tests import colours
 from tests.faults.fuzz.damage import Kind, refusable
@@ -114,10 +115,11 @@ def networks() -> Kind:
 
     folder = colours.write(Path("served"), size_px=32)
     whole = (folder / "model.onnx").read_bytes()
+    Image.new("RGB", (8, 8)).save(folder / "one.png")
 
     def read(data: bytes, _: Path) -> None:
         (folder / "model.onnx").write_bytes(data)
-        refusable(lambda: list(predict(["none.png"], Model(folder))))
+        refusable(lambda: list(predict([str(folder / "one.png")], Model(folder))))
 
     return Kind(files=[whole], read=read)
 

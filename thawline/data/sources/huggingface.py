@@ -16,9 +16,12 @@ from thawline.data.class_names import canonical
 from thawline.data.given import SPLIT_NAMES
 from thawline.data.items import Item, Reject, Source, shown
 from thawline.data.labels import ordered
+from thawline.data.members import MAX_MEMBER_BYTES, members
+from thawline.data.sources import parquet
 from thawline.errors import UserError
 
 _DOWNLOADS = Path("data")
+_ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 
 
 def read(
@@ -90,14 +93,33 @@ def _loaded(library: Any, path: Path, name: str, config: str, revision: str) -> 
             return library.load_dataset(name, config or None, **more)
         if (path / "dataset_dict.json").exists() or (path / "state.json").exists():
             return library.load_from_disk(str(path))
+        _check_expansion(path)
         return library.load_dataset(str(path.resolve()), config or None, cache_dir=str(_cache()))
-    # The library raises dozens of classes of its own, and those of what it reads with.
+    except UserError:
+        raise
     except Exception as error:
         what = "ingest.options.name" if name else "ingest.path"
-        problem = shown(" ".join(str(error).split()), 200) or type(error).__name__
-        raise UserError(
-            f"{what}: {shown(name or str(path))!r} cannot be loaded: {problem}"
-        ) from None
+        raise _unreadable(f"{what}: {shown(name or str(path))!r} cannot be loaded", error) from None
+
+
+def _check_expansion(path: Path) -> None:
+    """Before the library unpacks Parquet files and archives into its cache, without a limit.
+
+    Raises:
+        UserError: one of them would take far more room than it has, or is damaged.
+    """
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.suffix == ".parquet":
+            parquet.check_expansion(file)
+        elif file.name.lower().endswith(_ARCHIVES):
+            for _ in members(file):
+                pass
+
+
+def _unreadable(what: str, error: Exception) -> UserError:
+    """The library raises dozens of classes of its own, and those of what it reads with."""
+    problem = shown(" ".join(str(error).split()), 200) or type(error).__name__
+    return UserError(f"{what}: {problem}")
 
 
 def _parts(loaded: Any) -> dict[str | None, Any]:
@@ -142,7 +164,7 @@ def _classes(
     for part in parts.values():
         names = _names(part, label)
         declared |= dict.fromkeys(names or ())
-        found = (_name(value, names) for value in part.unique(label))
+        found = (_name(value, names) for value in _unique(part, label))
         used |= {name for name in found if name is not None}
     classes = tuple(name for name in declared if name in used) or ordered(used)
     if len(classes) < 2:
@@ -151,6 +173,20 @@ def _classes(
             "a row; at least 2 are needed"
         )
     return classes, tuple(name for name in declared if name not in used)
+
+
+def _unique(part: Any, label: str) -> list[Any]:
+    try:
+        return list(part.unique(label))
+    except Exception as error:
+        raise _unreadable(f"ingest.path: column {shown(label, 60)!r}", error) from None
+
+
+def _rows(encoded: Any) -> Iterator[Any]:
+    try:
+        yield from encoded
+    except Exception as error:
+        raise _unreadable("ingest.path: a row of the set", error) from None
 
 
 def _names(part: Any, label: str) -> list[str] | None:
@@ -162,7 +198,13 @@ def _name(value: Any, names: Sequence[str] | None) -> str | None:
     """Class of a cell; None for one without a label, which some sets write as -1."""
     if names is None:
         return None if value is None else canonical(str(value))
-    return None if value is None or value < 0 else names[value]
+    if value is None or value < 0:
+        return None
+    if value >= len(names):
+        raise UserError(
+            f"ingest.path: the set has label {value}, and names for 0 to {len(names) - 1}"
+        )
+    return names[value]
 
 
 def _items(
@@ -176,7 +218,7 @@ def _items(
     image, label = columns
     names = _names(part, label)
     encoded = part.select_columns(list(columns)).cast_column(image, library.Image(decode=False))
-    for index, row in enumerate(encoded):
+    for index, row in enumerate(_rows(encoded)):
         item_name = f"{split or 'all'}/{index:07d}"
         payload, name = _payload(row[image], roots), _name(row[label], names)
         known = None if name is None else label_of[name]
@@ -192,6 +234,9 @@ def _payload(cell: Mapping[str, Any] | None, roots: tuple[Path, Path]) -> bytes 
     if not cell or not (cell.get("bytes") or cell.get("path")):
         return "no image in this row"
     if cell.get("bytes"):
+        size = len(cell["bytes"])
+        if size > MAX_MEMBER_BYTES:
+            return f"{size} bytes; at most {MAX_MEMBER_BYTES}"
         return bytes(cell["bytes"])
     file = Path(cell["path"])
     found = [locate(root, file) for root in roots]

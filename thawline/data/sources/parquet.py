@@ -5,14 +5,15 @@ The image column holds text (a path), bytes, or a struct of both as the library 
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from thawline.data import parquet_footer
 from thawline.data.items import Source, shown
 from thawline.data.members import MAX_EXPANSION, MAX_MEMBER_BYTES
+from thawline.data.parquet_footer import Chunk
 from thawline.data.table import Format, Row, read_table
 from thawline.data.table_columns import Columns
 from thawline.data.table_files import Peek, is_split
@@ -29,7 +30,7 @@ _MIN_CHUNK_BYTES = 2**28
 """A column of a row group may unpack to so much, or to MAX_EXPANSION times its size."""
 _BUFFER_BYTES = 2**20
 """Without it a column of a whole row group is read at once."""
-_DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
+_DAMAGE = (pa.ArrowException, OSError, ValueError)
 _GROUPS = 100
 """Columns, and groups of rows, that are looked at for splits that nobody named."""
 
@@ -78,7 +79,7 @@ def _peek(file: Path, columns: Columns) -> Peek:
             names = table.schema_arrow.names
             found = columns.match(names, repr(shown(file.name)))
             taken = (found.image, found.label, found.split, found.group)
-            ends = _ends(table.metadata)
+            ends = _ends(parquet_footer.read(file), table.schema_arrow)
     except _DAMAGE as error:
         raise _unreadable(file, error) from None
     like_splits = [
@@ -89,17 +90,14 @@ def _peek(file: Path, columns: Columns) -> Peek:
     return Peek(columns=found, has_split=found.split in names, like_splits=like_splits)
 
 
-def _ends(metadata: pq.FileMetaData) -> dict[str, set[str]]:
+def _ends(groups: list[list[Chunk]], schema: pa.Schema) -> dict[str, set[str]]:
     """Least and greatest text of the first groups of rows, by column, where the file has them."""
+    texts = {name for name in schema.names if _is_text(_plain(schema.field(name).type))}
     found: dict[str, set[str]] = {}
-    for group in range(min(metadata.num_row_groups, _GROUPS)):
-        for number in range(min(metadata.num_columns, _GROUPS)):
-            column = metadata.row_group(group).column(number)
-            statistics = column.statistics
-            if statistics and statistics.has_min_max and isinstance(statistics.min, str):
-                found.setdefault(column.path_in_schema, set()).update(
-                    (statistics.min, statistics.max)
-                )
+    for chunk in (chunk for group in groups[:_GROUPS] for chunk in group[:_GROUPS]):
+        if chunk.name in texts and len(chunk.ends) == 2:
+            words = (end.decode(errors="replace") for end in chunk.ends)
+            found.setdefault(chunk.name, set()).update(words)
     return found
 
 
@@ -109,9 +107,12 @@ def _read(file: Path, table: pq.ParquetFile, columns: Columns, with_images: bool
     texts = [columns.label, *(n for n in (columns.split, columns.group) if n in schema.names)]
     names = [*texts, columns.image] if with_images or is_path else texts
     size = _ROWS if is_path or not with_images else _ROWS_WITH_IMAGES
-    number = 2
+    number, groups = 2, parquet_footer.read(file)
+    if len(groups) != table.num_row_groups:
+        raise ValueError("its footer is damaged")
     for group in range(table.num_row_groups):
-        rows = _rows_at_a_time(file, table.metadata.row_group(group), names, size)
+        held_rows = table.metadata.row_group(group).num_rows
+        rows = _rows_at_a_time(file, groups[group], held_rows, names, size)
         for batch in table.iter_batches(batch_size=rows, row_groups=[group], columns=names):
             images = _images(batch, columns.image) if columns.image in names else None
             for name in texts:
@@ -141,25 +142,24 @@ def _images(batch: pa.RecordBatch, name: str) -> pa.Array:
     return column
 
 
-def _rows_at_a_time(file: Path, group: Any, names: list[str], most: int) -> int:
+def _rows_at_a_time(
+    file: Path, group: list[Chunk], num_rows: int, names: list[str], most: int
+) -> int:
     """Rows of a row group whose values take _BATCH_BYTES by the file's footer, at most `most`."""
     total = 0
-    for index in range(group.num_columns):
-        chunk = group.column(index)
-        name = chunk.path_in_schema.partition(".")[0]
-        unpacked, packed = chunk.total_uncompressed_size, chunk.total_compressed_size
-        if name in names:
-            total += unpacked
-            _check_chunk(file, name, packed, unpacked)
-    fitting = _BATCH_BYTES * int(group.num_rows) // max(1, total)
+    for chunk in group:
+        if chunk.name in names:
+            total += chunk.unpacked
+            _check_chunk(file, chunk)
+    fitting = _BATCH_BYTES * num_rows // max(1, total)
     return max(1, min(most, fitting))
 
 
-def _check_chunk(file: Path, name: str, packed: int, unpacked: int) -> None:
-    if unpacked > max(_MIN_CHUNK_BYTES, MAX_EXPANSION * packed):
+def _check_chunk(file: Path, chunk: Chunk) -> None:
+    if chunk.unpacked > max(_MIN_CHUNK_BYTES, MAX_EXPANSION * chunk.packed):
         raise UserError(
-            f"ingest.path: {shown(file.name)!r}: column {shown(name, 60)!r} expands from {packed} "
-            f"to {unpacked} bytes; at most {MAX_EXPANSION} times"
+            f"ingest.path: {shown(file.name)!r}: column {shown(chunk.name, 60)!r} expands from "
+            f"{chunk.packed} to {chunk.unpacked} bytes; at most {MAX_EXPANSION} times"
         )
 
 
@@ -170,12 +170,9 @@ def check_expansion(file: Path) -> None:
         UserError: damaged, or a column unpacks to far more than it takes.
     """
     try:
-        metadata = pq.read_metadata(file)
-        groups = map(metadata.row_group, range(metadata.num_row_groups))
-        chunks = (group.column(k) for group in groups for k in range(group.num_columns))
-        for chunk in chunks:
-            sizes = chunk.total_compressed_size, chunk.total_uncompressed_size
-            _check_chunk(file, chunk.path_in_schema, *sizes)
+        for group in parquet_footer.read(file):
+            for chunk in group:
+                _check_chunk(file, chunk)
     except _DAMAGE as error:
         raise _unreadable(file, error) from None
 
