@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from thawline import safe_yaml
 from thawline.data.items import shown
 from thawline.errors import UserError
 from thawline.progress import log
@@ -111,7 +110,7 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
         log(f"weights: {shown(path.name)}: takes the tensors under {'.'.join(place)}{beside}")
     if not _is_state(state):
         under = f" under {'.'.join(place)}" if place else ""
-        keys = [_key(key) for key in state][:_LISTED] if isinstance(state, dict) else []
+        keys = [shown(str(key)) for key in state][:_LISTED] if isinstance(state, dict) else []
         listed = f"; it has {', '.join(keys)}" if keys else ""
         raise UserError(
             f"weights file {shown(str(path))!r}: expected a dictionary of tensors{under}{listed}; "
@@ -159,10 +158,6 @@ def without_prefixes(
         taken += prefix
         state = {name.removeprefix(prefix): value for name, value in counted.items()}
         yield taken, state
-
-
-def _key(key: object) -> str:
-    return shown(key) if isinstance(key, str) else safe_yaml.shown(key)
 
 
 def _is_dict(value: object) -> bool:

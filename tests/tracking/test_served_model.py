@@ -196,6 +196,15 @@ def test_the_images_of_a_request_have_a_sum(served: Any, monkeypatch: pytest.Mon
     assert ask(served, image, image, image) == ["red"] * 3
 
 
+def test_images_that_are_slow_to_decode_count_for_more(
+    served: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[_OURS[2]], "_MAX_PIXELS", 100 * 100 * 3)
+    text = b"P3\n30 20 255\n" + b"250 9 9 " * 600
+    assert ask(served, text, png((9, 250, 9))) == ["red", "green"]
+    assert "image 1: with it the request has more than 30000 pixels" in refusal(served, text, text)
+
+
 def test_a_fault_of_ours_is_no_refusal(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("/a/path/of/the/server")

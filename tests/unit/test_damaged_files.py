@@ -122,6 +122,20 @@ def test_scratch_that_is_nested_too_deeply_counts_as_none(here: Path) -> None:
     assert found == [{"event": "one"}]
 
 
+@pytest.mark.parametrize(
+    "damage", [{"pid": {}}, {"pid": -3}, {"started": "x"}, {"stages": {"ingest": 3}}], ids=str
+)
+def test_a_state_of_other_values_counts_as_none(here: Path, damage: dict[str, object]) -> None:
+    path = here / ".thawline" / "executions" / "1-ab.json"
+    path.parent.mkdir(parents=True)
+    whole = {"pid": 3, "started": 1.5, "launched": False, "machine": "x", "stages": {}}
+    path.write_text(json.dumps(whole))
+    assert execution.read("1-ab") == whole
+    path.write_text(json.dumps(whole | damage))
+    assert execution.read("1-ab") is None
+    assert list(execution.everything()) == []
+
+
 def test_a_report_that_is_nested_too_deeply(tmp_path: Path) -> None:
     (tmp_path / "metrics.json").write_bytes(DEEP)
     assert "nested too deeply" in line(lambda: Results.read(tmp_path))

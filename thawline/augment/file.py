@@ -148,9 +148,12 @@ def _plain(value: Any) -> bool:
         return all(map(_plain, value))
     if isinstance(value, dict):
         return all(isinstance(key, str) and _plain(inner) for key, inner in value.items())
-    if isinstance(value, int | float):
-        return abs(value) <= _MAX_NUMBER  # no NaN either
-    return value is None or isinstance(value, str)
+    if isinstance(value, str):
+        try:
+            value = float(value)  # as albumentations takes 'Infinity'
+        except ValueError:
+            return True
+    return value is None or (isinstance(value, int | float) and abs(value) <= _MAX_NUMBER)
 
 
 def _explained(error: Exception, where: str, step: Step) -> UserError:

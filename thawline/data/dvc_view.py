@@ -6,6 +6,7 @@ above it hides what it likes; a change of such parts runs nothing.
 """
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -144,8 +145,12 @@ class _Ignores:
             return
         patterns = [line for line in map(str.rstrip, lines) if line and not line.startswith("#")]
         if patterns:
+            try:
+                spec = pathspec.GitIgnoreSpec.from_lines(lines)
+            except (ValueError, re.error):  # no pattern: DVC says so
+                return
             self.for_files |= not all(pattern.endswith("/") for pattern in patterns)
-            self.specs.append((str(folder), pathspec.GitIgnoreSpec.from_lines(lines)))
+            self.specs.append((str(folder), spec))
 
     def match(self, path: str) -> bool:
         """Whether one of them names a path; a folder's ends with a slash."""

@@ -24,6 +24,8 @@ VARIABLE = "THAWLINE_EXECUTION"
 TRIAL = "THAWLINE_TRIAL"
 """Key of the trial of a study that the execution is."""
 State = dict[str, Any]
+_MAX_PID = 2**22
+"""Of Linux: PID_MAX_LIMIT."""
 _START_TICKS = 19
 """Field 22 of /proc/PID/stat, counted from the one after the name."""
 
@@ -127,7 +129,10 @@ def read(identifier: str) -> State | None:
         return None
     if not isinstance(state, dict) or not isinstance(state.get("stages"), dict):
         return None
-    if not {"pid", "started", "launched"} <= state.keys():
+    pid, started = state.get("pid"), state.get("started")
+    if not (isinstance(pid, int) and 0 < pid <= _MAX_PID and isinstance(started, int | float)):
+        return None
+    if "launched" not in state or not all(isinstance(v, dict) for v in state["stages"].values()):
         return None
     state.setdefault("machine", socket.gethostname())  # of an earlier version
     return state

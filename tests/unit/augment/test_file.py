@@ -72,6 +72,13 @@ def test_the_example_is_read(repository: Path) -> None:
         ),
         ("- {name: SomeOf, n: 3, steps: [{name: D4}]}", ["(SomeOf): `n` is greater"]),
         ("- {name: RandomOrder, n: 100000, replace: true, steps: [{name: D4}]}", ["n: 100000"]),
+        (
+            "- {name: SomeOf, n: 40, replace: true, steps: [{name: SomeOf, n: 7, replace: true, "
+            "steps: [{name: D4}]}]}",
+            ["(SomeOf): steps: '280 at a time'", "at most 256"],
+        ),
+        ("- {name: GaussianBlur, blur_limit: 20001}", ["blur_limit: 20001", "up to 10000"]),
+        ("- {name: Affine, rotate: [0, Infinity]}", ["rotate: [0, 'Infinity']", "up to 10000"]),
         ("- D4", ["step 1: 'D4' is no step"]),
         ("name: D4", ["dict where a list of steps"]),
         ("", ["nothing where a list of steps"]),

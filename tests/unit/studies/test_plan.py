@@ -111,6 +111,27 @@ def test_a_space_is_checked_at_its_ends(
         plan.study(path, definition.load(path), project)
 
 
+@pytest.mark.parametrize(
+    ("axes", "seeds", "said"),
+    [
+        (4, 1, "10,000 contenders of 1 seeds; allowed: at most 1,000 contenders, and 10,000"),
+        (1, 2000, "10 contenders of 2,000 seeds; allowed: "),
+    ],
+)
+def test_a_grid_is_bounded_by_its_product(
+    tmp_path: Path, project: Params, axes: int, seeds: int, said: str
+) -> None:
+    keys = ("momentum", "weight_decay", "learning_rate", "label_smoothing")
+    steps = [0.01 * k for k in range(1, 11)]
+    listed = "".join(f"  - fine_tune.{key}: {steps}\n" for key in keys[:axes])
+    text = TEXT.replace("seeds: [3, 1]", f"seeds: {list(range(seeds))}")
+    head, tail = text.split("axes:\n")
+    path = tmp_path / "tiny.yaml"
+    path.write_text(f"{head}axes:\n{listed}{tail[tail.index('seeds') :]}", encoding="utf-8")
+    with pytest.raises(UserError, match=said):
+        plan.study(path, definition.load(path), project)
+
+
 def test_an_unknown_study_is_named(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(repository)
     with pytest.raises(UserError, match="Did you mean 'activation'"):
