@@ -114,7 +114,10 @@ def main(params: Params, run: StageRun) -> None:
 
 
 def _source(p: Ingest) -> "Source":
+    from thawline.data import labels
+
     source: Source = plugins.load(plugins.SOURCE, p.source).read(Path(p.path), **p.options)
+    labels.check_number(source.classes)
     return source
 
 

@@ -136,6 +136,21 @@ def test_a_state_of_other_values_counts_as_none(here: Path, damage: dict[str, ob
     assert list(execution.everything()) == []
 
 
+def test_a_trial_of_infinite_labels_counts_as_none(here: Path) -> None:
+    rows = {"ids": ["a"], "labels": [0], "predicted": [1], "rare": [True, False]}
+    record = {
+        "study": "s", "key": "k", "contender": "c", "seed": 1, "overrides": {},
+        "state": "complete", "rows": rows,
+    }  # fmt: skip
+    path = here / ".thawline" / "studies" / "s" / "k" / "record.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(record))
+    assert records.Record.read("s", "k") is not None
+    rows["labels"] = [float("inf")]
+    path.write_text(json.dumps(record))
+    assert records.Record.read("s", "k") is None
+
+
 def test_a_report_that_is_nested_too_deeply(tmp_path: Path) -> None:
     (tmp_path / "metrics.json").write_bytes(DEEP)
     assert "nested too deeply" in line(lambda: Results.read(tmp_path))

@@ -41,6 +41,19 @@ class Classes:
         return np.asarray(lookup[labels.reshape(-1)])
 
 
+def check_number(classes: Sequence[str]) -> None:
+    """Refuse more classes than any set has, whatever its source takes for them.
+
+    Raises:
+        UserError: more than MAX_CLASSES.
+    """
+    if len(classes) > MAX_CLASSES:
+        raise UserError(
+            f"ingest.path: {len(classes):,} classes; at most {MAX_CLASSES:,}: is the name of an "
+            "image taken for that of its class?"
+        )
+
+
 def numbered(classes: Sequence[str] | None, largest: int) -> tuple[str, ...]:
     """Name the labels 0..largest: by the option, else by their numbers.
 

@@ -58,7 +58,7 @@ class Record:
             values = safe_json.loads(text)
             rows = values.pop("rows")
             return cls(**values, rows=rows and Rows.from_json(rows))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
             return None
 
     def write(self) -> None:

@@ -8,6 +8,8 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +18,7 @@ import pytest
 import torch
 from PIL import Image
 
+from stages import ingest
 from thawline.data import (
     candidates,
     csv_rows,
@@ -23,6 +26,7 @@ from thawline.data import (
     dvc_view,
     holdout,
     label_fixes,
+    labels,
     members,
 )
 from thawline.data.content import Geometry
@@ -105,15 +109,15 @@ def no_floor(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_floor")
 def test_arrays_that_expand_too_far(tmp_path: Path) -> None:
-    pixels, labels = np.zeros((1000, 20, 20), np.uint8), np.arange(1000, dtype=np.uint8) % 2
-    np.savez_compressed(tmp_path / "a.npz", train_images=pixels, train_labels=labels)
+    pixels, numbers = np.zeros((1000, 20, 20), np.uint8), np.arange(1000, dtype=np.uint8) % 2
+    np.savez_compressed(tmp_path / "a.npz", train_images=pixels, train_labels=numbers)
     assert "'a.npz': expands to more than" in line(lambda: npz.read(tmp_path / "a.npz"))
-    np.savez(tmp_path / "b.npz", train_images=pixels, train_labels=labels)
+    np.savez(tmp_path / "b.npz", train_images=pixels, train_labels=numbers)
     assert npz.read(tmp_path / "b.npz").num_items == 1000
     images = struct.pack(">4I", 0x0803, *pixels.shape) + pixels.tobytes()
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(images))
-    numbers = struct.pack(">2I", 0x0801, 1000) + labels.tobytes()
-    (tmp_path / "train-labels-idx1-ubyte").write_bytes(numbers)
+    header = struct.pack(">2I", 0x0801, 1000)
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(header + numbers.tobytes())
     assert "expands to more than" in line(lambda: idx.read(tmp_path))
     (tmp_path / "train-images-idx3-ubyte.gz").unlink()
     (tmp_path / "train-images-idx3-ubyte").write_bytes(images)
@@ -135,6 +139,20 @@ def test_archives_that_another_library_is_to_read(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "t.zip", "w", zipfile.ZIP_DEFLATED) as out:
         out.writestr("a.png", bytes(100_000))
     assert "expands to more than" in line(lambda: huggingface._check_expansion(tmp_path))
+
+
+def test_folders_are_as_few_as_labels_may_be(
+    tmp_path: Path, encode: Encode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = encode(np.zeros((8, 8, 3), np.uint8), "PNG")
+    for name in "abc":
+        (tmp_path / "set" / name).mkdir(parents=True)
+        (tmp_path / "set" / name / "0.png").write_bytes(image)
+    chosen: Any = SimpleNamespace(source="folder", path=str(tmp_path / "set"), options={})
+    monkeypatch.setattr(labels, "MAX_CLASSES", 3)
+    assert len(ingest._source(chosen).classes) == 3
+    monkeypatch.setattr(labels, "MAX_CLASSES", 2)
+    assert "3 classes; at most 2" in line(lambda: ingest._source(chosen))
 
 
 def test_labels_that_a_set_does_not_name() -> None:

@@ -204,7 +204,7 @@ def _name(value: Any, names: Sequence[str] | None) -> str | None:
         raise UserError(
             f"ingest.path: the set has label {value}, and names for 0 to {len(names) - 1}"
         )
-    return names[value]
+    return str(names[value])
 
 
 def _items(
