@@ -99,7 +99,7 @@ def _fitting(
     """
     own = original.state_dict()
     problems: list[tuple[int, UserError]] = []
-    for prefix, given in weights.without_prefixes(weights.read_state(path)):
+    for prefix, given, others in weights.without_prefixes(weights.read_state(path)):
         shared = 0
         try:
             state = _in_library_names(module, given, original, path)
@@ -109,7 +109,8 @@ def _fitting(
             problems.append((shared, error))
             continue
         if prefix:
-            log(f"weights: {shown(path.name)}: takes {shown(prefix)!r} off the names")
+            left = f", and leaves out {len(others)} ({_listed(list(others))})" if others else ""
+            log(f"weights: {shown(path.name)}: takes {shown(prefix)!r} off the names{left}")
         return state
     raise max(problems, key=lambda problem: problem[0])[1] from None
 

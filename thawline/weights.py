@@ -4,12 +4,13 @@ import hashlib
 import pickle
 import socket
 import zipfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import torch
 from safetensors.torch import load_file
@@ -27,6 +28,54 @@ WRAPPERS = (
 )  # fmt: skip
 """Where trainers put a network's tensors in a checkpoint, averages first, as timm takes them."""
 _COMPILED = "_orig_mod."
+
+
+class _Kept:
+    """Stands in for an object beside the tensors, such as the options of a training.
+
+    Nothing of its own class is run, and it is dropped with the rest of the checkpoint.
+    """
+
+    def __new__(cls, *_: object) -> Self:
+        return super().__new__(cls)
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __setstate__(self, _: object) -> None:
+        pass
+
+
+class _KeptDict:
+    """Likewise for a dictionary of another class, as which a plain one is built."""
+
+    def __new__(cls, *_: object) -> Any:
+        return {}
+
+
+_OBJECTS = (
+    "argparse.Namespace", "datetime.datetime", "datetime.timedelta", "builtins.list",
+    "builtins.dict", "builtins.int", "builtins.float",
+    *(f"pathlib.{kind}" for kind in (
+        "PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath", "Path",
+        "_local.PosixPath", "_local.WindowsPath")),
+    *(f"numpy.{core}.multiarray.{name}" for core in ("core", "_core")
+      for name in ("scalar", "_reconstruct")),
+    "numpy.ndarray", "numpy.dtype",
+)  # fmt: skip
+_DICTS = (
+    "collections.defaultdict",
+    "easydict.EasyDict",
+    "lightning.fabric.utilities.data.AttributeDict",
+    "lightning_fabric.utilities.data.AttributeDict",
+    "pytorch_lightning.utilities.parsing.AttributeDict",
+    "yacs.config.CfgNode",
+)
+_BESIDE: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
+    *((_Kept, name) for name in _OBJECTS),
+    *((_KeptDict, name) for name in _DICTS),
+]
+"""What trainers keep beside the tensors (timm its command line, others a score of NumPy's)."""
 _DEPTH = 4
 _LISTED = 5
 
@@ -90,7 +139,8 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
             loaded: dict[str, torch.Tensor] = load_file(path)
             return loaded
         _check_packing(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_BESIDE):
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise UserError(f"weights file {shown(str(path))!r} does not exist") from None
     except pickle.UnpicklingError:  # whose own message tells how to run the pickle all the same
@@ -135,29 +185,48 @@ def _check_packing(path: Path) -> None:
         raise ValueError("its tensors have more bytes than the file")
 
 
-def without_prefixes(
-    state: dict[str, torch.Tensor],
-) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
-    """Yield what is taken off all names, and the tensors under what is left; first as they are.
+class Unprefixed(NamedTuple):
+    """Tensors of a file under shorter names.
+
+    Attributes:
+        prefix: what was taken off their names.
+        others: names of tensors that are left out, since they do not begin with it.
+    """
+
+    prefix: str
+    state: dict[str, torch.Tensor]
+    others: tuple[str, ...] = ()
+
+
+def without_prefixes(state: dict[str, torch.Tensor]) -> Iterator[Unprefixed]:
+    """Yield a file's tensors under the names that they may have had; first as they are.
 
     DataParallel, torch.compile, averages of weights and Lightning put `module.`, `_orig_mod.` or
-    `model.` before each name.
+    `model.` before each name; a network that is trained with others (a loss with weights of its
+    own, a projection) is the prefix that most tensors have.
     """
-    yield "", state
-    taken = ""
+    yield Unprefixed("", state)
+    taken, others = "", tuple[str, ...]()
     if any(_COMPILED in name for name in state):
         taken, state = _COMPILED, {name.replace(_COMPILED, ""): v for name, v in state.items()}
-        yield taken, state
+        yield Unprefixed(taken, state)
     for _ in range(_DEPTH):
         # torch.optim.swa_utils.AveragedModel counts what it has averaged.
         counted = {name: value for name, value in state.items() if name != "n_averaged"}
-        prefixes = {name.partition(".")[0] + "." for name in counted}
-        if len(prefixes) != 1 or not all("." in name for name in counted):
+        prefixes = Counter(name.partition(".")[0] + "." for name in counted if "." in name)
+        if not prefixes:
             return
-        (prefix,) = prefixes
+        prefix, number = prefixes.most_common(1)[0]
+        if 2 * number <= len(counted):
+            return
+        others += tuple(taken + name for name in counted if not name.startswith(prefix))
         taken += prefix
-        state = {name.removeprefix(prefix): value for name, value in counted.items()}
-        yield taken, state
+        state = {
+            name.removeprefix(prefix): value
+            for name, value in counted.items()
+            if name.startswith(prefix)
+        }
+        yield Unprefixed(taken, state, others)
 
 
 def _is_dict(value: object) -> bool:

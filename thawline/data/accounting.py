@@ -73,7 +73,7 @@ def reason_kind(reason: str) -> str:
     """Cut from a reason what differs from file to file."""
     reason = re.sub(r"^row \d+: ", "", reason)
     cut = re.match(r"(duplicate|conflict|near copy in two splits)\b", reason)
-    return cut[1] if cut else re.sub(r"\d+", "N", reason)
+    return cut[1] if cut else re.sub(r"(?<!JPEG )\b\d+", "N", reason)
 
 
 def by_kind(reasons: Sequence[str]) -> Counter[str]:

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-HEAD_BYTES = 64
+HEAD_BYTES = 132
 """First bytes of a file that are enough to recognise it."""
 READ: Mapping[str, frozenset[str]] = {
     "AVIF": frozenset({".avif", ".avifs"}),
@@ -58,6 +58,8 @@ _STARTS: tuple[tuple[bytes, str], ...] = (
     (b"GIF89a", "GIF"),
     (b"II*\0", "TIFF"),
     (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
     (b"\xff\x0a", "JPEG XL"),
     (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
     (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
@@ -119,6 +121,8 @@ def image_format(head: bytes) -> str | None:
         return "camera raw" if raw else found
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP"
+    if head[128:132] == b"DICM":
+        return "DICOM"
     if head[4:8] == b"ftyp":
         return _heif(head)
     if head[:2] == b"BM" and len(head) >= 18:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,7 +26,7 @@ SPLIT_NAMES: Mapping[str, str] = {
     "heldout": "test",
 }
 """What sets call their splits, in lower case."""
-WITHOUT_CLASS = "an image of a split without class folders"
+WITHOUT_CLASS = "an image without a class folder"
 _FILLER_WORDS = """set sets data dataset image images img imgs pic pics picture pictures photo
 photos sample samples split folder full final new"""
 _FILLERS = frozenset(_FILLER_WORDS.split())
@@ -71,11 +71,17 @@ def _parts(word: str) -> list[str]:
     return [word]
 
 
-def split_folders(names: Iterable[str], key: str = "ingest.path") -> dict[str, str]:
+def split_folders(
+    names: Iterable[str], has_classes: Callable[[str], bool] = lambda _: True
+) -> dict[str, str]:
     """Folder names to splits, empty when the folders are no splits but classes.
 
     They are splits when `train` and `val` or `test` are among them, in any spelling whose other
     words are the same in each (seg_train, seg_test): a lone `train` beside `bus` is a class.
+
+    Args:
+        has_classes: whether a folder that is no split's may hold class folders; one that does not,
+            such as annotations or seg_pred, is left out.
 
     Raises:
         UserError: folders of splits beside others, or two folders of one split.
@@ -88,13 +94,14 @@ def split_folders(names: Iterable[str], key: str = "ingest.path") -> dict[str, s
     splits = set(found.values())
     if "train" not in splits or len(splits) < 2:
         return {}
-    others = [name for name in ordered if name not in found]
+    others = [name for name in ordered if name not in found and has_classes(name)]
     if others or len(splits) < len(found):
         listed = ", ".join(repr(shown(name, 40)) for name in (others or list(found))[:5])
         problem = f"beside {listed}" if others else f"two of one split: {listed}"
         raise UserError(
-            f"{key}: has folders of splits ({shown(', '.join(found))}) {problem}; expected either "
-            "one folder per class, or one each for train, val and test with the classes below"
+            f"ingest.path: has folders of splits ({shown(', '.join(found))}) {problem}; expected "
+            "either one folder per class, or one each for train, val and test with the classes "
+            "below"
         )
     return found
 
@@ -122,6 +129,11 @@ def likely_splits(files: Iterable[str]) -> str | None:
     if not shared or 2 * len(shared) < len(counts):
         return None
     tops = sorted(top for top, folders in below.items() if folders & set(shared))
+    if {"train", "test"} <= {read[0] for name in shared if (read := split_named(name))}:
+        return (
+            f"class folders {_listed(tops)} hold folders of splits {_listed(shared)}, which are "
+            "not kept: new splits are drawn; to keep them, let train, val and test hold the classes"
+        )
     return (
         f"folders {_listed(tops)} are taken for classes, and hold the same folders "
         f"{_listed(shared)}: if they are splits, call them train, val and test"
@@ -142,6 +154,24 @@ def missing_split(folder: str, split: str, num_images: int) -> str:
     if split == "train":
         drawn = "; to use them, lay them into class folders there" if num_images else ""
     return f"{what}{drawn}"
+
+
+def has_class_folders(top: str, folders: Iterable[Sequence[str]]) -> bool:
+    """Tell whether images below a folder lie in others than itself, or itself once more.
+
+    Args:
+        folders: of images below `top`, as parts from `top` on.
+    """
+    return any(set(parts) != {top} for parts in folders)
+
+
+def beside_splits(folder: str, num_images: int) -> str:
+    """Word what becomes of images in a folder that is no split's and has no class folders."""
+    lie = "image lies" if num_images == 1 else "images lie"
+    return (
+        f"{num_images:,} {lie} in {shown(folder, 40)!r}, which is no split and has no class "
+        "folders, and are passed over"
+    )
 
 
 def _listed(names: Sequence[str]) -> str:

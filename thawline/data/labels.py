@@ -15,6 +15,7 @@ MAX_CLASSES = 65_536
 """More are a wrong column: a file name or a number of its own in each row."""
 _KEY = "ingest.options.classes"
 _NUMBER = re.compile(r"[+-]?\d{1,19}(\.\d{0,19})?", re.ASCII)
+_WITH_NUMBER = re.compile(r"(\D*)(\d{1,19})(\D*)", re.ASCII)
 _WHOLE = re.compile(r"(\d{1,19})(\.0*)?", re.ASCII)
 
 
@@ -131,8 +132,11 @@ def whole_number(label: str) -> int | None:
 
 
 def ordered(names: Iterable[str]) -> tuple[str, ...]:
-    """Sort names; where all are numbers by value, so that class 10 follows class 9."""
+    """Sort names; where they differ by a number alone by its value: class_10 follows class_9."""
     listed = list(names)
     if all(map(_NUMBER.fullmatch, listed)):
         return tuple(sorted(listed, key=lambda name: (Decimal(name), name)))
+    parts = {name: match for name in listed if (match := _WITH_NUMBER.fullmatch(name))}
+    if len(parts) == len(listed) and len({match.group(1, 3) for match in parts.values()}) == 1:
+        return tuple(sorted(listed, key=lambda name: (int(parts[name][2]), name)))
     return tuple(sorted(listed))

@@ -19,6 +19,10 @@ NAMES = ["ant", "bee", "cat"]
         (["10", "9", "b"], ["10", "9", "b"]),
         (["\u0663", "1"], ["1", "\u0663"]),
         (["9" * 30, "1"], ["1", "9" * 30]),
+        (["class_10", "class_9", "class_2"], ["class_2", "class_9", "class_10"]),
+        (["10 km", "9 km"], ["9 km", "10 km"]),
+        (["a10", "a9", "b1"], ["a10", "a9", "b1"]),
+        (["a10", "a9", "a"], ["a", "a10", "a9"]),
     ],
 )
 def test_numbers_are_ordered_by_value(names: list[str], expected: list[str]) -> None:

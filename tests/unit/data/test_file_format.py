@@ -1,6 +1,7 @@
 """Files are known by their first bytes."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,14 @@ def test_every_format_that_is_read_is_recognised(encode: Encode, kind: str) -> N
     data = encode(np.zeros((9, 9, 3), np.uint8), kind)
     assert file_format.image_format(data[: file_format.HEAD_BYTES]) == kind
     assert file_format.unread("a.txt", data[: file_format.HEAD_BYTES]) is None
+    assert decode.decode(data).size == (9, 9)
+
+
+def test_a_tiff_of_64_bits_is_recognised(tmp_path: Path) -> None:
+    Image.new("L", (9, 9)).save(tmp_path / "a.tif", big_tiff=True)
+    data = (tmp_path / "a.tif").read_bytes()
+    assert data[:4] == b"II+\0"
+    assert file_format.image_format(data) == "TIFF"
     assert decode.decode(data).size == (9, 9)
 
 
@@ -37,6 +46,7 @@ UNREAD = {
     b"\xff\x0a\0\0\0\0": "a JPEG XL file, which is not read",
     b"\0\0\0\x0cJXL \r\n\x87\n": "a JPEG XL file, which is not read",
     b"\0\0\0\x0cjP  \r\n\x87\n": "a JPEG 2000 file, which is not read",
+    bytes(128) + b"DICM": "a DICOM file, which is not read",
     b"II*\0\x10\0\0\0CR\2\0": "a camera raw file, which is not read",
     b"version https://git-lfs.github.com/spec/v1\noid": "a Git LFS pointer; run `git lfs pull`",
     b"/annex/objects/SHA256E-s12--ab.png\n": "a git-annex pointer; run `git annex get`",

@@ -1,9 +1,12 @@
 """A user's file of weights: taken when it fits, refused in one line when it does not."""
 
+import argparse
 import pickle
 import shutil
+from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -128,6 +131,23 @@ def wrapped(state: dict[str, torch.Tensor]) -> dict[str, tuple[object, str]]:
             under("module.") | {"n_averaged": torch.tensor(3)},
             "takes 'module.' off",
         ),
+        "timm": (
+            {"state_dict": state, "args": argparse.Namespace(lr=0.1), "metric": np.float64(71.2)},
+            "under state_dict",
+        ),
+        "objects beside": (
+            {
+                "model": state,
+                "out": Path("a"),
+                "by_name": defaultdict(list, a=[1]),
+                "n": np.ones(2),
+            },
+            "under model",
+        ),
+        "a loss with a tensor": (
+            {"state_dict": under("model.") | {"loss.weight": torch.ones(3)}},
+            "takes 'model.' off the names, and leaves out 1 (loss.weight)",
+        ),
         "a name of one's own": (under("encoder.trunk."), "takes 'encoder.trunk.' off"),
     }
 
@@ -163,6 +183,14 @@ def test_another_network_behind_a_prefix_is_named_without_it(
 
 def test_a_pickle_within_a_wrapper_is_not_run(tmp_path: Path) -> None:
     torch.save({"state_dict": {"a": Trap()}}, tmp_path / "a.pth")
+    assert "state_dict()" in refused(tmp_path / "a.pth")
+
+
+def test_a_pickle_beside_the_tensors_is_not_run(
+    tmp_path: Path, state: dict[str, torch.Tensor]
+) -> None:
+    options = argparse.Namespace(hook=Trap())
+    torch.save({"state_dict": state, "args": options}, tmp_path / "a.pth")
     assert "state_dict()" in refused(tmp_path / "a.pth")
 
 

@@ -18,6 +18,8 @@ from thawline.data.file_format import SUFFIXES
 from thawline.data.folder_walk import LOOSE, no_image, rule_for_suffix
 from thawline.data.given import (
     WITHOUT_CLASS,
+    beside_splits,
+    has_class_folders,
     likely_splits,
     missing_split,
     repeats_split,
@@ -103,6 +105,7 @@ def read(path: Path, *, name_encoding: str = "") -> Source:
         raise UserError(
             f"ingest.path: {shown(path.name)!r} has {len(classes)} class folder(s) with images "
             f"({', '.join(sorted(SUFFIXES))}); at least 2 are needed, one folder per class"
+            f"{shown('; '.join(['', *layout.remarks[:1]]), 300)}"
         )
     if flat := sum(listing.images_in[folder] for folder in layout.without_class):
         listing.passed_over[WITHOUT_CLASS] += flat
@@ -197,14 +200,23 @@ def _folder(name: str) -> Folder:
 
 def _layout(images_in: Mapping[Folder, int]) -> _Layout:
     depth = _root_depth(images_in)
-    split_of = split_folders({folder[depth] for folder in images_in if len(folder) > depth})
+    tops: dict[str, list[Folder]] = {}
+    for folder in images_in:
+        if len(folder) > depth:
+            tops.setdefault(folder[depth], []).append(folder)
+    split_of = split_folders(
+        tops, lambda top: has_class_folders(top, (f[depth:] for f in tops[top]))
+    )
     if not split_of:
         places = {f: _Place(canonical(f[depth]), None) for f in images_in if len(f) > depth}
         said = likely_splits("/".join((*f[depth:], "")) for f in places)
         return _Layout(places=places, without_class=set(), remarks=(said,) if said else ())
     places, without_class, remarks = dict[Folder, _Place](), set[Folder](), []
-    for top, split in split_of.items():
-        folders = [f for f in images_in if f[depth : depth + 1] == (top,)]
+    for top, folders in tops.items():
+        if (split := split_of.get(top)) is None:
+            without_class |= set(folders)
+            remarks.append(beside_splits(top, sum(images_in[f] for f in folders)))
+            continue
         level = _class_level(folders, depth + 1, split)
         found = {f: _Place(canonical(f[level]), split) for f in folders if len(f) > level}
         places |= found

@@ -13,6 +13,8 @@ from thawline.data.file_format import SUFFIXES
 from thawline.data.folder_walk import LOOSE, Entry, Walker, scan
 from thawline.data.given import (
     WITHOUT_CLASS,
+    beside_splits,
+    has_class_folders,
     likely_splits,
     missing_split,
     repeats_split,
@@ -82,22 +84,30 @@ def read(path: Path) -> Source:
 def _list(path: Path) -> _Listing:
     walker = Walker(Bounds(path))
     listing = _Listing(walker)
-    entries = scan(path, "")
-    if isinstance(entries, str):
-        problem = entries.removeprefix("folder cannot be read: ")
+    there = scan(path, "")
+    if isinstance(there, str):
+        problem = there.removeprefix("folder cannot be read: ")
         if str(path)[:1] == "~" and not path.exists():
             problem += "; ~ is not expanded here"
         raise UserError(
             f"ingest.path: {shown(str(path))!r}: {problem}; expected a folder with one "
             "sub-folder per class"
         )
-    tops = walker.folders(entries, "")
-    for one in entries:
+    tops = walker.folders(there, "")
+    for one in there:
         if not one.is_dir(follow_symlinks=False):
             listing.loose += map(_without_class, walker.file(one, one.name))
-    if split_of := split_folders(tops):
-        for top in tops:
-            _list_split(listing, top, split_of[top])
+    beside: dict[str, list[Entry]] = {}
+
+    def has_classes(top: str) -> bool:
+        beside[top] = list(walker.walk(top))
+        return has_class_folders(top, (e.name.split("/")[:-1] for e in beside[top]))
+
+    if split_of := split_folders(tops, has_classes):
+        for top, split in split_of.items():
+            _list_split(listing, top, split)
+        for top, entries in beside.items():
+            _list_beside(listing, top, entries)
         return listing
     listing.folders += [
         _ClassFolder(name=top, split=None, files=list(walker.walk(top))) for top in tops
@@ -135,6 +145,14 @@ def _list_split(listing: _Listing, top: str, split: str) -> None:
     listing.remarks.append(missing_split(top, split, len(images)))
 
 
+def _list_beside(listing: _Listing, top: str, entries: list[Entry]) -> None:
+    """Pass over what lies beside the splits and has no classes, such as images to predict."""
+    listing.loose += [entry for entry in entries if entry.reason]
+    if images := sum(entry.reason is None for entry in entries):
+        listing.walker.passed_over[WITHOUT_CLASS] += images
+        listing.remarks.append(beside_splits(top, images))
+
+
 def _without_class(entry: Entry) -> Entry:
     return entry if entry.reason else entry._replace(reason=LOOSE)
 
@@ -166,14 +184,16 @@ def _check_unchanged(path: Path, before: _Listing) -> None:
 
 def _too_few(path: Path, names: Sequence[str], listing: _Listing) -> UserError:
     hint = ""
-    if len(listing.folders) == 1 and (
-        below := {e.name.split("/")[1] for e in listing.folders[0].files if e.name.count("/") > 1}
-    ):
-        hint = f"; it holds {len(below)} folder(s): is {listing.folders[0].name!r} meant?"
+    filled = [folder for folder in listing.folders if folder.files]
+    below = {e.name.split("/")[1] for one in filled for e in one.files if e.name.count("/") > 1}
+    if len(filled) == 1 and below:
+        hint = f"; it holds {len(below)} folder(s): is {filled[0].name!r} meant?"
+    elif listing.remarks:
+        hint = f"; {listing.remarks[0]}"
     elif loose := sum(entry.reason == LOOSE for entry in listing.loose):
         hint = f"; {loose} image(s) lie in it directly, in no class folder"
     return UserError(
         f"ingest.path: {shown(str(path))!r} has {len(names)} class folder(s) with images "
         f"({', '.join(sorted(SUFFIXES))}); at least 2 are needed, one sub-folder per class"
-        f"{shown(hint)}"
+        f"{shown(hint, 300)}"
     )

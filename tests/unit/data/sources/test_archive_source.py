@@ -97,7 +97,7 @@ def test_splits_in_other_spellings_and_one_without_classes(
     assert source.classes == ("cat", "dog")
     items, rejects = listed(source)
     assert [item.split for item in items.values()] == ["train"] * 4 + ["val"] * 4
-    assert (rejects, source.passed_over) == ({}, {"an image of a split without class folders": 30})
+    assert (rejects, source.passed_over) == ({}, {"an image without a class folder": 30})
     assert source.remarks == (
         "30 images lie beside class folders in 'test_set', have no class and are passed over; "
         "the test rows are drawn from train; to use them, lay them into class folders there",

@@ -126,7 +126,7 @@ def test_a_split_without_class_folders_is_told(divided: Path, png: bytes) -> Non
         "30 images lie beside class folders in 'test', have no class and are passed over; "
         "the test rows are drawn from train; to use them, lay them into class folders there",
     )
-    assert source.passed_over == {"an image of a split without class folders": 30}
+    assert source.passed_over == {"an image without a class folder": 30}
     assert source.num_items == 8
 
 
@@ -182,6 +182,48 @@ def test_folders_that_hold_the_same_folders_are_no_classes_in_silence(
     )
 
 
+def test_what_lies_beside_the_splits_without_classes_is_passed_over(
+    divided: Path, png: bytes
+) -> None:
+    """Images to predict (in a folder twice, as archives come), and annotations."""
+    names = [f"seg_pred/seg_pred/{k}.png" for k in range(3)]
+    write(divided, {**dict.fromkeys(names, png), "annotations/all.json": b"{}"})
+    source = folder.read(divided)
+    assert source.classes == ("ant", "bee")
+    assert "3 images lie in 'seg_pred', which is no split and has no class folders, and are " in (
+        " ".join(source.remarks)
+    )
+    assert source.passed_over == {"an image without a class folder": 3, "no image, .json": 1}
+    taken, rejects = results(source)
+    assert rejects == {}
+    assert not any(name.startswith("seg_pred") for name in taken)
+    write(divided, {"more/ant/0.png": png})
+    with pytest.raises(UserError, match="beside 'more'"):
+        folder.read(divided)
+
+
+def test_splits_below_the_classes_are_told(tmp_path: Path, png: bytes) -> None:
+    names = [f"{c}/{split}/0.png" for c in ("ant", "bee") for split in ("train", "test")]
+    write(tmp_path, dict.fromkeys(names, png))
+    (said,) = folder.read(tmp_path).remarks
+    assert (
+        "class folders 'ant', 'bee' hold folders of splits 'test', 'train', which are not" in said
+    )
+
+
+def test_splits_without_any_class_folder_say_so(tmp_path: Path, png: bytes) -> None:
+    write(tmp_path, dict.fromkeys(("train/0.png", "train/1.png", "test1/0.png"), png))
+    with pytest.raises(UserError, match=r"; 1 image lies beside class folders in 'test1'"):
+        folder.read(tmp_path)
+
+
+def test_an_empty_folder_does_not_hide_which_one_is_meant(tmp_path: Path, png: bytes) -> None:
+    names = [f"images/{split}/0.png" for split in ("train", "val")]
+    write(tmp_path, {**dict.fromkeys(names, png), "labels/train/0.txt": b"0 1 1 1 1"})
+    with pytest.raises(UserError, match=r"it holds 2 folder\(s\): is 'images' meant\?"):
+        folder.read(tmp_path)
+
+
 def test_a_lone_folder_is_asked_about(tmp_path: Path, png: bytes) -> None:
     write(tmp_path, dict.fromkeys(("set/ant/0.png", "set/bee/0.png"), png))
     with pytest.raises(UserError, match=r"it holds 2 folder\(s\): is 'set' meant\?"):
@@ -192,6 +234,12 @@ def test_images_without_any_folder_are_counted(tmp_path: Path, png: bytes) -> No
     write(tmp_path, dict.fromkeys(("0.png", "1.png"), png))
     with pytest.raises(UserError, match=r"2 image\(s\) lie in it directly"):
         folder.read(tmp_path)
+
+
+def test_a_format_keeps_the_number_of_its_name() -> None:
+    reasons = ["a JPEG 2000 file, which is not read", "row 7: 12 bytes are missing"]
+    kinds = accounting.by_kind(reasons)
+    assert set(kinds) == {"a JPEG 2000 file, which is not read", "N bytes are missing"}
 
 
 def test_an_account_adds_up_in_three_lines() -> None:
