@@ -12,6 +12,9 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 ANY = "*"
 _REFUSED = b"refused: the Host or Origin of this request is not the server's own\n"
+_CONNECT = (b"content-security-policy", b"connect-src 'self'")
+"""Keeps the server's pages from telling others that they were opened, as Prefect's newer ones do
+whatever its setting for analytics says."""
 _POLICY = 1008
 """Code by which a websocket is closed that a rule forbids."""
 
@@ -34,8 +37,14 @@ class OwnOrigin:
         self._hosts = frozenset(urlsplit(origin).netloc for origin in origins if origin != ANY)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+
+        async def confined(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), _CONNECT]}
+            await send(message)
+
         if scope["type"] == "lifespan" or self._is_own(scope["headers"]):
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, confined)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": _POLICY, "reason": "foreign origin"})
         else:

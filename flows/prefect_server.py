@@ -29,6 +29,7 @@ def settings(port: int, named: Mapping[str, str], *, lasting: bool) -> dict[str,
     rules = {
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://{HOST}:{port},http://localhost:{port}",
         "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_SERVER_UI_API_URL": "/api",  # else its pages look for it on port 4200
     }
     return rules | dict(named) | ({} if lasting else dict.fromkeys(_FOR_LASTING, "false"))

@@ -32,6 +32,22 @@ def passes(
     return bool(seen), sent
 
 
+def test_pages_may_ask_their_own_server_alone() -> None:
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def app(scope: object, receive: object, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"a", b"b")]})
+        await send({"type": "http.response.body", "body": b"page"})
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "headers": [(b"host", OWN.encode())]}
+    asyncio.run(OwnOrigin(app)(scope, send, send))  # type: ignore[arg-type]
+    assert sent[0]["headers"] == [(b"a", b"b"), (b"content-security-policy", b"connect-src 'self'")]
+    assert sent[1] == {"type": "http.response.body", "body": b"page"}
+
+
 @pytest.mark.parametrize("host", [OWN, "localhost:4200", "[::1]:4200", "LOCALHOST", "127.0.0.2:80"])
 @pytest.mark.parametrize("kind", ["http", "websocket"])
 def test_programs_and_own_pages_are_served(host: str, kind: str) -> None:
