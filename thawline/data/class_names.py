@@ -9,6 +9,7 @@ from thawline.data.items import shown, stored
 
 _MAX_NAMED = 5
 _SEPARATORS = re.compile(r"\s*[|;,/+&]\s*|\s+")
+_MISSING = frozenset({"nan", "null", "n/a", "#n/a", "<na>", "nat"})
 _WHOLE_AS_DECIMAL = re.compile(r"\d+\.0+", re.ASCII)
 
 
@@ -58,7 +59,8 @@ def alike(name: str, classes: Iterable[str]) -> list[tuple[str, str]]:
 
 def remarks(classes: Sequence[str]) -> list[str]:
     """Say what is odd about a set's class names: at most one line for each kind of oddity."""
-    return [line for line in (_lookalikes(classes), _combined(classes), _decimals(classes)) if line]
+    found = (_lookalikes(classes), _combined(classes), _decimals(classes), _missing(classes))
+    return [line for line in found if line]
 
 
 def _folded(name: str, without: str = "") -> str:
@@ -126,6 +128,14 @@ def _decimals(classes: Sequence[str]) -> str | None:
         f"all class names are whole numbers written as decimals ({_quoted(odd[0])}), as a program "
         "writes a column with gaps; they are kept as they are"
     )
+
+
+def _missing(classes: Sequence[str]) -> str | None:
+    """Programs write a gap in a column of labels as one of these."""
+    odd = [name for name in classes if name == "None" or name.lower() in _MISSING]
+    if not odd:
+        return None
+    return f"class {_listed([_quoted(name) for name in odd], ' and ')} looks like a missing label"
 
 
 def _quoted(name: str) -> str:

@@ -1,20 +1,23 @@
 """The file that a row of a table means, where its path was written on another system.
 
 A path is taken as it is written wherever there is such a file. Else it may have been written on
-Windows (backslashes), on macOS (decomposed letters), from the project's folder, or without the
-suffix, as in competitions.
+Windows (backslashes, another case), on macOS (decomposed letters), from the project's folder, or
+without the suffix or the folder, as in competitions.
 """
 
 import errno
 import os
 import posixpath
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path, PureWindowsPath
 
-from thawline.data.candidates import locate
+from thawline.data.candidates import locate, passed_by
 from thawline.data.file_format import SUFFIXES
+from thawline.data.items import shown
 
 _GONE = f"cannot be read: {os.strerror(errno.ENOENT)}"
 _SUFFIXES = tuple(sorted(f(suffix) for suffix in SUFFIXES for f in (str.lower, str.upper)))
@@ -23,6 +26,9 @@ _BACKSLASHES = "written with \\ for /"
 _PROJECT = "relative to the project's folder, not to the table's"
 _FORM = "in another Unicode form than the files' names"
 _SUFFIX = "without the files' suffix"
+_CASE = "in another case than the files' names"
+_MOST_FOLDERS = 20
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.ASCII | re.IGNORECASE)
 
 
 class TablePaths:
@@ -33,6 +39,7 @@ class TablePaths:
         roots = dict.fromkeys((_absolute(folder), str(folder.resolve())))
         self._roots = tuple(root.rstrip("/") + "/" for root in roots)
         self._counts: Counter[str] = Counter()
+        self._folded: dict[str, dict[str, str | None]] = {}
 
     def find(self, text: str) -> tuple[str, Path | str]:
         """Name the file relative to the table's folder; tell where it is, or why it is not opened.
@@ -110,6 +117,51 @@ class TablePaths:
             yield more, formed
             if suffix := self._only_suffix(formed):
                 yield [*more, _SUFFIX], formed + suffix
+        if cased := self._cased(name):
+            yield [*ways, _CASE], cased
+        if len(found := list(self._in_folders(name))) == 1:
+            yield [*ways, *found[0][0]], found[0][1]
+
+    def _in_folders(self, name: str) -> Iterator[tuple[list[str], str]]:
+        """Files of that path below the folders beside the table, such as train_images."""
+        for folder in self._folders:
+            way = f"relative to its folder {shown(folder, 40)!r}"
+            below = f"{folder}/{name}"
+            if self._is_there(below):
+                yield [way], below
+            elif suffix := self._only_suffix(below):
+                yield [way, _SUFFIX], below + suffix
+
+    @cached_property
+    def _folders(self) -> list[str]:
+        try:
+            with os.scandir(self._folder) as entries:
+                folders = [one.name for one in entries if one.is_dir(follow_symlinks=False)]
+        except OSError:
+            return []
+        return sorted(name for name in folders if not passed_by(name))[:_MOST_FOLDERS]
+
+    def _cased(self, name: str) -> str | None:
+        """The only path that differs from this one by case."""
+        there = ""
+        for part in name.split("/"):
+            named = part if self._is_there(there + part) else self._names(there).get(_fold(part))
+            if named is None:
+                return None
+            there += named + "/"
+        return there.rstrip("/")
+
+    def _names(self, folder: str) -> dict[str, str | None]:
+        """Names in a folder by what they are without case; None where two are alike."""
+        if folder not in self._folded:
+            names = self._folded[folder] = {}
+            try:
+                for name in os.listdir(self._folder / folder):  # noqa: PTH208 - names alone
+                    key = _fold(name)
+                    names[key] = None if key in names else name
+            except OSError:
+                pass
+        return self._folded[folder]
 
     def _formed(self, name: str) -> str:
         """Follow the folders, each in whichever Unicode form is there."""
@@ -135,6 +187,10 @@ class TablePaths:
         return name == other or (self._folder / name).samefile(self._folder / other)
 
 
+def _fold(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
 def _forms(name: str) -> Iterable[str]:
     if name.isascii():
         return (name,)
@@ -149,4 +205,6 @@ def _absolute(path: Path) -> str:
 def _explained(name: str) -> str:
     if PureWindowsPath(name).drive:
         return f"{_GONE}; a path with a drive of Windows: give it relative to the table's folder"
+    if _ADDRESS.match(name):
+        return f"{_GONE}; an address, which is not fetched: give a path below the table's folder"
     return _GONE

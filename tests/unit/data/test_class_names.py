@@ -69,3 +69,9 @@ def test_several_labels_in_one_name_are_told(names: list[str], told: str) -> Non
 def test_whole_numbers_written_as_decimals_are_told() -> None:
     (line,) = remarks(["1.0", "2.0", "10.0"])
     assert "'1.0'" in line
+
+
+@pytest.mark.parametrize("name", ["nan", "NaN", "None", "<NA>", "n/a"])
+def test_a_gap_that_became_a_class_is_told(name: str) -> None:
+    assert remarks(["ant", "bee", name]) == [f"class {name!r} looks like a missing label"]
+    assert remarks(["ant", "bee", "none"]) == []

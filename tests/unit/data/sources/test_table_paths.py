@@ -137,3 +137,38 @@ def test_two_files_whose_paths_look_alike_are_two(root: Path) -> None:
     source = read(root, ["img/a.png", r"img\a.png"])
     assert [item.name for item in source.items] == ["img/a.png", r"img\a.png"]
     assert told(source) == []
+
+
+@pytest.mark.parametrize("path", ["IMG/A.PNG", "img/A.png", "img/B.jpg", "Img\\a.png"])
+def test_another_case(root: Path, path: str) -> None:
+    """As on a disk of Windows or macOS, where the table and its files agreed."""
+    name, reason, told = found(root, path)
+    assert (name in ("img/a.png", "img/b.JPG"), reason) == (True, None), path
+    assert "1 paths of the table are in another case than the files' names" in told
+
+
+def test_two_files_that_differ_by_case_are_not_guessed(root: Path) -> None:
+    (root / "img" / "A.png").write_bytes(b"y")
+    assert found(root, "img/A.PNG")[0] is None
+    assert found(root, "img/A.png")[0] == "img/A.png"
+
+
+@pytest.mark.parametrize(("path", "name"), [("a.png", "img/a.png"), ("a", "img/a.png")])
+def test_paths_below_a_folder_beside_the_table(root: Path, path: str, name: str) -> None:
+    """As in competitions: train.csv has names alone, the files are in train_images."""
+    (root / "empty").mkdir()
+    taken, reason, told = found(root, path)
+    assert (taken, reason) == (name, None)
+    assert "1 paths of the table are relative to its folder 'img'" in told
+
+
+def test_a_name_in_two_folders_is_not_guessed(root: Path) -> None:
+    (root / "more").mkdir()
+    (root / "more" / "a.png").write_bytes(b"z")
+    assert found(root, "a.png")[0] is None
+    assert found(root, "b.JPG")[0] == "img/b.JPG"
+
+
+@pytest.mark.parametrize("address", ["s3://bucket/a.png", "https://a.example/a.png"])
+def test_an_address_is_named_as_one(root: Path, address: str) -> None:
+    assert "an address, which is not fetched" in str(found(root, address)[1])
