@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from flows.snapshot import Snapshot
 from thawline import project
 from thawline.studies.plan import Trial
 from thawline.tracking import execution
@@ -13,6 +14,7 @@ class Order:
     """A trial with what it takes to run it elsewhere; all of it can be pickled.
 
     Attributes:
+        base: what the trial departs from.
         until: the last stage that runs.
         code: what the trial's key is made with.
         env: added to the environment of its processes.
@@ -21,6 +23,7 @@ class Order:
     """
 
     trial: Trial
+    base: Snapshot
     until: str
     code: str
     env: Mapping[str, str]

@@ -20,8 +20,9 @@ from prefect.states import Completed, Failed
 
 from flows import trial
 from flows.order import Order
+from flows.snapshot import Snapshot
 from flows.timings import timed
-from thawline import params, project, safe_json
+from thawline import project, safe_json
 from thawline.errors import UserError
 from thawline.studies import plan
 from thawline.studies.definition import STAGES, Definition, Interval
@@ -42,7 +43,7 @@ def run(
     """Propose and run trials until the search has as many as its file says.
 
     Args:
-        common: of all orders: code, env, again.
+        common: of all orders: base, code, env, again.
         storage: a database URL; a SQLite file in the project's scratch by default.
 
     Returns:
@@ -54,7 +55,7 @@ def run(
     definition = planned.definition
     assert definition.search is not None
     where = storage or _own_storage()
-    name = _name(planned)
+    name = _name(planned, common["base"])
     search = open_search(name, where)
     if storage is None:  # nobody else uses it: what is left open was killed
         import optuna
@@ -140,7 +141,7 @@ def step(
         search.tell(asked, state=state)
         message = next(r.message for r in records if r.state != "complete")
         return Completed(name="Pruned", message=message) if pruned else Failed(message=message)
-    search.tell(asked, objectives(timed(records, common["env"]), definition))
+    search.tell(asked, objectives(timed(records, common["base"], common["env"]), definition))
     return Completed(message=contender.label)
 
 
@@ -201,10 +202,10 @@ class Median:
         return float(safe_json.loads(path.read_text(encoding="utf-8"))["val_macro_f1"])
 
 
-def _name(planned: Study) -> str:
+def _name(planned: Study, base: Snapshot) -> str:
     """The same in every clone of the project; another one for other code, params or space."""
     definition = planned.definition
-    digest = code(project.root(), params.load(), definition.until, inputs=False)
+    digest = code(base.folder, base.params(), definition.until, inputs=False)
     text = f"{digest} {definition.model_dump_json()}"
     return f"{planned.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 

@@ -11,8 +11,19 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from flows import artifacts, names, presence, private, repository, search, trial, workspaces
+from flows import (
+    artifacts,
+    names,
+    presence,
+    private,
+    repository,
+    search,
+    snapshot,
+    trial,
+    workspaces,
+)
 from flows.order import Order
+from flows.snapshot import Snapshot
 from flows.study_record import Recorded
 from flows.timings import timed
 from thawline import locks, params, project
@@ -56,10 +67,12 @@ def study(
             presence.needed(),
             locks.pipeline(kind="study", owner=owner),
             preloaded.running(address.enabled(params.load().tracking.enabled)) as mlflow,
-            forkserver.running() as libraries,
+            forkserver.running() as libraries,  # which load meanwhile
+            snapshot.taken(project.root()) as base,
         ):
             loaded = mlflow | libraries
-            found = [_one(Path(p), changes, deadline, cores, again, loaded) for p in paths]
+            planned = [changes.planned(Path(path), base.params()) for path in paths]
+            found = [_one(one, base, deadline, cores, again, loaded) for one in planned]
             workspaces.remove(project.root())
             report.write_all(OUT, found)
     except KeyboardInterrupt:
@@ -75,20 +88,19 @@ def study(
 
 
 def _one(
-    path: Path,
-    changes: Changes,
+    planned: plan.Study,
+    base: Snapshot,
     deadline: float | None,
     cores: int,
     again: bool,
     loaded: dict[str, str],
 ) -> Summary:
-    checked = params.load()
-    planned = changes.planned(path, checked)
-    digest = code(project.root(), checked, planned.definition.until)
+    checked = base.params()
+    digest = code(base.folder, checked, planned.definition.until)
     recorded = Recorded(planned, digest, checked)
     try:
         env = recorded.environment | loaded
-        order = {"code": digest, "env": env, "again": again}
+        order = {"base": base, "code": digest, "env": env, "again": again}
         threads = min(checked.training.threads, cores)
         if planned.definition.search is not None:
             records = search.run(planned, order, deadline, threads, private.kept(private.STORAGE))
@@ -122,7 +134,8 @@ def _grid(
         if not future.state.is_final():  # Dask gives up a trial that killed several workers
             trial.lost(order)
     known = [Record.read(order.trial.study, order.key) for order in orders]
-    return timed([record for record in known if record is not None], common["env"])
+    found = [record for record in known if record is not None]
+    return timed(found, common["base"], common["env"])
 
 
 @task(cache_policy=NO_CACHE, persist_result=False)

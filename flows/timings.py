@@ -6,21 +6,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from flows import processes
+from flows.snapshot import Snapshot
 from thawline import project
 from thawline.studies.records import Record
 
 
-def timed(records: Sequence[Record], environment: Mapping[str, str]) -> list[Record]:
+def timed(
+    records: Sequence[Record], base: Snapshot, environment: Mapping[str, str]
+) -> list[Record]:
     """The records, those with a network that waited for it with its costs; the copies go.
 
     Args:
+        base: whose code does it.
         environment: of the trials' processes.
     """
     waiting = {str(r.network): r for r in records if not r.costs and r.network.is_dir()}
     if not waiting:
         return list(records)
     command = processes.python("thawline.studies.timing", *waiting)
-    lines = processes.output(command, project.root(), environment)
+    env = {**environment, project.VARIABLE: str(project.root())}
+    lines = processes.output(command, base.folder, env)
     costs = json.loads(lines[-1])
     for place, record in waiting.items():
         replace(record, costs=costs[place], logged=False).write()

@@ -64,9 +64,10 @@ def run(order: Order, say: Say, hopeless: Hopeless = lambda _: None) -> Record:
         say(f"known already, not repeated: {known.state}")
         return known
     began = time.monotonic()
-    with workspaces.free(project.root()) as tree:
+    with workspaces.free(order.base.folder) as tree:
         try:
             record = _run(order, tree, say, hopeless)
+            order.base.require()
         except (CommandError, UserError, OSError) as error:
             record = _record(order, "failed", message=one_line(error))
     if _STOPPED.is_set():
@@ -82,7 +83,7 @@ def lost(order: Order) -> None:
 
 
 def _run(order: Order, tree: Path, say: Say, hopeless: Hopeless) -> Record:
-    shutil.copy(project.root() / params.FILE, tree / params.FILE)
+    shutil.copy(order.base.folder / params.FILE, tree / params.FILE)
     writing.set_values(order.trial.overrides, tree / params.FILE)
     trial_outputs.drop_later(tree, order.until)
     stages = _Stages(order, tree, say)

@@ -58,8 +58,11 @@ class WorkTree:
         finally:
             self.remove()
 
-    def make(self) -> None:
+    def make(self, *, outputs: bool = True) -> None:
         """The working tree, to stay; one that is there is replaced.
+
+        Args:
+            outputs: whether those of the stages are checked out too.
 
         Raises:
             UserError: an edit that is not committed is to a file that newer commits change.
@@ -69,11 +72,8 @@ class WorkTree:
         git(self.root, "worktree", "add", "--quiet", "--detach", str(self.folder), self.commit)
         self._share_cache()
         self._copy_edits()
-        with suppress(CommandError):  # what nobody pushed is made or restored by the run
-            if has_remote(self.folder):
-                dvc(self.folder, "fetch")
-        with suppress(CommandError):
-            dvc(self.folder, "checkout", "--force", "dvc.yaml")
+        if outputs:
+            self._check_out()
         self._link_inputs()
 
     def remove(self) -> None:
@@ -91,10 +91,7 @@ class WorkTree:
             locks.Busy: another run has been in progress there for half an hour.
         """
         with locks.pipeline(_SWAP_WAIT_S, owner="the end of a retraining"):
-            if (
-                git(self.root, "rev-parse", "HEAD") != self._head
-                or edits(self.root) != self._before
-            ):
+            if self.project_changed():
                 raise UserError(
                     "files of the project have changed during the run, so its results are not "
                     "brought in; `thawline run` takes them from DVC's cache where they still fit"
@@ -111,6 +108,11 @@ class WorkTree:
                 if tracked and (missing or f"{name}.dvc" in self._pulled()):
                     dvc(self.root, "checkout", f"{name}.dvc")
             closing.remember(Graph(self.root).digest())
+
+    def project_changed(self) -> bool:
+        """Compare the project's commit and edits with what they were at first."""
+        head = git(self.root, "rev-parse", "HEAD")
+        return head != self._head or edits(self.root) != self._before
 
     def _pulled(self) -> set[str]:
         """Files that newer commits change."""
@@ -131,6 +133,13 @@ class WorkTree:
             shutil.copy(self.root / local, self.folder / local)
         cache = self.root / dvc(self.root, "cache", "dir").strip()
         dvc(self.folder, "cache", "dir", "--local", str(cache))
+
+    def _check_out(self) -> None:
+        with suppress(CommandError):  # what nobody pushed is made or restored by the run
+            if has_remote(self.folder):
+                dvc(self.folder, "fetch")
+        with suppress(CommandError):
+            dvc(self.folder, "checkout", "--force", "dvc.yaml")
 
     def _copy_edits(self) -> None:
         for path in self._before:

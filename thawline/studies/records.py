@@ -8,14 +8,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from ruamel.yaml import YAML
-
 from thawline import params, project, safe_json
 from thawline.projects.code_file import FILE as CODE
 from thawline.sections.whole import Params
 from thawline.studies.definition import STAGES
 from thawline.studies.scores import Rows
-from thawline.tracking.hashes import md5
+from thawline.tracking.hashes import Graph, md5
 
 _PLUGIN = re.compile(r"\$\{[^}]+\}")
 _NO_RESULT = ("tracking", "budget", "evaluate")
@@ -84,13 +82,15 @@ def code(root: Path, checked: Params, until: str, *, inputs: bool = True) -> str
     """A hash of everything but overrides that a trial's result depends on.
 
     Code of all plugins, the libraries' versions, params.yaml up to the stage, and, since images may
-    be many, the size and time of each input instead of its content.
+    be many, the size and time of each input instead of its content. Not what stages have made here.
 
     Args:
         inputs: whether those count; their times differ between clones of a project.
     """
-    stages = YAML(typ="safe").load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    names = {dep for stage in _before(stages, until) for dep in stages[stage]["deps"]}
+    graph = Graph(root)
+    made = {out for stage in graph.stages for out in graph.outputs(stage)}
+    before = _before(graph, until)
+    names = {str(dep) for stage in before for dep in graph.spec(stage)["deps"]} - made
     names.add(CODE.as_posix())  # stands for the modules in a project of one's own
     found = hashlib.sha256()
     for name in sorted(names):
@@ -105,9 +105,9 @@ def code(root: Path, checked: Params, until: str, *, inputs: bool = True) -> str
     return found.hexdigest()
 
 
-def _before(stages: Mapping[str, Any], until: str) -> list[str]:
+def _before(graph: Graph, until: str) -> list[str]:
     """The stage and those that dvc.yaml names before it."""
-    names = list(stages)
+    names = list(graph.written)
     return names[: names.index(until) + 1]
 
 

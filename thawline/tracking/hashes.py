@@ -55,6 +55,11 @@ class Graph:
             self._visit(name, done, ())
         return tuple(done)
 
+    @property
+    def written(self) -> tuple[str, ...]:
+        """Names in the order of dvc.yaml."""
+        return tuple(self._stages)
+
     def spec(self, stage: str) -> Mapping[str, Any]:
         """Give a stage's part of dvc.yaml, templates as they are written; empty for no stage."""
         found = self._stages.get(stage)

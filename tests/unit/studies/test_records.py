@@ -77,3 +77,16 @@ def test_inputs_matter_unless_clones_are_to_agree(root: Path, project: Params) -
 def test_the_rarest_third_of_the_scored_classes() -> None:
     counts, support = np.array([9, 1, 5, 2, 7, 8, 3]), np.array([3, 0, 3, 3, 3, 3, 3])
     assert np.flatnonzero(rarest(counts, support)).tolist() == [3, 6]
+
+
+def test_what_stages_have_made_does_not_matter(root: Path, project: Params) -> None:
+    spec = root / "dvc.yaml"
+    made = "deps: [rows.parquet, tune.py]\n    outs: [tuned.json]\n    metrics: [scores.json]\n"
+    text = spec.read_text(encoding="utf-8").replace("deps: [tune.py]\n", made)
+    text = text.replace("ingest.py]\n", "ingest.py]\n    outs: [rows.parquet: {cache: false}]\n")
+    spec.write_text(text, encoding="utf-8")
+    before = code(root, project, "fine_tune")
+    (root / "rows.parquet").write_bytes(b"rows")
+    assert code(root, project, "fine_tune") == before
+    (root / "tune.py").write_text("edited", encoding="utf-8")
+    assert code(root, project, "fine_tune") != before

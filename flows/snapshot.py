@@ -1,0 +1,72 @@
+"""The project as it is when a study begins: what is edited later is for the next study."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.repository import git
+from flows.worktree import WorkTree
+from thawline import params
+from thawline.errors import UserError
+from thawline.sections.whole import Params
+from thawline.studies.records import listing
+
+_NAME = "workspaces/snapshot"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """A working tree that trials are made from; it can be pickled.
+
+    Attributes:
+        inputs: a hash of names, sizes and times of the images and weights that params name; large
+            ones are hard links, and some lie outside of the project.
+    """
+
+    folder: Path
+    inputs: str
+
+    def params(self) -> Params:
+        """Read params.yaml as it was.
+
+        Raises:
+            UserError: it is not as it may be.
+        """
+        return params.check(params.read(self.folder / params.FILE).values)
+
+    def require(self) -> None:
+        """Check that the images and weights are still those of the beginning.
+
+        Raises:
+            UserError: a file was written to, or one outside of the project came or went.
+        """
+        if _inputs(self.folder) != self.inputs:
+            named = ", ".join(sorted(set(params.named_inputs(self.params()).values())))
+            raise UserError(
+                f"images or weights ({named}) were changed since the study began; begin it again"
+            )
+
+
+@contextmanager
+def taken(root: Path) -> Iterator[Snapshot]:
+    """Make one for the block.
+
+    Raises:
+        UserError: files of the project were changed at that very moment.
+    """
+    tree = WorkTree(root, git(root, "rev-parse", "HEAD"), _NAME)
+    try:
+        tree.make(outputs=False)
+        if tree.project_changed():
+            raise UserError("files of the project were changed while the study began; run it again")
+        yield Snapshot(folder=tree.folder, inputs=_inputs(tree.folder))
+    finally:
+        tree.remove()
+
+
+def _inputs(folder: Path) -> str:
+    named = params.named_inputs(params.check(params.read(folder / params.FILE).values))
+    found = [listing(folder / path) for path in sorted(set(named.values()))]
+    return hashlib.sha256(repr(found).encode(errors="surrogateescape")).hexdigest()
