@@ -25,6 +25,7 @@ class Dag:
     """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._key = _key(folder)
         self._edges = _known(self._key)
         self._dvc = None if self._edges is not None else _drawing(folder)
@@ -51,7 +52,7 @@ class Dag:
             text = self._dvc.communicate()[0].decode()
             found = [_EDGE.match(line.strip()) for line in text.splitlines()]
             self._edges = [(edge["needed"], edge["stage"]) for edge in found if edge]
-            if self._dvc.returncode == 0:
+            if self._dvc.returncode == 0 and _key(self._folder) == self._key:
                 _remember(self._key, self._edges)
         return self._edges
 

@@ -67,7 +67,6 @@ def run(order: Order, say: Say, hopeless: Hopeless = lambda _: None) -> Record:
     with workspaces.free(order.base.folder) as tree:
         try:
             record = _run(order, tree, say, hopeless)
-            order.base.require()
         except (CommandError, UserError, OSError) as error:
             record = _record(order, "failed", message=one_line(error))
     if _STOPPED.is_set():
@@ -95,6 +94,7 @@ def _run(order: Order, tree: Path, say: Say, hopeless: Hopeless) -> Record:
         raise Stopped
     if stages.code:
         return _record(order, "failed", message=stages.message, **common)
+    order.base.require()
     found = trial_outputs.judged(order, tree)
     if order.keep:
         trial_outputs.keep(

@@ -251,3 +251,26 @@ def test_dvc_draws_a_graph_once(monkeypatch: pytest.MonkeyPatch) -> None:
     changed = Dag(Path.cwd())
     assert changed.needs("c") == ["b"]
     changed.end()
+
+
+def test_a_graph_of_files_that_were_edited_meanwhile_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path(".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
+    stages = "stages:\n  a: {cmd: x, outs: [a]}\n  b: {cmd: x, deps: [a], outs: [b]}\n"
+    Path("dvc.yaml").write_text(stages)
+    draw = dag._drawing
+
+    def late(folder: Path) -> "subprocess.Popen[bytes]":
+        (folder / "dvc.yaml").write_text(stages + "  c: {cmd: x, deps: [b]}\n")
+        return draw(folder)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(dag, "_drawing", late)
+        drawn = Dag(Path.cwd())
+        assert drawn.needs("c") == ["b"]
+        drawn.end()
+    Path("dvc.yaml").write_text(stages)
+    again = Dag(Path.cwd())
+    assert again.stages == ["a", "b"]
+    again.end()

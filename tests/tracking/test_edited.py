@@ -168,3 +168,27 @@ def test_in_an_experiment_too(project: Project) -> None:
     rates = _rates(project)
     assert 0.02 in rates
     assert 0.01 not in rates
+
+
+def test_an_experiment_has_no_params_that_its_result_was_not_made_of(project: Project) -> None:
+    """DVC commits params.yaml whole, also what was edited of stages that are done."""
+    project.run(*REPRO)
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-qm", "results")
+    (project.folder / "mode-fine_tune").write_text("pause")
+    process = project.popen("dvc", "exp", "run", "-S", "fine_tune.learning_rate=0.02")
+    wait_for((project.folder / ".mark").exists, 60, "for the stage")
+    project.set("ingest.test_ratio", "0.3")
+    output = _go_on(project, process, "fine_tune")
+    assert "ingest.test_ratio was edited from 0.2 to 0.3 while the stage ran" in output
+    assert process.returncode != 0
+    assert project.run("dvc", "exp", "list", "--name-only").stdout.split() == []
+    # What was computed is not lost.
+    project.set("ingest.test_ratio", "0.2")
+    again = project.run("dvc", "exp", "run", "-S", "fine_tune.learning_rate=0.02")
+    assert "Stage 'fine_tune' is cached - skipping run" in again.stdout
+    listed = project.run("git", "for-each-ref", "--format=%(refname)", "refs/exps/*/*/*").stdout
+    (ref,) = listed.split()
+    values = YAML(typ="safe").load(project.run("git", "show", f"{ref}:params.yaml").stdout)
+    assert values["fine_tune"]["learning_rate"] == 0.02
+    assert values["ingest"]["test_ratio"] == 0.2

@@ -22,6 +22,8 @@ _TEMPLATE = re.compile(r"\$\{([\w.]+)\}")
 _HASHED_BYTES = 16 * 2**20
 """Files up to this size are known by their content, larger ones and folders by sizes and times."""
 _SHOWN = 3
+_EXPERIMENT = "DVC_EXP_BASELINE_REV"
+"""Set by `dvc exp run`."""
 _NOTHING = object()
 Values = dict[str, dict[str, Any]]
 """File of params -> dotted key, as dvc.yaml names it -> value."""
@@ -33,6 +35,8 @@ class Origin:
 
     Attributes:
         command, outs: as in dvc.yaml.
+        watched: what must not be edited meanwhile: `values`, and in an experiment all of
+            params.yaml, which DVC commits with the result.
         files: path in `deps`, templates filled in -> what its content looks like; "" where there
             is nothing.
         texts: file of params -> its bytes, so that an equal one need not be parsed.
@@ -41,6 +45,7 @@ class Origin:
     stage: str
     command: str
     values: Values
+    watched: Values
     files: dict[str, str]
     outs: dict[str, bool]
     texts: dict[str, bytes]
@@ -78,7 +83,7 @@ class Origin:
         )
 
     def _edited(self) -> Iterator[str]:
-        for file, before in self.values.items():
+        for file, before in self.watched.items():
             path = Path(file)
             try:
                 if path.read_bytes() == self.texts[file]:
@@ -116,13 +121,17 @@ def begin(stage: str, graph: Graph, source: params.Source) -> Origin | None:
     templates = [str(dep) for dep in spec.get("deps", [])]
     values, texts = _values(spec.get("params", []), source)
     names = {key for template in templates for key in _TEMPLATE.findall(template)}
-    _require_as_begun(source, [*values.get(str(params.FILE), {}), *names])
+    watched = dict(values)
+    if os.environ.get(_EXPERIMENT):
+        watched[str(params.FILE)], texts[str(params.FILE)] = source.values, source.text
+    _require_as_begun(source, [*watched.get(str(params.FILE), {}), *names])
     deps = [_filled(template, source.values) for template in templates]
     uncached = set(graph.uncached())
     return Origin(
         stage=stage,
         command=str(spec.get("cmd", "")),
         values=values,
+        watched=watched,
         files={dep: _look(Path(dep)) for dep in deps},
         outs={out: out not in uncached for out in graph.outputs(stage)},
         texts=texts,
