@@ -1,109 +1,125 @@
-"""`python -m tests.faults.crash_matrix`: each stage is killed at seeded moments and run again.
+"""`python -m tests.faults.crash_matrix`: stages are disturbed at seeded moments and run again.
 
-Makes a small project, runs it undisturbed, then for each stage and point: `kill -9` of the stage
-after a share of its undisturbed duration, `dvc repro`, and a comparison. Prints a table; exit code
-1 when anything failed. With 5 points a stage it takes about ten minutes on 2 cores.
+Makes small projects, runs them undisturbed, then for each fault, stage and point: the fault after
+a share of the stage's undisturbed duration, what to do next, and a comparison of all that is
+recorded. Prints a table; exit code 1 when anything failed.
+
+- stage: `kill -9` of the stage;
+- worker: `kill -9` of a process that decodes, of `ingest` and `thawline predict`; others have none;
+- params: params.yaml is edited, the running stage's section and another, under `dvc repro` and
+  `thawline run`; one point more is the moment at which the stage ends;
+- file: an image is added to, removed from or changed in the folder that `ingest` reads.
 """
 
 import argparse
-import random
 import shutil
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
+from tests.faults import adding, editing, killing
+from tests.faults.judging import Known, Outcome, durations, points
+from tests.pipeline.project import STAGES, Project, make
 
-from tests.pipeline.project import STAGES, Project, make, wait_for
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One kill; `problem` is empty when everything was as it should be."""
-
-    stage: str
-    share: float
-    reached: str
-    problem: str
+_IMAGES = 2400
+Fault = Callable[[Project], Outcome]
 
 
-def kill(project: Project, stage: str, share: float, seconds: float) -> Outcome:
-    """Kill the stage at a share of its duration, run `dvc repro`, compare.
+def of_stages(asked: argparse.Namespace, folder: Path) -> Iterator[Outcome]:
+    """Kill and edit, in copies of a project with the digits."""
+    built = make(folder / "a project")
+    built.run("dvc", "repro")
+    built.commit("Results")
+    seconds, known = durations(built), Known(built)
+    references = editing.References(built, folder, known)
 
-    Args:
-        project: one whose last `dvc repro` was undisturbed; used up.
-        seconds: that the stage took then.
-    """
-    expected = project.hashes()
-    # Without the run cache, which would only copy the outputs of the undisturbed run.
-    dvc = project.start("dvc", "repro", "--force", "--single-item", "--no-run-cache", stage)
-    wait_for(lambda: _processes(dvc.pid, stage) or dvc.poll() is not None, 120, "for the stage")
-    time.sleep(share * seconds)
-    at_work = _processes(dvc.pid, stage)
-    for process in at_work:
-        process.kill()
-    dvc.wait()
-    again = project.run("dvc", "repro", "--no-run-cache", code=None)
-    wait_for(lambda: not project.left_over(), 60, "for what still runs")
-    reached = "killed" if at_work else "had ended"
-    return Outcome(stage, share, reached, _problem(project, expected, again.returncode))
+    def killed(stage: str, share: float) -> Fault:
+        return lambda copy: killing.stage(copy, stage, share, seconds[stage], known)
 
+    def edited(stage: str, share: float, number: int) -> Fault:
+        name, command = stage if number % 2 == 0 else editing.other(stage), _COMMANDS[number % 4]
+        return lambda copy: editing.edit(
+            copy, stage, share, seconds[stage], edited=name, command=command, known=known,
+            references=references,
+        )  # fmt: skip
 
-def durations(project: Project) -> dict[str, float]:
-    """Seconds of each stage in the newest execution, from its MLflow runs."""
-    runs = {run.data.tags["thawline.stage"]: run.info for run in project.runs("stage")}
-    return {name: (runs[name].end_time - runs[name].start_time) / 1000 for name in STAGES}
-
-
-def points(stage: str, number: int, seed: int) -> list[float]:
-    """Shares of a stage's duration, one in each of `number` equal parts."""
-    chance = random.Random(f"{seed} {stage}")
-    return [(part + chance.random()) / number for part in range(number)]
+    for stage in asked.stages:
+        shares = points(stage, asked.points, asked.seed)
+        if "stage" in asked.faults:
+            yield from _each(built, [killed(stage, share) for share in shares])
+        if "params" in asked.faults:
+            moments = enumerate([*shares, editing.AT_ITS_END])
+            yield from _each(built, [edited(stage, share, n) for n, share in moments])
 
 
-def _processes(pid: int, stage: str) -> list[psutil.Process]:
-    try:
-        children = psutil.Process(pid).children(recursive=True)
-        return [p for p in children if p.cmdline()[-2:] == ["-m", f"stages.{stage}"]]
-    except psutil.Error:
-        return []
+_COMMANDS = ("repro", "run", "run", "repro")
+"""With whose value alternating, each pair of the two comes in four points."""
 
 
-def _problem(project: Project, expected: dict[str, str], code: int) -> str:
-    if code:
-        return f"dvc repro ended with {code}"
-    different = sorted(p for p, md5 in project.hashes().items() if md5 != expected.get(p))
-    if different:
-        return f"other hashes: {', '.join(different)}"
-    runs = [*project.runs("pipeline"), *project.runs("stage")]
-    running = [run.info.run_id for run in runs if run.info.status == "RUNNING"]
-    return f"RUNNING: {', '.join(running)}" if running else ""
+def of_images(asked: argparse.Namespace, folder: Path) -> Iterator[Outcome]:
+    """Kill decoding processes and change images, in copies of a project with a folder of them."""
+    built = adding.project(folder / "images", _IMAGES)
+    built.commit("Results")
+    ingest_s, known = durations(built)["ingest"], Known(built)
+    references = adding.References(built, folder, known)
+    shares = points("ingest", asked.points, asked.seed)
+
+    def killed(share: float, seconds: float) -> Fault:
+        return lambda copy: killing.worker(copy, share, seconds, known)
+
+    def predicting(share: float) -> Fault:
+        return lambda copy: killing.predicting(copy, share, copy.folder / adding.RAW)
+
+    def changed(fault: str, share: float) -> Fault:
+        return lambda copy: adding.change(copy, fault, share, ingest_s, known, references)
+
+    if "worker" in asked.faults:
+        copy = built.copy(folder / "to be timed")
+        seconds = killing.decoding_s(copy)
+        copy.end()
+        yield from _each(built, [killed(share, seconds) for share in shares])
+        yield from _each(built, [predicting(share) for share in shares])
+    if "file" in asked.faults:
+        yield from _each(built, [changed(fault, s) for fault in adding.CHANGES for s in shares])
+
+
+def _each(built: Project, faults: list[Fault]) -> Iterator[Outcome]:
+    for fault in faults:
+        copy = built.copy(built.folder.parent / "a copy")
+        try:
+            yield fault(copy)
+        finally:
+            copy.end()
+            shutil.rmtree(copy.folder)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--points", type=int, default=5)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    faults = ("stage", "worker", "params", "file")
+    parser.add_argument("--points", type=int, default=5, help="for each stage and fault")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
+    parser.add_argument("--faults", nargs="+", choices=faults, default=faults)
     asked = parser.parse_args()
-    failed = 0
-    with tempfile.TemporaryDirectory() as folder:
-        built = make(Path(folder) / "a project")
-        built.run("dvc", "repro")
-        built.commit("Results")
-        seconds = durations(built)
-        for stage in asked.stages:
-            for number, share in enumerate(points(stage, asked.points, asked.seed)):
-                copy = built.copy(Path(folder) / f"{stage} {number}")
-                found = kill(copy, stage, share, seconds[stage])
-                copy.end()
-                shutil.rmtree(copy.folder)
-                failed += bool(found.problem)
-                said = found.problem or "same hashes"
-                print(f"{stage:<15} {share:5.0%}  {found.reached:<9}  {said}", flush=True)
-    print(f"{len(asked.stages) * asked.points} kills, {failed} failed")
+    began, number, failed = time.monotonic(), 0, 0
+    with tempfile.TemporaryDirectory() as name:
+        found = [of_stages] if {"stage", "params"} & set(asked.faults) else []
+        if {"worker", "file"} & set(asked.faults):
+            if "ingest" in asked.stages:
+                found.append(of_images)
+            others = [stage for stage in asked.stages if stage != "ingest"]
+            print(
+                f"left out: worker and file of {', '.join(others)}: no workers, no folder is read"
+            )
+        for outcomes in found:
+            for one in outcomes(asked, Path(name)):
+                number, failed = number + 1, failed + bool(one.problem)
+                said = one.problem or "as undisturbed"
+                what = f"{one.fault:<29} {one.stage:<15} {one.share:5.0%}"
+                print(f"{what}  {one.reached:<20}  {said}", flush=True)
+    print(f"{number} faults, {failed} failed, {time.monotonic() - began:.0f} s")
     return int(failed > 0)
 
 

@@ -166,14 +166,15 @@ class Project:
 
     def left_over(self) -> list[list[str]]:
         """Command lines of the living processes that work in the folder."""
-        return [words for _, words in self._processes()]
+        return [words for _, words in self.processes()]
 
     def end(self) -> None:
         """Kill whatever still works in the folder."""
-        for process, _ in self._processes():
+        for process, _ in self.processes():
             process.kill()
 
-    def _processes(self) -> Iterator[tuple[psutil.Process, list[str]]]:
+    def processes(self) -> Iterator[tuple[psutil.Process, list[str]]]:
+        """Living processes that work in the folder, with their command lines."""
         for process in psutil.process_iter():
             try:
                 inside = Path(process.cwd()).is_relative_to(self.folder)
