@@ -1,6 +1,7 @@
 """The project as it is when a study begins: what is edited later is for the next study."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,12 +62,29 @@ def taken(root: Path) -> Iterator[Snapshot]:
         tree.make(outputs=False)
         if tree.project_changed():
             raise UserError("files of the project were changed while the study began; run it again")
+        _keep_times(root, tree.folder)
         yield Snapshot(folder=tree.folder, inputs=_inputs(tree.folder))
     finally:
         tree.remove()
 
 
 def _inputs(folder: Path) -> str:
-    named = params.named_inputs(params.check(params.read(folder / params.FILE).values))
-    found = [listing(folder / path) for path in sorted(set(named.values()))]
+    found = [listing(folder / path) for path in _named(folder)]
     return hashlib.sha256(repr(found).encode(errors="surrogateescape")).hexdigest()
+
+
+def _named(folder: Path) -> list[str]:
+    named = params.named_inputs(params.check(params.read(folder / params.FILE).values))
+    return sorted(set(named.values()))
+
+
+def _keep_times(root: Path, folder: Path) -> None:
+    """Of what git checked out: trials are known by the times of their inputs."""
+    for name in _named(folder):
+        path = folder / name
+        files = path.rglob("*") if path.is_dir() else [path]
+        for file in files if path.is_relative_to(folder) else ():
+            original = root / file.relative_to(folder)
+            if file.is_file() and not file.is_symlink() and original.is_file():
+                stat = original.stat()
+                os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))

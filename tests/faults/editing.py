@@ -81,9 +81,10 @@ def edit(
     if STAGES.index(edited) < STAGES.index(stage):
         forget(project, edited)
         project.run("dvc", "repro", STAGES[STAGES.index(stage) - 1])
+    text = project.edited_params({key: new})
     run = project.start(*COMMANDS[command], stage)
     _wait(project, stage, run, share, seconds)
-    project.set_params({key: new})
+    (project.folder / "params.yaml").write_text(text, encoding="utf-8")
     code = run.wait(300)
     output = project.output_file.read_text(encoding="utf-8")
     at_end = share == AT_ITS_END

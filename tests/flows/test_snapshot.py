@@ -1,5 +1,6 @@
 """What a study departs from: the project at its beginning, whatever is edited later."""
 
+import os
 import pickle
 import sys
 from pathlib import Path
@@ -13,7 +14,9 @@ from flows.repository import git
 from flows.worktree import WorkTree
 from tests.flows.test_worktree import shapes
 from tests.pipeline.project import make, wait_for
+from thawline import params
 from thawline.errors import UserError
+from thawline.studies.records import code
 
 __all__ = ["shapes"]
 STUDY = """\
@@ -53,6 +56,15 @@ def test_edits_reach_no_trial(shapes: Path) -> None:
     assert git(shapes, "worktree", "list").strip().count("\n") == 0
 
 
+def test_trials_are_known_by_what_the_project_is(shapes: Path) -> None:
+    """Whatever git checks out anew has another time."""
+    os.utime(shapes / "data/none", (1, 1))
+    with snapshot.taken(shapes) as base:
+        values = base.params()
+        assert values == params.load()
+        assert code(base.folder, values, "fine_tune") == code(shapes, values, "fine_tune")
+
+
 def test_an_image_that_is_written_to_is_noticed(shapes: Path) -> None:
     with snapshot.taken(shapes) as base:
         (shapes / "data/raw/a/1.png").write_bytes(b"another picture")
@@ -63,8 +75,8 @@ def test_an_image_that_is_written_to_is_noticed(shapes: Path) -> None:
 def test_images_outside_of_the_project_are_watched(shapes: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     (shapes / "data/raw").rename(outside)
-    params = shapes / "params.yaml"
-    params.write_text(params.read_text().replace("data/raw", str(outside)), encoding="utf-8")
+    file = shapes / "params.yaml"
+    file.write_text(file.read_text().replace("data/raw", str(outside)), encoding="utf-8")
     with snapshot.taken(shapes) as base:
         base.require()
         (outside / "a/2.png").write_bytes(b"new")

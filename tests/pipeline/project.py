@@ -1,5 +1,6 @@
 """A real project to run the pipeline in: the repository's files, its own params made small."""
 
+import io
 import json
 import operator
 import os
@@ -104,15 +105,19 @@ class Project:
         self.set_params({key.replace("__", "."): value for key, value in values.items()})
 
     def set_params(self, values: Mapping[str, Any]) -> None:
-        yaml, path = YAML(), self.folder / "params.yaml"
-        content = yaml.load(path.read_text(encoding="utf-8"))
+        (self.folder / "params.yaml").write_text(self.edited_params(values), encoding="utf-8")
+
+    def edited_params(self, values: Mapping[str, Any]) -> str:
+        """What params.yaml is with some values by their dotted keys."""
+        yaml, text = YAML(), io.StringIO()
+        content = yaml.load((self.folder / "params.yaml").read_text(encoding="utf-8"))
         for dotted, value in values.items():
             *sections, key = dotted.split(".")
             section = reduce(operator.getitem, sections, content)
             assert key in section, f"{dotted} is no key of params.yaml"
             section[key] = value
-        with path.open("w", encoding="utf-8") as file:
-            yaml.dump(content, file)
+        yaml.dump(content, text)
+        return text.getvalue()
 
     def copy(self, folder: Path) -> "Project":
         """The whole folder with DVC's cache and the MLflow store, without DVC's locks."""

@@ -51,6 +51,26 @@ def test_a_fresh_clone_gets_commit_params_and_outputs(published: Project, tmp_pa
     assert clone.run("git", "branch", "--show-current").stdout.strip() == "main"
 
 
+def test_an_edit_after_the_run_is_not_what_the_model_was_made_of(
+    project: Project, tmp_path: Path
+) -> None:
+    project.make_network(tmp_path / "remote")
+    project.set("ingest.val_ratio", "0.25")
+    project.thawline_run()
+    project.set("ingest.val_ratio", "0.3")  # for the next try
+    project.set("gate.min_rows", "150")
+    said = thawline(project, project.uri, "publish")
+    assert "edited since; recorded as the model was made: ingest.val_ratio 0.25\n" in said
+    assert "  val_ratio: 0.3\n" in (project.folder / "params.yaml").read_text()
+    project.run("git", "checkout", "-q", "params.yaml")
+    project.run("git", "stash", "-q", "--include-untracked")
+    assert "version 1: commit" in thawline(project, project.uri, "restore", "1")
+    restored = (project.folder / "params.yaml").read_text()
+    assert "  val_ratio: 0.25\n" in restored
+    assert "  min_rows: 150\n" in restored
+    assert project.run("dvc", "status", "-q", check=False).returncode == 0
+
+
 def test_what_git_does_not_have_is_not_replaced(project: Project, tmp_path: Path) -> None:
     """Leave things as after `thawline run`, before anything of it was committed."""
     project.make_network(tmp_path / "remote")

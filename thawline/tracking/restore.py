@@ -13,11 +13,12 @@ from operator import getitem
 from pathlib import Path
 from typing import Any
 
-from thawline import locks, params, project
+from thawline import locks, params, progress, project
 from thawline.advice import writing
 from thawline.commands import dvc, git
 from thawline.errors import UserError
 from thawline.evaluation.labels import visible
+from thawline.safe_yaml import shown
 from thawline.tracking import hashes, registry
 from thawline.tracking.registry import HASH_TAG
 from thawline.tracking.store import connect, patient
@@ -26,6 +27,7 @@ FOLDER = "restore"
 COMMIT, DIRTY = "git.commit", "git.dirty"
 _MODEL = Path("models/compress")
 _RECORDED = ("params.yaml", "dvc.lock")
+_LISTED = 3
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,9 @@ def _undo_edits(path: Path) -> None:
         writing.set_values(edited, path)
     except UserError as error:
         raise UserError(f"edited since the run; put its values back: {error}") from None
+    listed = ", ".join(f"{key} {shown(value)}" for key, value in list(edited.items())[:_LISTED])
+    more = f" and {len(edited) - _LISTED} more" if len(edited) > _LISTED else ""
+    progress.log(f"{params.FILE} was edited since; recorded as the model was made: {listed}{more}")
 
 
 def _other(key: str, now: Any, then: Any) -> dict[str, Any]:
