@@ -72,6 +72,11 @@ def cached(md5: object) -> Path | None:
     return _cache() / "files" / "md5" / md5[:2] / md5[2:]
 
 
+def run_cache() -> Path:
+    """Where DVC keeps what stages were made of, with the hashes of what they made."""
+    return _cache() / "runs"
+
+
 @cache
 def _cache() -> Path:
     return Path(_dvc("cache", "dir").strip())

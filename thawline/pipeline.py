@@ -19,7 +19,7 @@ from thawline.errors import ChildDied, UserError
 from thawline.projects import code_file
 from thawline.relay import Relay, Watcher
 from thawline.sections.whole import Params
-from thawline.tracking import address, closing, execution, link, made_of
+from thawline.tracking import address, closing, execution, link, lock_entries, made_of
 from thawline.tracking.hashes import Graph
 
 _GRACE_S = 2.0
@@ -64,6 +64,8 @@ def run(targets: Sequence[str] = (), *, minutes: float | None = None) -> int:
             start_ms, current = int(time.time() * 1000), execution.launch()
             with execution.changed(current) as state:
                 state["params"] = made_of.written_down(source)
+            if untrue := lock_entries.mended(current):  # of an earlier run
+                print(untrue, file=sys.stderr, flush=True)
             launched = Launch(current, targets)
             code = launched.wait()
             return _conclude(checked, current, start_ms, launched, code)
@@ -135,6 +137,9 @@ def _conclude(
     assert state is not None
     fates = _fates(state, launched.watcher.fates, code)
     status, message, result = _outcome(state, launched.received, code)
+    if untrue := lock_entries.mended(current):
+        status, result = "FAILED", result or UserError.exit_code
+        message = "\n".join(filter(None, (message, f"{untrue}; run it again")))
     nothing_done = not state["stages"] and set(fates.values()) <= {"skipped", closing.NOT_REACHED}
     if nothing_done:
         if code == 0:

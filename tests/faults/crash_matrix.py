@@ -40,6 +40,8 @@ def of_stages(asked: argparse.Namespace, folder: Path) -> Iterator[Outcome]:
 
     def edited(stage: str, share: float, number: int) -> Fault:
         name, command = stage if number % 2 == 0 else editing.other(stage), _COMMANDS[number % 4]
+        if share == editing.AT_ITS_END:  # bare `dvc repro` is put right by the next stage only
+            name, command = stage, "run"
         return lambda copy: editing.edit(
             copy, stage, share, seconds[stage], edited=name, command=command, known=known,
             references=references,

@@ -84,7 +84,9 @@ def edit(
     text = project.edited_params({key: new})
     run = project.start(*COMMANDS[command], stage)
     _wait(project, stage, run, share, seconds)
-    (project.folder / "params.yaml").write_text(text, encoding="utf-8")
+    beside = project.folder / ".params.yaml"  # as an editor does it: nobody reads half of it
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(project.folder / "params.yaml")
     code = run.wait(300)
     output = project.output_file.read_text(encoding="utf-8")
     at_end = share == AT_ITS_END

@@ -192,3 +192,60 @@ def test_an_experiment_has_no_params_that_its_result_was_not_made_of(project: Pr
     values = YAML(typ="safe").load(project.run("git", "show", f"{ref}:params.yaml").stdout)
     assert values["fine_tune"]["learning_rate"] == 0.02
     assert values["ingest"]["test_ratio"] == 0.2
+
+
+def _edit_after_the_stage(project: Project, stage: str, path: str, old: str, new: str) -> None:
+    """Between the stage's own comparison and DVC's reading."""
+    script = project.folder / f"small/{stage}.py"
+    lines = (
+        "    import atexit\n"
+        f"    path = Path({path!r})\n"
+        f"    text = path.read_text().replace({old!r}, {new!r})\n"
+        "    atexit.register(path.write_text, text)\n"
+    )
+    whole = script.read_text()
+    script.write_text(whole.replace("    run.require()\n", f"    run.require()\n{lines}", 1))
+
+
+@pytest.mark.parametrize("command", [RUN, REPRO])
+@pytest.mark.parametrize("stage", ["fine_tune", "evaluate"])
+def test_params_edited_before_dvc_writes_them_down(
+    project: Project, stage: str, command: tuple[str, ...]
+) -> None:
+    key = {"fine_tune": "patience", "evaluate": "calibration_bins"}[stage]
+    project.set(f"{stage}.{key}", "5")
+    text = (project.folder / "params.yaml").read_text()
+    _edit_after_the_stage(project, stage, "params.yaml", f"  {key}: 5", f"  {key}: 4")
+    assert text.count(f"  {key}: 5\n") == 1
+    first = project.run(*command, check=False)
+    if (stage, command) == ("evaluate", REPRO):  # nobody of ours comes after it
+        assert first.returncode == 0
+        first = project.run(*RUN, check=False)
+    else:
+        assert first.returncode == (2 if command == RUN else 255)
+    said = f"{stage}: params.yaml: {stage}.{key} was edited from 5 to 4 at the moment"
+    assert said in first.stdout + first.stderr
+    assert "kept for the old value" in first.stdout + first.stderr
+    entries = [entry for entry in _run_cache(project) if f"small.{stage}" in str(entry["cmd"])]
+    values = [entry["params"]["params.yaml"][stage][key] for entry in entries]  # type: ignore[index]
+    assert values == [5]
+    ran_anew = (stage, command) == ("evaluate", REPRO)
+    assert (stage in _lock(project)) == ran_anew
+    project.set(f"{stage}.{key}", "5")
+    script = project.folder / f"small/{stage}.py"
+    script.write_text(script.read_text().replace("    atexit.register", "    #"))
+    assert f"Stage '{stage}' is cached - skipping run" in project.run(*REPRO).stdout
+
+
+def test_an_input_changed_before_dvc_writes_it_down(project: Project) -> None:
+    spec = project.folder / "dvc.yaml"
+    deps = "    deps: [out/ingest/, raw]\n"
+    spec.write_text(spec.read_text().replace("    deps: [out/ingest/]\n", deps))
+    (project.folder / "raw").mkdir()
+    (project.folder / "raw/one.csv").write_text("image,label\n")
+    _edit_after_the_stage(project, "fine_tune", "raw/one.csv", "label", "another")
+    refused = project.run(*RUN, check=False)
+    assert refused.returncode == 2
+    assert "fine_tune: raw was changed at the moment" in refused.stderr
+    assert set(_lock(project)) == {"ingest"}
+    assert _rates(project) == []

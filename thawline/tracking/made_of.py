@@ -4,7 +4,6 @@ DVC writes down params, code and inputs as they are after a stage: one that some
 it ran would be recorded, in dvc.lock and in the run cache, as what the result was made of.
 """
 
-import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -15,12 +14,11 @@ from typing import Any
 from thawline import outputs, params, safe_yaml
 from thawline.errors import UserError
 from thawline.projects import code_file
-from thawline.tracking import execution, kept_result
+from thawline.tracking import execution, kept_result, lock_entries
+from thawline.tracking.appearance import look
 from thawline.tracking.hashes import Graph
 
 _TEMPLATE = re.compile(r"\$\{([\w.]+)\}")
-_HASHED_BYTES = 16 * 2**20
-"""Files up to this size are known by their content, larger ones and folders by sizes and times."""
 _SHOWN = 3
 _EXPERIMENT = "DVC_EXP_BASELINE_REV"
 """Set by `dvc exp run`."""
@@ -64,6 +62,7 @@ class Origin:
         """
         edited, changed = list(self._edited()), list(self._changed())
         if not edited and not changed:
+            lock_entries.note(self.stage, self.command, self.values, self.files, self.outs)
             settle()
             return
         ending = "; run it again"
@@ -100,7 +99,7 @@ class Origin:
 
     def _changed(self) -> Iterator[str]:
         for name, before in self.files.items():
-            if _look(Path(name)) != before:
+            if look(Path(name)) != before:
                 yield f"{name}: was changed"
         try:
             code_file.check()
@@ -113,10 +112,12 @@ def begin(stage: str, graph: Graph, source: params.Source) -> Origin | None:
 
     Raises:
         UserError: its params were edited since the run of the pipeline began, whose earlier
-            stages, and DVC's own reading of dvc.yaml, followed the old ones.
+            stages, and DVC's own reading of dvc.yaml, followed the old ones; or DVC has recorded
+            an earlier result as made of something else.
     """
     if os.environ.get("DVC_STAGE") != stage:
         return None
+    lock_entries.require()
     spec = graph.spec(stage)
     templates = [str(dep) for dep in spec.get("deps", [])]
     values, texts = _values(spec.get("params", []), source)
@@ -132,7 +133,7 @@ def begin(stage: str, graph: Graph, source: params.Source) -> Origin | None:
         command=str(spec.get("cmd", "")),
         values=values,
         watched=watched,
-        files={dep: _look(Path(dep)) for dep in deps},
+        files={dep: look(Path(dep)) for dep in deps},
         outs={out: out not in uncached for out in graph.outputs(stage)},
         texts=texts,
     )
@@ -203,35 +204,6 @@ def _filled(template: str, values: Mapping[str, Any]) -> str:
         return match[0] if found is _NOTHING else str(found)
 
     return _TEMPLATE.sub(value, template)
-
-
-def _look(path: Path) -> str:
-    try:
-        if path.is_dir():
-            return _digest(repr(sorted(_stats(str(path)))).encode())
-        stat = path.stat()
-        if stat.st_size <= _HASHED_BYTES:
-            return _digest(path.read_bytes())
-    except OSError:
-        return ""
-    return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"
-
-
-def _stats(folder: str) -> Iterator[tuple[str, int, int, int]]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                yield from _stats(entry.path)
-            else:
-                try:
-                    stat = entry.stat()
-                except OSError:  # a link to nothing
-                    stat = entry.stat(follow_symlinks=False)
-                yield entry.path, stat.st_size, stat.st_mtime_ns, stat.st_ino
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 def _shown(value: Any) -> str:
