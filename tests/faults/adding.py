@@ -12,7 +12,7 @@ from tests.faults.killing import different
 from tests.pipeline.project import SMALL, Project, make, wait_for
 
 RAW = Path("data/raw")
-_SIDE_PX = 128
+_SIDE_PX = 512
 _CLASSES = ("ant", "bee", "cat")
 
 

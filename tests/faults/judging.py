@@ -123,9 +123,7 @@ def at_work(project: Project, stage: str) -> list[psutil.Process]:
     """Processes of a stage: what DVC started, its fork with the libraries, and what that forked."""
     found = []
     for process, words in project.processes():
-        if words[-1].endswith("sh") or "-c" in words[:2]:
-            continue
-        if " ".join(words).endswith(f"-m stages.{stage}"):
+        if "-c" not in words[:2] and words[-2:] == ["-m", f"stages.{stage}"]:  # no shell
             found.append(process)
     return found
 
