@@ -167,6 +167,8 @@ def has_class_folders(top: str, folders: Iterable[Sequence[str]]) -> bool:
 
 def beside_splits(folder: str, num_images: int) -> str:
     """Word what becomes of images in a folder that is no split's and has no class folders."""
+    if not num_images:
+        return f"the folder {shown(folder, 40)!r} beside the splits holds no image"
     lie = "image lies" if num_images == 1 else "images lie"
     return (
         f"{num_images:,} {lie} in {shown(folder, 40)!r}, which is no split and has no class "

@@ -150,7 +150,7 @@ def _list_beside(listing: _Listing, top: str, entries: list[Entry]) -> None:
     listing.loose += [entry for entry in entries if entry.reason]
     if images := sum(entry.reason is None for entry in entries):
         listing.walker.passed_over[WITHOUT_CLASS] += images
-        listing.remarks.append(beside_splits(top, images))
+    listing.remarks.append(beside_splits(top, images))
 
 
 def _without_class(entry: Entry) -> Entry:

@@ -52,5 +52,8 @@ def test_a_class_folder_called_train_stays_a_class(root: Path) -> None:
 
 def test_splits_beside_something_else_are_refused(root: Path) -> None:
     (root / "extra").mkdir()
+    assert "the folder 'extra' beside the splits holds no image" in folder.read(root).remarks
+    (root / "extra" / "ant").mkdir()
+    (root / "extra" / "ant" / "0.png").write_bytes(b"x")
     with pytest.raises(UserError, match=r"folders of splits .* beside 'extra'"):
         folder.read(root)
