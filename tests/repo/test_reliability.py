@@ -7,14 +7,15 @@ from pathlib import Path
 from tests.repo.code_graph import ROOT
 
 TEXT = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
-NAMED = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", TEXT)
+_NAME = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+NAMED = _NAME.findall(TEXT)
 
 
 def test_every_row_names_a_test() -> None:
     rows = [line for line in TEXT.splitlines() if line.startswith("| ")]
     rows = [row for row in rows if not row.startswith("| fault |")]
     assert len(rows) > 50
-    assert len(NAMED) == len(rows)
+    assert [row for row in rows if len(_NAME.findall(row)) != 1] == []
 
 
 def test_the_tests_exist() -> None:
