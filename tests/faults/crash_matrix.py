@@ -23,7 +23,7 @@ from tests.faults import adding, editing, killing
 from tests.faults.judging import Known, Outcome, durations, points
 from tests.pipeline.project import STAGES, Project, make
 
-_IMAGES = 2400
+_IMAGES = 2100
 Fault = Callable[[Project], Outcome]
 
 

@@ -123,7 +123,9 @@ def at_work(project: Project, stage: str) -> list[psutil.Process]:
     """Processes of a stage: what DVC started, its fork with the libraries, and what that forked."""
     found = []
     for process, words in project.processes():
-        if "-c" not in words[:2] and words[-2:] == ["-m", f"stages.{stage}"]:  # no shell
+        # A fork that has changed its title may have it in one word, and empty ones behind it.
+        is_shell = "-c" in words[:2]
+        if not is_shell and " ".join(words).rstrip().endswith(f"-m stages.{stage}"):
             found.append(process)
     return found
 

@@ -19,7 +19,7 @@ def copy(built: Project, tmp_path: Path) -> Iterator[Project]:
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    project = adding.project(tmp_path_factory.mktemp("images") / "a project", 2400)
+    project = adding.project(tmp_path_factory.mktemp("images") / "a project", 2100)
     yield project
     project.end()
 

@@ -249,3 +249,21 @@ def test_an_input_changed_before_dvc_writes_it_down(project: Project) -> None:
     assert "fine_tune: raw was changed at the moment" in refused.stderr
     assert set(_lock(project)) == {"ingest"}
     assert _rates(project) == []
+
+
+def test_params_edited_after_dvc_filled_its_templates_with_them(project: Project) -> None:
+    spec = project.folder / "dvc.yaml"
+    edit = "sed -i 's/strategy. auto /strategy: none /' params.yaml && python -m small.fine_tune"
+    text = spec.read_text().replace("python -m small.fine_tune", f'"{edit}"')
+    deps = '    deps: [out/ingest/, "small/by_${rebalance.strategy}.py"]\n'
+    spec.write_text(text.replace("    deps: [out/ingest/]\n", deps))
+    for name in ("auto", "none"):
+        (project.folder / f"small/by_{name}.py").write_text(name)
+    project.run("dvc", "repro", "ingest")
+    refused = project.run("dvc", "repro", "--single-item", "fine_tune", check=False)
+    assert refused.returncode == 255
+    said = "params.yaml was edited after DVC had read it, for which small/by_none.py is no input"
+    assert said in refused.stderr
+    assert set(_lock(project)) == {"ingest"}
+    project.run("dvc", "repro", "--single-item", "fine_tune")
+    assert set(_lock(project)) == {"ingest", "fine_tune"}

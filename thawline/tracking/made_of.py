@@ -4,9 +4,10 @@ DVC writes down params, code and inputs as they are after a stage: one that some
 it ran would be recorded, in dvc.lock and in the run cache, as what the result was made of.
 """
 
+import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from thawline.tracking.hashes import Graph
 
 _TEMPLATE = re.compile(r"\$\{([\w.]+)\}")
 _SHOWN = 3
+_DVC_LOCKED = Path(".dvc/tmp/rwlock")
 _EXPERIMENT = "DVC_EXP_BASELINE_REV"
 """Set by `dvc exp run`."""
 _NOTHING = object()
@@ -127,6 +129,7 @@ def begin(stage: str, graph: Graph, source: params.Source) -> Origin | None:
         watched[str(params.FILE)], texts[str(params.FILE)] = source.values, source.text
     _require_as_begun(source, [*watched.get(str(params.FILE), {}), *names])
     deps = [_filled(template, source.values) for template in templates]
+    _require_as_dvc_read(set(deps) - set(templates), graph.outputs(stage))
     uncached = set(graph.uncached())
     return Origin(
         stage=stage,
@@ -137,6 +140,25 @@ def begin(stage: str, graph: Graph, source: params.Source) -> Origin | None:
         outs={out: out not in uncached for out in graph.outputs(stage)},
         texts=texts,
     )
+
+
+def _require_as_dvc_read(deps: Collection[str], outs: Sequence[str]) -> None:
+    """Check that DVC has filled the templates of dvc.yaml with the params that are there now.
+
+    It notes in a file which paths it keeps from being written to, and for whom.
+    """
+    try:
+        found = json.loads(_DVC_LOCKED.read_text(encoding="utf-8"))
+        written, read = found["write"], found["read"]
+        owner = next(written[path] for path in map(os.path.realpath, outs) if path in written)
+        inputs = {os.path.realpath(path) for path, owners in read.items() if owner in owners}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, StopIteration):
+        return
+    if missing := sorted(dep for dep in deps if os.path.realpath(dep) not in inputs):
+        raise UserError(
+            f"{params.FILE} was edited after DVC had read it, for which {missing[0]} is no input "
+            "of the stage; run it again"
+        )
 
 
 def written_down(source: params.Source) -> dict[str, str]:
