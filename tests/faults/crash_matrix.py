@@ -111,10 +111,9 @@ def main() -> int:
         if {"worker", "file"} & set(asked.faults):
             if "ingest" in asked.stages:
                 found.append(of_images)
-            others = [stage for stage in asked.stages if stage != "ingest"]
-            print(
-                f"left out: worker and file of {', '.join(others)}: no workers, no folder is read"
-            )
+            if others := [stage for stage in asked.stages if stage != "ingest"]:
+                reason = "they start no processes that decode and read no folder of images"
+                print(f"worker, file: not of {', '.join(others)}: {reason}", flush=True)
         for outcomes in found:
             for one in outcomes(asked, Path(name)):
                 number, failed = number + 1, failed + bool(one.problem)

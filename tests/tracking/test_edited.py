@@ -231,9 +231,11 @@ def test_params_edited_before_dvc_writes_them_down(
     assert values == [5]
     ran_anew = (stage, command) == ("evaluate", REPRO)
     assert (stage in _lock(project)) == ran_anew
-    project.set(f"{stage}.{key}", "5")
     script = project.folder / f"small/{stage}.py"
     script.write_text(script.read_text().replace("    atexit.register", "    #"))
+    project.run(*REPRO)
+    assert _lock(project)[stage]["params"]["params.yaml"][stage][key] == 4  # type: ignore[index]
+    project.set(f"{stage}.{key}", "5")
     assert f"Stage '{stage}' is cached - skipping run" in project.run(*REPRO).stdout
 
 

@@ -125,6 +125,7 @@ def _forget(stage: str, entry: Mapping[str, Any]) -> None:
             found = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
             if _same(found, entry):
                 file.unlink()
+                file.parent.rmdir()  # if it is empty: DVC takes its first file
     yaml = YAML()
     lock = yaml.load(_LOCK.read_text(encoding="utf-8"))
     lock["stages"].pop(stage, None)
