@@ -90,7 +90,7 @@ def edit(
     code = run.wait(300)
     output = project.output_file.read_text(encoding="utf-8")
     at_end = share == AT_ITS_END
-    problem = "" if not code or key in output else f"{code}: {output.splitlines()[-2:]}"
+    problem = "" if not code or "was edited" in output else f"{code}: {output.splitlines()[-2:]}"
     problem = problem or known.untrue(project)
     kept = stage if code and "kept for the old value" in output else ""
 
