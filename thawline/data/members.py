@@ -48,6 +48,10 @@ _OPENERS: dict[bytes, Callable[[Path], object]] = {
 }
 
 
+_OTHERS = {b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "rar", b"\x28\xb5\x2f\xfd": "zstd"}
+"""Archives that are not read, by their first bytes."""
+
+
 class MemberError(ValueError):
     """One member cannot be read; the others may be fine."""
 
@@ -80,6 +84,9 @@ def members(path: Path, name_encoding: str = "") -> Iterator[Member]:
     try:
         with path.open("rb") as file:
             head = file.read(6)
+        for start, kind in _OTHERS.items():
+            if head.startswith(start):
+                raise _refusal(path, f"a {kind} archive; zip and tar are read (.gz, .bz2, .xz too)")
         if head.startswith((b"PK\3\4", b"PK\5\6")):
             yield from _zipped(path, name_encoding)
         else:

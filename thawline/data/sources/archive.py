@@ -60,6 +60,8 @@ class _Listing:
     by_bytes: set[int] = field(default_factory=set)
     num_refused: int = 0
     passed_over: Counter[str] = field(default_factory=Counter)
+    refused: str = ""
+    """The first member that is set aside unopened, and why."""
     guessed: set[str] = field(default_factory=set)
     """Folders of images whose names' encoding is a guess, one of them at a time."""
 
@@ -105,7 +107,7 @@ def read(path: Path, *, name_encoding: str = "") -> Source:
         raise UserError(
             f"ingest.path: {shown(path.name)!r} has {len(classes)} class folder(s) with images "
             f"({', '.join(sorted(SUFFIXES))}); at least 2 are needed, one folder per class"
-            f"{shown('; '.join(['', *layout.remarks[:1]]), 300)}"
+            f"{_hint(listing, layout)}"
         )
     if flat := sum(listing.images_in[folder] for folder in layout.without_class):
         listing.passed_over[WITHOUT_CLASS] += flat
@@ -126,6 +128,13 @@ def read(path: Path, *, name_encoding: str = "") -> Source:
     )
 
 
+def _hint(listing: _Listing, layout: _Layout) -> str:
+    """Say what became of images that are in no class."""
+    if listing.num_refused:
+        return shown(f"; {listing.num_refused} set aside, first {listing.refused}", 300)
+    return shown("".join(f"; {said}" for said in layout.remarks[:1]), 300)
+
+
 def _guessed(classes: Sequence[str], folders: Collection[str]) -> tuple[str, ...]:
     """Say which class names may be unreadable: nobody said how they are encoded."""
     odd = [name for name in classes if name in folders]
@@ -144,8 +153,9 @@ def _list(path: Path, name_encoding: str) -> _Listing:
         listing.hashes.append(hashed)
         if rule := _rule(member.name):
             listing.passed_over[rule] += 1
-        elif _refused(member):
+        elif reason := _refused(member):
             listing.num_refused += 1
+            listing.refused = listing.refused or f"{shown(member.name, 60)!r}: {reason}"
         elif _is_named(member.name) or _is_image(member):
             folder = _folder(member.name)
             if folder not in listing.images_in:

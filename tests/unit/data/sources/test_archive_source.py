@@ -350,3 +350,21 @@ def test_fewer_than_two_classes_are_refused(tmp_path: Path, png: bytes, names: l
     content = {name: b"text" if name.endswith(".txt") else png for name in names}
     with pytest.raises(UserError, match=r"0 class folder\(s\)"):
         archive.read(packed(tmp_path / "a.zip", content))
+
+
+@pytest.mark.parametrize(
+    ("start", "kind"),
+    [(b"7z\xbc\xaf\x27\x1c", "7z"), (b"Rar!\x1a\x07\0", "rar"), (b"\x28\xb5\x2f\xfd", "zstd")],
+)
+def test_archives_of_other_kinds_are_named(tmp_path: Path, start: bytes, kind: str) -> None:
+    (tmp_path / "a.zip").write_bytes(start + bytes(600))
+    with pytest.raises(UserError, match=f"a {kind} archive; zip and tar are read"):
+        archive.read(tmp_path / "a.zip")
+
+
+def test_a_method_that_is_not_read_is_said_where_no_class_is_left(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_LZMA) as made:
+        for name in ("ant/0.png", "bee/0.png"):
+            made.writestr(name, bytes(200))
+    with pytest.raises(UserError, match=r"; 2 set aside, first 'ant/0\.png': "):
+        archive.read(tmp_path / "a.zip")
