@@ -24,8 +24,8 @@ VARIABLE = "THAWLINE_EXECUTION"
 TRIAL = "THAWLINE_TRIAL"
 """Key of the trial of a study that the execution is."""
 State = dict[str, Any]
-_MAX_PID = 2**22
-"""Of Linux: PID_MAX_LIMIT."""
+_MAX_PID = 2**31 - 1
+"""Of a pid_t, also of another machine's."""
 _START_TICKS = 19
 """Field 22 of /proc/PID/stat, counted from the one after the name."""
 
