@@ -269,3 +269,14 @@ def test_params_edited_after_dvc_filled_its_templates_with_them(project: Project
     assert set(_lock(project)) == {"ingest"}
     project.run("dvc", "repro", "--single-item", "fine_tune")
     assert set(_lock(project)) == {"ingest", "fine_tune"}
+
+
+def test_what_dvc_wrote_down_wrongly_is_not_published(project: Project) -> None:
+    project.set("evaluate.calibration_bins", "5")
+    edit = ("params.yaml", "  calibration_bins: 5", "  calibration_bins: 4")
+    _edit_after_the_stage(project, "evaluate", *edit)
+    project.run(*REPRO)
+    refused = project.run("python", "-m", "thawline.cli", "publish", check=False)
+    assert refused.returncode == 2
+    assert "evaluate.calibration_bins was edited from 5 to 4 at the moment" in refused.stderr
+    assert set(_lock(project)) == {"ingest", "fine_tune"}

@@ -31,7 +31,16 @@ from thawline.data.seen import TESTED, Seen
 from thawline.errors import UserError
 from thawline.files import INGEST, MANIFEST
 from thawline.sections.whole import Params
-from thawline.tracking import address, description, flavors, gate, hashes, outcome, restore
+from thawline.tracking import (
+    address,
+    description,
+    flavors,
+    gate,
+    hashes,
+    lock_entries,
+    outcome,
+    restore,
+)
 from thawline.tracking.registry import CHALLENGER, CHECKED_TAG, HASH_TAG
 from thawline.tracking.store import DIGEST, ROLE, Store, connect, patient
 
@@ -72,16 +81,19 @@ def publish() -> Published | None:
 
     Raises:
         UserError: no model, a model or data that are not those that were evaluated last, a store
-            that cannot be used, a model that cannot be loaded or predicts nonsense, or another
-            command that is at work on the registry or the models.
+            that cannot be used, a model that cannot be loaded or predicts nonsense, another command
+            that is at work on the registry or the models, or DVC had recorded a result as made of
+            what it was not made of.
     """
     checked = params.load()
     if not address.enabled(checked.tracking.enabled):
         return None
     owner = "thawline publish"
     try:
-        with locks.registry(owner), locks.pipeline(owner=owner), _copied() as model:
-            return _publish(checked, model)
+        with locks.registry(owner), locks.pipeline(owner=owner):
+            lock_entries.require()
+            with _copied() as model:
+                return _publish(checked, model)
     except locks.Busy as busy:
         raise UserError(f"{busy}; wait for it or end it; nothing was published") from None
 
