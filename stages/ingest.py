@@ -164,14 +164,15 @@ def _packing(params: Params, decided: "Decided", source: "Source", folder: Path)
 
 def _sized(params: Params, packing: Packing, folder: Path) -> "Decided":
     """Measure whether a smaller side is as good, where the data decide."""
+    decided = packing.decided
+    if not decided.decisions["image_size_px"].auto:
+        return decided
+
     from thawline.data import deciding
     from thawline.data.image_size import sizes_up_to
     from thawline.data.store import ImageStore
     from thawline.training import size_choice  # loads torch
 
-    decided = packing.decided
-    if not decided.decisions["image_size_px"].auto:
-        return decided
     try:
         choice = size_choice.choose(
             ImageStore(folder),

@@ -206,6 +206,8 @@ def shown(image: Image.Image) -> Image.Image:
     Raises:
         DecodeError: values that are not finite, or outside of every scale.
     """
+    if image.mode in ("L", "RGB") and not image.info:
+        return image.convert("RGB")  # an array's: nothing to look for
     kind = kind_of(image)
     scale = scale_of(image, kind) if image.mode in DEEP else None
     return _eight_bits(image, kind, scale)

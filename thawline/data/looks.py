@@ -19,6 +19,9 @@ one, has the hash of every other."""
 ONE_COLOUR = 4
 """Levels of 255 between the darkest and the brightest point, in each channel, up to which a picture
 is of one colour: a blank page spans 1 or 2 after JPEG, and nobody sees what spans 4."""
+_SURE = ONE_COLOUR / 2 + 2
+"""Contrast above which a picture is none: the standard deviation of its grey levels is at most half
+of what they span, roundings aside. It spares all but plain pictures the look at each channel."""
 _NEAR_BLACK, _NEAR_WHITE = 8, 247
 
 
@@ -67,7 +70,7 @@ def measure(image: Image.Image) -> Looks:
         brightness=brightness,
         contrast=contrast,
         sharpness=_laplacian_variance(values),
-        one_colour=is_one_colour(image),
+        one_colour=contrast <= _SURE and is_one_colour(image),
     )
 
 

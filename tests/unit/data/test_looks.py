@@ -4,9 +4,11 @@ import io
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageEnhance, ImageFilter
 
-from thawline.data.looks import Looks, measure
+from thawline.data.looks import Looks, is_one_colour, measure
 
 
 def scene(seed: int, width: int = 300, height: int = 220) -> Image.Image:
@@ -75,3 +77,19 @@ def test_sharpness_is_the_variance_of_the_laplacian() -> None:
 def test_extreme_shapes_are_measured(size: tuple[int, int]) -> None:
     looks = measure(Image.new("RGB", size, (10, 10, 10)))
     assert looks == Looks(dhash=None, brightness=10, contrast=0, sharpness=0, one_colour=True)
+
+
+@given(
+    st.tuples(st.integers(1, 300), st.integers(1, 300)),
+    st.lists(st.integers(0, 255), min_size=3, max_size=3),
+    st.integers(0, 24),
+    st.integers(0, 2**32 - 1),
+)
+def test_contrast_spares_no_picture_of_one_colour_a_look(
+    size: tuple[int, int], colour: list[int], span: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    ends = rng.integers(0, 2, (*size, 1)) * span  # the most contrast that a span can have
+    pixels = (np.array(colour) + ends).clip(0, 255).astype(np.uint8)
+    image = Image.fromarray(pixels)
+    assert measure(image).one_colour == is_one_colour(image)
