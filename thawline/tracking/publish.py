@@ -5,7 +5,6 @@ import importlib.metadata
 import io
 import json
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
@@ -23,11 +22,7 @@ from mlflow.types import ColSpec, Schema
 from mlflow.types.schema import AnyType
 from PIL import Image
 
-from thawline import data, locks, params, project, safe_json
-from thawline.data.decode import DECODER
-from thawline.data.manifest import Manifest
-from thawline.data.seen import FILE as SEEN
-from thawline.data.seen import TESTED, Seen
+from thawline import locks, params, project, safe_json
 from thawline.errors import UserError
 from thawline.files import INGEST, MANIFEST
 from thawline.sections.whole import Params
@@ -42,19 +37,13 @@ from thawline.tracking import (
     restore,
 )
 from thawline.tracking.registry import CHALLENGER, CHECKED_TAG, HASH_TAG
+from thawline.tracking.ships_with import ships_with
 from thawline.tracking.store import DIGEST, ROLE, Store, connect, patient
 
 MODEL = Path("models/compress")
 _REQUIREMENTS = ("mlflow", "numpy", "pandas", "pillow", "onnxruntime")
 _INPUT = "image"
 _HERE = Path(__file__).parent
-_DECODER = "thawline_decode"
-"""Name under which the served model imports its copy of the decoder, a package."""
-_SHIPPED = {
-    "thawline_images": _HERE / "served_images.py",
-    "thawline_answers": _HERE / "served_answers.py",
-}
-"""Name under which the served model imports its copy of a module -> the module."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +146,7 @@ def _register(store: Store, checked: Params, digest: str, model: Path) -> ModelV
     example = pd.DataFrame({_INPUT: [_example(model)]})
     # mlflow advises on type hints that would change what predict gets, once for each time it loads.
     with (
-        _beside(model) as (modules, files),
+        ships_with(model) as (modules, files),
         _run(store, parent),
         redirect_stderr(io.StringIO()),
     ):
@@ -236,51 +225,6 @@ def _run(store: Store, parent: str | None) -> Iterator[None]:
             yield
     finally:
         store.client.set_terminated(parent, before.status, before.end_time)
-
-
-@contextmanager
-def _beside(model: Path) -> Iterator[tuple[list[str], dict[str, Path]]]:
-    """What goes with the model: code that needs nothing of the project, and the files it is
-    stored with.
-
-    The code is importable under its shipped names meanwhile, since MLflow runs the model's file
-    when it logs it.
-    """
-    with tempfile.TemporaryDirectory() as temporary:
-        scratch = Path(temporary)
-        recorded = scratch / restore.FOLDER
-        seen, tested = scratch / SEEN, scratch / TESTED
-        copies = [shutil.copyfile(path, scratch / f"{name}.py") for name, path in _SHIPPED.items()]
-        copies.append(copy_decoder(scratch / _DECODER))
-        manifest = Manifest.read(INGEST)
-        Seen.of(manifest).write(seen)
-        Seen.of(manifest, ("test",)).write(tested)
-        recorded.mkdir()
-        restore.record(recorded)
-        files = {flavors.NETWORK: model / "model.onnx", "card": model / "model.json"}
-        if description.CARD.is_file():
-            files["model_card"] = description.CARD
-        sys.path.insert(0, temporary)
-        try:
-            yield (
-                [str(copy) for copy in copies],
-                files | {"seen": seen, "tested": tested, "restore": recorded},
-            )
-        finally:
-            sys.path.remove(temporary)
-            for name in [n for n in sys.modules if n.partition(".")[0] in (_DECODER, *_SHIPPED)]:
-                del sys.modules[name]
-
-
-def copy_decoder(folder: Path) -> Path:
-    """Write the decoder as a package of the folder's name that needs nothing of the project."""
-    folder.mkdir()
-    for module in DECODER:
-        file = "__init__" if module == "decode" else module
-        code = (Path(data.__path__[0]) / f"{module}.py").read_text(encoding="utf-8")
-        code = code.replace("thawline.data", folder.name)
-        (folder / f"{file}.py").write_text(code, encoding="utf-8")
-    return folder
 
 
 def _signature(model: Path) -> ModelSignature:
