@@ -7,7 +7,8 @@ recorded. Prints a table; exit code 1 when anything failed.
 - stage: `kill -9` of the stage;
 - worker: `kill -9` of a process that decodes, of `ingest` and `thawline predict`; others have none;
 - params: params.yaml is edited, the running stage's section and another, under `dvc repro` and
-  `thawline run`; one point more is the moment at which the stage ends;
+  `thawline run`; the first point is counted from the start of the process, which loads libraries
+  before it works, and one point more is the moment at which the stage ends;
 - file: an image is added to, removed from or changed in the folder that `ingest` reads.
 """
 
@@ -39,12 +40,13 @@ def of_stages(asked: argparse.Namespace, folder: Path) -> Iterator[Outcome]:
         return lambda copy: killing.stage(copy, stage, share, seconds[stage], known)
 
     def edited(stage: str, share: float, number: int) -> Fault:
-        name, command = stage if number % 2 == 0 else editing.other(stage), _COMMANDS[number % 4]
+        turn = number + STAGES.index(stage)
+        name, command = stage if turn % 2 == 0 else editing.other(stage), _COMMANDS[turn % 4]
         if share == editing.AT_ITS_END:  # bare `dvc repro` is put right by the next stage only
             name, command = stage, "run"
         return lambda copy: editing.edit(
-            copy, stage, share, seconds[stage], edited=name, command=command, known=known,
-            references=references,
+            copy, stage, share, seconds[stage], edited=name, command=command,
+            early=number == 0, known=known, references=references,
         )  # fmt: skip
 
     for stage in asked.stages:

@@ -3,11 +3,10 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.faults.judging import Known, Outcome, at_work, forget, hashes, up_to
+from tests.faults.judging import Known, Outcome, at_work, forget, has_begun, hashes, up_to
 from tests.faults.killing import different
 from tests.pipeline.project import STAGES, Project, ran, wait_for
 
@@ -61,6 +60,7 @@ def edit(
     *,
     edited: str,
     command: str,
+    early: bool,
     known: Known,
     references: References,
 ) -> Outcome:
@@ -72,6 +72,7 @@ def edit(
         share: of that time, after which the value is edited; 1: as soon as the stage has ended.
         edited: the stage whose value it is.
         command: of `COMMANDS`.
+        early: whether the time begins with the process, which loads libraries before it works.
     """
     key, new = EDITS[edited]
     until = max(stage, edited, key=STAGES.index)
@@ -83,7 +84,7 @@ def edit(
         project.run("dvc", "repro", STAGES[STAGES.index(stage) - 1])
     text = project.edited_params({key: new})
     run = project.start(*COMMANDS[command], stage)
-    _wait(project, stage, run, share, seconds)
+    _wait(project, stage, run, share, seconds, early)
     beside = project.folder / ".params.yaml"  # as an editor does it: nobody reads half of it
     beside.write_text(text, encoding="utf-8")
     beside.replace(project.folder / "params.yaml")
@@ -111,10 +112,15 @@ def edit(
 
 
 def _wait(
-    project: Project, stage: str, run: "subprocess.Popen[str]", share: float, seconds: float
+    project: Project,
+    stage: str,
+    run: "subprocess.Popen[str]",
+    share: float,
+    seconds: float,
+    early: bool,
 ) -> None:
-    busy: Callable[[], object] = lambda: at_work(project, stage)  # noqa: E731
-    wait_for(lambda: busy() or run.poll() is not None, 120, "for the stage")
+    there = at_work if early else has_begun
+    wait_for(lambda: there(project, stage) or run.poll() is not None, 120, "for the stage")
     if share < AT_ITS_END:
         time.sleep(share * seconds)
         return

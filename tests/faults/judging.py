@@ -130,6 +130,15 @@ def at_work(project: Project, stage: str) -> list[psutil.Process]:
     return found
 
 
+def has_begun(project: Project, stage: str) -> bool:
+    """Whether the stage is past its start, in which it only loads libraries."""
+    for path in (project.folder / ".thawline/executions").glob("*.json"):
+        state = json.loads(path.read_text(encoding="utf-8"))
+        if state["stages"].get(stage, {}).get("status") == "running":
+            return True
+    return False
+
+
 def workers(project: Project, stage: str) -> list[psutil.Process]:
     """Processes that decode images for a stage: forks of its fork."""
     stage_processes = {process.pid for process in at_work(project, stage)}

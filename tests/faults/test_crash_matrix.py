@@ -61,7 +61,7 @@ def test_params_edited_while_a_stage_runs(
     (share,) = points(stage, 1, seed=0)
     found = editing.edit(
         copy, stage, share if moment == "under way" else editing.AT_ITS_END,
-        durations(copy)[stage], edited=stage, command=command, known=known,
+        durations(copy)[stage], edited=stage, command=command, early=False, known=known,
         references=editing.References(built, tmp_path, known),
     )  # fmt: skip
     assert found.problem == ""
