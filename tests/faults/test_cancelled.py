@@ -31,10 +31,12 @@ def api(project: Project, tmp_path: Path) -> Iterator[str]:  # noqa: F811
             stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
         log.close()
-        wait_for(lambda: ask(address, "deployments/filter"), 200)
-        yield address
-        process.terminate()
-        process.wait(timeout=30)
+        try:
+            wait_for(lambda: ask(address, "deployments/filter"), 200)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
 
 
 def at_work(project: Project) -> list[Any]:  # noqa: F811
