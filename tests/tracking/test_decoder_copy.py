@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from thawline.data.decode import picture
-from thawline.tracking.publish import copy_decoder
+from thawline.tracking.ships_with import copy_decoder
 
 _SCRIPT = """
 import sys
