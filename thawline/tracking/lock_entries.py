@@ -61,8 +61,9 @@ def mended(own: execution.Execution) -> str:
     Returns:
         What was untrue, in a line; empty where nothing was.
     """
-    recorded, problems = _stages(_LOCK), []
-    for current, stage, made_of in _notes(own):
+    notes, problems = list(_notes(own)), []
+    recorded = _stages(_LOCK) if notes else {}
+    for current, stage, made_of in notes:
         if found := list(_differences(made_of, recorded.get(stage, {}))):
             problems.append(f"{stage}: {found[0]} at the moment at which the stage ended")
             _forget(stage, recorded[stage])
@@ -148,9 +149,8 @@ def _same(one: Any, other: Mapping[str, Any]) -> bool:
 
 def _stages(path: Path) -> dict[str, Any]:
     try:
-        found = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-        stages = found["stages"]
-    except (OSError, ValueError, YAMLError, TypeError, LookupError):
+        stages = safe_yaml.of_a_program(path.read_text(encoding="utf-8"))["stages"]
+    except (OSError, ValueError, TypeError, LookupError):
         return {}
     whole = isinstance(stages, dict) and all(isinstance(spec, dict) for spec in stages.values())
     return stages if whole else {}
