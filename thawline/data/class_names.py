@@ -9,7 +9,7 @@ from thawline.data.items import shown, stored
 
 _MAX_NAMED = 5
 _SEPARATORS = re.compile(r"\s*[|;,/+&]\s*|\s+")
-_MISSING = frozenset({"nan", "null", "n/a", "#n/a", "<na>", "nat"})
+_MISSING = frozenset({"nan", "null", "n/a", "#n/a", "<na>", "nat", "?", "-1"})
 _WHOLE_AS_DECIMAL = re.compile(r"\d+\.0+", re.ASCII)
 
 
@@ -132,6 +132,8 @@ def _decimals(classes: Sequence[str]) -> str | None:
 
 def _missing(classes: Sequence[str]) -> str | None:
     """Programs write a gap in a column of labels as one of these."""
+    if {*classes} == {"-1", "1"}:
+        return None  # as classifiers of two classes have them
     odd = [name for name in classes if name == "None" or name.lower() in _MISSING]
     if not odd:
         return None

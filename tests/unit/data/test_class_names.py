@@ -71,7 +71,8 @@ def test_whole_numbers_written_as_decimals_are_told() -> None:
     assert "'1.0'" in line
 
 
-@pytest.mark.parametrize("name", ["nan", "NaN", "None", "<NA>", "n/a"])
+@pytest.mark.parametrize("name", ["nan", "NaN", "None", "<NA>", "n/a", "-1", "?"])
 def test_a_gap_that_became_a_class_is_told(name: str) -> None:
     assert remarks(["ant", "bee", name]) == [f"class {name!r} looks like a missing label"]
     assert remarks(["ant", "bee", "none"]) == []
+    assert remarks(["-1", "1"]) == []
