@@ -10,8 +10,10 @@ import os
 import random
 import resource
 import signal
+from contextlib import chdir
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 
@@ -39,6 +41,11 @@ def main() -> None:
     parser.add_argument("number", type=int)
     parser.add_argument("--first", type=int, default=0)
     asked = parser.parse_args()
+    with TemporaryDirectory() as folder, chdir(folder):  # where it is started lie files of value
+        _run(asked)
+
+
+def _run(asked: argparse.Namespace) -> None:
     module = import_module(f"tests.faults.fuzz.{KINDS[asked.kind]}")
     kind: Kind = getattr(module, asked.kind)()
     for file in kind.files:
