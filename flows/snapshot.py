@@ -79,7 +79,7 @@ def _named(folder: Path) -> list[str]:
 
 
 def _keep_times(root: Path, folder: Path) -> None:
-    """Of what git checked out: trials are known by the times of their inputs."""
+    """Give what git checked out the times of the originals, by which trials are known."""
     for name in _named(folder):
         path = folder / name
         files = path.rglob("*") if path.is_dir() else [path]

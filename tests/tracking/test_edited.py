@@ -154,13 +154,19 @@ def test_params_of_a_stage_to_come(project: Project, command: tuple[str, ...]) -
     assert set(_lock(project)) == {"ingest", "fine_tune", "evaluate"}
 
 
-def test_in_an_experiment_too(project: Project) -> None:
+def _experiment(project: Project) -> "subprocess.Popen[str]":
+    """Start an experiment; it stops within fine_tune."""
     project.run(*REPRO)
     project.run("git", "add", "-A")
     project.run("git", "commit", "-qm", "results")
     (project.folder / "mode-fine_tune").write_text("pause")
     process = project.popen("dvc", "exp", "run", "-S", "fine_tune.learning_rate=0.02")
     wait_for((project.folder / ".mark").exists, 60, "for the stage")
+    return process
+
+
+def test_in_an_experiment_too(project: Project) -> None:
+    process = _experiment(project)
     project.set("fine_tune.learning_rate", "0.01")
     output = _go_on(project, process, "fine_tune")
     assert "edited from 0.02 to 0.01 while the stage ran" in output
@@ -172,12 +178,7 @@ def test_in_an_experiment_too(project: Project) -> None:
 
 def test_an_experiment_has_no_params_that_its_result_was_not_made_of(project: Project) -> None:
     """DVC commits params.yaml whole, also what was edited of stages that are done."""
-    project.run(*REPRO)
-    project.run("git", "add", "-A")
-    project.run("git", "commit", "-qm", "results")
-    (project.folder / "mode-fine_tune").write_text("pause")
-    process = project.popen("dvc", "exp", "run", "-S", "fine_tune.learning_rate=0.02")
-    wait_for((project.folder / ".mark").exists, 60, "for the stage")
+    process = _experiment(project)
     project.set("ingest.test_ratio", "0.3")
     output = _go_on(project, process, "fine_tune")
     assert "ingest.test_ratio was edited from 0.2 to 0.3 while the stage ran" in output

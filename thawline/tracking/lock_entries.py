@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from thawline import outputs, params, project, safe_yaml
 from thawline.errors import UserError
@@ -122,8 +121,8 @@ def _kept(stage: str, made_of: Mapping[str, Any]) -> str:
 
 def _forget(stage: str, entry: Mapping[str, Any]) -> None:
     for file in outputs.run_cache().glob("*/*/*"):
-        with suppress(OSError, ValueError, YAMLError):
-            found = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
+        with suppress(OSError, ValueError):
+            found = safe_yaml.of_a_program(file.read_text(encoding="utf-8"))
             if _same(found, entry):
                 file.unlink()
                 file.parent.rmdir()  # if it is empty: DVC takes its first file
