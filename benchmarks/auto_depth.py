@@ -30,8 +30,8 @@ from thawline.checkpoint import ModelCard
 from thawline.data.manifest import Manifest
 from thawline.inference import BATCH, probabilities
 from thawline.network import Network
-from thawline.sections.recipes import Recipe as Section
-from thawline.sections.whole import Params
+from thawline.params.schema.recipes import Recipe as Section
+from thawline.params.schema.whole import Params
 from thawline.training import batch_size, decision, depth, device
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from thawline import plugins
 from thawline.data import collect as walk
 from thawline.data.content import Geometry
 from thawline.data.decided import KEYS
@@ -18,7 +17,8 @@ from thawline.data.resolve import resolve
 from thawline.data.rows import Rows
 from thawline.data.store import ImageStore, StoreWriter
 from thawline.data.survey import spread, survey
-from thawline.sections.whole import Params
+from thawline.params import plugins
+from thawline.params.schema.whole import Params
 from thawline.training.setting import TrainingData
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from flows import repository
-from thawline import checkpoint, params, project
+from thawline import checkpoint
 from thawline.compress import session as onnx
 from thawline.compress.export import export
 from thawline.data.manifest import Manifest
@@ -30,7 +30,9 @@ from thawline.evaluation import hardware, speed
 from thawline.evaluation.accuracy import bootstrap_interval
 from thawline.evaluation.memory import size_mb
 from thawline.evaluation.quantities import count, interval, megabytes, milliseconds, percent
-from thawline.files import INGEST, MODELS
+from thawline.params import params_file
+from thawline.runtime import workspace
+from thawline.runtime.output_paths import INGEST, MODELS
 from thawline.studies.judging import rarest
 from thawline.studies.scores import Rows, score
 from thawline.surgery.packed import pack
@@ -82,7 +84,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="of timing")
     given = parser.parse_args()
     trials = _trials(given.study)
-    threads = params.load().training.threads
+    threads = params_file.load().training.threads
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         networks = [_fetched(trial, folder / str(n)) for n, trial in enumerate(trials)]
@@ -120,7 +122,7 @@ def _row(trial: Trial, reached: Reached, latency_ms: float) -> tuple[str, ...]:
 
 
 def _trials(study: str) -> list[Trial]:
-    store = connect(params.load().tracking.experiment)
+    store = connect(params_file.load().tracking.experiment)
     parent = store.newest({ROLE: "study", "thawline.study": study})
     runs = store.children(str(parent.info.run_id)) if parent else []
     stage = parent.data.tags["measure"].partition(".")[0] if parent else ""
@@ -143,7 +145,7 @@ def _trials(study: str) -> list[Trial]:
 
 def _fetched(trial: Trial, folder: Path) -> Path:
     """The trial's network, its export beside it, and its images, out of DVC's cache."""
-    root = project.root()
+    root = workspace.root()
     for out, name in ((MODELS / trial.stage, _NETWORK), (INGEST, _IMAGES)):
         folder.mkdir(exist_ok=True)
         words = ["--rev", trial.experiment, "--out", str(folder / name)]

@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from flows import server
-from thawline import params
-from thawline.advice import writing
+from thawline.params import edit, params_file
 
 _ROUNDS = 5
 _TURNS = itertools.count(1)
@@ -126,7 +125,7 @@ def trials() -> None:
 def make_project(folder: Path, values: Mapping[str, Any]) -> Path:
     """A project of one's own, with these values of params.yaml by their dotted keys."""
     run(folder.parent, "thawline.cli", "init", str(folder))
-    writing.set_values(values, folder / params.FILE)
+    edit.set_values(values, folder / params_file.FILE)
     git = ("git", "-c", "user.name=A", "-c", "user.email=a@b", "commit", "-qam", "Start")
     subprocess.run(git, cwd=folder, check=True)
     return folder
@@ -134,7 +133,7 @@ def make_project(folder: Path, values: Mapping[str, Any]) -> Path:
 
 def _another_rate(project: Path) -> None:
     rate = 0.01 + next(_TURNS) * 1e-5
-    writing.set_values({"transfer_learn.learning_rate": rate}, project / params.FILE)
+    edit.set_values({"transfer_learn.learning_rate": rate}, project / params_file.FILE)
 
 
 def run(folder: Path, module: str, *words: str, env: Mapping[str, str] | None = None) -> str:

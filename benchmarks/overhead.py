@@ -20,8 +20,8 @@ from pathlib import Path
 
 from benchmarks.flows import make_project, run
 from benchmarks.startup import STAGES
-from thawline import safe_yaml
 from thawline.forkserver import client
+from thawline.runtime import safe_yaml
 
 _TOOK = "computing took"
 _BY_ITSELF = "thawline run without forks"
@@ -66,11 +66,12 @@ def _computing() -> None:
     """In a project's folder: two passes over the stages, the seconds of the second."""
     from importlib import import_module
 
-    from thawline import openmp, params
+    from thawline.params import params_file
+    from thawline.runtime import openmp
     from thawline.tracking.client import StageRun
 
     openmp.wait_briefly()  # as stages do
-    checked = params.load()
+    checked = params_file.load()
     once = {
         name: getattr(checked, name).model_copy(update={"epochs": 1})
         for name in ("transfer_learn", "fine_tune")

@@ -3,9 +3,9 @@
 import argparse
 from collections.abc import Sequence
 
-from thawline import params as parameters
 from thawline.errors import UserError
-from thawline.sections.whole import Params
+from thawline.params import params_file as parameters
+from thawline.params.schema.whole import Params
 from thawline.studies.changes import Changes
 from thawline.studies.plan import checked
 

@@ -21,9 +21,8 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from benchmarks.ingest import make_project
-from thawline import project
 from thawline.forkserver import client
-from thawline.tracking import execution
+from thawline.runtime import execution, workspace
 
 STAGES = (
     "ingest", "rebalance", "augment", "transfer_learn", "fine_tune", "compress", "evaluate"
@@ -57,7 +56,7 @@ def main() -> None:
 
 def _round(*, forks: bool) -> Found:
     os.environ.update(_CLOCK)
-    log = project.log_path("forkserver")
+    log = workspace.log_path("forkserver")
     log.unlink(missing_ok=True)
     try:
         with client.running() if forks else nullcontext({client.VARIABLE: "off"}) as variables:

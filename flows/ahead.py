@@ -7,7 +7,7 @@ second shorter for it.
 from collections.abc import Sequence
 
 from flows import follow, server
-from thawline import project
+from thawline.runtime import workspace
 
 _begun: list[follow.Run] = []
 
@@ -19,7 +19,7 @@ def begin(targets: Sequence[str], api: str, owner: str) -> None:
         owner: name of the flow's run.
     """
     if server.answers(api):
-        _begun.append(follow.Run(targets, project.workspace(), f"flow run {owner}"))
+        _begun.append(follow.Run(targets, workspace.workspace(), f"flow run {owner}"))
 
 
 def taken() -> follow.Run | None:

@@ -24,9 +24,9 @@ from prefect.exceptions import PrefectException
 
 from flows import presence
 from thawline.errors import UserError
-from thawline.evaluation.labels import markdown
 from thawline.evaluation.results import DIRECTORY, Results
 from thawline.evaluation.summary import COLUMNS, cells
+from thawline.runtime.escape import markdown
 from thawline.tracking import address
 
 _PAGES = "http://127.0.0.1:5000"

@@ -10,8 +10,8 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from flows import environment, presence, server
-from thawline import locks
 from thawline.errors import UserError
+from thawline.runtime import locks
 
 _CODES = {"Skipped": locks.BUSY, "Refused": UserError.exit_code, "Cancelled": 130}
 """By the name of the flow's last state; others count as their type does."""

@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flows import environment, trial
-from thawline import project
 from thawline.errors import UserError
+from thawline.runtime import workspace
 from thawline.tracking import address as addresses
 
 _HOST = "127.0.0.1"
@@ -116,21 +116,21 @@ def about(mark: str) -> Worker:
     """Runs on a worker."""
     return Worker(
         host=socket.gethostname(),
-        root=str(project.root()),
+        root=str(workspace.root()),
         cores=_cores(),
-        shares=Path(mark).is_file() and Path(mark).is_relative_to(project.scratch()),
+        shares=Path(mark).is_file() and Path(mark).is_relative_to(workspace.scratch()),
     )
 
 
 def check(address: str, workers: Sequence[Worker], stores: Mapping[str, str]) -> None:
     """Raises UserError where trials on these workers would not be ours; see `connected`."""
     if not workers:
-        raise UserError(f"--address: {address} has no workers; start some in {project.root()}")
+        raise UserError(f"--address: {address} has no workers; start some in {workspace.root()}")
     for worker in workers:
         if not worker.shares:
             raise UserError(
                 f"--address: a worker on {worker.host} works in {worker.root}; start it in "
-                f"{project.root()}, which all machines have to share"
+                f"{workspace.root()}, which all machines have to share"
             )
     elsewhere = {worker.host for worker in workers} - {socket.gethostname()}
     for option, store in stores.items():
@@ -158,11 +158,11 @@ def _prepared() -> Any:
     from flows.dask_worker import Prepared
 
     named = {key: value for key, value in os.environ.items() if key.startswith(_HANDED_ON)}
-    return Prepared(named, str(project.root()))
+    return Prepared(named, str(workspace.root()))
 
 
 def _workers(client: Any, address: str) -> dict[str, Worker]:
-    folder = project.scratch()
+    folder = workspace.scratch()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=folder, prefix="crew-") as mark:
         try:
@@ -170,7 +170,7 @@ def _workers(client: Any, address: str) -> dict[str, Worker]:
         except ImportError as error:
             raise UserError(
                 f"--address: a worker of {address} cannot load this project ({error}); start it in "
-                f"{project.root()}"
+                f"{workspace.root()}"
             ) from None
     return found
 

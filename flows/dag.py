@@ -11,10 +11,11 @@ from importlib import metadata
 from pathlib import Path
 
 from flows import processes
-from thawline import params, project, safe_json
+from thawline.params import params_file
+from thawline.runtime import safe_json, workspace
 
 _EDGE = re.compile(r'^"(?P<needed>[^"]+)"(?: -> "(?P<stage>[^"]+)")?;$')
-_READ = ("dvc.yaml", params.FILE)
+_READ = ("dvc.yaml", params_file.FILE)
 """What the graph is made of: its templates take the names of plugins from params."""
 
 
@@ -96,4 +97,4 @@ def _remember(key: str, edges: list[tuple[str, str | None]]) -> None:
 
 
 def _path() -> Path:
-    return project.scratch() / "dag.json"
+    return workspace.scratch() / "dag.json"

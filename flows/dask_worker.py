@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import distributed
 
 from flows import trial
-from thawline import project
 from thawline.data import engine
+from thawline.runtime import workspace
 
 
 class Prepared(distributed.WorkerPlugin):  # type: ignore[misc]
@@ -28,5 +28,5 @@ class Prepared(distributed.WorkerPlugin):  # type: ignore[misc]
         # A trial fills its worker: packing on the same cluster would wait for it for ever.
         os.environ.pop(engine.ADDRESS, None)
         trial.begin()
-        if str(project.root()) != self._root:
-            raise RuntimeError(f"works in {project.root()}, not in {self._root}")
+        if str(workspace.root()) != self._root:
+            raise RuntimeError(f"works in {workspace.root()}, not in {self._root}")

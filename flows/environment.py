@@ -2,8 +2,8 @@
 
 import os
 
-from thawline import project
 from thawline.errors import UserError
+from thawline.runtime import workspace
 
 API = "PREFECT_API_URL"
 
@@ -15,11 +15,11 @@ def prepare() -> None:
         UserError: the project's scratch folder cannot be made.
     """
     try:
-        project.scratch().mkdir(parents=True, exist_ok=True)  # prefect makes the last part only
+        workspace.scratch().mkdir(parents=True, exist_ok=True)  # prefect makes the last part only
     except OSError as error:
-        raise UserError(f"{project.scratch()}: cannot be made: {error.strerror}") from None
+        raise UserError(f"{workspace.scratch()}: cannot be made: {error.strerror}") from None
     defaults = {
-        "PREFECT_HOME": str(project.scratch() / "prefect"),
+        "PREFECT_HOME": str(workspace.scratch() / "prefect"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "PREFECT_CLI_PROMPT": "false",

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from flows import processes
-from thawline import locks, project, relay
 from thawline.errors import UserError
-from thawline.tracking import execution
+from thawline.runtime import execution, locks, relay, workspace
 
 _KEPT_LINES = 12
 _BUSY = re.compile(r"Unable to acquire lock|is busy, it is being blocked|is writing in this folder")
@@ -49,7 +48,7 @@ class Run:
         owner: str,
         more: Mapping[str, str] | None = None,
     ) -> None:
-        env = {locks.OWNER_VARIABLE: owner, project.VARIABLE: str(project.root())}
+        env = {locks.OWNER_VARIABLE: owner, workspace.VARIABLE: str(workspace.root())}
         env |= more or {}
         self._lines = processes.Lines(
             processes.python("thawline.cli", "run", *targets), folder, env

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flows.snapshot import Snapshot
-from thawline import project
+from thawline.runtime import execution, workspace
 from thawline.studies.plan import Trial
-from thawline.tracking import execution
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,4 +40,4 @@ class Order:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**self.env, project.VARIABLE: str(project.root()), execution.TRIAL: self.key}
+        return {**self.env, workspace.VARIABLE: str(workspace.root()), execution.TRIAL: self.key}

@@ -16,9 +16,9 @@ from prefect.states import Cancelled, Completed, Failed
 
 from flows import ahead, artifacts, follow, missed, names, presence
 from flows.dag import Dag
-from thawline import project
 from thawline.errors import UserError
-from thawline.locks import BUSY
+from thawline.runtime import workspace
+from thawline.runtime.locks import BUSY
 
 _NAMES = {"running": "Ran", "skipped": "Skipped", "restored": "Restored"}
 BUSY_WAIT_S = 10.0
@@ -47,7 +47,7 @@ def pipeline(
         follow.check_targets(targets)
     except UserError as error:
         return Failed(name="Refused", message=str(error))
-    return _run(project.workspace(), targets, stage_timeout_s, busy_retries)
+    return _run(workspace.workspace(), targets, stage_timeout_s, busy_retries)
 
 
 @flow(name="pipeline", flow_run_name=names.dated, persist_result=False)

@@ -18,8 +18,8 @@ from flows import artifacts, missed, names, notify, presence, processes, reposit
 from flows.pipeline_flow import pipeline_in
 from flows.processes import CommandError
 from flows.worktree import WorkTree
-from thawline import locks, project
 from thawline.errors import UserError
+from thawline.runtime import locks, workspace
 
 NOTHING = "nothing to do"
 _NETWORK: dict[str, Any] = {
@@ -49,7 +49,7 @@ def retrain(
         must mend, with the project as it was.
     """
     missed.skip()
-    root = project.root()
+    root = workspace.root()
     try:
         owner = f"flow run {flow_run.name}"
         with presence.needed(), locks.pipeline(kind="retrain", owner=owner):
@@ -112,7 +112,7 @@ def push(folder: Path, commit_to: str | None) -> None:
 @task(task_run_name="publish", **_NETWORK)
 def publish(folder: Path) -> str:
     """`thawline publish`, which registers a model once; returns what it said."""
-    env = {project.VARIABLE: str(project.root())}
+    env = {workspace.VARIABLE: str(workspace.root())}
     lines = processes.output(processes.python("thawline.cli", "publish"), folder, env)
     for line in lines:
         get_run_logger().info(line)

@@ -22,8 +22,8 @@ from flows import trial
 from flows.order import Order
 from flows.snapshot import Snapshot
 from flows.timings import timed
-from thawline import project, safe_json
 from thawline.errors import UserError
+from thawline.runtime import safe_json, workspace
 from thawline.studies import plan
 from thawline.studies.definition import STAGES, Definition, Interval
 from thawline.studies.plan import Contender, Study
@@ -81,7 +81,7 @@ def open_search(name: str, storage: str, seed: int = 0) -> Any:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    lock = project.scratch() / "locks" / "search.lock"
+    lock = workspace.scratch() / "locks" / "search.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings(), FileLock(lock):  # a fresh database breaks if two make it
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -211,6 +211,6 @@ def _name(planned: Study, base: Snapshot) -> str:
 
 
 def _own_storage() -> str:
-    path = project.scratch() / "studies" / "optuna.db"
+    path = workspace.scratch() / "studies" / "optuna.db"
     path.parent.mkdir(parents=True, exist_ok=True)
     return f"sqlite:///{path}"

@@ -16,8 +16,9 @@ from types import FrameType
 from typing import NoReturn
 
 from flows import environment, private, processes, repository, server, timetable
-from thawline import params, project
 from thawline.errors import UserError
+from thawline.params import params_file
+from thawline.runtime import workspace
 
 FLOWS = ("retrain", "pipeline")
 _AGAIN_S = 5.0
@@ -31,7 +32,7 @@ def main(words: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         environment.prepare()
-        params.load()
+        params_file.load()
         job, when = _job(options)
         private.keep(private.NOTIFY, options.notify)
         own = server.own_unless_named(lasting=True)
@@ -74,9 +75,9 @@ def _job(options: argparse.Namespace) -> tuple[dict[str, object], str]:
     retrains = options.flow == "retrain"
     if not retrains and not (options.commit_to is options.notify is None):
         raise UserError("serve: --commit-to and --notify belong to --flow retrain")
-    job = {"flow": options.flow, "name": project.root().name, "parameters": {}}
+    job = {"flow": options.flow, "name": workspace.root().name, "parameters": {}}
     if options.commit_to is not None:
-        repository.check_branch_name(project.root(), options.commit_to)
+        repository.check_branch_name(workspace.root(), options.commit_to)
         job["parameters"] = {"commit_to": options.commit_to}
     if options.cron is None:
         seconds = _interval(options.interval)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from flows import environment, prefect_server, processes
-from thawline import project
 from thawline.errors import UserError
+from thawline.runtime import workspace
 
 HOST = prefect_server.HOST
 _START_S = 240.0
@@ -119,4 +119,4 @@ def _log() -> BinaryIO:
 
 
 def _log_path() -> Path:
-    return project.scratch() / "prefect" / "server.log"
+    return workspace.scratch() / "prefect" / "server.log"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from flows.repository import git
 from flows.worktree import WorkTree
-from thawline import params
 from thawline.errors import UserError
-from thawline.sections.whole import Params
+from thawline.params import params_file
+from thawline.params.schema.whole import Params
 from thawline.studies.records import listing
 
 _NAME = "workspaces/snapshot"
@@ -35,7 +35,7 @@ class Snapshot:
         Raises:
             UserError: it is not as it may be.
         """
-        return params.check(params.read(self.folder / params.FILE).values)
+        return params_file.check(params_file.read(self.folder / params_file.FILE).values)
 
     def require(self) -> None:
         """Check that the images and weights are still those of the beginning.
@@ -44,7 +44,7 @@ class Snapshot:
             UserError: a file was written to, or one outside of the project came or went.
         """
         if _inputs(self.folder) != self.inputs:
-            named = ", ".join(sorted(set(params.named_inputs(self.params()).values())))
+            named = ", ".join(sorted(set(params_file.named_inputs(self.params()).values())))
             raise UserError(
                 f"images or weights ({named}) were changed since the study began; begin it again"
             )
@@ -74,7 +74,9 @@ def _inputs(folder: Path) -> str:
 
 
 def _named(folder: Path) -> list[str]:
-    named = params.named_inputs(params.check(params.read(folder / params.FILE).values))
+    named = params_file.named_inputs(
+        params_file.check(params_file.read(folder / params_file.FILE).values)
+    )
     return sorted(set(named.values()))
 
 

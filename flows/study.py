@@ -13,9 +13,9 @@ from functools import partial
 from typing import Any
 
 from flows import command, crew, environment, private
-from thawline import params
 from thawline.errors import UserError
-from thawline.sections.whole import Params
+from thawline.params import params_file
+from thawline.params.schema.whole import Params
 from thawline.studies import definition, plan
 from thawline.studies.changes import Changes
 from thawline.tracking import address
@@ -41,7 +41,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         budget_s = seconds(given.budget)
         _check_workers(given)
-        project = params.load()
+        project = params_file.load()
         changes = Changes.parse(given.set, given.seeds, project)
         studies = checked(given.names, changes, project)
         if given.plan:
@@ -81,7 +81,7 @@ def _crew(
         start = crew.dask if given.runner == "dask" else crew.threads
         return start(given.workers or 1)
     stores = {environment.API: os.environ[environment.API]}
-    if address.enabled(params.load().tracking.enabled):
+    if address.enabled(params_file.load().tracking.enabled):
         stores["MLFLOW_TRACKING_URI"] = address.uri()
     if any(study.definition.search for study in studies):
         stores["--storage"] = private.kept(private.STORAGE) or _OWN_STORAGE
@@ -94,7 +94,7 @@ def checked(names: Sequence[str], changes: Changes, project: Params) -> list[pla
     Raises:
         UserError: an unknown study, or a mistake in a file.
     """
-    params.check_inputs(project)
+    params_file.check_inputs(project)
     paths = list(dict.fromkeys(path for name in names for path in definition.find(name)))
     return [changes.planned(path, project) for path in paths]
 

@@ -26,9 +26,10 @@ from flows.order import Order
 from flows.snapshot import Snapshot
 from flows.study_record import Recorded
 from flows.timings import timed
-from thawline import locks, params, project
 from thawline.errors import UserError
 from thawline.forkserver import client as forkserver
+from thawline.params import params_file
+from thawline.runtime import locks, workspace
 from thawline.studies import plan, report
 from thawline.studies.changes import NOTHING, Changes
 from thawline.studies.records import Record, code
@@ -61,19 +62,19 @@ def study(
     """
     deadline = None if budget_s is None else time.time() + budget_s
     try:
-        repository.check(project.root())
+        repository.check(workspace.root())
         owner = f"flow run {flow_run.name}"
         with (
             presence.needed(),
             locks.pipeline(kind="study", owner=owner),
-            preloaded.running(address.enabled(params.load().tracking.enabled)) as mlflow,
+            preloaded.running(address.enabled(params_file.load().tracking.enabled)) as mlflow,
             forkserver.running() as libraries,  # which load meanwhile
-            snapshot.taken(project.root()) as base,
+            snapshot.taken(workspace.root()) as base,
         ):
             loaded = mlflow | libraries
             planned = [changes.planned(Path(path), base.params()) for path in paths]
             found = [_one(one, base, deadline, cores, again, loaded) for one in planned]
-            workspaces.remove(project.root())
+            workspaces.remove(workspace.root())
             report.write_all(OUT, found)
     except KeyboardInterrupt:
         return Cancelled(message="ended by Ctrl-C")

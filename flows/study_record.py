@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prefect import get_run_logger
 
-from thawline.sections.whole import Params
+from thawline.params.schema.whole import Params
 from thawline.studies.plan import Study
 from thawline.studies.records import Record
 from thawline.studies.summary import Summary

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from flows import processes
 from flows.snapshot import Snapshot
-from thawline import project
+from thawline.runtime import workspace
 from thawline.studies.records import Record
 
 
@@ -24,7 +24,7 @@ def timed(
     if not waiting:
         return list(records)
     command = processes.python("thawline.studies.timing", *waiting)
-    env = {**environment, project.VARIABLE: str(project.root())}
+    env = {**environment, workspace.VARIABLE: str(workspace.root())}
     lines = processes.output(command, base.folder, env)
     costs = json.loads(lines[-1])
     for place, record in waiting.items():

@@ -15,10 +15,10 @@ from filelock import FileLock
 from flows import follow, trial_outputs, workspaces
 from flows.order import Order
 from flows.processes import CommandError, one_line
-from thawline import params, project
-from thawline.advice import writing
 from thawline.errors import UserError
-from thawline.files import MODELS
+from thawline.params import edit, params_file
+from thawline.runtime import workspace
+from thawline.runtime.output_paths import MODELS
 from thawline.studies.records import Record, folder
 
 Say = Callable[[str], None]
@@ -82,8 +82,8 @@ def lost(order: Order) -> None:
 
 
 def _run(order: Order, tree: Path, say: Say, hopeless: Hopeless) -> Record:
-    shutil.copy(order.base.folder / params.FILE, tree / params.FILE)
-    writing.set_values(order.trial.overrides, tree / params.FILE)
+    shutil.copy(order.base.folder / params_file.FILE, tree / params_file.FILE)
+    edit.set_values(order.trial.overrides, tree / params_file.FILE)
     trial_outputs.drop_later(tree, order.until)
     stages = _Stages(order, tree, say)
     reason = stages.run(hopeless)
@@ -115,7 +115,7 @@ class _Stages:
     def run(self, hopeless: Hopeless) -> str | None:
         """Returns why it was ended early, or None."""
         order = self._order
-        lock = FileLock(project.scratch() / "locks" / f"data-{self._data()}.lock")
+        lock = FileLock(workspace.scratch() / "locks" / f"data-{self._data()}.lock")
         lock.acquire()
         if _STOPPED.is_set():  # while it waited
             lock.release()
@@ -143,7 +143,7 @@ class _Stages:
 
     def _data(self) -> str:
         """A name for the data that the trial trains on."""
-        checked = params.load(self._tree / params.FILE)
+        checked = params_file.load(self._tree / params_file.FILE)
         words = f"{checked.seed} {checked.ingest.model_dump_json()}"
         return hashlib.sha256(words.encode()).hexdigest()[:16]
 

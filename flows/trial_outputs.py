@@ -12,8 +12,8 @@ from flows import processes, repository
 from flows.order import Order
 from flows.processes import CommandError, one_line
 from flows.worktree import all_but_inputs
-from thawline import project, safe_json
 from thawline.errors import UserError
+from thawline.runtime import safe_json, workspace
 from thawline.studies.records import folder
 from thawline.studies.scores import Rows
 from thawline.tracking.hashes import Graph
@@ -77,7 +77,7 @@ def saved(order: Order, tree: Path) -> dict[str, Any]:
     words = ["--force", "--name", order.name, *_untracked(tree), order.until]
     try:
         # DVC keeps what it is saving in references that all working trees of a repository share.
-        with FileLock(project.scratch() / "locks" / "exp-save.lock"):
+        with FileLock(workspace.scratch() / "locks" / "exp-save.lock"):
             repository.dvc(tree, "exp", "save", *words)
     except CommandError as error:
         return {"message": f"no DVC experiment: {one_line(error)}"}

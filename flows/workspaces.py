@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from flows.processes import CommandError
 from flows.repository import git
 from flows.worktree import WorkTree, edits, inputs
-from thawline import locks, project
+from thawline.runtime import locks, workspace
 from thawline.studies.records import listing
 
 _FOLDER = "workspaces"
@@ -28,7 +28,7 @@ _MARK, _TREE = "made", "tree"
 def free(root: Path) -> Iterator[Path]:
     """A working tree of the project as it is now, for the block."""
     for number in itertools.count():
-        place = project.scratch() / _FOLDER / str(number)
+        place = workspace.scratch() / _FOLDER / str(number)
         place.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(place.with_suffix(".lock"), timeout=0):
@@ -42,7 +42,7 @@ def free(root: Path) -> Iterator[Path]:
 
 def remove(root: Path) -> None:
     """All that are not in use."""
-    for place in (project.scratch() / _FOLDER).glob("[0-9]*"):
+    for place in (workspace.scratch() / _FOLDER).glob("[0-9]*"):
         if place.is_dir():
             with suppress(Timeout), FileLock(place.with_suffix(".lock"), timeout=0):
                 _remove(root, place)
@@ -55,7 +55,7 @@ def _ready(root: Path, place: Path) -> Path:
     if not mark.is_file() or mark.read_text(encoding="utf-8") != state:
         mark.unlink(missing_ok=True)
         # `git worktree` and DVC's checkout are not meant for several at a time.
-        with FileLock(project.scratch() / _FOLDER / "making.lock"):
+        with FileLock(workspace.scratch() / _FOLDER / "making.lock"):
             tree.make()
         mark.write_text(state, encoding="utf-8")
     return tree.folder

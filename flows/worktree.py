@@ -12,8 +12,9 @@ from pathlib import Path
 
 from flows.processes import CommandError
 from flows.repository import dvc, git, has_remote
-from thawline import locks, params, project
 from thawline.errors import UserError
+from thawline.params import params_file
+from thawline.runtime import locks, workspace
 from thawline.tracking import closing
 from thawline.tracking.hashes import Graph, md5
 
@@ -35,7 +36,7 @@ class WorkTree:
 
     def __init__(self, root: Path, commit: str, name: str = "retrain") -> None:
         self.root, self.commit = root, commit
-        self.folder = project.scratch() / name
+        self.folder = workspace.scratch() / name
         self._head = git(root, "rev-parse", "HEAD")
         self._before = edits(root)
 
@@ -166,7 +167,7 @@ def inputs(folder: Path) -> list[str]:
     Raises:
         UserError: params.yaml is not as it may be.
     """
-    named = params.named_inputs(params.load(folder / params.FILE)).values()
+    named = params_file.named_inputs(params_file.load(folder / params_file.FILE)).values()
     known = set(git(folder, "ls-files", "-z").split("\0"))
     found = {_tracked(folder, Path(n)) for n in named if not Path(n).is_absolute()}
     return sorted(n for n in found if not {n, *_below(n, known)} & known)

@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thawline import plugins, stage
-from thawline.files import (
+from thawline import stage
+from thawline.params import plugins
+from thawline.params.schema.whole import Params
+from thawline.runtime.output_paths import (
     INGEST,
     MINORITY,
     POLICY,
@@ -15,7 +17,6 @@ from thawline.files import (
     write_json,
     write_metrics,
 )
-from thawline.sections.whole import Params
 from thawline.tracking.client import StageRun
 
 DECISION = REPORTS / "augment" / "decision.json"
@@ -78,7 +79,7 @@ def _mirrors(params: Params, run: StageRun) -> tuple[bool, str]:
     from thawline.data.manifest import Manifest
     from thawline.data.rows import Rows
     from thawline.data.store import ImageStore
-    from thawline.progress import log
+    from thawline.runtime.progress import log
     from thawline.training import device
 
     device.setup(threads=params.training.threads, seed=params.seed)

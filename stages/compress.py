@@ -3,8 +3,8 @@
 from typing import Any
 
 from thawline import stage
-from thawline.files import INGEST, MODELS, REPORTS, write_metrics
-from thawline.sections.whole import Params
+from thawline.params.schema.whole import Params
+from thawline.runtime.output_paths import INGEST, MODELS, REPORTS, write_metrics
 from thawline.tracking.client import StageRun
 from thawline.tracking.closing import numbers
 
@@ -22,9 +22,9 @@ def main(params: Params, run: StageRun) -> None:
     from thawline.compress.session import INT8_FILE
     from thawline.data.manifest import Manifest
     from thawline.data.store import ImageStore
-    from thawline.design import ORIGINAL
     from thawline.evaluation.complexity import num_macs, num_parameters
-    from thawline.progress import log
+    from thawline.params.schema.design import ORIGINAL
+    from thawline.runtime.progress import log
     from thawline.training.refit import Refit
 
     p, threads = params.compress, params.training.threads

@@ -3,7 +3,8 @@
 import json
 
 from thawline import stage
-from thawline.files import (
+from thawline.params.schema.whole import Params
+from thawline.runtime.output_paths import (
     INGEST,
     MODELS,
     REPORTS,
@@ -13,7 +14,6 @@ from thawline.files import (
     write_json,
     write_metrics,
 )
-from thawline.sections.whole import Params
 from thawline.tracking.client import StageRun
 
 FOLDER = REPORTS / "evaluate"
@@ -30,7 +30,7 @@ def main(params: Params, run: StageRun) -> None:
     from thawline.evaluation.checkpoints import Judged, card_of, costs, judge
     from thawline.evaluation.hardware import describe
     from thawline.evaluation.results import INT8
-    from thawline.progress import track
+    from thawline.runtime.progress import track
     from thawline.training import device
     from thawline.training.refit import Refit
 

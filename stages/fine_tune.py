@@ -1,8 +1,8 @@
 """fine_tune: transferred checkpoint -> checkpoint with the last blocks trained too."""
 
 from thawline import stage
-from thawline.files import MODELS, REPORTS
-from thawline.sections.whole import Params
+from thawline.params.schema.whole import Params
+from thawline.runtime.output_paths import MODELS, REPORTS
 from thawline.tracking.client import StageRun
 
 

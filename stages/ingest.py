@@ -4,12 +4,21 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
-from thawline import plugins, stage
-from thawline.data import dvc_view
+from thawline import stage
 from thawline.errors import UserError
-from thawline.files import HOLDOUT, INGEST, LABEL_FIXES, REPORTS, staged, write_csv, write_metrics
-from thawline.sections.data import Ingest
-from thawline.sections.whole import Params
+from thawline.params import plugins
+from thawline.params.schema.data import Ingest
+from thawline.params.schema.whole import Params
+from thawline.runtime import dvc_view
+from thawline.runtime.output_paths import (
+    HOLDOUT,
+    INGEST,
+    LABEL_FIXES,
+    REPORTS,
+    staged,
+    write_csv,
+    write_metrics,
+)
 from thawline.tracking.client import StageRun
 
 if TYPE_CHECKING:
@@ -46,7 +55,7 @@ def main(params: Params, run: StageRun) -> None:
     from thawline.data.store import ImageStore
     from thawline.data_report import page as report
     from thawline.data_report.contents import Contents
-    from thawline.progress import log
+    from thawline.runtime.progress import log
 
     p = params.ingest
     run.require()
@@ -131,7 +140,7 @@ def _decided(p: Ingest, source: "Source") -> "Decided":
     from thawline.data.decided import WRITTEN
     from thawline.data.deciding import decide
     from thawline.data.survey import spread, survey
-    from thawline.progress import track
+    from thawline.runtime.progress import track
 
     def look() -> "Survey":
         return survey(track(spread(_source(p)), "looking", source.num_items))
@@ -244,7 +253,7 @@ def _collect(p: Ingest, decided: "Decided", source: "Source", folder: Path) -> "
     from thawline.data.pack_cache import PackCache
     from thawline.data.packing import pack
     from thawline.data.store import StoreWriter
-    from thawline.progress import track
+    from thawline.runtime.progress import track
 
     fixes = label_fixes.read(LABEL_FIXES, source.classes)
     geometry = Geometry(

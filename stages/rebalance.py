@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from thawline import plugins, stage
-from thawline.files import INGEST, REPORTS, ROWS, write_csv, write_metrics
-from thawline.progress import log
-from thawline.sections.whole import Params
+from thawline import stage
+from thawline.params import plugins
+from thawline.params.schema.whole import Params
+from thawline.runtime.output_paths import INGEST, REPORTS, ROWS, write_csv, write_metrics
+from thawline.runtime.progress import log
 from thawline.tracking.client import StageRun
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def main(params: Params, run: StageRun) -> None:
     from thawline.data.manifest import Manifest
     from thawline.data.rows import Rows
     from thawline.evaluation import class_sizes, style
-    from thawline.evaluation.labels import visible
+    from thawline.runtime.escape import visible
 
     p = params.rebalance
     manifest = Manifest.read(INGEST)

@@ -1,18 +1,18 @@
 """transfer_learn: pretrained network with a frozen trunk -> checkpoint with a trained head."""
 
 from thawline import stage
-from thawline.files import INGEST, MODELS, REPORTS
-from thawline.sections.whole import Params
+from thawline.params.schema.whole import Params
+from thawline.runtime.output_paths import INGEST, MODELS, REPORTS
 from thawline.tracking.client import StageRun
 
 
 def main(params: Params, run: StageRun) -> None:
-    from thawline import processes
     from thawline.data.decided import Decided
     from thawline.data.manifest import Manifest
     from thawline.evaluation import network_summary
     from thawline.pretrained import Loaded
-    from thawline.progress import log
+    from thawline.runtime import torchrun
+    from thawline.runtime.progress import log
     from thawline.surgery.record import record_of
     from thawline.training import refit, starting
     from thawline.training.solve_stage import solve_stage
@@ -30,7 +30,7 @@ def main(params: Params, run: StageRun) -> None:
     solved = section.is_closed_form(from_scratch=from_scratch)
     if solved:
         network = solve_stage("transfer_learn", network, card, params, section, run)
-    if processes.is_main():
+    if torchrun.is_main():
         run.tags(record_of(network).summary())
         summary = REPORTS / "transfer_learn" / "network.md"
         network_summary.write(summary, params.model.name, network, card.image_size_px)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from thawline import openmp
+from thawline.runtime import openmp
 
 openmp.wait_briefly()  # before torch loads, as in a stage
 if "PYTEST_XDIST_WORKER" in os.environ:  # one worker a core

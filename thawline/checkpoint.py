@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from thawline import plugins
-from thawline.data.items import shown
-from thawline.design import ORIGINAL, Design, Stem
 from thawline.errors import UserError
 from thawline.multilevel import Level, count_features, read_levels
 from thawline.network import Network, build
+from thawline.params import plugins
+from thawline.params.schema.design import ORIGINAL, Design, Stem
+from thawline.runtime.escape import escape
 
 _MANY_CLASSES = 10_000
 _BITS = 32
@@ -90,7 +90,7 @@ def load(directory: Path) -> tuple[Network, ModelCard]:
             narrow(network, card.channels)
         except ValueError as error:
             raise UserError(
-                f"{shown(str(directory / CARD))}: channels: {shown(str(error), 200)}"
+                f"{escape(str(directory / CARD))}: channels: {escape(str(error), 200)}"
             ) from None
     path = directory / WEIGHTS
     try:
@@ -101,8 +101,8 @@ def load(directory: Path) -> tuple[Network, ModelCard]:
             packed.pack_like(network, state)
         network.load_state_dict(state)
     except (OSError, SafetensorError, RuntimeError, ValueError) as error:
-        reason = shown(" ".join(str(error).split()), 160)
-        raise UserError(f"{shown(str(path))}: not the weights of {card.name}: {reason}") from None
+        reason = escape(" ".join(str(error).split()), 160)
+        raise UserError(f"{escape(str(path))}: not the weights of {card.name}: {reason}") from None
     return network.eval(), card
 
 
@@ -115,7 +115,7 @@ def _check_room(card: ModelCard, directory: Path) -> None:
     there = path.stat().st_size if path.is_file() else 0
     if needed > _BITS * there:
         raise UserError(
-            f"{shown(str(path))}: not the weights of {card.name}: {there:,} bytes, and "
+            f"{escape(str(path))}: not the weights of {card.name}: {there:,} bytes, and "
             f"{len(card.classes):,} classes need {needed:,}"
         )
 
@@ -140,7 +140,7 @@ def _built(card: ModelCard, directory: Path) -> Network:
             )
         except (ValueError, RuntimeError) as error:  # the latter of images that are too small
             raise UserError(
-                f"{shown(str(directory / CARD))}: levels: {shown(str(error), 200)}"
+                f"{escape(str(directory / CARD))}: levels: {escape(str(error), 200)}"
             ) from None
     return network
 
@@ -157,18 +157,18 @@ def read_card(directory: Path) -> ModelCard:
     try:
         card = ModelCard.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise UserError(f"{shown(str(path))}: cannot be read: {error.strerror}") from None
+        raise UserError(f"{escape(str(path))}: cannot be read: {error.strerror}") from None
     except ValidationError as error:
         first = error.errors()[0]
-        key = shown(".".join(map(str, first["loc"]))) or "the file"
+        key = escape(".".join(map(str, first["loc"]))) or "the file"
         raise UserError(
-            f"{shown(str(path))}: {key}: {first['msg']}; `dvc repro` makes it anew"
+            f"{escape(str(path))}: {key}: {first['msg']}; `dvc repro` makes it anew"
         ) from None
     if card.family not in plugins.names(plugins.FAMILY):
-        raise UserError(f"{shown(str(path))}: family: {shown(card.family)!r} is unknown")
+        raise UserError(f"{escape(str(path))}: family: {escape(card.family)!r} is unknown")
     known = plugins.constant(plugins.FAMILY, card.family, "NAMES")
     if known is not None and card.name not in known:
         raise UserError(
-            f"{shown(str(path))}: name: {shown(card.name)!r} is not one of {', '.join(known)}"
+            f"{escape(str(path))}: name: {escape(card.name)!r} is not one of {', '.join(known)}"
         )
     return card

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from thawline import plugins, pretrained, weights
-from thawline.design import ORIGINAL, Design, Stem
+from thawline import pretrained, weights
+from thawline.params import plugins
+from thawline.params.schema.design import ORIGINAL, Design, Stem
 from thawline.pretrained import Loaded
 
 Network = nn.Sequential

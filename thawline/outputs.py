@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from thawline.dvc_config import cache_folders
 from thawline.errors import UserError
+from thawline.runtime.dvc_config import cache_folders
 from thawline.tracking.hashes import Graph
 
 _LOCK = Path("dvc.lock")

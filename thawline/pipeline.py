@@ -13,13 +13,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from thawline import libraries, locks, params, project, safe_yaml
+from thawline import libraries
 from thawline.advice import time_budget
 from thawline.errors import ChildDied, UserError
+from thawline.params import params_file
+from thawline.params.schema.whole import Params
 from thawline.projects import code_file
-from thawline.relay import Relay, Watcher
-from thawline.sections.whole import Params
-from thawline.tracking import address, closing, execution, link, lock_entries, made_of
+from thawline.runtime import execution, locks, safe_yaml, workspace
+from thawline.runtime.relay import Relay, Watcher
+from thawline.tracking import address, closing, link, lock_entries, made_of
 from thawline.tracking.hashes import Graph
 
 _GRACE_S = 2.0
@@ -44,14 +46,14 @@ def run(targets: Sequence[str] = (), *, minutes: float | None = None) -> int:
     code_file.check()
     if weak := libraries.old_python():
         print(f"warning: {weak}", file=sys.stderr, flush=True)
-    source = params.read()
-    written = params.check(source.values)
+    source = params_file.read()
+    written = params_file.check(source.values)
     checked = written if minutes is None else time_budget.with_limit(written, minutes)
     if not Path("dvc.yaml").is_file():
         raise UserError(
-            f"dvc.yaml: not found in {project.workspace()}; run this in the project's folder"
+            f"dvc.yaml: not found in {workspace.workspace()}; run this in the project's folder"
         )
-    params.check_inputs(checked)
+    params_file.check_inputs(checked)
     time_budget.check(checked)
     os.environ.pop(
         "DVC_ROOT", None
@@ -60,7 +62,7 @@ def run(targets: Sequence[str] = (), *, minutes: float | None = None) -> int:
         with locks.pipeline():
             if minutes is not None:
                 time_budget.write(written, minutes)
-                source = params.read()
+                source = params_file.read()
             start_ms, current = int(time.time() * 1000), execution.launch()
             with execution.changed(current) as state:
                 state["params"] = made_of.written_down(source)
@@ -149,7 +151,7 @@ def _conclude(
         _leave(current, message, fates)
     elif address.enabled(checked.tracking.enabled) and (state["stages"] or code == 0):
         event = closing.event(state, status, message, fates)
-        _record(current, event, params.flatten(checked), start_ms)
+        _record(current, event, params_file.flatten(checked), start_ms)
     if message:
         print(message, file=sys.stderr, flush=True)
     return result
@@ -158,7 +160,7 @@ def _conclude(
 def _fates(state: execution.State, seen: Mapping[str, str], code: int) -> dict[str, str]:
     """What DVC printed, corrected by what the stages themselves noted."""
     fates = {}
-    for name in Graph(project.workspace()).stages:
+    for name in Graph(workspace.workspace()).stages:
         fate = seen.get(name, closing.NOT_REACHED)
         if fate == "running":
             fate = "ran" if code == 0 else "failed"

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from thawline import auxiliary, weights
-from thawline.data.items import shown
 from thawline.errors import UserError
-from thawline.progress import log
+from thawline.runtime.escape import escape
+from thawline.runtime.progress import log
 
 _LISTED = 3
 _TAG_LENGTH = 5000
@@ -37,7 +37,7 @@ class Loaded:
     def __str__(self) -> str:
         new = f"; at random: {_listed(list(self.new))}" if self.new else ""
         return (
-            f"weights: {self.num_kept} of {self.num_tensors} tensors from {shown(self.file)}, "
+            f"weights: {self.num_kept} of {self.num_tensors} tensors from {escape(self.file)}, "
             f"SHA-256 {self.sha256[:12]}...{new}"
         )
 
@@ -110,7 +110,7 @@ def _fitting(
             continue
         if prefix:
             left = f", and leaves out {len(others)} ({_listed(list(others))})" if others else ""
-            log(f"weights: {shown(path.name)}: takes {shown(prefix)!r} off the names{left}")
+            log(f"weights: {escape(path.name)}: takes {escape(prefix)!r} off the names{left}")
         return state
     raise max(problems, key=lambda problem: problem[0])[1] from None
 
@@ -186,8 +186,8 @@ def _counters(state: State) -> set[str]:
 
 def _listed(names: list[str]) -> str:
     more = ", ..." if len(names) > _LISTED else ""
-    return ", ".join(shown(name) for name in names[:_LISTED]) + more
+    return ", ".join(escape(name) for name in names[:_LISTED]) + more
 
 
 def _of_another(path: Path, reason: str) -> str:
-    return f"weights file {shown(path.name)!r} is of another network: {reason}"
+    return f"weights file {escape(path.name)!r} is of another network: {reason}"

@@ -11,8 +11,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from thawline import outputs, project, safe_json
+from thawline import outputs
 from thawline.errors import UserError
+from thawline.runtime import safe_json, workspace
 from thawline.tracking import hashes
 
 
@@ -73,7 +74,7 @@ def _remove_damaged(md5: str) -> int:
 
 
 def _path() -> Path:
-    return project.scratch() / "received.json"
+    return workspace.scratch() / "received.json"
 
 
 def _known() -> dict[str, list[str]]:

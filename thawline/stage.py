@@ -16,12 +16,14 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from thawline import disk, locks, openmp, outputs, params, processes, project, received
+from thawline import outputs, received
 from thawline.errors import ChildDied, UserError
 from thawline.forkserver import client
+from thawline.params import params_file
+from thawline.params.schema.whole import Params
 from thawline.projects import code_file
-from thawline.sections.whole import Params
-from thawline.tracking import execution, made_of
+from thawline.runtime import disk_errors, execution, locks, openmp, torchrun, workspace
+from thawline.tracking import made_of
 from thawline.tracking.client import StageRun, open_stage_run
 from thawline.tracking.hashes import Graph
 
@@ -40,22 +42,22 @@ def run(name: str, main: Main) -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     openmp.wait_briefly()
     locks.die_with_parent()
-    if not processes.is_main():
+    if not torchrun.is_main():
         _take_part(main)
     try:
-        with disk.named():
+        with disk_errors.named():
             locks.end_without(partial(execution.alive, execution.identify()))
             code_file.check()
-            source = params.read()
-            checked = params.check(source.values)
+            source = params_file.read()
+            checked = params_file.check(source.values)
             client.hand_over(name)
             outputs.require_cache(name)
-            graph = Graph(project.workspace())
+            graph = Graph(workspace.workspace())
             outs = [Path(path) for path in graph.outputs(name)]
             with (
-                locks.workspace(name),
+                locks.hold_workspace(name),
                 open_stage_run(name, checked, outs) as stage_run,
-                disk.named(),
+                disk_errors.named(),
                 _loaders_named(),
             ):
                 received.check(name, graph)
@@ -105,7 +107,7 @@ def _take_part(main: Main) -> NoReturn:
     locks.end_without(lambda: os.getppid() == parent)
     try:
         given = os.environ.get(_PARAMS)
-        main(params.check(json.loads(given)) if given else params.load(), StageRun(None))
+        main(params_file.check(json.loads(given)) if given else params_file.load(), StageRun(None))
     except UserError as error:
         print(error, file=sys.stderr)
         _leave(error.exit_code)

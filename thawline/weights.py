@@ -15,9 +15,9 @@ from typing import Any, NamedTuple, Self
 import torch
 from safetensors.torch import load_file
 
-from thawline.data.items import shown
 from thawline.errors import UserError
-from thawline.progress import log
+from thawline.runtime.escape import escape
+from thawline.runtime.progress import log
 
 PATIENCE_S = 10.0
 """How long a download waits for an answer: most machines without a network say so at once."""
@@ -104,7 +104,7 @@ def imagenet(module: ModuleType, family: str, name: str) -> Path:
     if not digest.startswith(found.sha256):
         raise UserError(
             f"model.weights: {found.path.name} has SHA-256 {digest[:12]}..., expected "
-            f"{found.sha256[:12]}...; remove {shown(str(found.path))!r} or reinstall its package"
+            f"{found.sha256[:12]}...; remove {escape(str(found.path))!r} or reinstall its package"
         )
     return found.path
 
@@ -142,13 +142,13 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
         with torch.serialization.safe_globals(_BESIDE):
             state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise UserError(f"weights file {shown(str(path))!r} does not exist") from None
+        raise UserError(f"weights file {escape(str(path))!r} does not exist") from None
     except pickle.UnpicklingError:  # whose own message tells how to run the pickle all the same
         raise UserError(
             _unreadable(path, "it holds something else than tensors, numbers and texts")
         ) from None
     except Exception as error:  # a damaged file ends in any of a dozen kinds
-        raise UserError(_unreadable(path, shown(str(error)) or type(error).__name__)) from None
+        raise UserError(_unreadable(path, escape(str(error)) or type(error).__name__)) from None
     place: list[str] = []
     while not _is_state(state) and len(place) < _DEPTH:
         found = [key for key in WRAPPERS if isinstance(state, dict) and _is_dict(state.get(key))]
@@ -157,13 +157,13 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
         place.append(found[0])
         state = state[found[0]]
         beside = f"; not those under {', '.join(found[1:])}" if found[1:] else ""
-        log(f"weights: {shown(path.name)}: takes the tensors under {'.'.join(place)}{beside}")
+        log(f"weights: {escape(path.name)}: takes the tensors under {'.'.join(place)}{beside}")
     if not _is_state(state):
         under = f" under {'.'.join(place)}" if place else ""
-        keys = [shown(str(key)) for key in state][:_LISTED] if isinstance(state, dict) else []
+        keys = [escape(str(key)) for key in state][:_LISTED] if isinstance(state, dict) else []
         listed = f"; it has {', '.join(keys)}" if keys else ""
         raise UserError(
-            f"weights file {shown(str(path))!r}: expected a dictionary of tensors{under}{listed}; "
+            f"weights file {escape(str(path))!r}: expected a dictionary of tensors{under}{listed}; "
             f"allowed: by itself, or as {', '.join(WRAPPERS)} of a dictionary"
         )
     return dict(state)
@@ -244,7 +244,7 @@ def _downloaded(module: Any, family: str, name: str) -> WeightsFile:
     try:
         found: WeightsFile = module.download(name)
     except Exception as error:  # of urllib, sockets, PyTorch or huggingface_hub
-        reason = shown(" ".join(str(error).split())) or type(error).__name__
+        reason = escape(" ".join(str(error).split())) or type(error).__name__
         raise UserError(
             f"model.weights: no ImageNet weights for {family} {name!r} on this machine, and the "
             f"download failed ({reason}). Three ways out: {module.origin(name)}; or set `weights: "
@@ -255,7 +255,7 @@ def _downloaded(module: Any, family: str, name: str) -> WeightsFile:
 
 def _unreadable(path: Path, reason: str) -> str:
     return (
-        f"weights file {shown(str(path))!r} cannot be read ({reason}); "
+        f"weights file {escape(str(path))!r} cannot be read ({reason}); "
         "allowed: .safetensors, or .pth with tensors only, as "
         "torch.save(model.state_dict(), path) writes"
     )

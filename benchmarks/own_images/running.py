@@ -20,7 +20,7 @@ from benchmarks.peers.material import LEAST_AREA, write_weights
 from benchmarks.peers.race import Failed
 from benchmarks.peers.task import META, WEIGHTS
 from thawline import network as networks
-from thawline import params as parameters
+from thawline.params import params_file as parameters
 
 
 def run_one(run: Run, sets: Path, python: Path, scratch: Path, timeout: float) -> Record:

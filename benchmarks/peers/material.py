@@ -21,9 +21,10 @@ from safetensors.torch import save_file
 from benchmarks.data_set import packed, thinned
 from benchmarks.peers.task import META, SPLITS, WEIGHTS
 from thawline import network as networks
-from thawline import params as parameters
-from thawline import plugins, pretrained, weights
-from thawline.sections.whole import Params
+from thawline import pretrained, weights
+from thawline.params import params_file as parameters
+from thawline.params import plugins
+from thawline.params.schema.whole import Params
 from thawline.training.setting import TrainingData
 
 LEAST_AREA = 0.5

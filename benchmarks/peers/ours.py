@@ -22,10 +22,10 @@ import numpy as np
 
 from benchmarks.params import changed
 from benchmarks.peers.task import Clock, Task, given, hand_in
-from thawline import openmp, project
-from thawline.files import HOLDOUT, INGEST, LABEL_FIXES, MODELS
-from thawline.plugin_rules import NOTHING
-from thawline.sections.whole import Params
+from thawline.params.plugin_rules import NOTHING
+from thawline.params.schema.whole import Params
+from thawline.runtime import openmp, workspace
+from thawline.runtime.output_paths import HOLDOUT, INGEST, LABEL_FIXES, MODELS
 from thawline.tracking.client import StageRun
 
 _PREPARE, _TRAIN = ("ingest", "rebalance", "augment"), ("transfer_learn", "fine_tune")
@@ -96,7 +96,7 @@ def _enter(folder: Path) -> None:
         (folder / table).parent.mkdir(exist_ok=True)
         shutil.copy(source / table, folder / table)
     (folder / NOTHING).touch()
-    os.environ[project.VARIABLE] = str(folder)
+    os.environ[workspace.VARIABLE] = str(folder)
     os.chdir(folder)
 
 

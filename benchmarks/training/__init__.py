@@ -1,3 +1,3 @@
-from thawline import openmp
+from thawline.runtime import openmp
 
 openmp.wait_briefly()  # as stages do, before torch is there

@@ -11,8 +11,9 @@ import pytest
 import torch
 from torch import nn
 
-from thawline import network, plugins
+from thawline import network
 from thawline.network import Network
+from thawline.params import plugins
 
 OF_TIMM = ("resnet10t", "mobilenetv4_conv_small", "mobilenetv2_035", "regnetx_002")
 """timm has a thousand: one of each class that has blocks of its own, and two that have none."""

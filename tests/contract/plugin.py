@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from pydantic.fields import FieldInfo
 
-from thawline import plugins
-from thawline.plugins import Kind
+from thawline.params import plugins
+from thawline.params.plugins import Kind
 
 Case = tuple[str, dict[str, Any]]
 

@@ -12,12 +12,11 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.unit.advice.conftest import COSTS, profile, with_values
-from thawline import params
-from thawline.advice import writing
 from thawline.advice.facts import Facts
-from thawline.advice.proposal import current
 from thawline.advice.proposing import RULES, propose
-from thawline.sections.whole import Params
+from thawline.params import edit, params_file
+from thawline.params.proposal import current
+from thawline.params.schema.whole import Params
 
 OF_THE_RUN_BEFORE: dict[str, Any] = {"val_accuracy": None, "gained": None, "latency_ms": None}
 """Once params are others, nothing is known of what they make: thawline/advice/provenance.py."""
@@ -26,7 +25,7 @@ REAL = Path(__file__).parents[2] / "params.yaml"
 
 def kinds() -> Iterator[Facts]:
     """Figures at their ends, in every combination that matters."""
-    read = params.load(REAL)
+    read = params_file.load(REAL)
     counts = ([50, 50], [1000, 3], [400, 100, 100], [5, 0, 5], list(range(1, 300)))
     profiles = (None, profile(), profile(0.9), profile(0.5, 0.9, 0.7, 0.6))
     for count, found, side in itertools.product(counts, profiles, (8, 300)):
@@ -63,14 +62,14 @@ def kinds() -> Iterator[Facts]:
 
 
 def test_every_rule_is_of_a_section_of_params() -> None:
-    files = {p.stem for p in (Path(writing.__file__).parent / "rules").glob("[!_]*.py")}
+    files = {p.stem for p in (Path(edit.__file__).parent / "rules").glob("[!_]*.py")}
     assert files == set(RULES)
     assert files <= set(Params.model_fields)
 
 
 @pytest.mark.parametrize("name", tuple(RULES))
 def test_it_proposes_for_its_own_section_with_rule_and_figure(name: str) -> None:
-    rule, known = RULES[name], params.load(REAL)
+    rule, known = RULES[name], params_file.load(REAL)
     made = [p for facts in kinds() for p in rule.propose(facts)]
     assert made, "no kind of data set makes it propose anything"
     for proposal in made:
@@ -97,8 +96,8 @@ def test_what_is_proposed_together_is_valid_and_settles(tmp_path: Path) -> None:
         file.write_text(_dumped(facts.params), encoding="utf-8")
         proposals = propose(facts)
         assert len({p.key for p in proposals}) == len(proposals)
-        writing.write(proposals, file)
-        settled = params.load(file)
+        edit.write(proposals, file)
+        settled = params_file.load(file)
         assert propose(replace(facts, params=settled, **OF_THE_RUN_BEFORE)) == []
 
 

@@ -22,12 +22,13 @@ from tests.contract.networks import (
     original,
     size_px,
 )
-from thawline import checkpoint, network, plugins
+from thawline import checkpoint, network
 from thawline.auxiliary import taken, within
 from thawline.compress.export import export
 from thawline.compress.session import predict, session
 from thawline.data.decode import fit
 from thawline.evaluation.complexity import num_parameters
+from thawline.params import plugins
 from thawline.training.device import to_input
 
 

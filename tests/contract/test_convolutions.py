@@ -12,12 +12,13 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from tests.contract.plugin import cases
-from thawline import checkpoint, plugins
+from thawline import checkpoint
 from thawline.compress.export import export
 from thawline.compress.session import predict, session
-from thawline.design import ORIGINAL, Design
 from thawline.errors import UserError
 from thawline.network import build
+from thawline.params import plugins
+from thawline.params.schema.design import ORIGINAL, Design
 from thawline.surgery.apply import apply_design
 from thawline.surgery.packed import pack
 from thawline.surgery.record import record_of

@@ -7,10 +7,11 @@ import torch
 from torch import nn
 
 from tests.contract.networks import FIRSTS, KINDS, LARGE, is_quick
-from thawline import checkpoint, network, plugins
-from thawline.design import ORIGINAL, Design, Stem
+from thawline import checkpoint, network
 from thawline.evaluation.complexity import num_parameters
 from thawline.network import Network
+from thawline.params import plugins
+from thawline.params.schema.design import ORIGINAL, Design, Stem
 
 
 def takes(key: str) -> list[tuple[str, str]]:

@@ -11,8 +11,8 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from tests.contract.plugin import cases, function, untouched_randomness
-from thawline import plugins
 from thawline.data.views import ALLOWED, Views
+from thawline.params import plugins
 
 EXAMPLE_FILE = Path(__file__).parents[2] / "docs" / "policy.yaml"
 INPUTS = {"file": EXAMPLE_FILE, "mirror": True}

@@ -10,10 +10,11 @@ from torch import nn
 from torchvision import models
 
 from tests.contract.networks import FIRSTS, each, inputs
-from thawline import network, plugins
-from thawline.design import ORIGINAL
+from thawline import network
 from thawline.errors import UserError
 from thawline.network import Network
+from thawline.params import plugins
+from thawline.params.schema.design import ORIGINAL
 from thawline.pretrained import Loaded
 
 

@@ -10,12 +10,13 @@ from torch import nn
 
 from tests.contract.networks import built, each_with_few_always, inputs, size_px
 from tests.contract.plugin import untouched_randomness
-from thawline import checkpoint, plugins
+from thawline import checkpoint
 from thawline.checkpoint import ModelCard
 from thawline.compress.prune import prune
 from thawline.errors import UserError
 from thawline.evaluation.complexity import num_macs, num_parameters
 from thawline.network import Network, build
+from thawline.params import plugins
 from thawline.surgery.channels import counts, narrow
 
 SIZE = 32

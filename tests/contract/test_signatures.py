@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.contract.plugin import cases, options
-from thawline import plugins
-from thawline.plugins import Kind
+from thawline.params import plugins
+from thawline.params.plugins import Kind
 
 EVERY = [(kind, name) for kind in plugins.KINDS for name in plugins.names(kind)]
 
@@ -50,7 +50,7 @@ def test_limits_are_allowed(kind: Kind, name: str, chosen: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize("kind", plugins.KINDS)
-@pytest.mark.parametrize("name", ["../params", "__init__", "os", "thawline.params", ""])
+@pytest.mark.parametrize("name", ["../params", "__init__", "os", "thawline.params.params_file", ""])
 def test_nothing_but_plugins_is_loaded(kind: Kind, name: str) -> None:
     with pytest.raises(ValueError, match="is not one of"):
         plugins.load(kind, name)

@@ -9,9 +9,9 @@ import pytest
 
 from tests.contract import inputs
 from tests.contract.plugin import cases, function, untouched_randomness
-from thawline import plugins
 from thawline.data.items import Item, Source
 from thawline.data.packing import Geometry, Packed, prepare
+from thawline.params import plugins
 
 Read = Callable[[], Source]
 

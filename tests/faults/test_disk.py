@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from thawline import disk
 from thawline.data.manifest import Manifest
 from thawline.data.minority import Extras
 from thawline.data.rows import Rows
 from thawline.errors import UserError
-from thawline.files import cell, intact, staged, uncell, write_csv
+from thawline.runtime import disk_errors
+from thawline.runtime.output_paths import cell, intact, staged, uncell, write_csv
 from thawline.training.decision import Decision
 
 FULL = Path("/dev/full")
@@ -36,16 +36,19 @@ def _array() -> None:
 
 @pytest.mark.parametrize("write", [_text, _array])
 def test_a_full_disk_is_one_message(write: Callable[[], None]) -> None:
-    with pytest.raises(UserError, match="No space left on device; make room"), disk.named():
+    with pytest.raises(UserError, match="No space left on device; make room"), disk_errors.named():
         write()
 
 
 def test_the_file_is_named_and_other_errors_pass() -> None:
-    with pytest.raises(UserError, match="a/b: Read-only file system; mount it"), disk.named():
+    with (
+        pytest.raises(UserError, match="a/b: Read-only file system; mount it"),
+        disk_errors.named(),
+    ):
         raise OSError(errno.EROFS, "Read-only file system", "a/b")
-    with pytest.raises(ZeroDivisionError), disk.named():
+    with pytest.raises(ZeroDivisionError), disk_errors.named():
         raise ZeroDivisionError
-    with pytest.raises(UserError, match="as it was"), disk.named():
+    with pytest.raises(UserError, match="as it was"), disk_errors.named():
         raise UserError("as it was: Permission denied")
 
 

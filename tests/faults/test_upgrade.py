@@ -14,8 +14,8 @@ from thawline import checkpoint
 from thawline.data.manifest import Manifest
 from thawline.data.rows import Rows
 from thawline.errors import UserError
-from thawline.files import MANIFEST
 from thawline.prediction.model import NETWORK, Model
+from thawline.runtime.output_paths import MANIFEST
 from thawline.training.decision import FILE, Decision, given
 
 FIRST = {

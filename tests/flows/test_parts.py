@@ -16,8 +16,8 @@ from ruamel.yaml import YAML
 
 from flows import artifacts, dag, follow, pipeline, pipeline_flow, processes, retrain_flow, serve
 from flows.dag import Dag
-from thawline import locks, relay
-from thawline.evaluation.labels import markdown
+from thawline.runtime import locks, relay
+from thawline.runtime.escape import markdown
 
 
 @pytest.fixture(autouse=True)

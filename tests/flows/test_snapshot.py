@@ -14,8 +14,8 @@ from flows.repository import git
 from flows.worktree import WorkTree
 from tests.flows.test_worktree import shapes
 from tests.pipeline.project import make, wait_for
-from thawline import params
 from thawline.errors import UserError
+from thawline.params import params_file
 from thawline.studies.records import code
 
 __all__ = ["shapes"]
@@ -61,7 +61,7 @@ def test_trials_are_known_by_what_the_project_is(shapes: Path) -> None:
     os.utime(shapes / "data/none", (1, 1))
     with snapshot.taken(shapes) as base:
         values = base.params()
-        assert values == params.load()
+        assert values == params_file.load()
         assert code(base.folder, values, "fine_tune") == code(shapes, values, "fine_tune")
 
 

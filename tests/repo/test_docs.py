@@ -12,8 +12,8 @@ import typer
 from ruamel.yaml import YAML
 
 from tests.repo.code_graph import ROOT
-from thawline import plugins
 from thawline.cli.app import app
+from thawline.params import plugins
 
 PAGES = sorted([ROOT / "README.md", ROOT / "SECURITY.md", *ROOT.glob("docs/**/*.md")])
 NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]

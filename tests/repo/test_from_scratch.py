@@ -4,9 +4,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.repo.code_graph import ROOT
-from thawline import params
 from thawline.advice import from_scratch
-from thawline.advice.proposal import current
+from thawline.params import params_file
+from thawline.params.proposal import current
 from thawline.studies import definition, plan
 
 
@@ -18,13 +18,13 @@ def test_the_file_for_dvc_says_what_advice_proposes() -> None:
     proposed = {f"transfer_learn.{key}": value for key, value in first.items()}
     proposed |= {f"fine_tune.{key}": value for key, value in second.items()}
     assert written == {"model.weights": "none", **proposed}
-    known = params.flatten(params.load(ROOT / "params.yaml"))
+    known = params_file.flatten(params_file.load(ROOT / "params.yaml"))
     assert written.keys() <= known.keys()
 
 
 @pytest.mark.parametrize("file", ["studies/designs.yaml", "docs/families.yaml"])
 def test_a_study_from_scratch_departs_from_it_in_length_alone(file: str) -> None:
-    path, project = ROOT / file, params.load(ROOT / "params.yaml")
+    path, project = ROOT / file, params_file.load(ROOT / "params.yaml")
     planned = plan.study(path, definition.load(path), project)
     for contender in planned.contenders:
         chosen = plan.checked(path, project, contender.overrides, contender.label)

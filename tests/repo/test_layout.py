@@ -19,7 +19,7 @@ ONLY_IMPORTERS = {
 }
 """Package to the files of the product that may import it. dvc is run as a program, but for what
 it has no command for: an entry of its run cache under params that are no longer there."""
-PARAMS_READER = "thawline/params.py"
+PARAMS_READER = "thawline/params/params_file.py"
 HERE = re.compile(r"(?<![\w.])/(?:(?:home|Users)/(?!u\b)|(?:root|work|workspace|mnt|srv)/)\w")
 REGISTRY = re.compile(r"(?i)\bhttps?://[\w.-]*(?:artifactory|nexus|jfrog|devpi|registry|mirror)")
 INDEX = re.compile(r"(?im)^\s*(?:--(?:extra-)?index-url|--find-links|--trusted-host|index-url)\b")

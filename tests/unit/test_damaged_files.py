@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.torch import save
 
 from tests import colours
-from thawline import outputs, received, safe_json, safe_yaml
+from thawline import outputs, received
 from thawline.checkpoint import WEIGHTS
 from thawline.compress import session
 from thawline.data.seen import Seen
@@ -23,10 +23,11 @@ from thawline.errors import UserError
 from thawline.evaluation.results import Results
 from thawline.prediction.model import Model
 from thawline.prediction.predict import predict
+from thawline.runtime import checksummed_file, execution, safe_json, safe_yaml
 from thawline.studies import records
-from thawline.tracking import execution, spool
+from thawline.tracking import spool
 from thawline.tracking.hashes import Graph
-from thawline.training import curves, resume, sealed
+from thawline.training import curves, resume
 from thawline.training.feature_cache import FeatureCache
 from thawline.training.refit import FILE as REFIT
 from thawline.training.refit import Refit
@@ -209,7 +210,9 @@ def test_features_of_an_impossible_shape_are_computed_anew(
     cache = FeatureCache(1.0, tmp_path)
     cache.get({"a": "b"}, 2, lambda: [array])
     (file,) = tmp_path.glob("*.features")
-    sealed.write(file, {"known_by": {"a": "b"}, "shape": [1e308, 1e308]}, [array.tobytes()])
+    checksummed_file.write(
+        file, {"known_by": {"a": "b"}, "shape": [1e308, 1e308]}, [array.tobytes()]
+    )
     assert np.array_equal(cache.get({"a": "b"}, 2, lambda: [array]), array)
     assert "are computed anew" in capsys.readouterr().err
 
@@ -217,7 +220,7 @@ def test_features_of_an_impossible_shape_are_computed_anew(
 def test_a_checkpoint_of_nothing_is_cleared_away(here: Path) -> None:
     first = resume.Resume("fine_tune", {"a": "b"}, minutes=1, folder=here / "r")
     about = {"depends_on": None, "workspace": resume._workspace()}
-    sealed.write(first._path, about, [b"x"])
+    checksummed_file.write(first._path, about, [b"x"])
     assert resume.Resume("fine_tune", {"a": "c"}, minutes=1, folder=here / "r").read() is None
     assert list((here / "r").iterdir()) == []
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from thawline import locks, outputs, received
-from thawline.tracking import closing, execution, spool
+from thawline import outputs, received
+from thawline.runtime import execution, locks
+from thawline.tracking import closing, spool
 
 GARBAGE = [b"", b"\xff\xfe\x00", b"{", b"[]", b"3", b'{"stages": []}', b'{"stages": {}}', b"null"]
 

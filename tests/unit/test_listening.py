@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from thawline import listening
+from thawline.runtime import listening
 
 SLEEPS = "import sys, time; print(1, flush=True); time.sleep(60)"
 

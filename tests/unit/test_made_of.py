@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from thawline import params
 from thawline.errors import UserError
+from thawline.params import params_file
 from thawline.tracking import made_of
 from thawline.tracking.hashes import Graph
 
@@ -30,13 +30,13 @@ def workspace(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def _edit(old: str, new: str) -> None:
-    text = params.FILE.read_text(encoding="utf-8")
+    text = params_file.FILE.read_text(encoding="utf-8")
     assert text.count(old) == 1
-    params.FILE.write_text(text.replace(old, new), encoding="utf-8")
+    params_file.FILE.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def test_a_process_beside_another_has_its_params(workspace: Path) -> None:
-    begun = json.dumps(params.read().values | {"seed": 7})
+    begun = json.dumps(params_file.read().values | {"seed": 7})
     _edit("ema_decay: 0.97", "ema_decay: broken")
     done = subprocess.run(
         [sys.executable, "-c", HELPER],
@@ -47,7 +47,7 @@ def test_a_process_beside_another_has_its_params(workspace: Path) -> None:
 
 
 def test_what_a_stage_names(workspace: Path) -> None:
-    source = params.read()
+    source = params_file.read()
     origin = made_of.begin("fine_tune", Graph(workspace), source)
     assert origin is not None
     assert "thawline/architectures/efficientnet.py" in origin.files
@@ -59,22 +59,22 @@ def test_what_a_stage_names(workspace: Path) -> None:
 
 def test_a_plugin_chosen_anew_while_the_run_is_in_progress(workspace: Path) -> None:
     """DVC has filled the templates of dvc.yaml in when the run began."""
-    made_of.begin("fine_tune", Graph(workspace), params.read())
+    made_of.begin("fine_tune", Graph(workspace), params_file.read())
     _edit("family: efficientnet", "family: resnet")
     with pytest.raises(
         UserError, match=r"model\.family was edited from 'efficientnet' to 'resnet'"
     ):
-        made_of.begin("fine_tune", Graph(workspace), params.read())
+        made_of.begin("fine_tune", Graph(workspace), params_file.read())
 
 
 def test_nothing_is_asked_outside_of_dvc(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DVC_STAGE")
-    assert made_of.begin("fine_tune", Graph(workspace), params.read()) is None
+    assert made_of.begin("fine_tune", Graph(workspace), params_file.read()) is None
 
 
 def test_a_file_of_params_that_is_half_written(workspace: Path) -> None:
-    origin = made_of.begin("fine_tune", Graph(workspace), params.read())
+    origin = made_of.begin("fine_tune", Graph(workspace), params_file.read())
     assert origin is not None
-    params.FILE.write_text("seed: [")
+    params_file.FILE.write_text("seed: [")
     with pytest.raises(UserError, match=r"params.yaml: was removed or can no longer be read"):
         origin.require(lambda: pytest.fail("the outputs are not safe"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from thawline import openmp
+from thawline.runtime import openmp
 
 
 def test_spins_briefly_where_nothing_is_set() -> None:

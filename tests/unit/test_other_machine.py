@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from thawline.tracking import execution
+from thawline.runtime import execution
 
 
 def test_another_machines_execution_is_not_ours_to_judge(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.unit.params.conftest import changed, message
-from thawline import params
+from thawline.params import params_file
 
 
 @pytest.mark.parametrize(
@@ -69,8 +69,8 @@ def test_training_values_that_do_not_go_together(
     for key, value in changes.items():
         text = changed(text, key, value)
     monkeypatch.chdir(tmp_path)
-    params.FILE.write_text(text, encoding="utf-8")
-    assert expected in message(params.FILE)
+    params_file.FILE.write_text(text, encoding="utf-8")
+    assert expected in message(params_file.FILE)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +95,6 @@ def test_training_values_that_do_go_together(
     for key, value in changes.items():
         text = changed(text, key, value)
     monkeypatch.chdir(tmp_path)
-    params.FILE.write_text(text, encoding="utf-8")
-    flat = params.flatten(params.load(params.FILE))
+    params_file.FILE.write_text(text, encoding="utf-8")
+    flat = params_file.flatten(params_file.load(params_file.FILE))
     assert {key: flat[key] for key in changes} == changes

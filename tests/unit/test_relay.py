@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from thawline import relay
-from thawline.files import cell, uncell
+from thawline.runtime import relay
+from thawline.runtime.output_paths import cell, uncell
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thawline.sections.whole import Params
+from thawline.params.schema.whole import Params
 from thawline.training.profile import Profile
 
 

@@ -9,9 +9,9 @@ docs/from_scratch.md says where they come from; docs/from_scratch.txt holds the 
 from fnmatch import fnmatchcase
 from typing import Any
 
-from thawline import plugins
-from thawline.advice.proposal import Proposal, section
-from thawline.sections.whole import Params
+from thawline.params import plugins
+from thawline.params.proposal import Proposal, section
+from thawline.params.schema.whole import Params
 
 TRANSFER_LEARN: dict[str, Any] = {
     "trainable": "all",

@@ -9,14 +9,15 @@ from typing import Any
 import torch
 
 from thawline import network as networks
-from thawline import plugins, safe_json
 from thawline.advice import provenance, recorded
 from thawline.advice.facts import Cost, Facts
 from thawline.data.manifest import Manifest
 from thawline.data.store import ImageStore
 from thawline.evaluation.complexity import num_macs, num_parameters
-from thawline.files import INGEST, REPORTS
-from thawline.sections.whole import Params
+from thawline.params import plugins
+from thawline.params.schema.whole import Params
+from thawline.runtime import safe_json
+from thawline.runtime.output_paths import INGEST, REPORTS
 from thawline.training import depth, device, precision
 from thawline.training.profile import Profile
 

@@ -1,7 +1,6 @@
 """Asks the rules of all sections for their proposals."""
 
 from thawline.advice.facts import Facts
-from thawline.advice.proposal import AUTO, Proposal, current
 from thawline.advice.rules import (
     augment,
     compress,
@@ -13,6 +12,7 @@ from thawline.advice.rules import (
     training,
     transfer_learn,
 )
+from thawline.params.proposal import AUTO, Proposal, current
 
 RULES = {
     rule.__name__.rpartition(".")[2]: rule

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from thawline import params, safe_yaml
+from thawline.params import params_file
+from thawline.runtime import safe_yaml
 from thawline.tracking.hashes import Graph
 
 TO_FINE_TUNE = ("ingest", "rebalance", "augment", "transfer_learn", "fine_tune")
@@ -24,7 +25,7 @@ def holds(stages: Iterable[str], folder: Path = Path()) -> bool:
         Whether each of them last ran with the values of params.yaml, on what the stages before it
         last made; a limit of the budget and how the model is evaluated do not matter.
     """
-    graph, now = Graph(folder), safe_yaml.load(folder / params.FILE)
+    graph, now = Graph(folder), safe_yaml.load(folder / params_file.FILE)
     return all(
         graph.recorded(stage) and graph.current(stage) and _same(graph.params(stage), now)
         for stage in stages

@@ -5,11 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from thawline import commands, locks, params, project
+from thawline import commands
 from thawline.errors import UserError
-from thawline.files import INGEST, MANIFEST
+from thawline.params import params_file
+from thawline.params.schema.whole import Params
 from thawline.projects import code_file
-from thawline.sections.whole import Params
+from thawline.runtime import locks, workspace
+from thawline.runtime.output_paths import INGEST, MANIFEST
 
 
 def prepare_data_set(checked: Params) -> None:
@@ -21,9 +23,9 @@ def prepare_data_set(checked: Params) -> None:
     code_file.check()
     if not Path("dvc.yaml").is_file():
         raise UserError(
-            f"dvc.yaml: not found in {project.workspace()}; run this in the project's folder"
+            f"dvc.yaml: not found in {workspace.workspace()}; run this in the project's folder"
         )
-    params.check_inputs(checked)
+    params_file.check_inputs(checked)
     os.environ.pop("DVC_ROOT", None)  # of another repository, if set
     there = (INGEST / MANIFEST).exists()
     if there and not commands.stale("ingest"):

@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from thawline import params as parameters
-from thawline.advice import writing
-from thawline.design import resolve_stem
 from thawline.errors import UserError
-from thawline.sections.whole import Params
+from thawline.params import edit
+from thawline.params import params_file as parameters
+from thawline.params.schema.design import resolve_stem
+from thawline.params.schema.whole import Params
 from thawline.training import time_plan
 
 KEY = "budget.max_minutes"
@@ -64,7 +64,7 @@ def write(before: Params, minutes: float, path: Path = parameters.FILE) -> None:
     was = before.budget.max_minutes
     if was == minutes:
         return
-    writing.set_values({KEY: minutes}, path)
+    edit.set_values({KEY: minutes}, path)
     said = "null" if was is None else f"{was:g}"
     print(f"{path}: {KEY} is {minutes:g} from now on, it was {said}", flush=True)
 
@@ -108,7 +108,7 @@ def _main() -> None:
 
     from thawline import network as networks
     from thawline.evaluation.complexity import num_macs
-    from thawline.sections.network import Model
+    from thawline.params.schema.network import Model
     from thawline.training.precision import has_depthwise
 
     asked = json.load(sys.stdin)

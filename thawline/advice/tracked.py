@@ -6,12 +6,12 @@ from pathlib import Path
 from thawline import network as networks
 from thawline.advice import recorded
 from thawline.advice.facts import Cost, Facts
-from thawline.advice.proposal import Proposal
 from thawline.advice.proposing import propose
 from thawline.data.manifest import Manifest
 from thawline.data.store import ImageStore
 from thawline.evaluation.results import Results
-from thawline.sections.whole import Params
+from thawline.params.proposal import Proposal
+from thawline.params.schema.whole import Params
 from thawline.training import device, precision
 from thawline.training.decision import Decision
 from thawline.training.profile import Profile

@@ -11,7 +11,7 @@ from torch import nn
 from torchvision import models
 
 from thawline.architectures import _resolution, _torchvision
-from thawline.design import Stem
+from thawline.params.schema.design import Stem
 
 NAMES = ("alexnet",)
 FROM_SCRATCH = {

@@ -12,7 +12,7 @@ from torchvision import models
 from torchvision.models.convnext import CNBlockConfig
 
 from thawline.architectures import _resolution, _scaling, _torchvision
-from thawline.design import Stem
+from thawline.params.schema.design import Stem
 
 NAMES = ("convnext_tiny", "convnext_small", "convnext_base", "convnext_large")
 FROM_SCRATCH = {

@@ -12,7 +12,7 @@ from torch import nn
 from torchvision import models
 
 from thawline.architectures import _resolution, _scaling, _torchvision
-from thawline.design import Stem
+from thawline.params.schema.design import Stem
 
 NAMES = ("densenet121", "densenet161", "densenet169", "densenet201")
 SMALLEST_PX = {

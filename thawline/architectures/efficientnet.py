@@ -24,8 +24,8 @@ from thawline.architectures import (
     _timm,
     _torchvision,
 )
-from thawline.design import Stem
 from thawline.network import Description
+from thawline.params.schema.design import Stem
 from thawline.weights import WeightsFile
 
 NAMES = (

@@ -16,8 +16,8 @@ from torchvision import models
 
 from thawline.architectures import _resolution, _torchvision
 from thawline.auxiliary import WithAuxiliary
-from thawline.design import Stem
 from thawline.network import Description
+from thawline.params.schema.design import Stem
 
 NAMES = ("googlenet", "inception_v3")
 SMALLEST_PX = {"inception_v3": {"imagenet": 75, "small": 19}}

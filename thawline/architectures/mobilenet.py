@@ -17,8 +17,8 @@ from torchvision import models
 from torchvision.models import mobilenetv3
 
 from thawline.architectures import _resolution, _scaling, _torchvision
-from thawline.design import Stem
 from thawline.network import Description
+from thawline.params.schema.design import Stem
 from thawline.weights import WeightsFile
 
 NAMES = (

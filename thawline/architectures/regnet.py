@@ -12,7 +12,7 @@ from torchvision import models
 from torchvision.models.regnet import BlockParams
 
 from thawline.architectures import _resolution, _scaling, _torchvision
-from thawline.design import Stem
+from thawline.params.schema.design import Stem
 
 NAMES = (
     "regnet_x_400mf", "regnet_x_800mf", "regnet_x_1_6gf", "regnet_x_3_2gf", "regnet_x_8gf",

@@ -12,7 +12,7 @@ from torch import nn
 from torchvision import models
 
 from thawline.architectures import _resolution, _scaling, _torchvision
-from thawline.design import Stem
+from thawline.params.schema.design import Stem
 
 NAMES = (
     "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "wide_resnet50_2",

@@ -11,7 +11,7 @@ from torch import nn
 from torchvision import models
 
 from thawline.architectures import _resolution, _scaling, _torchvision
-from thawline.design import Stem
+from thawline.params.schema.design import Stem
 
 NAMES = ("shufflenet_v2_x0_5", "shufflenet_v2_x1_0", "shufflenet_v2_x1_5", "shufflenet_v2_x2_0")
 FROM_SCRATCH = {"*": {"fine_tune": {"weight_decay": 0.00004}}}

@@ -11,7 +11,7 @@ from torch import nn
 from torchvision import models
 
 from thawline.architectures import _resolution, _torchvision
-from thawline.design import Stem
+from thawline.params.schema.design import Stem
 
 NAMES = ("squeezenet1_1", "squeezenet1_0")
 FROM_SCRATCH = {

@@ -15,9 +15,9 @@ from timm.models.resnet import ResNet
 from torch import nn
 
 from thawline.architectures import _timm
-from thawline.data.items import shown
 from thawline.errors import UserError
 from thawline.network import Description
+from thawline.runtime.escape import escape
 
 NAMES = None
 """As many as timm has; `timm.list_models()` lists them."""
@@ -105,4 +105,4 @@ def _check(name: str) -> None:
         return
     close = difflib.get_close_matches(name, timm.list_models(), n=1)
     hint = f". Did you mean {close[0]!r}?" if close else ""
-    raise UserError(f"model.name: {shown(name)!r} is no network of timm{hint}")
+    raise UserError(f"model.name: {escape(name)!r} is no network of timm{hint}")

@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from thawline import safe_yaml
-from thawline.data import items
 from thawline.data.views import ALLOWED, argument_names, build
 from thawline.errors import UserError
-from thawline.safe_yaml import shown
+from thawline.runtime import escape, safe_yaml
+from thawline.runtime.safe_yaml import shown
 
 _MAX_STEPS = 64
 _MAX_DRAWS = 64
@@ -176,4 +175,4 @@ def _close(value: str, allowed: Any) -> str:
 
 
 def _line(error: Exception) -> str:
-    return items.shown(" ".join(str(error).split()), 200) or type(error).__name__
+    return escape.escape(" ".join(str(error).split()), 200) or type(error).__name__

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import typer
 
-from thawline import disk
 from thawline.cli import beginning, housekeeping, registry, results, running
 from thawline.errors import UserError
+from thawline.runtime import disk_errors
 
 app = typer.Typer(
     help="Labelled images to the best convolutional classifier for a budget.",
@@ -34,7 +34,7 @@ for heading, commands in PANELS.items():
 def main() -> None:
     """Entry point: a user's mistake is one line on stderr and exit code 2."""
     try:
-        with disk.named():
+        with disk_errors.named():
             app()
     except UserError as error:
         print(f"thawline: {error}", file=sys.stderr)

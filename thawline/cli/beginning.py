@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from thawline import libraries, plugins
-from thawline import params as parameters
-from thawline.data import dvc_view
+from thawline import libraries
 from thawline.errors import UserError
+from thawline.params import params_file as parameters
+from thawline.params import plugins
+from thawline.runtime import dvc_view
 
 
 def init(
@@ -70,13 +71,14 @@ def advise(
 
     checked = parameters.load()
     readiness.prepare_data_set(checked)
-    from thawline.advice import gathering, proposing, show, writing
+    from thawline.advice import gathering, proposing, show
+    from thawline.params import edit
 
     found = gathering.gather(checked)
     proposals = proposing.propose(found)
     show.show(found, proposals)
     if write and proposals:
-        writing.write(proposals, before=checked)
+        edit.write(proposals, before=checked)
         print(f"params.yaml: {len(proposals)} values set; `git diff params.yaml` shows them")
 
 

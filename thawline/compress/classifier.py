@@ -8,7 +8,7 @@ from onnx import numpy_helper
 
 from thawline.compress.bare import write
 from thawline.network import Network
-from thawline.progress import log
+from thawline.runtime.progress import log
 
 _HEAD = "network.head."
 """What the exporter puts before the names of the head's tensors."""

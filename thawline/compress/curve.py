@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from thawline.evaluation.memory import MEGABYTE
-from thawline.files import write_csv
+from thawline.runtime.output_paths import write_csv
 
 
 @dataclass(frozen=True, kw_only=True)

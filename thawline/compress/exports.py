@@ -12,7 +12,7 @@ from thawline.compress.export import compare, export, verify
 from thawline.evaluation.memory import size_mb
 from thawline.inference import probabilities
 from thawline.network import Network
-from thawline.sections.results import Compress
+from thawline.params.schema.results import Compress
 
 ONNX = "model.onnx"
 _TURNED = 0.05

@@ -15,7 +15,7 @@ from thawline.data.manifest import Manifest
 from thawline.data.store import ImageStore
 from thawline.errors import UserError
 from thawline.evaluation.memory import size_mb
-from thawline.progress import log
+from thawline.runtime.progress import log
 
 _BATCH = 32
 _AGREEMENT = 0.95

@@ -15,10 +15,11 @@ import torch
 import torch_pruning
 from torch import nn
 
-from thawline import auxiliary, plugins
+from thawline import auxiliary
 from thawline.errors import UserError
 from thawline.multilevel import Standardise
 from thawline.network import Network
+from thawline.params import plugins
 from thawline.surgery.channels import Counts, counts, difference, narrow
 
 _KEY = "compress.prune.ratio"

@@ -9,7 +9,7 @@ from torch.nn import functional
 from thawline.checkpoint import ModelCard
 from thawline.inference import probabilities
 from thawline.network import Network
-from thawline.sections.whole import Params
+from thawline.params.schema.whole import Params
 from thawline.training import auto_recipe, batch_size
 from thawline.training.device import setup, to_input
 from thawline.training.recipe import Recipe

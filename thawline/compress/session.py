@@ -9,8 +9,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from thawline.data.items import shown
 from thawline.errors import UserError
+from thawline.runtime.escape import escape
 
 INPUT, OUTPUT = "images", "probabilities"
 INT8_FILE = "model_int8.onnx"
@@ -71,7 +71,7 @@ def running(path: Path) -> Iterator[None]:
 
 
 def _refusal(path: Path, error: Exception) -> UserError:
-    problem = shown(" ".join(str(error).split()), 300)
+    problem = escape(" ".join(str(error).split()), 300)
     runs = f"not a network that ONNX Runtime {onnxruntime.__version__} runs"
     return UserError(f"{path}: {runs}: {problem}")
 

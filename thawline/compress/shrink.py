@@ -11,8 +11,8 @@ from thawline.compress.recovery import Recovery
 from thawline.evaluation import pruning_curve, style
 from thawline.evaluation.complexity import num_macs, num_parameters
 from thawline.network import Network
-from thawline.progress import log
-from thawline.sections.whole import Params
+from thawline.params.schema.whole import Params
+from thawline.runtime.progress import log
 
 
 @dataclass(frozen=True, kw_only=True)

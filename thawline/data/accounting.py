@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from thawline.data.items import shown
+from thawline.runtime.escape import escape
 
 _MOST = 6
 """Reasons in a line for the terminal; the report has more."""
@@ -63,7 +63,7 @@ class Account:
         """Count by reason, for the metrics file."""
         parts = {"set_aside": self.set_aside, "passed_over": self.passed_over}
         return {
-            name: {shown(reason): number for reason, number in _sorted(counts)}
+            name: {escape(reason): number for reason, number in _sorted(counts)}
             for name, counts in parts.items()
             if counts
         }
@@ -83,7 +83,7 @@ def by_kind(reasons: Sequence[str]) -> Counter[str]:
 
 def numbers(counts: Mapping[str, int]) -> str:
     """List reasons with their numbers, the commonest first, in one line."""
-    listed = [f"{count:,} x {shown(reason, 80)}" for reason, count in _sorted(counts)]
+    listed = [f"{count:,} x {escape(reason, 80)}" for reason, count in _sorted(counts)]
     more = sum(count for _, count in _sorted(counts)[_MOST:])
     return "; ".join([*listed[:_MOST], *([f"{more:,} x other reasons"] if more else [])])
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from thawline.data.items import shown
-from thawline.data.links import OUTSIDE, Bounds, open_unlinked, unreadable_link
 from thawline.errors import UserError
+from thawline.runtime.escape import escape
+from thawline.runtime.links import OUTSIDE, Bounds, open_unlinked, unreadable_link
 
 HIDDEN = "hidden"
 LEFT_BY_SYSTEM = "left by a system or a NAS"
@@ -100,9 +100,9 @@ def signature(file: Path) -> Signature:
         status = file.stat()
     except (OSError, ValueError) as error:
         problem = getattr(error, "strerror", None) or "not a path"
-        raise UserError(f"ingest.path: {shown(str(file))!r}: {problem}") from None
+        raise UserError(f"ingest.path: {escape(str(file))!r}: {problem}") from None
     if not stat.S_ISREG(status.st_mode):
-        raise UserError(f"ingest.path: {shown(str(file))!r} is not a regular file")
+        raise UserError(f"ingest.path: {escape(str(file))!r} is not a regular file")
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
@@ -114,7 +114,7 @@ def check_unchanged(file: Path, before: Signature) -> None:
     """
     if signature(file) != before:
         raise UserError(
-            f"ingest.path: {shown(str(file))!r} changed while it was read; run it again"
+            f"ingest.path: {escape(str(file))!r} changed while it was read; run it again"
         )
 
 
@@ -129,7 +129,7 @@ def changed(path: Path, others: Collection[str], added: Collection[str]) -> User
     what = "is new or was written to" if first in added else "is gone"
     more = f", and {len(others) - 1} more" if len(others) > 1 else ""
     return UserError(
-        f"ingest.path: {shown(str(path))!r} changed while it was read: {shown(first)!r} {what}"
+        f"ingest.path: {escape(str(path))!r} changed while it was read: {escape(first)!r} {what}"
         f"{more}; run it again"
     )
 

@@ -5,7 +5,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from thawline.data.items import shown, stored
+from thawline.runtime.escape import escape, storable
 
 _MAX_NAMED = 5
 _SEPARATORS = re.compile(r"\s*[|;,/+&]\s*|\s+")
@@ -18,7 +18,7 @@ def canonical(name: str) -> str:
 
     A name from macOS is decomposed: the same letters to a reader, other characters to a program.
     """
-    return name if name.isascii() else unicodedata.normalize("NFC", stored(name))
+    return name if name.isascii() else unicodedata.normalize("NFC", storable(name))
 
 
 def _visible(name: str) -> str:
@@ -141,7 +141,7 @@ def _missing(classes: Sequence[str]) -> str | None:
 
 
 def _quoted(name: str) -> str:
-    return repr(shown(name, 40))
+    return repr(escape(name, 40))
 
 
 def _listed(texts: Sequence[str], joint: str = ", ") -> str:

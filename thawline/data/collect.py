@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from thawline.data.conflicts import Conflict
 from thawline.data.given import stronger
 from thawline.data.grouping import Grouping
-from thawline.data.items import Reject, shown, stored
+from thawline.data.items import Reject
 from thawline.data.label_fixes import LabelFixes
 from thawline.data.packed_rows import PackedRows
 from thawline.data.packing import Packed
 from thawline.data.store import StoreWriter
 from thawline.errors import UserError
+from thawline.runtime.escape import escape, storable
 
 
 @dataclass
@@ -80,7 +81,7 @@ def collect(
 
 
 def _corrected(result: Packed, fixes: LabelFixes) -> Packed:
-    label = fixes.label(stored(result.item_name), result.label)
+    label = fixes.label(storable(result.item_name), result.label)
     return result if label == result.label else replace(result, label=label)
 
 
@@ -131,11 +132,11 @@ def check_rejects(found: Collected, max_bad_ratio: float, num_items: int | None 
         return
     bad = [r for r in found.rejects if not r.reason.startswith("duplicate of")]
     reasons = Counter(re.sub(r"^row \d+: ", "", reject.reason) for reject in bad)
-    listed = "; ".join(f"{count} x {shown(reason)}" for reason, count in reasons.most_common(3))
+    listed = "; ".join(f"{count} x {escape(reason)}" for reason, count in reasons.most_common(3))
     raise UserError(
         f"ingest.max_bad_ratio: {len(bad)} of {total} files ({len(bad) / total:.3f}) cannot be "
         f"used, {'and that may not be all; ' if num_items else ''}allowed: {max_bad_ratio:g}. "
-        f"{listed}. First: {shown(bad[0].name)!r}: {shown(bad[0].reason)}"
+        f"{listed}. First: {escape(bad[0].name)!r}: {escape(bad[0].reason)}"
     )
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from thawline.data.items import shown
 from thawline.data.twins import Link
 from thawline.errors import UserError
+from thawline.runtime.escape import escape
 
 HEADER = ("image", "label", "other_image", "other_label", "bits", "outcome")
 
@@ -59,7 +59,7 @@ def left_out(conflicts: Sequence[Conflict], how: str) -> set[int]:
         one = conflicts[0]
         raise UserError(
             f"ingest.conflicts: error: {len(conflicts)} picture(s) under two labels; the first: "
-            f"{shown(one.image)!r} and {shown(one.other_image)!r}. Correct them in "
+            f"{escape(one.image)!r} and {escape(one.other_image)!r}. Correct them in "
             "data/label_fixes.csv, or take drop or keep_first"
         )
     if how == "drop":
@@ -78,10 +78,10 @@ def table(
     """Lines for conflicts.csv, each cell printable."""
     return [
         (
-            shown(c.image, 400),
-            shown(classes[c.label], 400),
-            shown(c.other_image, 400),
-            shown(classes[c.other_label], 400),
+            escape(c.image, 400),
+            escape(classes[c.label], 400),
+            escape(c.other_image, 400),
+            escape(classes[c.other_label], 400),
             c.bits,
             "left out" if c.row in dropped else "kept",
         )

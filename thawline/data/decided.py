@@ -7,10 +7,10 @@ from typing import Any, Self
 
 from pydantic import TypeAdapter
 
-from thawline import safe_json
 from thawline.data.depth import WHOLE
-from thawline.files import intact, write_json
-from thawline.sections.data import BitDepth, Distance, Fit, Rgb, SizePx
+from thawline.params.schema.data import BitDepth, Distance, Fit, Rgb, SizePx
+from thawline.runtime import safe_json
+from thawline.runtime.output_paths import intact, write_json
 
 FILE = "decided.json"
 """In files.INGEST."""

@@ -4,12 +4,12 @@ import numpy as np
 
 from thawline.data.collect import Collected
 from thawline.data.given import Given
-from thawline.data.items import shown, stored
 from thawline.data.left_out import LeftOut
 from thawline.data.manifest import Manifest
 from thawline.data.resolve import Resolved, own_keys
 from thawline.data.splits import UNUSED, assign, positions, thin_out
 from thawline.errors import UserError
+from thawline.runtime.escape import escape, storable
 
 
 def divide(
@@ -57,7 +57,7 @@ def _manifest(found: Collected, classes: tuple[str, ...], splits: np.ndarray) ->
         labels=packed.labels,
         splits=splits,
         sha256=tuple(packed.sha256),
-        names=tuple(map(stored, packed.names)),
+        names=tuple(map(storable, packed.names)),
         groups=tuple(packed.groups),
         widths=packed.widths,
         heights=packed.heights,
@@ -69,6 +69,6 @@ def _check_trainable(manifest: Manifest) -> None:
     absent = np.flatnonzero(manifest.counts("train") == 0)
     if len(absent):
         raise UserError(
-            f"data/label_fixes.csv: class {shown(manifest.classes[absent[0]])!r} has no training "
+            f"data/label_fixes.csv: class {escape(manifest.classes[absent[0]])!r} has no training "
             "image left; at least 1 is needed"
         )

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from thawline.data.candidates import read_regular
-from thawline.data.items import Item, Reject, shown
+from thawline.data.items import Item, Reject
 from thawline.errors import UserError
+from thawline.runtime.escape import escape
 
 _OPTION = "ingest.options.sha256"
 
@@ -60,6 +61,6 @@ def require_items(items: Iterable[Item | Reject], sha256: str) -> Iterator[Item 
 def _compare(found: str, sha256: str) -> None:
     if found != sha256.lower():
         raise UserError(
-            f"{_OPTION}: {shown(sha256, 80)!r} is another set than the one that is here; "
+            f"{_OPTION}: {escape(sha256, 80)!r} is another set than the one that is here; "
             f"if that one is right: {found}"
         )

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from thawline.data import file_format
 from thawline.data.candidates import NOT_REGULAR, passed_by
-from thawline.data.links import OUTSIDE, Bounds, open_unlinked, unreadable_link
+from thawline.runtime.links import OUTSIDE, Bounds, open_unlinked, unreadable_link
 
 FOLDER_LINK = "a link to a folder; not followed"
 THUMBNAIL = "thumbnail of a camera"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from thawline.data.items import shown
 from thawline.errors import UserError
+from thawline.runtime.escape import escape
 
 SPLIT_NAMES: Mapping[str, str] = {
     "train": "train",
@@ -96,10 +96,10 @@ def split_folders(
         return {}
     others = [name for name in ordered if name not in found and has_classes(name)]
     if others or len(splits) < len(found):
-        listed = ", ".join(repr(shown(name, 40)) for name in (others or list(found))[:5])
+        listed = ", ".join(repr(escape(name, 40)) for name in (others or list(found))[:5])
         problem = f"beside {listed}" if others else f"two of one split: {listed}"
         raise UserError(
-            f"ingest.path: has folders of splits ({shown(', '.join(found))}) {problem}; expected "
+            f"ingest.path: has folders of splits ({escape(', '.join(found))}) {problem}; expected "
             "either one folder per class, or one each for train, val and test with the classes "
             "below"
         )
@@ -142,12 +142,12 @@ def likely_splits(files: Iterable[str]) -> str | None:
 
 def missing_split(folder: str, split: str, num_images: int) -> str:
     """Word what becomes of a split whose folder has no class folder with images."""
-    what = f"the folder {shown(folder, 40)!r} holds no image"
+    what = f"the folder {escape(folder, 40)!r} holds no image"
     drawn = f"; the {split} rows are drawn from train"
     if num_images:
         lie = "image lies" if num_images == 1 else "images lie"
         what = (
-            f"{num_images:,} {lie} beside class folders in {shown(folder, 40)!r}, have no class "
+            f"{num_images:,} {lie} beside class folders in {escape(folder, 40)!r}, have no class "
             "and are passed over"
         )
         drawn += "; to use them, lay them into class folders there"
@@ -168,17 +168,17 @@ def has_class_folders(top: str, folders: Iterable[Sequence[str]]) -> bool:
 def beside_splits(folder: str, num_images: int) -> str:
     """Word what becomes of images in a folder that is no split's and has no class folders."""
     if not num_images:
-        return f"the folder {shown(folder, 40)!r} beside the splits holds no image"
+        return f"the folder {escape(folder, 40)!r} beside the splits holds no image"
     lie = "image lies" if num_images == 1 else "images lie"
     return (
-        f"{num_images:,} {lie} in {shown(folder, 40)!r}, which is no split and has no class "
+        f"{num_images:,} {lie} in {escape(folder, 40)!r}, which is no split and has no class "
         "folders, and are passed over"
     )
 
 
 def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - 4} more" if len(names) > 4 else ""
-    return ", ".join(repr(shown(name, 40)) for name in names[:4]) + more
+    return ", ".join(repr(escape(name, 40)) for name in names[:4]) + more
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ class Given:
         for key, split in zip(keys, splits, strict=True):
             if split is not None and split_of.setdefault(key, split) != split:
                 raise UserError(
-                    f"group {shown(key)!r} is given in {split_of[key]} and in {split}; "
+                    f"group {escape(key)!r} is given in {split_of[key]} and in {split}; "
                     "a group must be in one split"
                 )
         return cls(split_of)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from thawline.data.items import shown
 from thawline.errors import UserError
+from thawline.runtime.escape import escape
 
 
 class Grouping:
@@ -28,7 +28,7 @@ class Grouping:
             pc.match_substring_regex(pa.array([""]), pattern)
             pc.match_substring_regex(pa.array([""]), self._whole)
         except (re.error, RecursionError, OverflowError, pa.ArrowInvalid) as error:
-            raise self._refusal(f"no regular expression: {shown(str(error), 100)}") from None
+            raise self._refusal(f"no regular expression: {escape(str(error), 100)}") from None
         if number != 1:
             raise self._refusal(f"has {number} groups in parentheses; exactly 1 is needed")
 
@@ -47,11 +47,11 @@ class Grouping:
             (group or None) if match else None for match, group in zip(matches, taken, strict=True)
         ]
         if names and not any(found):
-            raise self._refusal(f"matches no image, e.g. not {shown(names[0], 80)!r}")
+            raise self._refusal(f"matches no image, e.g. not {escape(names[0], 80)!r}")
         return found
 
     def _refusal(self, problem: str) -> UserError:
         return UserError(
-            f"ingest.group_by: {shown(self._pattern, 80)!r}: {problem}. It is searched for in the "
+            f"ingest.group_by: {escape(self._pattern, 80)!r}: {problem}. It is searched for in the "
             r"path of an image below the source, e.g. (patient\d+)"
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from thawline.data import csv_rows
 from thawline.errors import UserError
-from thawline.files import replaced, write_csv
+from thawline.runtime.output_paths import replaced, write_csv
 
 HEADER = ("image", "sha256")
 _DIGITS = 64

@@ -5,7 +5,7 @@ import numpy as np
 from thawline.data.manifest import Manifest
 from thawline.data.splits import positions
 from thawline.errors import UserError
-from thawline.evaluation.labels import visible
+from thawline.runtime.escape import visible
 
 _NAMED = 5
 

@@ -62,19 +62,3 @@ class Source:
     """Thin out the training rows to this ratio of the commonest to the rarest class."""
     check_unchanged: Callable[[], None] = lambda: None
     """Raises UserError where images were added, removed or written to since they were listed."""
-
-
-def shown(name: str, limit: int = 120) -> str:
-    """A stranger's name, safe to print: one line, control and direction marks escaped, cut."""
-    text = name.encode("utf-8", "backslashreplace").decode()
-    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return (
-        escaped if len(escaped) <= limit else f"{escaped[: limit // 2]}...{escaped[-limit // 3 :]}"
-    )
-
-
-def stored(name: str) -> str:
-    """A name that is not UTF-8 can be opened, but not stored."""
-    if name.isascii():
-        return name  # not a copy for each image
-    return name.encode("utf-8", "backslashreplace").decode()

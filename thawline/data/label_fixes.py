@@ -11,9 +11,9 @@ from pathlib import Path
 
 from thawline.data import csv_rows
 from thawline.data.class_names import canonical
-from thawline.data.items import shown
 from thawline.errors import UserError
-from thawline.files import uncell
+from thawline.runtime.escape import escape
+from thawline.runtime.output_paths import uncell
 
 _DELIMITERS = ",;\t"
 _MAX_BYTES = 64 * 2**20
@@ -50,8 +50,8 @@ class LabelFixes:
             raise _refusal(
                 self.file,
                 fix.row,
-                f"{shown(name)!r} is labelled {shown(self.classes[label], 60)!r}, not "
-                f"{shown(self.classes[fix.was], 60)!r} as column 'was' says",
+                f"{escape(name)!r} is labelled {escape(self.classes[label], 60)!r}, not "
+                f"{escape(self.classes[fix.was], 60)!r} as column 'was' says",
             )
         return fix.label
 
@@ -67,7 +67,7 @@ class LabelFixes:
             raise _refusal(
                 self.file,
                 self.fixes[missing[0]].row,
-                f"{shown(missing[0])!r} is no image of the source, or one that cannot be "
+                f"{escape(missing[0])!r} is no image of the source, or one that cannot be "
                 f"used{more}; expected a name as in the manifest",
             )
 
@@ -87,7 +87,7 @@ def read(path: Path, classes: Sequence[str]) -> LabelFixes:
             raise _refusal(str(path), row, f"column {'label' if name else 'image'!r} is empty")
         if name in found.fixes:
             raise _refusal(
-                str(path), row, f"{shown(name)!r} is in row {found.fixes[name].row} already"
+                str(path), row, f"{escape(name)!r} is in row {found.fixes[name].row} already"
             )
         cells |= {column: canonical(cells[column]) for column in ("label", "was")}
         for column in ("label", "was"):
@@ -131,7 +131,7 @@ def _header(path: Path, cells: list[str]) -> list[str]:
     header = [cell.strip() for cell in cells]
     for column in header:
         if column not in ("image", "label", "was") or header.count(column) > 1:
-            raise _refusal(str(path), 1, f"column {shown(column, 40)!r}; expected image,label,was")
+            raise _refusal(str(path), 1, f"column {escape(column, 40)!r}; expected image,label,was")
     if "image" not in header or "label" not in header:
         raise _refusal(str(path), 1, "expected the columns image,label,was")
     return header
@@ -143,10 +143,10 @@ def _named(header: list[str], cells: list[str]) -> dict[str, str]:
 
 
 def _unknown(file: str, row: int, column: str, value: str, classes: Sequence[str]) -> UserError:
-    listed = ", ".join(shown(name, 40) for name in classes[:10])
+    listed = ", ".join(escape(name, 40) for name in classes[:10])
     more = f" and {len(classes) - 10} more" if len(classes) > 10 else ""
     return _refusal(
-        file, row, f"{column} {shown(value, 60)!r} is no class; allowed: {listed}{more}"
+        file, row, f"{column} {escape(value, 60)!r} is no class; allowed: {listed}{more}"
     )
 
 

@@ -8,8 +8,8 @@ from decimal import Decimal
 import numpy as np
 
 from thawline.data.class_names import canonical
-from thawline.data.items import shown
 from thawline.errors import UserError
+from thawline.runtime.escape import escape
 
 MAX_CLASSES = 65_536
 """More are a wrong column: a file name or a number of its own in each row."""
@@ -120,7 +120,7 @@ def checked(classes: Sequence[str]) -> tuple[str, ...]:
     for name in named:
         if not name or name in seen:
             problem = "occurs twice" if name else "is empty"
-            raise UserError(f"{_KEY}: {shown(name, 60)!r} {problem}; names must differ")
+            raise UserError(f"{_KEY}: {escape(name, 60)!r} {problem}; names must differ")
         seen.add(name)
     return named
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from thawline.data import blanks
 from thawline.data.class_names import quoted
 from thawline.data.collect import Collected
-from thawline.data.items import Reject, shown
+from thawline.data.items import Reject
 from thawline.data.resolve import Resolved
+from thawline.runtime.escape import escape
 
 
 class LeftOut:
@@ -49,10 +50,10 @@ class LeftOut:
                 kind = "under another label as well"
             else:
                 kind = "near copies of images in two splits"
-            yield kind, f"{_quoted(packed.names[row])}: {shown(reason, 200)}"
+            yield kind, f"{_quoted(packed.names[row])}: {escape(reason, 200)}"
 
     def _rejected(self, reject: Reject) -> tuple[str, str]:
-        example = f"{_quoted(reject.name)}: {shown(reject.reason, 200)}"
+        example = f"{_quoted(reject.name)}: {escape(reject.reason, 200)}"
         if reject.twin_row is None:
             return "unusable", example
         twin = self._found.packed[reject.twin_row]
@@ -77,8 +78,8 @@ class LeftOut:
         ]
 
     def _named(self, label: int) -> str:
-        return repr(shown(self._classes[label], 40))
+        return repr(escape(self._classes[label], 40))
 
 
 def _quoted(name: str) -> str:
-    return repr(shown(name, 80))
+    return repr(escape(name, 80))

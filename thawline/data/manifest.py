@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from thawline import safe_json
 from thawline.data import stored_table
-from thawline.files import MANIFEST, intact
+from thawline.runtime import safe_json
+from thawline.runtime.output_paths import MANIFEST, intact
 
 _CLASSES = b"classes"
 

@@ -10,8 +10,8 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 
-from thawline.data.items import shown
 from thawline.errors import UserError
+from thawline.runtime.escape import escape
 
 _UTF8_FLAG = 0x800
 _UNICODE_PATH = 0x7075
@@ -29,7 +29,7 @@ def check_encoding(name: str) -> None:
         "".encode(codecs.lookup(name).name)
     except (LookupError, ValueError):
         raise UserError(
-            f"ingest.options.name_encoding: {shown(name, 60)!r} is no encoding of text; allowed: "
+            f"ingest.options.name_encoding: {escape(name, 60)!r} is no encoding of text; allowed: "
             "cp932, gbk, big5, euc_kr, cp1251, cp1252, cp437, utf-8 and others that Python knows"
         ) from None
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import IO, Self, cast
 
 from thawline.data.file_format import HEAD_BYTES
-from thawline.data.items import shown
 from thawline.data.member_names import check_encoding, tar_name, zip_name
 from thawline.errors import UserError
+from thawline.runtime.escape import escape
 
 MAX_MEMBERS = 2_000_000
 MAX_MEMBER_BYTES = 128 * 2**20
@@ -284,8 +284,8 @@ def check_total(path: Path, total: int) -> None:
 
 
 def _damage(error: Exception) -> str:
-    return f"damaged: {shown(' '.join(str(error).split()))}"
+    return f"damaged: {escape(' '.join(str(error).split()))}"
 
 
 def _refusal(path: Path, problem: str) -> UserError:
-    return UserError(f"ingest.path: {shown(path.name)!r}: {shown(problem, 300)}")
+    return UserError(f"ingest.path: {escape(path.name)!r}: {escape(problem, 300)}")

@@ -12,7 +12,7 @@ from thawline.data import stored_table
 from thawline.data.encoding import encode
 from thawline.data.store import ImageStore, StoreWriter
 from thawline.data.views import Step, Views
-from thawline.files import intact
+from thawline.runtime.output_paths import intact
 
 FILE = "sources.parquet"
 _EPOCH = -1

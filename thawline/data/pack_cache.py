@@ -22,14 +22,14 @@ import numpy as np
 import PIL
 from PIL import features
 
-from thawline import project, safe_json
 from thawline.data import segments
 from thawline.data.content import Content, Geometry
 from thawline.data.decode import DECODER
 from thawline.data.looks import Looks
 from thawline.errors import UserError
-from thawline.eviction import make_room, mark_used
-from thawline.progress import log
+from thawline.runtime import safe_json, workspace
+from thawline.runtime.lru import make_room, mark_used
+from thawline.runtime.progress import log
 
 LIMIT = "THAWLINE_PACK_CACHE_GB"
 """Environment variable: the disk of a machine is no matter of an experiment. 0 switches it off."""
@@ -107,7 +107,7 @@ class PackCache:
         UserError: the environment variable is no size.
         """
         self._limit = limit_bytes()
-        self._folder = project.scratch() / "packed" if folder is None else folder
+        self._folder = workspace.scratch() / "packed" if folder is None else folder
         self._made_with = made_with(geometry)
         self._began_ns = time.time_ns()
         self._held: list[segments.Record] = []

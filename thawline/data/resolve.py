@@ -8,11 +8,11 @@ from thawline.data import conflicts as disputed
 from thawline.data import near, thumbnails, twins
 from thawline.data.conflicts import Conflict
 from thawline.data.given import Given
-from thawline.data.items import shown
 from thawline.data.packed_rows import PackedRows
 from thawline.data.splits import natural, positions
 from thawline.data.store import ImageStore
 from thawline.data.twins import Link
+from thawline.runtime.escape import escape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,7 @@ def _dispute(one: Conflict) -> str:
 
 def _bridge(place: dict[str, int], row: int, names: Sequence[str]) -> str:
     listed = ", ".join(
-        f"{split} ({'its own group or given split' if twin == row else shown(names[twin], 80)})"
+        f"{split} ({'its own group or given split' if twin == row else escape(names[twin], 80)})"
         for split, twin in sorted(place.items())
     )
     return f"near copy in two splits: {listed}"

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from thawline import safe_json
 from thawline.data import stored_table
-from thawline.files import intact
+from thawline.runtime import safe_json
+from thawline.runtime.output_paths import intact
 
 _WEIGHTS = b"class_weights"
 _TARGETS = b"targets"

@@ -9,9 +9,9 @@ import numpy as np
 
 from thawline.data import array_damage
 from thawline.data.candidates import name_hash
-from thawline.data.items import shown
 from thawline.data.manifest import Manifest
 from thawline.errors import UserError
+from thawline.runtime.escape import escape
 
 FILE = "seen.npz"
 TESTED = "tested.npz"
@@ -55,7 +55,7 @@ class Seen:
             if any(a.dtype != np.uint64 or a.ndim != 1 for a in (found.rows, found.groups)):
                 raise ValueError("holds other arrays than hashes")
         except (OSError, *array_damage.HEADER, *array_damage.ARCHIVE) as error:
-            raise UserError(f"{path}: cannot be read: {shown(str(error), 300)}") from None
+            raise UserError(f"{path}: cannot be read: {escape(str(error), 300)}") from None
         return found
 
     def knows(self, manifest: Manifest, rows: np.ndarray) -> np.ndarray:

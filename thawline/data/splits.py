@@ -15,8 +15,8 @@ import numpy as np
 
 from thawline.data.class_names import alike
 from thawline.data.given import NONE, Given
-from thawline.data.items import shown
 from thawline.errors import UserError
+from thawline.runtime.escape import escape
 
 SPLITS = ("train", "val", "test")
 UNUSED = "unused"
@@ -162,12 +162,12 @@ def _fill_missing(
 def _cannot_fill(name: str, split: str, held: Counter[str], given: Given) -> str:
     if not given.splits:
         return (
-            f"the groups of class {shown(name)!r} cannot be divided "
+            f"the groups of class {escape(name)!r} cannot be divided "
             f"among {', '.join(SPLITS)}: other classes need them where they are"
         )
     there = ", ".join(f"{count} in {place}" for place, count in held.items() if count) or "none"
     return (
-        f"class {shown(name)!r} has no image for {split}; at least 1 is needed. Its "
+        f"class {escape(name)!r} has no image for {split}; at least 1 is needed. Its "
         f"different images or groups, in the splits that the set gives: {there}"
     )
 
@@ -178,7 +178,7 @@ def _check_numbers(classes: Sequence[str], num_keys: Sequence[int], left_out: Ex
     if small:
         named = small[:_MAX_NAMED]
         listed = ", ".join(
-            f"{shown(classes[k], 60)!r} has {num_keys[k]}{_beside(left_out, k)}" for k in named
+            f"{escape(classes[k], 60)!r} has {num_keys[k]}{_beside(left_out, k)}" for k in named
         )
         raise UserError(
             f"class {listed} different image(s) or group(s); "
@@ -197,7 +197,7 @@ def _beside(left_out: Explanation, label: int) -> str:
 def _lookalikes(labels: Iterable[int], classes: Sequence[str]) -> str:
     """Say that a small class may be another spelling of a larger one."""
     return "".join(
-        f"; {shown(other, 60)!r} and {shown(classes[label], 60)!r} differ by {difference}"
+        f"; {escape(other, 60)!r} and {escape(classes[label], 60)!r} differ by {difference}"
         for label in labels
         for other, difference in alike(classes[label], classes)[:1]
     )

@@ -20,7 +20,7 @@ from PIL import Image
 from thawline.data.candidates import read_regular
 from thawline.data.decode import FORMATS, DecodeError, picture, shown
 from thawline.data.items import Item, Reject, Source
-from thawline.data.links import open_unlinked
+from thawline.runtime.links import open_unlinked
 
 MOST_HEADERS = 5000
 """Images whose headers are read, to twice as many: 0.1 ms each where they lie in memory."""

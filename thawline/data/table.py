@@ -21,13 +21,14 @@ from thawline.data.candidates import (
 from thawline.data.class_names import canonical
 from thawline.data.file_marks import FileMarks
 from thawline.data.given import SPLIT_NAMES
-from thawline.data.items import Item, Reject, Source, shown
+from thawline.data.items import Item, Reject, Source
 from thawline.data.labels import MAX_CLASSES
 from thawline.data.table_columns import Columns
 from thawline.data.table_files import Peek, is_split
 from thawline.data.table_labels import Seen, like_this, named
 from thawline.data.table_paths import TablePaths
 from thawline.errors import UserError
+from thawline.runtime.escape import escape
 
 _MAX_LABEL = 200
 _ALONE = (
@@ -101,8 +102,8 @@ def read_table(
     _check_paths(listing.hashes, files, format_, columns, paths)
     if len({canonical(label) for label in listing.labels}) < 2:
         raise UserError(
-            f"ingest.path: {shown(path.name)!r} has {len(listing.labels)} class(es) in column "
-            f"{shown(columns.label, 60)!r}; at least 2 are needed"
+            f"ingest.path: {escape(path.name)!r} has {len(listing.labels)} class(es) in column "
+            f"{escape(columns.label, 60)!r}; at least 2 are needed"
         )
     found = named(listing.labels, classes)
     remarks = [*tables.remarks, *found.remarks]
@@ -190,12 +191,12 @@ class _Listing:
 
 def _problem(row: Row) -> str | None:
     if row.split and not is_split(row.split):
-        return f"split {shown(row.split, 60)!r} is not one of train, val, test, or empty"
+        return f"split {escape(row.split, 60)!r} is not one of train, val, test, or empty"
     return "the path is empty" if row.image == "" else None
 
 
 def _where(file: Path, row: Row) -> str:
-    return f"{shown(file.name)!r} row {row.number}"
+    return f"{escape(file.name)!r} row {row.number}"
 
 
 def _check_paths(
@@ -211,7 +212,7 @@ def _check_paths(
                 name, _ = paths.find(str(row.image))
                 if name in first:
                     raise UserError(
-                        f"ingest.path: {_where(file, row)}: path {shown(name)!r} is in "
+                        f"ingest.path: {_where(file, row)}: path {escape(name)!r} is in "
                         f"{first[name]} already"
                     )
                 first[name] = _where(file, row)

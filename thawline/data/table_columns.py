@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
-from thawline.data.items import shown
 from thawline.errors import UserError
+from thawline.runtime.escape import escape
 
 _WAYS = defaultdict(str) | {
     "label": "; of tables of which some have no labels, give the one that has as ingest.path"
@@ -37,10 +37,10 @@ class Columns:
             fitting = _fitting(name, header, set(wanted.values()))
             optional = field.name in ("split", "group") and name == field.name
             if len(fitting) > 1 or not (fitting or optional):
-                listed = ", ".join(repr(shown(column, 40)) for column in header[:20])
+                listed = ", ".join(repr(escape(column, 40)) for column in header[:20])
                 problem = "is there twice" if fitting else "is missing"
                 raise UserError(
-                    f"ingest.options.{field.name}: column {shown(name, 60)!r} {problem} in "
+                    f"ingest.options.{field.name}: column {escape(name, 60)!r} {problem} in "
                     f"{where} row 1; its columns: {listed}{'' if fitting else _WAYS[field.name]}"
                 )
             found[field.name] = fitting[0] if fitting else name
@@ -55,7 +55,7 @@ class Columns:
         """Say which columns were found under another spelling."""
         pairs = zip(asdict(self).items(), asdict(found).values(), strict=True)
         return [
-            f"column {shown(there, 60)!r} is taken for {name!r} (ingest.options.{option})"
+            f"column {escape(there, 60)!r} is taken for {name!r} (ingest.options.{option})"
             for (option, name), there in pairs
             if there != name
         ]

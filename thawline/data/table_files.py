@@ -7,9 +7,9 @@ from pathlib import Path
 
 from thawline.data.candidates import Signature, signature
 from thawline.data.given import SPLIT_NAMES, split_named
-from thawline.data.items import shown
 from thawline.data.table_columns import Columns
 from thawline.errors import UserError
+from thawline.runtime.escape import escape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ def find(
     if "train" in splits and len(splits) > 1:
         if others:
             raise UserError(
-                f"ingest.path: {shown(str(path))!r} has tables of splits "
+                f"ingest.path: {escape(str(path))!r} has tables of splits "
                 f"({_names(f for f in files if named[f])}) beside {_names(others)}; expected "
                 "tables of splits alone, other names, or a column 'split' in every table"
             )
@@ -96,7 +96,7 @@ def _listed(path: Path, suffix: str) -> list[Path]:
         return [path]
     found = sorted(file for file in path.glob(f"*{suffix}") if not file.name.startswith("."))
     if not found:
-        raise UserError(f"ingest.path: {shown(str(path))!r} has no *{suffix} file")
+        raise UserError(f"ingest.path: {escape(str(path))!r} has no *{suffix} file")
     return found
 
 
@@ -112,13 +112,13 @@ def _split_of(stem: str) -> str | None:
 def _unused(file: Path, peek: Peek) -> list[str]:
     if peek.has_split or not peek.like_splits:
         return []
-    column = shown(peek.like_splits[0], 60)
+    column = escape(peek.like_splits[0], 60)
     return [
-        f"column {column!r} of {shown(file.name)!r} looks like splits and is not used; to keep "
+        f"column {column!r} of {escape(file.name)!r} looks like splits and is not used; to keep "
         f"them, set ingest.options.split to {column!r}"
     ]
 
 
 def _names(files: Iterable[Path]) -> str:
-    names = [repr(shown(file.name, 40)) for file in files]
+    names = [repr(escape(file.name, 40)) for file in files]
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from thawline.data.class_names import canonical
-from thawline.data.items import shown
 from thawline.data.labels import checked, of_numbers, ordered, whole_number
 from thawline.errors import UserError
+from thawline.runtime.escape import escape
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ def named(labels: Mapping[str, Seen], classes: Sequence[str] | None) -> Named:
     if unknown:
         first = labels[unknown[0]]
         raise UserError(
-            f"ingest.path: {first.where}: label {shown(unknown[0], 60)!r} is not one of "
+            f"ingest.path: {first.where}: label {escape(unknown[0], 60)!r} is not one of "
             f"ingest.options.classes{like_this(sum(labels[k].num_rows for k in unknown))}"
         )
     classes = ordered(used) if known is None else tuple(name for name in known if name in used)

@@ -17,7 +17,7 @@ from pathlib import Path, PureWindowsPath
 
 from thawline.data.candidates import locate, passed_by
 from thawline.data.file_format import SUFFIXES
-from thawline.data.items import shown
+from thawline.runtime.escape import escape
 
 _GONE = f"cannot be read: {os.strerror(errno.ENOENT)}"
 _SUFFIXES = tuple(sorted(f(suffix) for suffix in SUFFIXES for f in (str.lower, str.upper)))
@@ -125,7 +125,7 @@ class TablePaths:
     def _in_folders(self, name: str) -> Iterator[tuple[list[str], str]]:
         """Files of that path below the folders beside the table, such as train_images."""
         for folder in self._folders:
-            way = f"relative to its folder {shown(folder, 40)!r}"
+            way = f"relative to its folder {escape(folder, 40)!r}"
             below = f"{folder}/{name}"
             if self._is_there(below):
                 yield [way], below

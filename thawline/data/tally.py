@@ -8,11 +8,10 @@ from thawline.data import blanks
 from thawline.data.accounting import Account, by_kind
 from thawline.data.blanks import Blanks
 from thawline.data.collect import Collected
-from thawline.data.items import shown
 from thawline.data.manifest import Manifest
 from thawline.data.resolve import Resolved
 from thawline.data.splits import SPLITS
-from thawline.evaluation.labels import visible
+from thawline.runtime.escape import escape, visible
 
 
 def summary(
@@ -98,7 +97,7 @@ def gaps(
 
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(repr(shown(name, 40)) for name in names[:5]) + more
+    return ", ".join(repr(escape(name, 40)) for name in names[:5]) + more
 
 
 def quarantine_rows(found: Collected, resolved: Resolved | None = None) -> list[tuple[str, str]]:
@@ -106,7 +105,7 @@ def quarantine_rows(found: Collected, resolved: Resolved | None = None) -> list[
     left_out = resolved.left_out if resolved else {}
     rows = [(r.name, r.reason) for r in found.rejects]
     rows += [(found.packed.names[row], reason) for row, reason in left_out.items()]
-    return [(shown(name, 400), shown(reason, 400)) for name, reason in rows]
+    return [(escape(name, 400), escape(reason, 400)) for name, reason in rows]
 
 
 def distribution(manifest: Manifest) -> list[tuple[str, str, int]]:

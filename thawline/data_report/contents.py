@@ -12,7 +12,7 @@ from thawline.data.looks import Looks
 from thawline.data.manifest import Manifest
 from thawline.data.store import ImageStore
 from thawline.data.twins import Link
-from thawline.evaluation.labels import markdown
+from thawline.runtime.escape import markdown
 
 COLUMNS = 12
 """Of thumbnails."""

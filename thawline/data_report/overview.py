@@ -9,7 +9,7 @@ from thawline.data.manifest import Manifest
 from thawline.data_report import charts, outliers, tiles
 from thawline.data_report.contents import COLUMNS, MAX_SHOWN, Contents, named, picture, table
 from thawline.evaluation import style
-from thawline.evaluation.labels import markdown
+from thawline.runtime.escape import markdown
 
 MAX_CLASSES = 100
 """In the table."""

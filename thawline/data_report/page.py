@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from thawline.data import conflicts
-from thawline.data.items import shown
 from thawline.data_report import oddities, overview, tiles
 from thawline.data_report.contents import COLUMNS, Contents, picture
-from thawline.evaluation.labels import markdown
-from thawline.files import write_csv
+from thawline.runtime.escape import escape, markdown
+from thawline.runtime.output_paths import write_csv
 
 MAX_SHEETS = 40
 _PER_SHEET = 24
@@ -37,7 +36,7 @@ def write(folder: Path, contents: Contents) -> None:
         folder / "near_duplicates.csv",
         ("image", "copy", "bits", "split"),
         (
-            (shown(names[k.row], 400), shown(names[k.twin], 400), k.bits, splits[k.row])
+            (escape(names[k.row], 400), escape(names[k.twin], 400), k.bits, splits[k.row])
             for k in contents.links or ()
         ),
     )

@@ -8,13 +8,13 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from matplotlib.figure import Figure
 
-from thawline.data.items import shown
 from thawline.data.manifest import Manifest
 from thawline.data.rows import Rows
 from thawline.data.store import ImageStore
 from thawline.evaluation import class_sizes, doubt, figures, gallery, head_groups, style
 from thawline.evaluation.checkpoints import Judged
 from thawline.evaluation.report import ClassScore, Mistake, Picture
+from thawline.runtime.escape import escape
 from thawline.training import curves, decision
 from thawline.training.curves import Curves
 from thawline.training.decision import Decision
@@ -166,8 +166,8 @@ def _mistakes(evidence: Evidence) -> Figure:
     at = gallery.confident_mistakes(predicted, evidence.labels)
     return gallery.mistakes(
         evidence.store.take(evidence.test[at]),
-        actual=[shown(classes[k]) for k in evidence.labels[at]],
-        predicted=[shown(classes[k]) for k in predicted[at].argmax(axis=1)],
+        actual=[escape(classes[k]) for k in evidence.labels[at]],
+        predicted=[escape(classes[k]) for k in predicted[at].argmax(axis=1)],
         confidence=predicted[at].max(axis=1),
         num_mistakes=int((predicted.argmax(axis=1) != evidence.labels).sum()),
         num_images=len(evidence.test),

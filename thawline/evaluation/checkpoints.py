@@ -26,7 +26,7 @@ from thawline.evaluation.complexity import num_macs, num_parameters
 from thawline.evaluation.intervals import brier_scores, intervals
 from thawline.evaluation.ranking import Ranking, rank
 from thawline.inference import probabilities
-from thawline.progress import track
+from thawline.runtime.progress import track
 
 ONNX = "model.onnx"
 """What a folder with an exported network is scored by."""

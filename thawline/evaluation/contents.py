@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from thawline import checkpoint, safe_json
-from thawline.advice import proposal, tracked
+from thawline import checkpoint
+from thawline.advice import tracked
 from thawline.compress import outcome
 from thawline.data import deciding
 from thawline.data.decided import AUTO, Decided
@@ -21,9 +21,11 @@ from thawline.evaluation.page import Advice, Content
 from thawline.evaluation.report import Picture
 from thawline.evaluation.results import Results
 from thawline.evaluation.slices import Slice
-from thawline.files import INGEST, MANIFEST, REPORTS, intact
 from thawline.inference import BATCH
-from thawline.sections.whole import Params
+from thawline.params import proposal
+from thawline.params.schema.whole import Params
+from thawline.runtime import safe_json
+from thawline.runtime.output_paths import INGEST, MANIFEST, REPORTS, intact
 
 
 def _before_training() -> dict[str, str]:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from thawline.files import write_csv
+from thawline.runtime.output_paths import write_csv
 
 Images = NDArray[np.uint8]
 Predict = Callable[[Iterable[Images]], NDArray[np.floating]]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thawline.data.manifest import Manifest
-from thawline.files import write_csv
+from thawline.runtime.output_paths import write_csv
 
 
 @dataclass(frozen=True, kw_only=True)

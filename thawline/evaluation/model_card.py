@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from thawline.checkpoint import ModelCard
 from thawline.data.manifest import Manifest
 from thawline.evaluation import headline
-from thawline.evaluation.labels import markdown
 from thawline.evaluation.quantities import count, megabytes, percent
 from thawline.evaluation.report import ClassScore
 from thawline.evaluation.results import Results
 from thawline.evaluation.slices import Slice
+from thawline.runtime.escape import markdown
 
 _MAX_CLASSES = 50
 _WEAK = 3

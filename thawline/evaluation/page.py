@@ -17,7 +17,6 @@ from thawline.evaluation import headline, method, model_card, report
 from thawline.evaluation.corruptions import Robustness
 from thawline.evaluation.embedded import data_uris
 from thawline.evaluation.label_issues import LabelIssue
-from thawline.evaluation.labels import visible
 from thawline.evaluation.page_template import TEMPLATE
 from thawline.evaluation.quantities import (
     UNKNOWN,
@@ -39,6 +38,7 @@ from thawline.evaluation.report import (
 )
 from thawline.evaluation.results import Results
 from thawline.evaluation.slices import Slice
+from thawline.runtime.escape import visible
 
 MAX_CLASSES = 30
 _MAX_ISSUES = 20

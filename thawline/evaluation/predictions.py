@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from thawline.data.items import shown
 from thawline.data.manifest import Manifest
 from thawline.evaluation.checkpoints import Judged
-from thawline.files import write_csv
+from thawline.runtime.escape import escape
+from thawline.runtime.output_paths import write_csv
 
 _CURVE_POINTS = 200
 
@@ -37,7 +37,7 @@ def write(
 
 def write_plots(folder: Path, manifest: Manifest, rows: np.ndarray, final: Judged) -> None:
     """confusion.csv, per_class.csv, reliability.csv and risk_coverage.csv for `dvc plots`."""
-    names = [shown(name, 60) for name in manifest.classes]
+    names = [escape(name, 60) for name in manifest.classes]
     predicted = final.probabilities.argmax(axis=1)
     pairs = zip(manifest.labels[rows], predicted, strict=True)
     write_csv(

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from thawline.evaluation import gate_line, headline, method
-from thawline.evaluation.labels import markdown
 from thawline.evaluation.quantities import (
     count,
     interval,
@@ -20,6 +19,7 @@ from thawline.evaluation.quantities import (
     ratio,
 )
 from thawline.evaluation.results import INT8, Results
+from thawline.runtime.escape import markdown
 
 MAX_CLASSES = 100
 _CHECKPOINT_COLUMNS = (

@@ -6,18 +6,19 @@ from pathlib import Path
 
 import numpy as np
 
-from thawline import plugins
 from thawline.compress import session as onnx
 from thawline.data.content import Geometry
 from thawline.data.decided import Decided
-from thawline.data.items import Item, Reject, stored
+from thawline.data.items import Item, Reject
 from thawline.data.manifest import Manifest
 from thawline.data.packing import Packed, pack
 from thawline.data.store import ImageStore
 from thawline.errors import UserError
+from thawline.params import plugins
+from thawline.params.schema.data import Ingest
 from thawline.prediction.model import Model
 from thawline.prediction.predict import check
-from thawline.sections.data import Ingest
+from thawline.runtime.escape import storable
 
 UNKNOWN = -1
 _BATCH = 64
@@ -90,11 +91,11 @@ def _decoded(
     position = {manifest.names[row]: at for at, row in enumerate(rows)}
     source = plugins.load(plugins.SOURCE, ingest.source).read(Path(ingest.path), **ingest.options)
     wanted = (
-        item for item in source.items if isinstance(item, Item) and stored(item.name) in position
+        item for item in source.items if isinstance(item, Item) and storable(item.name) in position
     )
     batch: list[tuple[int, np.ndarray]] = []
     for image in _usable(pack(wanted, replace(geometry, encoding="raw"), len(rows))):
-        at = position[stored(image.item_name)]
+        at = position[storable(image.item_name)]
         if image.sha256 != manifest.sha256[rows[at]]:
             continue  # another picture under that name by now
         batch.append((at, image.pixels))

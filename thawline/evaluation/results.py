@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from thawline import safe_json
 from thawline.errors import UserError
+from thawline.runtime import safe_json
 
 DIRECTORY = Path("reports/evaluate")
 INT8 = "int8"

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thawline.data.items import shown
-from thawline.files import write_csv
+from thawline.runtime.escape import escape
+from thawline.runtime.output_paths import write_csv
 
 MIN_ROWS = 10
 """Smaller parts say too little to be listed."""
@@ -110,7 +110,7 @@ def write(path: Path, slices: Sequence[Slice]) -> None:
         ("column", "part", "images", "accuracy", "low", "high", "p_value", "worse"),
         [
             (
-                shown(s.column, 60), shown(s.value, 60), s.num_images,
+                escape(s.column, 60), escape(s.value, 60), s.num_images,
                 *(f"{v:.6f}" for v in (s.accuracy, s.low, s.high, s.p_value)), s.worse,
             )
             for s in slices

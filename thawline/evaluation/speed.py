@@ -20,9 +20,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from thawline import project
 from thawline.compress.session import predict, session
-from thawline.progress import log
+from thawline.runtime import workspace
+from thawline.runtime.progress import log
 from thawline.training.device import to_input
 
 Channels = tuple[float, float, float]
@@ -125,8 +125,8 @@ def exclusive() -> Iterator[None]:
             f"speed: {common}: cannot be used: {error.strerror or error}; measurements take turns "
             "within this project only"
         )
-        (project.scratch() / "locks").mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(project.scratch() / "locks" / "measure.lock")
+        (workspace.scratch() / "locks").mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(workspace.scratch() / "locks" / "measure.lock")
         _wait_for(lock)
     try:
         yield

@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
-from thawline.evaluation.labels import cut, visible
+from thawline.runtime.escape import cut, visible
 
 BLUE, LIGHT_BLUE, ORANGE, GREEN, GREY = "#2a6fb0", "#a9cbe8", "#d9742b", "#3b8f5a", "#8a929b"
 INK, FAINT = "#22272e", "#e3e7eb"

@@ -15,10 +15,9 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from thawline import listening, openmp, processes, project
 from thawline.forkserver import preload, wire
 from thawline.forkserver.order import Order
-from thawline.tracking import execution
+from thawline.runtime import execution, listening, openmp, torchrun, workspace
 from thawline.tracking.hashes import Graph
 
 VARIABLE = "THAWLINE_FORKSERVER"
@@ -30,7 +29,7 @@ _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def hand_over(stage: str) -> None:
     """Run the stage in a fork and end as it does; returns where that is not to be."""
-    if sys.platform != "linux" or os.environ.get(VARIABLE) == _OFF or processes.launched():
+    if sys.platform != "linux" or os.environ.get(VARIABLE) == _OFF or torchrun.launched():
         return
     current = execution.identify()
     if current.pid == os.getpid():  # nobody's stage
@@ -109,7 +108,7 @@ def _of_execution(current: execution.Execution, stage: str) -> str | None:
 
 
 def _followed(stage: str) -> bool:
-    stages = list(Graph(project.workspace()).stages)
+    stages = list(Graph(workspace.workspace()).stages)
     return stage in stages[:-1]
 
 
@@ -129,5 +128,5 @@ def running() -> Iterator[dict[str, str]]:
 def _start(first: str, *executor: str) -> tuple[subprocess.Popen[bytes], Path]:
     environ = dict(os.environ)
     openmp.wait_briefly(environ)
-    with project.log_file("forkserver") as log:
+    with workspace.log_file("forkserver") as log:
         return listening.start(f"{__package__}.server", [first, *executor], environ, log)

@@ -15,10 +15,9 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
-from thawline import locks
 from thawline.forkserver import child, preload, wire
 from thawline.forkserver.order import Order, surroundings
-from thawline.tracking import execution
+from thawline.runtime import execution, locks
 
 _POLL_S = 0.5
 _ASKING_S = 5.0

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from thawline import project
 from thawline.commands import dvc, dvc_messages, git
 from thawline.errors import UserError
+from thawline.runtime import workspace
 
 _HASH = re.compile(r"\bmd5: '?([0-9a-f]{32}(?:\.dir)?)\b")
 _REMOVING = re.compile(r"Removing (/.*)")
@@ -25,8 +25,8 @@ def folder() -> Path:
     Raises:
         Shared: outside of the project, where others may use it too.
     """
-    found = (project.root() / dvc("cache", "dir")).resolve()
-    if not found.is_relative_to(project.root()):
+    found = (workspace.root() / dvc("cache", "dir")).resolve()
+    if not found.is_relative_to(workspace.root()):
         raise Shared(
             f"{found}: DVC's cache is outside of the project, and others may share it; "
             "`dvc gc --projects` cleans it by hand"
@@ -66,7 +66,7 @@ def sweep(before_s: float, kept: Iterable[str], *, dry: bool) -> list[int]:
 @contextmanager
 def _holding(cache: Path, kept: Iterable[str]) -> Iterator[Path]:
     """A project of DVC's that does nothing but need these hashes: `dvc gc` asks for such."""
-    scratch = project.scratch() / "staging"
+    scratch = workspace.scratch() / "staging"
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch, prefix="gc-") as temporary:
         beside = Path(temporary)

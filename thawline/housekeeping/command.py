@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thawline import locks, params
 from thawline.errors import UserError
 from thawline.housekeeping import cache, experiments, scratch
+from thawline.params import params_file
+from thawline.runtime import locks
 from thawline.tracking import address
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def run(older_than_days: float, *, sure: bool) -> None:
             held.enter_context(locks.pipeline(kind="retrain", owner="thawline gc"))
         except locks.Busy as busy:
             raise UserError(f"{busy}; wait for it or end it") from None
-        held.enter_context(locks.workspace("gc"))
+        held.enter_context(locks.hold_workspace("gc"))
         held.enter_context(scratch.no_trials())
         found = _find(before_s)
         for finding in found:
@@ -59,7 +60,7 @@ def run(older_than_days: float, *, sure: bool) -> None:
 
 
 def _find(before_s: float) -> list[Finding]:
-    checked = params.load()
+    checked = params_file.load()
     found = [_files(name, paths) for name, paths in scratch.old(before_s).items()]
     if not address.enabled(checked.tracking.enabled):
         print("tracking is switched off: without MLflow nobody knows what registered versions need")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from thawline import project
 from thawline.errors import UserError
+from thawline.runtime import workspace
 
 _KEPT_BY_FILE = ("resume", "features", "packed")
 """Checkpoints of trainings that nobody went on with, and caches; a use renews a file's time."""
@@ -19,10 +19,12 @@ _WORKSPACES = "workspaces"
 
 def old(before_s: float) -> dict[str, list[Path]]:
     """Folder in the scratch -> what in it was last used before a time, s since the epoch."""
-    found = {name: list((project.scratch() / name).rglob("*")) for name in _KEPT_BY_FILE}
+    found = {name: list((workspace.scratch() / name).rglob("*")) for name in _KEPT_BY_FILE}
     found = {name: [path for path in paths if path.is_file()] for name, paths in found.items()}
-    found |= {name: list((project.scratch() / name).glob("*")) for name in _KEPT_BY_FOLDER}
-    found[_WORKSPACES] = [p for p in (project.scratch() / _WORKSPACES).glob("[0-9]*") if p.is_dir()]
+    found |= {name: list((workspace.scratch() / name).glob("*")) for name in _KEPT_BY_FOLDER}
+    found[_WORKSPACES] = [
+        p for p in (workspace.scratch() / _WORKSPACES).glob("[0-9]*") if p.is_dir()
+    ]
     aged = {n: [p for p in paths if p.stat().st_mtime < before_s] for n, paths in found.items()}
     return {name: paths for name, paths in aged.items() if paths}
 
@@ -49,7 +51,7 @@ def no_trials() -> Iterator[None]:
         UserError: a trial is in progress.
     """
     with ExitStack() as held:
-        for lock in sorted((project.scratch() / _WORKSPACES).glob("*.lock")):
+        for lock in sorted((workspace.scratch() / _WORKSPACES).glob("*.lock")):
             try:
                 held.enter_context(FileLock(lock, timeout=0))
             except Timeout:

@@ -8,23 +8,23 @@ from pathlib import Path
 
 import numpy as np
 
-from thawline import params
 from thawline.compress import session as onnx
 from thawline.data.content import Geometry
 from thawline.data.decided import Decided
 from thawline.data.manifest import Manifest
 from thawline.data.store import ImageStore
 from thawline.errors import UserError
-from thawline.evaluation.labels import visible
-from thawline.files import INGEST, MANIFEST, replaced
 from thawline.monitoring import drift
 from thawline.monitoring.sample import LIMIT, draw
+from thawline.params import params_file
 from thawline.prediction.command import find
 from thawline.prediction.decoding import Batch, batches
 from thawline.prediction.listing import listed
 from thawline.prediction.model import Model
 from thawline.prediction.predict import check
-from thawline.progress import log, track
+from thawline.runtime.escape import visible
+from thawline.runtime.output_paths import INGEST, MANIFEST, replaced
+from thawline.runtime.progress import log, track
 
 MIN_IMAGES = 30
 _BATCH = 64
@@ -51,7 +51,7 @@ def run(
     """
     if output:
         _check_output(output)
-    checked = params.load()
+    checked = params_file.load()
     model, manifest = find(named), _manifest()
     _check(model, manifest, Decided.read(INGEST))
     decoded = batches(listed(paths, sys.stdin.buffer), model.geometry)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thawline.evaluation.labels import markdown
 from thawline.monitoring import two_sample
 from thawline.monitoring.sample import STATISTICS, Sample
+from thawline.runtime.escape import markdown
 
 _MAX_CLASSES = 10
 

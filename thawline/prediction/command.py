@@ -7,13 +7,13 @@ from pathlib import Path
 
 from thawline.data import accounting
 from thawline.errors import UserError
-from thawline.evaluation.labels import visible
-from thawline.files import MODELS
 from thawline.prediction.listing import STDIN, Bad, listed
 from thawline.prediction.model import Model
 from thawline.prediction.predict import Prediction, predict
 from thawline.prediction.writing import Write, as_csv, as_json, as_table
-from thawline.progress import log, track
+from thawline.runtime.escape import visible
+from thawline.runtime.output_paths import MODELS
+from thawline.runtime.progress import log, track
 
 ALIASES = ("champion", "challenger", "previous")
 

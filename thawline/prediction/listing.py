@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from thawline.data.file_format import SUFFIXES
 from thawline.data.folder_walk import Walker
-from thawline.data.links import Bounds
+from thawline.runtime.links import Bounds
 
 STDIN = "-"
 _BLOCK = 1 << 16

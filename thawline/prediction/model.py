@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from thawline.data.content import Geometry
-from thawline.data.items import shown
 from thawline.errors import UserError
+from thawline.runtime.escape import escape
 
 NETWORK, CARD = "model.onnx", "model.json"
 _Byte = Annotated[int, Field(ge=0, le=255)]
@@ -41,7 +41,7 @@ class Model:
         card = _read(folder / CARD)
         self.network = folder / NETWORK
         if not self.network.is_file():
-            raise UserError(f"{shown(str(self.network))}: not there; `thawline run` makes it")
+            raise UserError(f"{escape(str(self.network))}: not there; `thawline run` makes it")
         self.classes, self.saw_validation = card.classes, card.refit
         self.geometry = Geometry(
             image_size_px=card.image_size_px,
@@ -56,10 +56,10 @@ def _read(path: Path) -> _Card:
         return _Card.model_validate_json(path.read_bytes())
     except OSError as error:
         raise UserError(
-            f"{shown(str(path))}: cannot be read: {error.strerror}; --model takes champion, "
+            f"{escape(str(path))}: cannot be read: {error.strerror}; --model takes champion, "
             f"challenger, previous, a version, or a folder with {NETWORK} and {CARD}"
         ) from None
     except ValidationError as error:
         first = error.errors()[0]
-        key = shown(".".join(map(str, first["loc"]))) or "the file"
-        raise UserError(f"{shown(str(path))}: {key}: {first['msg']}") from None
+        key = escape(".".join(map(str, first["loc"]))) or "the file"
+        raise UserError(f"{escape(str(path))}: {key}: {first['msg']}") from None

@@ -8,11 +8,11 @@ import numpy as np
 from onnxruntime import InferenceSession
 
 from thawline.compress import session as onnx
-from thawline.data.items import shown
 from thawline.errors import UserError
 from thawline.prediction.decoding import Batch, batches
 from thawline.prediction.listing import Bad
 from thawline.prediction.model import Model
+from thawline.runtime.escape import escape
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def check(network: InferenceSession, model: Model) -> None:
     size_px, num_classes = model.geometry.image_size_px, len(model.classes)
     if takes[1:] != [size_px, size_px, 3] or gives[1:] != [num_classes]:
         raise UserError(
-            f"{shown(str(model.network))}: takes {takes} and gives {gives}; model.json says "
+            f"{escape(str(model.network))}: takes {takes} and gives {gives}; model.json says "
             f"{num_classes} classes of images of {size_px} px"
         )
 

@@ -5,8 +5,8 @@ import json
 from collections.abc import Callable
 from typing import TextIO
 
-from thawline.evaluation.labels import visible
 from thawline.prediction.predict import Prediction
+from thawline.runtime.escape import visible
 
 Write = Callable[[Prediction], None]
 _CLASS_WIDTH = 24

@@ -15,9 +15,11 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from thawline import libraries, plugins, safe_yaml
+from thawline import libraries
 from thawline.errors import UserError
+from thawline.params import plugins
 from thawline.projects import shipped
+from thawline.runtime import safe_yaml
 
 FILE = Path("code.yaml")
 _CODE = ("thawline/", "stages/")

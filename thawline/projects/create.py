@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from thawline import params
-from thawline.advice import writing
 from thawline.errors import UserError
+from thawline.params import edit, params_file
 from thawline.projects import generated, shipped
 
 OWN = (
@@ -41,7 +40,7 @@ def create(folder: Path, values: Mapping[str, Any]) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, target)
         if values:
-            writing.set_values(values, folder / params.FILE)
+            edit.set_values(values, folder / params_file.FILE)
         generated.write(folder, generated.files())
         _run(folder, "git", "init", "--quiet", "--initial-branch", "main")
         _run(folder, sys.executable, "-m", "dvc", "init", "--quiet")

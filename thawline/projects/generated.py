@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from thawline.advice import writing
+from thawline.params import edit
 from thawline.projects import code_file, pipeline_file, shipped
 
 _FILES = "files"
@@ -57,7 +57,7 @@ def write(folder: Path, texts: Mapping[str, str], known: Mapping[str, str] | Non
     record = code_file.installed() | {_FILES: dict(sorted(hashes.items()))}
     with (folder / code_file.FILE).open("w", encoding="utf-8") as file:
         file.write(_SAYS)
-        writing.round_trip().dump(record, file)
+        edit.round_trip().dump(record, file)
 
 
 def recorded(folder: Path) -> dict[str, str]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from thawline import params, safe_yaml
-from thawline.advice import writing
 from thawline.errors import UserError
+from thawline.params import edit, params_file
 from thawline.projects import code_file, generated, shipped
+from thawline.runtime import safe_yaml
 
 
 @dataclass
@@ -54,20 +54,20 @@ def upgrade(folder: Path) -> Changes:
         now=now["version"],
         stages=[n for n, value in now["stages"].items() if before["stages"].get(n) != value],
     )
-    _renew_params(folder / params.FILE, changes)
+    _renew_params(folder / params_file.FILE, changes)
     _renew_files(folder, changes)
     return changes
 
 
 def _renew_params(path: Path, changes: Changes) -> None:
-    source = shipped.folder() / params.FILE
+    source = shipped.folder() / params_file.FILE
     theirs, new = safe_yaml.load(path), safe_yaml.load(source)
     have, want = _leaves(theirs, new), _leaves(new, new)
     changes.added = sorted(want.keys() - have.keys())
     changes.gone = sorted(have.keys() - want.keys())
     if changes.added or changes.gone:
         kept = {key: value for key, value in have.items() if key in want and value != want[key]}
-        writing.set_values(kept, path, source=source)
+        edit.set_values(kept, path, source=source)
         changes.renewed.append(path.name)
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from thawline import safe_yaml
 from thawline.errors import UserError
-from thawline.sections.whole import Params
+from thawline.params.schema.whole import Params
+from thawline.runtime import safe_yaml
 from thawline.studies import definition, plan
 from thawline.studies.definition import Definition
 

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from thawline import safe_yaml
 from thawline.errors import UserError
-from thawline.sections.base import Section
+from thawline.params.schema.base import Section
+from thawline.runtime import safe_yaml
 from thawline.studies import mistakes
 from thawline.studies.scores import SCORES
 

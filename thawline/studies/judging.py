@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from thawline import params, safe_json
-from thawline.files import INGEST, MODELS
 from thawline.forkserver import client
+from thawline.params import params_file
+from thawline.runtime import safe_json
+from thawline.runtime.output_paths import INGEST, MODELS
 from thawline.studies.scores import SCORES, Rows, score
 
 _ID_LENGTH = 16
@@ -106,7 +107,7 @@ def _file(folder: Path) -> Path:
 
 
 def main(stage: str, out: str) -> None:
-    found = judge(stage, params.load().training.threads)
+    found = judge(stage, params_file.load().training.threads)
     Path(out).write_text(json.dumps(found), encoding="utf-8")
 
 

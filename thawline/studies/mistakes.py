@@ -5,22 +5,22 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from thawline import mistakes
 from thawline.errors import UserError
+from thawline.params import validation_errors
 
 
 def unknown(place: str, value: object, allowed: Iterable[str]) -> UserError:
     """For a value that is none of the allowed ones; a similar one is proposed."""
-    return UserError(mistakes.not_allowed(place, value, tuple(allowed) or ("none",)))
+    return UserError(validation_errors.not_allowed(place, value, tuple(allowed) or ("none",)))
 
 
 def describe(path: Path, error: ValidationError, model: type[BaseModel]) -> UserError:
     """What pydantic has against the file; of several mistakes an unknown key goes first."""
     errors = error.errors()
     first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
-    place = f"{path}: {mistakes.dotted(first['loc']) or 'the file'}"
+    place = f"{path}: {validation_errors.dotted(first['loc']) or 'the file'}"
     if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
         return unknown(path.as_posix(), first["loc"][0], model.model_fields)
     if first["type"] == "missing":
         return UserError(f"{place}: missing")
-    return UserError(f"{place}: {mistakes.reason(first)}")
+    return UserError(f"{place}: {validation_errors.reason(first)}")

@@ -12,10 +12,10 @@ from operator import getitem
 from pathlib import Path
 from typing import Any, Literal
 
-from thawline import params
 from thawline.errors import UserError
-from thawline.safe_yaml import shown
-from thawline.sections.whole import Params
+from thawline.params import params_file
+from thawline.params.schema.whole import Params
+from thawline.runtime.safe_yaml import shown
 from thawline.studies import mistakes
 from thawline.studies.definition import LABEL, MOST_TRIALS, Axis, Definition, Interval
 
@@ -134,7 +134,7 @@ def checked(path: Path, project: Params, overrides: Mapping[str, Any], label: st
                 f"{path}: {REFIT}: {shown(str(overrides[REFIT]))}; allowed: none, since trials are "
                 "compared by the validation rows"
             )
-        return params.check(raw, path)
+        return params_file.check(raw, path)
     except UserError as error:
         raise UserError(f"{error} (in {shown(label)})") from None
 

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from thawline import params, project, safe_json
+from thawline.params import params_file
+from thawline.params.schema.whole import Params
 from thawline.projects.code_file import FILE as CODE
-from thawline.sections.whole import Params
+from thawline.runtime import safe_json, workspace
 from thawline.studies.definition import STAGES
 from thawline.studies.scores import Rows
 from thawline.tracking.hashes import Graph, md5
@@ -75,7 +76,7 @@ class Record:
 
 
 def folder(study: str, key: str) -> Path:
-    return project.scratch() / "studies" / study / key
+    return workspace.scratch() / "studies" / study / key
 
 
 def code(root: Path, checked: Params, until: str, *, inputs: bool = True) -> str:
@@ -100,7 +101,7 @@ def code(root: Path, checked: Params, until: str, *, inputs: bool = True) -> str
                     found.update(f"{path.relative_to(root)} {md5(path)}\n".encode())
     raw = checked.model_dump(mode="json", exclude=_unused(until))
     found.update(json.dumps(raw, sort_keys=True).encode())
-    for name in params.named_inputs(checked).values() if inputs else ():
+    for name in params_file.named_inputs(checked).values() if inputs else ():
         found.update(listing(root / name).encode())
     return found.hexdigest()
 

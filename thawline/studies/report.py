@@ -12,9 +12,9 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from thawline.evaluation import style
-from thawline.evaluation.labels import markdown as escaped
-from thawline.evaluation.labels import visible
 from thawline.evaluation.quantities import UNKNOWN, count, megabytes, milliseconds
+from thawline.runtime.escape import markdown as escaped
+from thawline.runtime.escape import visible
 from thawline.studies import charts
 from thawline.studies.summary import Line, Summary, front, judged_together
 

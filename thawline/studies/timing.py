@@ -7,8 +7,8 @@ import json
 import sys
 from pathlib import Path
 
-from thawline import params
 from thawline.forkserver import client
+from thawline.params import params_file
 
 _KEPT = ("latency_ms", "latency_p95_ms", "throughput_per_s", "peak_memory_mb")
 
@@ -17,7 +17,7 @@ def main(folders: list[str]) -> None:
     from thawline.evaluation import checkpoints
     from thawline.training.device import select
 
-    checked = params.load()
+    checked = params_file.load()
     e, t = checked.evaluate, checked.training
     device = select(t.device).type
     known: dict[str, dict[str, float]] = {}

@@ -5,9 +5,9 @@ from typing import Any
 
 from torch import nn
 
-from thawline import plugins
-from thawline.design import ORIGINAL, Design
 from thawline.errors import UserError
+from thawline.params import plugins
+from thawline.params.schema.design import ORIGINAL, Design
 from thawline.surgery import activation, bottleneck, kernel_size, record
 from thawline.surgery.dilation import dilate
 from thawline.surgery.layers import convolutions, first_and_last, put

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from thawline import project
+from thawline.runtime import workspace
 
 SWITCH = "THAWLINE_TRACKING"
 HOW_TO_SWITCH_OFF = f"tracking.enabled: false in params.yaml or {SWITCH}=off runs without tracking"
@@ -25,16 +25,16 @@ def uri() -> str:
     """
     named = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
     if not named:
-        return f"sqlite:///{project.root() / 'mlflow.db'}"
+        return f"sqlite:///{workspace.root() / 'mlflow.db'}"
     match = _SQLITE.match(named)
     if match and match[2] and not match[2].startswith(("/", ":memory:")):
-        return f"{match[1]}:///{project.root() / match[2]}"
+        return f"{match[1]}:///{workspace.root() / match[2]}"
     return named
 
 
 def artifacts() -> Path:
     """Folder of the artifacts of a store without a server."""
-    return project.root() / "mlartifacts"
+    return workspace.root() / "mlartifacts"
 
 
 def is_server(address: str) -> bool:

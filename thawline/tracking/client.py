@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from thawline import project
-from thawline.params import flatten
-from thawline.sections.whole import Params
-from thawline.tracking import address, execution
+from thawline.params.params_file import flatten
+from thawline.params.schema.whole import Params
+from thawline.runtime import execution, workspace
+from thawline.tracking import address
 from thawline.tracking.link import Link
 
 _END_TIMEOUT_S = 120.0
@@ -197,7 +197,7 @@ def _terminate_as_exit() -> Iterator[None]:
 
 
 def _outbox() -> Path:
-    return project.scratch() / "outbox" / str(os.getpid())
+    return workspace.scratch() / "outbox" / str(os.getpid())
 
 
 def _now_ms() -> int:

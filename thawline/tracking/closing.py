@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from thawline import project, safe_json
-from thawline.tracking import execution
+from thawline.runtime import execution, safe_json, workspace
 from thawline.tracking.hashes import Graph
 
 LAST_STAGE = "evaluate"
@@ -37,7 +36,7 @@ def event(
             stage that is not in the state counts as skipped or restored, up to the one that failed,
             if it last ran on what the stages before it made.
     """
-    graph = Graph(project.workspace())
+    graph = Graph(workspace.workspace())
     fates = _fates(graph, state, observed)
     fresh = {name: entry["outs"] for name, entry in state["stages"].items() if entry.get("outs")}
     outs = {n: fresh.get(n) or graph.recorded(n) for n, fate in fates.items() if _has_outs(fate)}
@@ -91,7 +90,7 @@ def remember(digest: str | None) -> None:
 
     Only for the project itself: a temporary workspace is gone afterwards.
     """
-    if digest and project.workspace().resolve() == project.root().resolve():
+    if digest and workspace.workspace().resolve() == workspace.root().resolve():
         remembered_path().parent.mkdir(parents=True, exist_ok=True)
         part = remembered_path().with_suffix(".part")
         part.write_text(digest + "\n", encoding="utf-8")
@@ -99,7 +98,7 @@ def remember(digest: str | None) -> None:
 
 
 def remembered_path() -> Path:
-    return project.scratch() / "recorded"
+    return workspace.scratch() / "recorded"
 
 
 def _fates(
@@ -125,7 +124,7 @@ def _has_outs(fate: str) -> bool:
 
 
 def _reports() -> Path:
-    return project.workspace() / "reports" / LAST_STAGE
+    return workspace.workspace() / "reports" / LAST_STAGE
 
 
 def _report_files() -> list[list[str]]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from thawline.files import REPORTS
+from thawline.runtime.output_paths import REPORTS
 
 CARD = REPORTS / "evaluate" / "model_card.md"
 LIMIT = 5000

@@ -14,11 +14,11 @@ from thawline.data.manifest import Manifest
 from thawline.data.seen import FILE, Seen
 from thawline.evaluation import rescoring
 from thawline.evaluation.comparison import Comparison, compare
-from thawline.evaluation.labels import visible
-from thawline.files import INGEST
+from thawline.params.schema.results import Budget, Gate
+from thawline.params.schema.whole import Params
 from thawline.prediction.model import Model
-from thawline.sections.results import Budget, Gate
-from thawline.sections.whole import Params
+from thawline.runtime.escape import visible
+from thawline.runtime.output_paths import INGEST
 from thawline.tracking import closing, promotions, registry, test_sets
 from thawline.tracking.promotions import SET_ASIDE_TAG
 from thawline.tracking.registry import CHAMPION

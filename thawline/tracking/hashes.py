@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from thawline import safe_yaml
+from thawline.runtime import safe_yaml
 
 _CHUNK = 1 << 20
 

@@ -4,15 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thawline import locks, params, project
 from thawline.data import holdout, holdout_draw
 from thawline.data.manifest import Manifest
 from thawline.data.seen import FILE as SEEN
 from thawline.data.seen import TESTED, Seen
 from thawline.data.splits import UNUSED
 from thawline.errors import UserError
-from thawline.files import HOLDOUT, INGEST, MANIFEST
-from thawline.sections.whole import Params
+from thawline.params import params_file
+from thawline.params.schema.whole import Params
+from thawline.runtime import locks, workspace
+from thawline.runtime.output_paths import HOLDOUT, INGEST, MANIFEST
 from thawline.tracking import hashes, registry, test_sets
 from thawline.tracking.store import Store, connect, patient
 
@@ -69,7 +70,7 @@ def refresh() -> int:
 
 
 def _open() -> tuple[Params, Manifest, Store]:
-    checked = params.load()
+    checked = params_file.load()
     if not (INGEST / MANIFEST).is_file():
         raise UserError(f"{INGEST}: holds no data set yet; run `dvc repro ingest`")
     store = connect(checked.tracking.experiment)
@@ -103,5 +104,5 @@ def _fresh(store: Store, checked: Params, manifest: Manifest) -> np.ndarray:
 
 def _trained_here() -> bool:
     """Whether the workspace's models were trained on the data set as it is now."""
-    graph = hashes.Graph(project.workspace())
+    graph = hashes.Graph(workspace.workspace())
     return bool(graph.recorded(_FIRST_TRAINING)) and graph.current(_FIRST_TRAINING)

@@ -15,8 +15,8 @@ import time
 import traceback
 from pathlib import Path
 
-from thawline import listening
-from thawline.tracking import address, execution, shipper
+from thawline.runtime import execution, listening
+from thawline.tracking import address, shipper
 
 _POLL_S = 0.5
 _CHILDREN_S = 2.0

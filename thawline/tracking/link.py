@@ -11,9 +11,9 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from thawline import listening, project, safe_json
 from thawline.errors import UserError
-from thawline.tracking import address, execution, preloaded
+from thawline.runtime import execution, listening, safe_json, workspace
+from thawline.tracking import address, preloaded
 
 _LOG = "tracking"
 
@@ -73,13 +73,14 @@ class Link:
     def _lost(self, done: bool) -> None:
         """The other end is closed: after its last word, or because it died."""
         if not self._ready.is_set():
-            died = (
-                f"tracking did not start, see {project.log_path(_LOG)}; {address.HOW_TO_SWITCH_OFF}"
-            )
+            log = workspace.log_path(_LOG)
+            died = f"tracking did not start, see {log}; {address.HOW_TO_SWITCH_OFF}"
             self._error = self._error or died
             self._ready.set()
         elif not done:
-            warn(f"ended unexpectedly, see {project.log_path(_LOG)}; the stage goes on without it")
+            warn(
+                f"ended unexpectedly, see {workspace.log_path(_LOG)}; the stage goes on without it"
+            )
 
 
 def close_parent(
@@ -128,7 +129,7 @@ def _start_host(current: execution.Execution) -> socket.socket:
         state["host"] = path
     ours, theirs = socket.socketpair()
     words = (current.id, current.pid, current.started, path)
-    with theirs, project.log_file(_LOG) as log:
+    with theirs, workspace.log_file(_LOG) as log:
         if preloaded.fork_host(words, theirs, log.fileno()):
             return ours
         subprocess.Popen(

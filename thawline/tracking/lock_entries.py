@@ -16,9 +16,11 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from thawline import outputs, params, project, safe_yaml
+from thawline import outputs
 from thawline.errors import UserError
-from thawline.tracking import execution, hashes, kept_result
+from thawline.params import params_file
+from thawline.runtime import execution, safe_yaml, workspace
+from thawline.tracking import hashes, kept_result
 from thawline.tracking.appearance import look
 
 _LOCK = Path("dvc.lock")
@@ -75,7 +77,7 @@ def mended(own: execution.Execution) -> str:
 
 def _notes(own: execution.Execution) -> Iterator[tuple[execution.Execution, str, dict[str, Any]]]:
     """Of this workspace, the newest of each stage."""
-    here = str(project.workspace().resolve())
+    here = str(workspace.workspace().resolve())
     seen: set[str] = set()
     for current, state in reversed(list(execution.everything())):
         if state.get("workspace") != here or (current.id != own.id and execution.alive(current)):
@@ -91,8 +93,8 @@ def _differences(made_of: Mapping[str, Any], entry: Mapping[str, Any]) -> Iterat
     if not entry:
         return
     for file, values in made_of["values"].items():
-        before = params.flatten(values)
-        now = params.flatten(json.loads(json.dumps(_values(entry, file), default=str)))
+        before = params_file.flatten(values)
+        now = params_file.flatten(json.loads(json.dumps(_values(entry, file), default=str)))
         for key in [*before, *(key for key in now if key not in before)]:
             if before.get(key, ...) != now.get(key, ...):
                 old, new = safe_yaml.shown(before.get(key)), safe_yaml.shown(now.get(key))

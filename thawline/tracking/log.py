@@ -4,9 +4,10 @@ import subprocess
 import sys
 import time
 
-from thawline import params, project
-from thawline.sections.whole import Params
-from thawline.tracking import address, closing, execution, parent, spool
+from thawline.params import params_file
+from thawline.params.schema.whole import Params
+from thawline.runtime import execution, workspace
+from thawline.tracking import address, closing, parent, spool
 from thawline.tracking.hashes import Graph
 from thawline.tracking.reconcile import reconcile
 from thawline.tracking.recorder import Recorder
@@ -22,7 +23,7 @@ def log_pending() -> int:
     Raises:
         UserError: params.yaml is wrong, or the store cannot be used.
     """
-    checked = params.load()
+    checked = params_file.load()
     if not address.enabled(checked.tracking.enabled):
         print("tracking is switched off")
         return 0
@@ -70,7 +71,7 @@ def _send_spools(store: Store) -> tuple[int, list[str]]:
 
 def _record_restored(store: Store, checked: Params) -> int:
     """A parent for a workspace whose outputs all came from DVC's cache, so that no stage ran."""
-    digest = Graph(project.workspace()).digest()
+    digest = Graph(workspace.workspace()).digest()
     path = closing.remembered_path()
     try:
         known = path.read_text(encoding="utf-8").strip() or None
@@ -91,9 +92,9 @@ def record_restored(checked: Params, start_ms: int, observed: dict[str, str] | N
     current = execution.launch()
     state = execution.read(current.id)
     assert state is not None
-    fates = observed or dict.fromkeys(Graph(project.workspace()).stages, "restored")
+    fates = observed or dict.fromkeys(Graph(workspace.workspace()).stages, "restored")
     event = closing.event(state, "FINISHED", observed=fates)
-    return parent.close(current, event, params.flatten(checked), start_ms)
+    return parent.close(current, event, params_file.flatten(checked), start_ms)
 
 
 def _up_to_date() -> bool:

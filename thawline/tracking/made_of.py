@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from thawline import outputs, params, safe_yaml
+from thawline import outputs
 from thawline.errors import UserError
+from thawline.params import params_file
 from thawline.projects import code_file
-from thawline.tracking import execution, kept_result, lock_entries
+from thawline.runtime import execution, safe_yaml
+from thawline.tracking import kept_result, lock_entries
 from thawline.tracking.appearance import look
 from thawline.tracking.hashes import Graph
 
@@ -93,7 +95,7 @@ class Origin:
             except (OSError, UserError):
                 yield f"{file}: was removed or can no longer be read"
                 continue
-            old, new = params.flatten(before), params.flatten(now)
+            old, new = params_file.flatten(before), params_file.flatten(now)
             for key in [*old, *(key for key in new if key not in old)]:
                 if old.get(key, _NOTHING) != new.get(key, _NOTHING):
                     was, found = _shown(old.get(key, _NOTHING)), _shown(new.get(key, _NOTHING))
@@ -109,7 +111,7 @@ class Origin:
             yield "the installed code was changed"
 
 
-def begin(stage: str, graph: Graph, source: params.Source) -> Origin | None:
+def begin(stage: str, graph: Graph, source: params_file.Source) -> Origin | None:
     """Note what the stage is made of; None outside of DVC, which then records nothing.
 
     Raises:
@@ -126,8 +128,8 @@ def begin(stage: str, graph: Graph, source: params.Source) -> Origin | None:
     names = {key for template in templates for key in _TEMPLATE.findall(template)}
     watched = dict(values)
     if os.environ.get(_EXPERIMENT):
-        watched[str(params.FILE)], texts[str(params.FILE)] = source.values, source.text
-    _require_as_begun(source, [*watched.get(str(params.FILE), {}), *names])
+        watched[str(params_file.FILE)], texts[str(params_file.FILE)] = source.values, source.text
+    _require_as_begun(source, [*watched.get(str(params_file.FILE), {}), *names])
     deps = [_filled(template, source.values) for template in templates]
     _require_as_dvc_read(set(deps) - set(templates), graph.outputs(stage))
     uncached = set(graph.uncached())
@@ -156,17 +158,17 @@ def _require_as_dvc_read(deps: Collection[str], outs: Sequence[str]) -> None:
         return
     if missing := sorted(dep for dep in deps if os.path.realpath(dep) not in inputs):
         raise UserError(
-            f"{params.FILE} was edited after DVC had read it, for which {missing[0]} is no input "
-            "of the stage; run it again"
+            f"{params_file.FILE} was edited after DVC had read it, for which {missing[0]} is no "
+            "input of the stage; run it again"
         )
 
 
-def written_down(source: params.Source) -> dict[str, str]:
+def written_down(source: params_file.Source) -> dict[str, str]:
     """Params as an execution's state keeps them."""
-    return {key: repr(value) for key, value in params.flatten(source.values).items()}
+    return {key: repr(value) for key, value in params_file.flatten(source.values).items()}
 
 
-def _require_as_begun(source: params.Source, keys: list[str]) -> None:
+def _require_as_begun(source: params_file.Source, keys: list[str]) -> None:
     now = written_down(source)
     with execution.changed(execution.identify()) as state:
         begun = state.setdefault("params", now)
@@ -176,7 +178,7 @@ def _require_as_begun(source: params.Source, keys: list[str]) -> None:
         if any(name == key or name.startswith(f"{key}.") for key in keys)
     ]
     edited = [
-        f"{params.FILE}: {name} was edited from {begun.get(name, 'nothing')} to "
+        f"{params_file.FILE}: {name} was edited from {begun.get(name, 'nothing')} to "
         f"{now.get(name, 'nothing')}"
         for name in mine
         if begun.get(name) != now.get(name)
@@ -188,16 +190,16 @@ def _require_as_begun(source: params.Source, keys: list[str]) -> None:
         )
 
 
-def _values(entries: list[Any], source: params.Source) -> tuple[Values, dict[str, bytes]]:
+def _values(entries: list[Any], source: params_file.Source) -> tuple[Values, dict[str, bytes]]:
     keys: dict[str, list[str]] = {}
     for entry in entries:
-        named = entry if isinstance(entry, dict) else {str(params.FILE): [entry]}
+        named = entry if isinstance(entry, dict) else {str(params_file.FILE): [entry]}
         for file, wanted in named.items():
             keys.setdefault(str(file), []).extend(map(str, wanted or []))
     values: Values = {}
     texts: dict[str, bytes] = {}
     for file, wanted in keys.items():
-        own = file == str(params.FILE)
+        own = file == str(params_file.FILE)
         texts[file] = source.text if own else Path(file).read_bytes()
         content = source.values if own else safe_yaml.load(Path(file))
         chosen = dict.fromkeys(wanted or content)

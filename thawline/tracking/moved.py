@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mlflow.utils.file_utils import local_file_uri_to_path
 
-from thawline import project
+from thawline.runtime import workspace
 from thawline.tracking import address
 
 _PLACES = (
@@ -35,7 +35,7 @@ def follow(uri: str, location: str) -> bool:
     """
     here = address.artifacts()
     old = location.rstrip("/")
-    if not address.is_sqlite(uri) or address.database(uri).parent != project.root():
+    if not address.is_sqlite(uri) or address.database(uri).parent != workspace.root():
         return False
     if not old.startswith("file:") or not old.endswith(f"/{here.name}") or old == here.as_uri():
         return False

@@ -15,7 +15,7 @@ from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.utils.file_utils import local_file_uri_to_path
 
-from thawline import project, safe_json
+from thawline.runtime import safe_json, workspace
 from thawline.tracking import address
 from thawline.tracking.hashes import Graph
 from thawline.tracking.restore import COMMIT
@@ -72,7 +72,7 @@ def find(store: Store, before_s: float, *, needed: Versions, tagged: Set[str]) -
         tagged: commits with a tag of git's.
     """
     runs = {run.info.run_id: run for run in _runs(store)}
-    digest = Graph(project.root()).digest()
+    digest = Graph(workspace.root()).digest()
     kept = {
         name
         for name, run in runs.items()

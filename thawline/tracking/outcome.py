@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from thawline import safe_json
 from thawline.evaluation import gate_line
-from thawline.evaluation.labels import markdown, visible
-from thawline.files import REPORTS, write_json
+from thawline.runtime import safe_json
+from thawline.runtime.escape import markdown, visible
+from thawline.runtime.output_paths import REPORTS, write_json
 from thawline.tracking import hashes
 
 if TYPE_CHECKING:  # MLflow takes seconds to load, and `thawline table` needs none of it

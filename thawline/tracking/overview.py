@@ -6,7 +6,7 @@ from pathlib import Path
 from mlflow.entities import Run as MlflowRun
 
 from thawline.evaluation import pareto, style
-from thawline.evaluation.labels import visible
+from thawline.runtime.escape import visible
 from thawline.tracking.closing import DEVICE, FINGERPRINT
 from thawline.tracking.store import ROLE, Store
 

@@ -5,8 +5,8 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-from thawline import locks, project
-from thawline.tracking import closing, execution
+from thawline.runtime import execution, locks, workspace
+from thawline.tracking import closing
 from thawline.tracking.recorder import Recorder, log_params, set_tags
 from thawline.tracking.spool import Spool
 from thawline.tracking.store import PARENT, ROLE, SOURCE_TYPE, STAGE, Store, connect, reason
@@ -132,7 +132,7 @@ def _origin() -> dict[str, str]:
 def _branch() -> str:
     """A working tree of a retraining is on no branch: then the project's own."""
     show = ("branch", "--show-current")
-    return _git(*show) or _git("-C", str(project.root()), *show)
+    return _git(*show) or _git("-C", str(workspace.root()), *show)
 
 
 def _name(tags: Mapping[str, str]) -> str:
@@ -143,7 +143,7 @@ def _name(tags: Mapping[str, str]) -> str:
 def _git(*words: str) -> str:
     try:
         done = subprocess.run(
-            ["git", *words], capture_output=True, text=True, timeout=20, cwd=project.workspace()
+            ["git", *words], capture_output=True, text=True, timeout=20, cwd=workspace.workspace()
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

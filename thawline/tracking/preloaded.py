@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
-from thawline import listening, locks
+from thawline.runtime import listening, locks
 
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """Of a process that loads mlflow: no threads, and none that wait by spinning."""

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from mlflow.entities.model_registry import ModelVersion
 
-from thawline import locks, params
 from thawline.errors import UserError
+from thawline.params import params_file
+from thawline.runtime import locks
 from thawline.tracking import registry
 from thawline.tracking.registry import CHAMPION, CHECKED_TAG, PREVIOUS
 from thawline.tracking.store import ROLE, SOURCE_TYPE, Store, connect, patient
@@ -41,7 +42,7 @@ def promote(version: str, reason: str) -> Move:
     Raises:
         UserError: there is no such version, it never passed its check, or it is the champion.
     """
-    checked = params.load()
+    checked = params_file.load()
     store = connect(checked.tracking.experiment)
     patient()
     name = checked.tracking.model_name
@@ -55,7 +56,7 @@ def rollback(reason: str) -> Move:
     Raises:
         UserError: there is none.
     """
-    checked = params.load()
+    checked = params_file.load()
     store = connect(checked.tracking.experiment)
     patient()
     name = checked.tracking.model_name

@@ -22,10 +22,11 @@ from mlflow.types import ColSpec, Schema
 from mlflow.types.schema import AnyType
 from PIL import Image
 
-from thawline import locks, params, project, safe_json
 from thawline.errors import UserError
-from thawline.files import INGEST, MANIFEST
-from thawline.sections.whole import Params
+from thawline.params import params_file
+from thawline.params.schema.whole import Params
+from thawline.runtime import locks, safe_json, workspace
+from thawline.runtime.output_paths import INGEST, MANIFEST
 from thawline.tracking import (
     address,
     description,
@@ -74,7 +75,7 @@ def publish() -> Published | None:
             that is at work on the registry or the models, or DVC had recorded a result as made of
             what it was not made of.
     """
-    checked = params.load()
+    checked = params_file.load()
     if not address.enabled(checked.tracking.enabled):
         return None
     owner = "thawline publish"
@@ -120,7 +121,7 @@ def _publish(checked: Params, model: Path) -> Published:
 
 def _check_evaluated(digest: str) -> None:
     """The gate decides by what `evaluate` said: of this model and data, not of others."""
-    graph = hashes.Graph(project.workspace())
+    graph = hashes.Graph(workspace.workspace())
     judged = graph.needed("evaluate").get(MODEL.as_posix())
     if judged is not None and judged != digest:
         raise UserError(f"{MODEL}: not the model that was evaluated last; `thawline run` evaluates")
@@ -173,7 +174,7 @@ def _create_version(
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     tags = {HASH_TAG: digest, "thawline.parent_run_id": parent or ""}
-    graph = hashes.Graph(project.workspace())
+    graph = hashes.Graph(workspace.workspace())
     outs = [graph.recorded(stage) for stage in graph.stages]
     # One tag: the registry's page shows every tag of a version in one column.
     tags["thawline.outs"] = json.dumps({path: md5 for found in outs for path, md5 in found.items()})
@@ -206,7 +207,7 @@ def _check(store: Store, version: ModelVersion, model: Path) -> None:
 
 def _parent(store: Store) -> str | None:
     """The run that stands for the outputs in this workspace."""
-    digest = hashes.Graph(project.workspace()).digest()
+    digest = hashes.Graph(workspace.workspace()).digest()
     run = store.newest({ROLE: "pipeline", DIGEST: digest}) if digest else None
     return run.info.run_id if run else None
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from thawline.tracking import execution
+from thawline.runtime import execution
 from thawline.tracking.recorder import set_tags
 from thawline.tracking.store import Store
 

@@ -8,10 +8,11 @@ import mlflow
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from thawline import params, project
 from thawline.data.seen import Seen
 from thawline.errors import UserError
-from thawline.progress import log
+from thawline.params import params_file
+from thawline.runtime import workspace
+from thawline.runtime.progress import log
 from thawline.tracking import hashes
 from thawline.tracking.store import Store, connect, patient, reason
 
@@ -29,7 +30,7 @@ def fetch(named: str) -> Path:
     Raises:
         UserError: there is no such version, or its files cannot be had.
     """
-    checked = params.load()
+    checked = params_file.load()
     store = connect(checked.tracking.experiment)
     patient()
     return files(store, find(store, checked.tracking.model_name, named))
@@ -93,7 +94,7 @@ def files(store: Store, version: ModelVersion) -> Path:
         UserError: they cannot be had.
     """
     digest = version.tags.get(HASH_TAG, "").removesuffix(".dir")
-    folder = project.scratch() / "registered" / f"{version.version}-{digest or 'unknown'}"
+    folder = workspace.scratch() / "registered" / f"{version.version}-{digest or 'unknown'}"
     whole = folder.with_name(f"{folder.name}.md5")
     if folder.is_dir():
         if _said(whole) == hashes.md5(folder):

@@ -13,12 +13,12 @@ from operator import getitem
 from pathlib import Path
 from typing import Any
 
-from thawline import locks, params, progress, project
-from thawline.advice import writing
 from thawline.commands import dvc, git
 from thawline.errors import UserError
-from thawline.evaluation.labels import visible
-from thawline.safe_yaml import shown
+from thawline.params import edit, params_file
+from thawline.runtime import locks, progress, workspace
+from thawline.runtime.escape import visible
+from thawline.runtime.safe_yaml import shown
 from thawline.tracking import hashes, registry
 from thawline.tracking.registry import HASH_TAG
 from thawline.tracking.store import connect, patient
@@ -52,30 +52,32 @@ def record(folder: Path) -> None:
     Raises:
         UserError: params.yaml was edited since the run, and what it then held would not be valid.
     """
-    uncached = hashes.Graph(project.workspace()).uncached()
+    uncached = hashes.Graph(workspace.workspace()).uncached()
     for name in (*_RECORDED, *uncached):
         if Path(name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(name, folder / name)
-    _undo_edits(folder / params.FILE)
+    _undo_edits(folder / params_file.FILE)
 
 
 def _undo_edits(path: Path) -> None:
     """Give a copy of params.yaml the values that the run had: it may be edited for the next one."""
-    now, edited = params.read(path).values, dict[str, Any]()
-    graph = hashes.Graph(project.workspace())
+    now, edited = params_file.read(path).values, dict[str, Any]()
+    graph = hashes.Graph(workspace.workspace())
     for stage in graph.stages:
         for key, value in graph.params(stage).items():
             edited |= _other(key, reduce(getitem, key.split("."), now), value)
     if not edited:
         return
     try:
-        writing.set_values(edited, path)
+        edit.set_values(edited, path)
     except UserError as error:
         raise UserError(f"edited since the run; put its values back: {error}") from None
     listed = ", ".join(f"{key} {shown(value)}" for key, value in list(edited.items())[:_LISTED])
     more = f" and {len(edited) - _LISTED} more" if len(edited) > _LISTED else ""
-    progress.log(f"{params.FILE} was edited since; recorded as the model was made: {listed}{more}")
+    progress.log(
+        f"{params_file.FILE} was edited since; recorded as the model was made: {listed}{more}"
+    )
 
 
 def _other(key: str, now: Any, then: Any) -> dict[str, Any]:
@@ -103,7 +105,7 @@ def restore(named: str) -> Restored:
             does not have what it needs. The commit, the params and dvc.lock may have been brought
             in by then; nothing of the user's is lost.
     """
-    checked = params.load()
+    checked = params_file.load()
     store = connect(checked.tracking.experiment)
     patient()
     version = registry.find(store, checked.tracking.model_name, named)
@@ -117,7 +119,7 @@ def restore(named: str) -> Restored:
             _check_known(recorded)
             branch = git("branch", "--show-current")
             git("checkout", "--quiet", "--detach", commit)
-            shutil.copytree(recorded, project.workspace(), dirs_exist_ok=True)
+            shutil.copytree(recorded, workspace.workspace(), dirs_exist_ok=True)
             _check_out()
     except locks.Busy as busy:
         raise UserError(f"{busy}; wait for it or end it") from None

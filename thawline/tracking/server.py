@@ -14,8 +14,8 @@ from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
-from thawline import locks
 from thawline.errors import UserError
+from thawline.runtime import locks
 from thawline.tracking import address
 
 MODULE = "thawline.tracking.server"

@@ -18,9 +18,9 @@ from typing import Any
 
 import psutil
 
-from thawline import project, safe_json
 from thawline.errors import UserError
-from thawline.tracking import address, closing, execution, hashes, parent, reconcile
+from thawline.runtime import execution, safe_json, workspace
+from thawline.tracking import address, closing, hashes, parent, reconcile
 from thawline.tracking.recorder import Event, Recorder, coalesce
 from thawline.tracking.spool import Spool
 from thawline.tracking.store import Store, connect, patient, reason, unusable
@@ -56,7 +56,7 @@ def ship(connection: socket.socket) -> int:
     patient()
     _Shipment(store, recorder, start, outbox).carry(inbox)
     outbox.reply(done=True)
-    shutil.rmtree(project.scratch() / "outbox" / str(start["pid"]), ignore_errors=True)
+    shutil.rmtree(workspace.scratch() / "outbox" / str(start["pid"]), ignore_errors=True)
     return 0
 
 
@@ -183,7 +183,7 @@ class _Shipment:
 
     def _hash_outs(self) -> dict[str, str]:
         """What dvc.yaml names; where dvc.yaml does not know the stage, what the stage named."""
-        named = hashes.Graph(project.workspace()).outputs(self._start["stage"])
+        named = hashes.Graph(workspace.workspace()).outputs(self._start["stage"])
         return hashes.present(named or tuple(self._start["outs"]))
 
     def _send(self, event: Event) -> None:

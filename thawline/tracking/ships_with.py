@@ -12,7 +12,7 @@ from thawline.data.decode import DECODER
 from thawline.data.manifest import Manifest
 from thawline.data.seen import FILE as SEEN
 from thawline.data.seen import TESTED, Seen
-from thawline.files import INGEST
+from thawline.runtime.output_paths import INGEST
 from thawline.tracking import description, flavors, restore
 
 _HERE = Path(__file__).parent

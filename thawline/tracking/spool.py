@@ -9,7 +9,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from thawline import project, safe_json
+from thawline.runtime import safe_json, workspace
 
 Event = dict[str, Any]
 
@@ -128,8 +128,8 @@ def _write(path: Path, text: str) -> None:
 
 
 def _unread() -> Path:
-    return project.scratch() / "spool-damaged"
+    return workspace.scratch() / "spool-damaged"
 
 
 def _folder() -> Path:
-    return project.scratch() / "spool"
+    return workspace.scratch() / "spool"

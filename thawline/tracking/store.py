@@ -23,8 +23,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Experiment, Run
 from mlflow.exceptions import MlflowException
 
-from thawline import project
 from thawline.errors import UserError
+from thawline.runtime import workspace
 from thawline.tracking import address, moved, schema
 
 PARAM_LENGTH = 6000
@@ -126,8 +126,8 @@ def _first_use(uri: str) -> Iterator[None]:
         yield
         return
     database = address.database(uri)
-    inside = database.parent == project.root()
-    lock = project.scratch() / "store.lock" if inside else database.with_suffix(".lock")
+    inside = database.parent == workspace.root()
+    lock = workspace.scratch() / "store.lock" if inside else database.with_suffix(".lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(lock, timeout=180):
         yield

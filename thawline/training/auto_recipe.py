@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from thawline.sections import recipes
+from thawline.params.schema import recipes
 from thawline.training.batch_size import ON_CPU
 from thawline.training.decision import Decision
 from thawline.training.time_plan import DENSE, DEPTHWISE, Rates, epoch_seconds, first_answer_seconds

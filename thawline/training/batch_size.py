@@ -8,8 +8,8 @@ import torch
 from thawline.checkpoint import ModelCard
 from thawline.errors import UserError
 from thawline.network import Network
-from thawline.progress import log
-from thawline.sections.whole import Params
+from thawline.params.schema.whole import Params
+from thawline.runtime.progress import log
 from thawline.training.device import numerics
 from thawline.training.memory import is_shortage
 from thawline.training.precision import choose

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from thawline import safe_json
 from thawline.evaluation.accuracy import Floats
-from thawline.files import intact
+from thawline.runtime import safe_json
+from thawline.runtime.output_paths import intact
 
 FILE = "curves.csv"
 _METRICS = "metrics.json"

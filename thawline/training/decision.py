@@ -3,8 +3,8 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from thawline import safe_json
-from thawline.files import intact, rounded, write_json
+from thawline.runtime import safe_json
+from thawline.runtime.output_paths import intact, rounded, write_json
 from thawline.training.profile import BlockScore, GroupScore, HeadFit, Profile
 
 FILE = "decision.json"

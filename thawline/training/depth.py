@@ -15,7 +15,7 @@ from thawline.data.store import ImageStore
 from thawline.inference import BATCH, Normalisation
 from thawline.multilevel import map_of
 from thawline.network import Network
-from thawline.progress import track
+from thawline.runtime.progress import track
 from thawline.training import probe
 from thawline.training.device import to_input
 from thawline.training.feature_cache import FeatureCache, of_trunk

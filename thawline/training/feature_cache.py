@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from thawline import project
 from thawline.data.store import ImageStore
-from thawline.eviction import make_room, mark_used
 from thawline.inference import Normalisation
-from thawline.progress import log
-from thawline.training import inputs, sealed
+from thawline.runtime import checksummed_file, workspace
+from thawline.runtime.lru import make_room, mark_used
+from thawline.runtime.progress import log
+from thawline.training import inputs
 
 SUFFIX = ".features"
 Batches = Callable[[], Iterable[np.ndarray]]
@@ -35,7 +35,7 @@ class FeatureCache:
         limit_gb: of all of them together; 0 keeps nothing.
         """
         self._limit = int(limit_gb * 1e9)
-        self._folder = project.scratch() / "features" if folder is None else folder
+        self._folder = workspace.scratch() / "features" if folder is None else folder
         self._began_ns = time.time_ns()
 
     def fits(self, num_bytes: int) -> bool:
@@ -58,13 +58,13 @@ class FeatureCache:
 
     def _read(self, path: Path, known_by: Mapping[str, str]) -> np.ndarray | None:
         try:
-            about = sealed.read_about(path)
+            about = checksummed_file.read_about(path)
             if about["known_by"] != dict(known_by):
                 raise ValueError("is of something else")
             shape = tuple(map(operator.index, about["shape"]))
-            if 4 * math.prod(shape) != path.stat().st_size - sealed.HEADER_BYTES:
+            if 4 * math.prod(shape) != path.stat().st_size - checksummed_file.HEADER_BYTES:
                 raise ValueError("is of another shape")
-            mapped = np.memmap(path, np.float32, "c", sealed.HEADER_BYTES, shape)
+            mapped = np.memmap(path, np.float32, "c", checksummed_file.HEADER_BYTES, shape)
             mark_used(path)
         except FileNotFoundError:
             return None
@@ -84,7 +84,7 @@ class FeatureCache:
             if not self._make_room(4 * math.prod(shape)):
                 return np.concatenate(list(everything))
             about = {"known_by": dict(known_by), "shape": shape}
-            sealed.write(path, about, _bytes(everything))
+            checksummed_file.write(path, about, _bytes(everything))
         except OSError as error:
             log(f"features are not kept: {self._folder}: {error.strerror}")
             return np.concatenate(list(batches()))
@@ -96,7 +96,7 @@ class FeatureCache:
         if not self.fits(num_bytes):
             return False
         self._folder.mkdir(parents=True, exist_ok=True)
-        sealed.remove_abandoned(self._folder)
+        checksummed_file.remove_abandoned(self._folder)
         return make_room(
             self._folder, SUFFIX, num_bytes, limit=self._limit, since_ns=self._began_ns
         )

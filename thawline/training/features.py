@@ -11,7 +11,7 @@ from torch import nn
 from thawline.data.store import ImageStore
 from thawline.data.views import Step
 from thawline.inference import Normalisation, batch_outputs, images_at_once
-from thawline.progress import track
+from thawline.runtime.progress import track
 from thawline.training import inputs
 from thawline.training.feature_cache import FeatureCache, of_trunk
 from thawline.training.view_batches import ViewBatches

@@ -10,8 +10,8 @@ from thawline.data.decided import Decided
 from thawline.data.manifest import Manifest
 from thawline.errors import UserError
 from thawline.evaluation import style
-from thawline.files import INGEST, MINORITY, MODELS, POLICY, REPORTS, ROWS
-from thawline.sections.whole import Params
+from thawline.params.schema.whole import Params
+from thawline.runtime.output_paths import INGEST, MINORITY, MODELS, POLICY, REPORTS, ROWS
 from thawline.training import auto_recipe, batch_size, range_test, starting, trainable
 from thawline.training.decision import Decision
 from thawline.training.range_test import Curve

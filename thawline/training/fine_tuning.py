@@ -12,8 +12,8 @@ from thawline.checkpoint import ModelCard
 from thawline.evaluation.complexity import num_macs
 from thawline.inference import images_at_once, probabilities
 from thawline.network import Network
-from thawline.progress import log
-from thawline.sections import recipes
+from thawline.params.schema import recipes
+from thawline.runtime.progress import log
 from thawline.training import acceptance, auto_recipe
 from thawline.training import resume as resuming
 from thawline.training.collapse import COLLAPSE, DAMAGE, CollapseError

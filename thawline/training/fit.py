@@ -9,7 +9,7 @@ import torch
 
 from thawline.evaluation.accuracy import score
 from thawline.network import Network
-from thawline.progress import log, track
+from thawline.runtime.progress import log, track
 from thawline.training import resume as resuming
 from thawline.training.collapse import CollapseError, check_finite, diverging
 from thawline.training.distillation import Teacher

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from thawline import processes
 from thawline.errors import UserError
-from thawline.sections.network import Training
-from thawline.sections.whole import Params
+from thawline.params.schema.network import Training
+from thawline.params.schema.whole import Params
+from thawline.runtime import torchrun
 from thawline.training import device as devices
 from thawline.training.shared_norm import SharedBatchNorm
 
@@ -128,16 +128,16 @@ def of(params: Params) -> Iterator[Group]:
         UserError: not as many devices or processes as params say, or too small a batch for them.
     """
     t = params.training
-    if processes.launched() and processes.size() != t.devices:
+    if torchrun.launched() and torchrun.size() != t.devices:
         raise UserError(
             f"params.yaml: training.devices: {t.devices}, but the launcher has started "
-            f"{processes.size()} processes; allowed: the same number"
+            f"{torchrun.size()} processes; allowed: the same number"
         )
     if t.devices == 1:
         yield ALONE
         return
     _check(t, devices.select(t.device))
-    start = nullcontext() if processes.launched() else processes.beside(t.devices, t.threads)
+    start = nullcontext() if torchrun.launched() else torchrun.beside(t.devices, t.threads)
     with start:
         yield _together(params)
 
@@ -153,7 +153,7 @@ def _check(t: Training, device: torch.device) -> None:
     if t.compile:
         raise UserError(f"{key} share batch norm, which training.compile cannot; allowed: false")
     here = torch.cuda.device_count()
-    if device.type == "cuda" and not processes.launched() and count > here:
+    if device.type == "cuda" and not torchrun.launched() and count > here:
         raise UserError(
             f"{key}, and this machine has {here}; allowed: as many, or start the stage by torchrun "
             "on several machines"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from thawline.data.manifest import Manifest
-from thawline.progress import track
+from thawline.runtime.progress import track
 from thawline.training import ridge
 from thawline.training.levels import TRUNK, BlockFeatures, Changed, Key, named
 from thawline.training.profile import GroupScore

@@ -15,7 +15,7 @@ from thawline.inference import Normalisation, images_at_once
 from thawline.multilevel import Carried, Grid, map_of, pooled
 from thawline.network import Network
 from thawline.norm_folding import folded
-from thawline.progress import track
+from thawline.runtime.progress import track
 from thawline.training.device import numerics, to_input
 from thawline.training.feature_cache import FeatureCache, of_trunk
 from thawline.training.inputs import of_values

@@ -12,7 +12,7 @@ import torch
 from thawline.checkpoint import ModelCard
 from thawline.errors import UserError
 from thawline.network import Network
-from thawline.progress import track
+from thawline.runtime.progress import track
 from thawline.training import precision, switching
 from thawline.training.examples import Batch, Examples
 from thawline.training.freezing import freeze

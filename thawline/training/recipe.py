@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """See thawline/sections/recipes.py for ranges."""
+    """See thawline/params/schema/recipes.py for ranges."""
 
     stage: str
     """Section of params.yaml that messages name."""

@@ -14,9 +14,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from thawline.checkpoint import WEIGHTS
-from thawline.data.items import shown
 from thawline.errors import UserError
 from thawline.network import Network
+from thawline.runtime.escape import escape
 
 FILE = "refit.safetensors"
 """Beside the checkpoint whose head it replaces."""
@@ -63,7 +63,7 @@ class Refit:
             held = load_file(folder / FILE)
             validation = held.pop(_VALIDATION).numpy()
         except (OSError, SafetensorError, KeyError) as error:
-            reason = shown(" ".join(str(error).split()), 160)
+            reason = escape(" ".join(str(error).split()), 160)
             raise UserError(f"{folder / FILE}: cannot be read: {reason}") from None
         return cls(head=held, validation=validation)
 
@@ -91,7 +91,7 @@ class Refit:
         try:
             network.load_state_dict(network.state_dict() | self.head)
         except RuntimeError as error:
-            reason = shown(" ".join(str(error).split()), 160)
+            reason = escape(" ".join(str(error).split()), 160)
             raise UserError(
                 f"{start / FILE}: not the head of {tuned / WEIGHTS}: {reason}"
             ) from None

@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
-from thawline import project
-from thawline.data.items import shown
-from thawline.progress import log
-from thawline.training import inputs, plain, sealed
+from thawline.runtime import checksummed_file, workspace
+from thawline.runtime.escape import escape
+from thawline.runtime.progress import log
+from thawline.training import inputs, plain
 
 SHORTEST_S = 1.0
 """Between two checkpoints after an epoch: those of a head alone take milliseconds."""
@@ -47,7 +47,7 @@ class Resume:
         """
         self._stage, self._depends_on = stage, dict(depends_on)
         self._seconds = 60 * minutes
-        self._folder = project.scratch() / "resume" if folder is None else folder
+        self._folder = workspace.scratch() / "resume" if folder is None else folder
         self._path = self._path_of(depends_on)
         self._ours = {self._path, *(self._path_of(other) for other in beside)}
         self._written = time.monotonic()
@@ -57,10 +57,10 @@ class Resume:
         """What was kept; None where nothing was, or nothing that could be trusted."""
         self._clear()
         try:
-            about = sealed.read_about(self._path)
+            about = checksummed_file.read_about(self._path)
             if about["depends_on"] != self._depends_on:
                 raise ValueError("is of other inputs")
-            state: State = plain.loads(self._path.read_bytes()[sealed.HEADER_BYTES :])
+            state: State = plain.loads(self._path.read_bytes()[checksummed_file.HEADER_BYTES :])
         except FileNotFoundError:
             return None
         except _BROKEN as error:
@@ -70,7 +70,7 @@ class Resume:
 
     def refuse(self, error: Exception) -> None:
         """Say that the checkpoint is not used, and remove it."""
-        reason = shown(" ".join(str(error).split()), 160)
+        reason = escape(" ".join(str(error).split()), 160)
         log(f"{self._stage}: the checkpoint of an interrupted run {reason}: it is ignored")
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
@@ -84,7 +84,7 @@ class Resume:
         """Replace the checkpoint; where that fails the last one stays and training goes on."""
         about = {"depends_on": self._depends_on, "workspace": _workspace()}
         try:
-            sealed.write(self._path, about, [plain.dumps(state)])
+            checksummed_file.write(self._path, about, [plain.dumps(state)])
         except OSError as error:
             self._warn(error)
         self._written = time.monotonic()
@@ -106,14 +106,14 @@ class Resume:
     def _clear(self) -> None:
         """Remove what an earlier run of this workspace left for other inputs, and what is old."""
         with suppress(OSError):
-            sealed.remove_abandoned(self._folder)
+            checksummed_file.remove_abandoned(self._folder)
             for path in self._folder.glob(f"{self._stage}-*{SUFFIX}"):
                 if path not in self._ours:
                     self._judge(path)
 
     def _judge(self, path: Path) -> None:
         try:
-            about = sealed.read_about(path)
+            about = checksummed_file.read_about(path)
             here = about["workspace"] == _workspace()
             before: dict[str, str] = dict(about["depends_on"])
         except (ValueError, KeyError, TypeError):
@@ -162,4 +162,4 @@ def take_up(
 
 
 def _workspace() -> str:
-    return inputs.of_values(str(project.workspace().resolve()))
+    return inputs.of_values(str(workspace.workspace().resolve()))

@@ -12,7 +12,7 @@ import torch
 from thawline import trunk
 from thawline.data.manifest import Manifest
 from thawline.data.store import ImageStore
-from thawline.progress import track
+from thawline.runtime.progress import track
 from thawline.training import device
 from thawline.training.level_choice import quick_best, small_sample, weighted_mean
 from thawline.training.levels import smaller

@@ -7,12 +7,12 @@ from thawline.checkpoint import ModelCard
 from thawline.evaluation import frozen_blocks
 from thawline.evaluation.accuracy import score
 from thawline.evaluation.complexity import num_macs
-from thawline.files import MODELS, REPORTS, write_csv, write_metrics
 from thawline.inference import images_at_once, probabilities
 from thawline.network import Network
-from thawline.progress import log
-from thawline.sections import recipes
-from thawline.sections.whole import Params
+from thawline.params.schema import recipes
+from thawline.params.schema.whole import Params
+from thawline.runtime.output_paths import MODELS, REPORTS, write_csv, write_metrics
+from thawline.runtime.progress import log
 from thawline.tracking.client import StageRun
 from thawline.training import (
     auto_recipe,

@@ -14,7 +14,10 @@ from thawline.data.rows import Rows
 from thawline.data.store import ImageStore
 from thawline.errors import UserError
 from thawline.evaluation import frozen_blocks
-from thawline.files import (
+from thawline.network import Network
+from thawline.params.schema import recipes
+from thawline.params.schema.whole import Params
+from thawline.runtime.output_paths import (
     INGEST,
     MINORITY,
     MODELS,
@@ -25,10 +28,7 @@ from thawline.files import (
     write_csv,
     write_metrics,
 )
-from thawline.network import Network
-from thawline.progress import log
-from thawline.sections import recipes
-from thawline.sections.whole import Params
+from thawline.runtime.progress import log
 from thawline.tracking.client import StageRun
 from thawline.training import (
     acceptance,

@@ -8,14 +8,14 @@ from typing import Any
 from torch import nn
 
 from thawline import network as networks
-from thawline import plugin_rules
 from thawline.checkpoint import ModelCard
 from thawline.data.decided import Decided
-from thawline.design import resolve_stem
 from thawline.errors import UserError
 from thawline.network import Network
+from thawline.params import plugin_rules
+from thawline.params.schema.design import resolve_stem
+from thawline.params.schema.whole import Params
 from thawline.pretrained import Loaded
-from thawline.sections.whole import Params
 
 
 def network_of(

@@ -10,7 +10,7 @@ from torch import nn
 
 from thawline import auxiliary
 from thawline.network import Network
-from thawline.progress import log
+from thawline.runtime.progress import log
 from thawline.training import norm_momentum, optimizers, quick, switching
 from thawline.training.device import numerics
 from thawline.training.distillation import Teacher

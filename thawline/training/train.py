@@ -7,7 +7,7 @@ import torch
 from thawline.checkpoint import ModelCard
 from thawline.errors import UserError
 from thawline.network import Network
-from thawline.progress import log
+from thawline.runtime.progress import log
 from thawline.training import losses, memory, mixing, precision
 from thawline.training.distillation import Teacher
 from thawline.training.fit import fit

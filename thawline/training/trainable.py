@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from thawline.checkpoint import ModelCard
-from thawline.files import REPORTS
 from thawline.network import Network
-from thawline.progress import log
-from thawline.sections import recipes
+from thawline.params.schema import recipes
+from thawline.runtime.output_paths import REPORTS
+from thawline.runtime.progress import log
 from thawline.tracking.client import StageRun
 from thawline.training import decision
 from thawline.training.decision import Decision

@@ -12,7 +12,7 @@ from tests.faults.fuzz.damage import Kind, refusable
 def manifests() -> Kind:
     """Read the table beside the packed images."""
     from thawline.data.manifest import Manifest
-    from thawline.files import MANIFEST
+    from thawline.runtime.output_paths import MANIFEST
 
     def read(data: bytes, folder: Path) -> None:
         (folder / MANIFEST).write_bytes(data)

@@ -18,7 +18,8 @@ _SCRATCH = Path(".thawline")
 
 def resumes() -> Kind:
     """Take up a checkpoint of training under way, damaged as a file and under a right checksum."""
-    from thawline.training import plain, resume, sealed
+    from thawline.runtime import checksummed_file
+    from thawline.training import plain, resume
 
     known_by = {"seed": "1"}
     place = Path("resume")
@@ -36,19 +37,19 @@ def resumes() -> Kind:
     whole.write(state())
     file = whole._path
     kept = file.read_bytes()
-    about = sealed.read_about(file)
+    about = checksummed_file.read_about(file)
 
     def read(data: bytes, _: Path) -> None:
         for sealed_again in (False, True):
             if sealed_again:
-                sealed.write(file, about, [data[sealed.HEADER_BYTES :]])
+                checksummed_file.write(file, about, [data[checksummed_file.HEADER_BYTES :]])
             else:
                 file.write_bytes(data)
             resume.take_up(
                 resume.Resume("fine_tune", known_by, minutes=1, folder=place), load, state
             )
         other = {**about, "depends_on": json.loads(_json_or_null(data))}
-        sealed.write(file, other, [plain.dumps({})])
+        checksummed_file.write(file, other, [plain.dumps({})])
         resume.Resume("fine_tune", {"seed": "2"}, minutes=1, folder=place).read()
 
     return Kind(files=[kept], read=read)
@@ -56,7 +57,8 @@ def resumes() -> Kind:
 
 def features() -> Kind:
     """Read kept features; what is damaged is computed anew."""
-    from thawline.training import feature_cache, sealed
+    from thawline.runtime import checksummed_file
+    from thawline.training import feature_cache
 
     place, known_by = Path("features"), {"weights": "x"}
     array = np.arange(12, dtype=np.float32).reshape(4, 3)
@@ -72,7 +74,7 @@ def features() -> Kind:
         file.write_bytes(data)
         assert np.array_equal(get(), array)
         about: dict[str, Any] = {"known_by": known_by, "shape": json.loads(_json_or_null(data))}
-        sealed.write(file, about, [array.tobytes()])
+        checksummed_file.write(file, about, [array.tobytes()])
         found = get()
         assert found.size <= array.size, found.shape
 
@@ -140,8 +142,9 @@ def executions() -> Kind:
     """Read the states of executions, of the inputs that were checked, of trials, of the graph."""
     from flows import dag
     from thawline import received
+    from thawline.runtime import execution
     from thawline.studies import records
-    from thawline.tracking import execution, outcome
+    from thawline.tracking import outcome
 
     current = execution.Execution("1-ab", os.getpid(), 1.0)
     fresh = execution._fresh(current) | {"stages": {"ingest": {"status": "finished", "outs": {}}}}

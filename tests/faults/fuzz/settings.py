@@ -51,8 +51,8 @@ _GRAPH = b"""stages:
 
 def params() -> Kind:
     """Read params.yaml, or a word of `--set`."""
-    from thawline import params as parameters
-    from thawline import safe_yaml
+    from thawline.params import params_file as parameters
+    from thawline.runtime import safe_yaml
 
     def read(data: bytes, folder: Path) -> None:
         (folder / "params.yaml").write_bytes(data)
@@ -84,7 +84,7 @@ def policies() -> Kind:
 
 def studies() -> Kind:
     """Read a study and lay out its grid."""
-    from thawline import params as parameters
+    from thawline.params import params_file as parameters
     from thawline.studies import definition, plan
 
     project = parameters.load(_ROOT / "params.yaml")
@@ -133,8 +133,8 @@ def graphs() -> Kind:
 
 def places() -> Kind:
     """Find where links may lead by the settings of DVC and the pointers of git."""
-    from thawline.data.dvc_view import _Ignores
-    from thawline.data.links import Bounds
+    from thawline.runtime.dvc_view import _Ignores
+    from thawline.runtime.links import Bounds
 
     def read(data: bytes, folder: Path) -> None:
         here = folder / "repository"

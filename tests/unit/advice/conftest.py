@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from thawline import params
 from thawline.advice.facts import Cost, Facts
-from thawline.sections.whole import Params
+from thawline.params import params_file
+from thawline.params.schema.whole import Params
 from thawline.training.profile import BlockScore, Profile
 
 COSTS = {
@@ -54,7 +54,7 @@ def facts(repository: Path) -> Callable[..., Facts]:
             "num_test": 300,
             "quick_bfloat16": False,
         }
-        read = with_values(params.load(repository / "params.yaml"), changed or {})
+        read = with_values(params_file.load(repository / "params.yaml"), changed or {})
         return Facts(params=read, **{**values, **figures})
 
     return made

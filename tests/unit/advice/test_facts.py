@@ -13,12 +13,12 @@ import pytest
 from sklearn.datasets import load_digits
 
 from tests.unit.advice.recorded_runs import write_run
-from thawline import params
 from thawline.advice import gathering, proposing, show
 from thawline.advice.facts import Facts
 from thawline.data.manifest import Manifest
 from thawline.data.store import StoreWriter
-from thawline.files import INGEST
+from thawline.params import params_file
+from thawline.runtime.output_paths import INGEST
 
 SIZE = 32
 
@@ -84,7 +84,7 @@ def printed(found: Facts) -> str:
 
 @pytest.mark.slow
 def test_what_is_measured(project: Path) -> None:
-    found = gathering.gather(params.load())
+    found = gathering.gather(params_file.load())
     assert found.counts.sum() == 60
     assert (found.side_px, found.colour, found.pretrained_px) == (8, False, 224)
     assert found.cost.parameters == 3_373_570  # EfficientNet-Lite0 with two classes
@@ -92,7 +92,7 @@ def test_what_is_measured(project: Path) -> None:
     assert found.profile is not None
     assert (found.profile.split, found.profile.num_rows) == ("train", 60)
     assert (found.val_accuracy, found.latency_ms) == (None, None)
-    assert gathering.gather(params.load()).profile == found.profile
+    assert gathering.gather(params_file.load()).profile == found.profile
     text = printed(found)
     for part in ("60 training images, grey", "8 px", "3.37 M parameters", "(not measured yet)",
                  "linear probe on 60 train images"):  # fmt: skip
@@ -103,7 +103,7 @@ def test_what_is_measured(project: Path) -> None:
 @pytest.mark.slow
 def test_recorded_measurements_are_read(project: Path) -> None:
     recorded_run(project, learning_rate=0.04)
-    found = gathering.gather(params.load())
+    found = gathering.gather(params_file.load())
     assert (found.val_accuracy, found.latency_ms, found.profile) == (0.778, 1.5, None)
     assert found.gained == pytest.approx(0.222 - 0.76)
     assert "accuracy 77.8 % (validation)" in printed(found)
@@ -113,7 +113,7 @@ def test_recorded_measurements_are_read(project: Path) -> None:
 @pytest.mark.slow
 def test_figures_of_other_values_are_not_those_of_these(project: Path) -> None:
     recorded_run(project, learning_rate=0.5)
-    found = gathering.gather(params.load())
+    found = gathering.gather(params_file.load())
     assert (found.val_accuracy, found.gained, found.latency_ms) == (None, None, None)
 
 
@@ -133,5 +133,5 @@ def test_outside_of_a_project_it_is_one_message_and_exit_code_2(
 @pytest.mark.slow
 def test_nothing_to_propose_is_said(project: Path) -> None:
     out = io.StringIO()
-    show.show(gathering.gather(params.load()), [], out)
+    show.show(gathering.gather(params_file.load()), [], out)
     assert "Nothing to propose" in out.getvalue()

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.unit.advice.recorded_runs import write_run
-from thawline import safe_yaml
 from thawline.advice import provenance
 from thawline.advice.provenance import TO_EVALUATE, TO_FINE_TUNE
+from thawline.runtime import safe_yaml
 
 
 @pytest.fixture

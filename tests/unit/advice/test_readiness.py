@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from thawline import params
 from thawline.advice import readiness
 from thawline.errors import UserError
-from thawline.files import INGEST, MANIFEST
+from thawline.params import params_file
+from thawline.runtime.output_paths import INGEST, MANIFEST
 
 STAGES = {"ingest": {"cmd": "sh ingest.sh", "params": ["ingest"], "outs": ["data/ingest"]}}
 
@@ -37,16 +37,16 @@ def project(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_images_are_packed_where_they_are_missing_or_others(
     project: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    readiness.prepare_data_set(params.load())
+    readiness.prepare_data_set(params_file.load())
     assert (INGEST / MANIFEST).exists()
     said = capfd.readouterr().out
     assert said == "data/ingest: holds no data set yet; `dvc repro ingest` makes it\n"
-    readiness.prepare_data_set(params.load())
+    readiness.prepare_data_set(params_file.load())
     assert capfd.readouterr().out == ""
     text = (project / "params.yaml").read_text(encoding="utf-8")
     (project / "params.yaml").write_text(text.replace("val_ratio: 0.15", "val_ratio: 0.1"))
     before = (INGEST / MANIFEST).read_bytes()
-    readiness.prepare_data_set(params.load())
+    readiness.prepare_data_set(params_file.load())
     assert "is not of these params and files" in capfd.readouterr().out
     assert (INGEST / MANIFEST).read_bytes() != before
 
@@ -57,7 +57,7 @@ def test_a_stage_that_fails_is_one_message(
 ) -> None:
     (project / "ingest.sh").write_text("echo ingest: no images >&2; exit 2")
     with pytest.raises(UserError, match="`dvc repro ingest` failed"):
-        readiness.prepare_data_set(params.load())
+        readiness.prepare_data_set(params_file.load())
     assert "ingest: no images" in capfd.readouterr().err
 
 
@@ -65,4 +65,4 @@ def test_an_input_that_is_missing_is_named_before_dvc_starts(project: Path) -> N
     text = (project / "params.yaml").read_text(encoding="utf-8")
     (project / "params.yaml").write_text(text.replace("path: data/none ", "path: data/gone "))
     with pytest.raises(UserError, match=r"ingest\.path: 'data/gone' does not exist"):
-        readiness.prepare_data_set(params.load())
+        readiness.prepare_data_set(params_file.load())

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from tests.unit.advice.conftest import profile
-from thawline import plugins
 from thawline.advice import from_scratch
 from thawline.advice.facts import Cost, Facts
 from thawline.advice.proposing import propose
-from thawline.sections.whole import Params
+from thawline.params import plugins
+from thawline.params.schema.whole import Params
 
 Make = Callable[..., Facts]
 LIMIT = "budget.max_latency_ms"

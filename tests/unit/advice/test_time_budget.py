@@ -7,16 +7,17 @@ from pathlib import Path
 import pytest
 
 from tests.unit.advice.conftest import with_values
-from thawline import params, pipeline
+from thawline import pipeline
 from thawline.advice import time_budget
 from thawline.errors import UserError
-from thawline.sections.whole import Params
+from thawline.params import params_file
+from thawline.params.schema.whole import Params
 from thawline.training.time_plan import DENSE, DEPTHWISE
 
 
 @pytest.fixture
 def read(repository: Path) -> Params:
-    return params.load(repository / "params.yaml")
+    return params_file.load(repository / "params.yaml")
 
 
 def limited(read: Params, minutes: float | None, folder: Path | None = None) -> Params:
@@ -93,8 +94,8 @@ def test_it_is_written_into_the_file_and_said(
     after = file.read_text(encoding="utf-8").splitlines()
     lines = [d for d in difflib.ndiff(before, after) if d[0] in "+-"]
     assert len(lines) == 2
-    assert params.load(file).budget.max_minutes == 10.0
-    time_budget.write(params.load(file), 10.0, file)
+    assert params_file.load(file).budget.max_minutes == 10.0
+    time_budget.write(params_file.load(file), 10.0, file)
     assert capsys.readouterr().out == ""
 
 

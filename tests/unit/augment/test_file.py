@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from thawline import params
 from thawline.augment import file as policy_file
 from thawline.data.views import ALLOWED, Views, argument_names
 from thawline.errors import UserError
+from thawline.params import params_file
 
 SIZE = 32
 Write = Callable[[str | bytes], Path]
@@ -112,10 +112,10 @@ def test_without_a_file_params_are_refused(write: Write, repository: Path) -> No
     write("")
     Path("params.yaml").write_text(changed, encoding="utf-8")
     with pytest.raises(UserError, match=r"augment\.file: 'data/none' stands for nothing"):
-        params.load()
+        params_file.load()
     named = re.sub(r"(?m)^  file: data/none", "  file: mine.yaml", changed)
     Path("params.yaml").write_text(named, encoding="utf-8")
-    assert params.load().augment.file == "mine.yaml"
+    assert params_file.load().augment.file == "mine.yaml"
 
 
 @pytest.mark.parametrize("name", sorted(ALLOWED - {"OneOf", "SomeOf", "RandomOrder"}))

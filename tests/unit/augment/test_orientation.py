@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from thawline import plugins
 from thawline.data.views import Views
+from thawline.params import plugins
 
 SIZE = 64
 UPRIGHT = ("light", "medium", "strong", "randaugment", "driving", "medical", "documents")

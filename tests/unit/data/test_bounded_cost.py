@@ -19,16 +19,7 @@ import torch
 from PIL import Image
 
 from stages import ingest
-from thawline.data import (
-    candidates,
-    csv_rows,
-    decode_limits,
-    dvc_view,
-    holdout,
-    label_fixes,
-    labels,
-    members,
-)
+from thawline.data import candidates, csv_rows, decode_limits, holdout, label_fixes, labels, members
 from thawline.data.content import Geometry
 from thawline.data.decode import FORMATS, effort_px
 from thawline.data.items import Item, Reject
@@ -37,6 +28,7 @@ from thawline.data.sources import archive, csv, huggingface, idx, npz, parquet
 from thawline.errors import UserError
 from thawline.prediction import decoding
 from thawline.prediction.listing import Bad
+from thawline.runtime import dvc_view
 from thawline.weights import read_state
 
 Encode = Callable[..., bytes]

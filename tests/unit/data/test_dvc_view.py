@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from thawline import params
-from thawline.data import dvc_view
 from thawline.errors import UserError
+from thawline.params import params_file
+from thawline.runtime import dvc_view
 
 
 @pytest.fixture
@@ -194,15 +194,15 @@ def test_the_words_of_bare_dvc_are_those_of_the_docs(
 def test_params_name_it_before_dvc_starts(
     source: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loaded = params.load(repository / "params.yaml")
+    loaded = params_file.load(repository / "params.yaml")
     for name in ("none", "label_fixes.csv", "holdout.csv"):
         Path("data", name).write_text("")
     named = {"ingest.path": str(source), "augment.file": "data/none"}
-    monkeypatch.setattr(params, "named_inputs", lambda _: named)
-    params.check_inputs(loaded)
+    monkeypatch.setattr(params_file, "named_inputs", lambda _: named)
+    params_file.check_inputs(loaded)
     gone(source)
     with pytest.raises(UserError, match=r"ingest\.path: DVC, .* 1 of .*'ant/gone\.png': a link to"):
-        params.check_inputs(loaded)
+        params_file.check_inputs(loaded)
     named["ingest.path"] = "~/leaves"
     with pytest.raises(UserError, match=r"'~/leaves' does not exist; ~ is not expanded here"):
-        params.check_inputs(loaded)
+        params_file.check_inputs(loaded)

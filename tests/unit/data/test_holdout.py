@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from tests import colours
-from thawline import files
 from thawline.data import holdout, holdout_draw
 from thawline.data.given import Given
 from thawline.data.manifest import Manifest
 from thawline.data.splits import assign
 from thawline.errors import UserError
+from thawline.runtime import output_paths
 
 SPLITS = ["train"] * 300 + ["val"] * 60 + ["test"] * 90
 KEYS = [f"{row:064x}" for row in range(200)]
@@ -112,7 +112,7 @@ def test_a_table_that_is_cut_while_it_is_written_leaves_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a part of its rows it would be another test set, and nobody would notice."""
-    path, cell = tmp_path / "holdout.csv", files.cell
+    path, cell = tmp_path / "holdout.csv", output_paths.cell
     holdout.write(path, [("a.png", "a" * 64)])
 
     class Killed(BaseException):
@@ -123,7 +123,7 @@ def test_a_table_that_is_cut_while_it_is_written_leaves_the_old_one(
             raise Killed
         return cell(value)
 
-    monkeypatch.setattr(files, "cell", killed)
+    monkeypatch.setattr(output_paths, "cell", killed)
     with pytest.raises(Killed):
         holdout.write(path, [(f"{name}.png", name * 64) for name in "bcd"])
     assert holdout.read(path) == {"a" * 64}

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thawline.data import candidates, links
+from thawline.data import candidates
 from thawline.data.items import Item, Reject
 from thawline.data.packing import Geometry, Packed, prepare
 from thawline.data.sources import csv, folder
 from thawline.prediction import decoding
 from thawline.prediction.listing import Bad, listed
+from thawline.runtime import links
 
 Encode = Callable[..., bytes]
 GEOMETRY = Geometry(image_size_px=8, fit="crop", background=(0, 0, 0))

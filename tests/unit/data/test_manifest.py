@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from thawline.data.manifest import Manifest
 from thawline.data.rows import Rows
-from thawline.files import MANIFEST
+from thawline.runtime.output_paths import MANIFEST
 
 CLASSES = ("äpfel", "a, \"b\"\n'c'", "🍐")
 

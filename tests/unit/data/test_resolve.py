@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from stages import ingest
-from thawline import params
 from thawline.data import collect as walk
 from thawline.data import conflicts as disputed
 from thawline.data import near, tally
@@ -23,6 +22,7 @@ from thawline.data.resolve import Resolved, resolve
 from thawline.data.store import ImageStore, StoreWriter
 from thawline.data.survey import Survey
 from thawline.errors import UserError
+from thawline.params import params_file
 
 CLASSES = ("cat", "dog")
 RATIOS = {"val_ratio": 0.2, "test_ratio": 0.2}
@@ -168,7 +168,7 @@ def test_too_many_near_copies_stop_only_who_asked_for_them(
     auto: bool,
 ) -> None:
     monkeypatch.setattr(near, "MAX_PAIRS", 3)
-    checked = params.load(repository / "params.yaml")
+    checked = params_file.load(repository / "params.yaml")
     wanted = dict.fromkeys(KEYS, AUTO) | ({} if auto else {"near_duplicate_distance": 4})
     sides = np.full(9, 64)
     decided = decide(

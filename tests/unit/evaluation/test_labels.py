@@ -5,7 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from thawline.evaluation.labels import markdown, visible
+from thawline.runtime.escape import markdown, visible
 
 _READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 _PIECES = st.sampled_from([*"\\`*_{}[]()<>#+-.!|~&:@$^='\"/1aé ", "www.a.b", "http://a.b", "a@b.c"])

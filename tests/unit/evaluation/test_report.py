@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from thawline.errors import UserError
-from thawline.evaluation import labels, quantities, summary
+from thawline.evaluation import quantities, summary
 from thawline.evaluation.report import ClassScore, Mistake, Picture, render
 from thawline.evaluation.results import Results
+from thawline.runtime import escape
 
 QUALITY = {
     "num_images": 360, "accuracy": 0.975, "accuracy_low": 0.958, "accuracy_high": 0.989,
@@ -143,11 +144,11 @@ def test_a_report_without_measurements_shows_gaps(results: Results) -> None:
     [("a\tb", r"a\tb"), ("a\u2028b", r"a\u2028b"), ("é\u0301", "é\u0301"), ("\ud800", r"\ud800")],
 )
 def test_invisible_characters_are_written_out(name: str, shown: str) -> None:
-    assert labels.visible(name) == shown
+    assert escape.visible(name) == shown
 
 
 def test_long_names_keep_both_ends() -> None:
-    shown = labels.visible("start" + "x" * 300 + "end", 20)
+    shown = escape.visible("start" + "x" * 300 + "end", 20)
     assert len(shown) == 20
     assert shown.startswith("start")
     assert shown.endswith("end")

@@ -8,13 +8,13 @@ import pytest
 from PIL import Image
 
 from tests import colours
-from thawline import params
 from thawline.data.content import Geometry, content
 from thawline.data.manifest import Manifest
 from thawline.errors import UserError
 from thawline.evaluation.rescoring import UNKNOWN, predicted
+from thawline.params import params_file
+from thawline.params.schema.data import Ingest
 from thawline.prediction.model import Model
-from thawline.sections.data import Ingest
 
 GEOMETRY = Geometry(image_size_px=16, fit="stretch", background=(0, 0, 0))
 
@@ -36,7 +36,7 @@ def packed(tmp_path: Path) -> Manifest:
 
 @pytest.fixture
 def ingest(tmp_path: Path, repository: Path) -> Ingest:
-    real = params.load(repository / "params.yaml").ingest
+    real = params_file.load(repository / "params.yaml").ingest
     changes = {"source": "folder", "path": str(tmp_path / "raw"), "options": {}}
     return real.model_copy(update=changes | {"image_size_px": 16, "fit": "stretch"})
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from thawline import params
 from thawline.errors import UserError
+from thawline.params import params_file
 
 Write = Callable[[str | bytes], Path]
 MISSING = object()
@@ -28,8 +28,8 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
 
     def write_file(content: str | bytes) -> Path:
         data = content.encode() if isinstance(content, str) else content
-        params.FILE.write_bytes(data)
-        return params.FILE
+        params_file.FILE.write_bytes(data)
+        return params_file.FILE
 
     return write_file
 
@@ -57,7 +57,7 @@ def parsed(real: str) -> Any:
 
 def message(path: Path) -> str:
     with pytest.raises(UserError) as caught:
-        params.load(path)
+        params_file.load(path)
     text = str(caught.value)
     assert text.isprintable(), f"not one printable line: {text!r}"
     assert text.startswith("params.yaml: ")

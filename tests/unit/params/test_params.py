@@ -7,13 +7,14 @@ import pytest
 from dvc.utils.serialize import modify_yaml
 
 from tests.unit.params.conftest import MISSING, Write, changed, message
-from thawline import params, plugin_rules, safe_yaml
-from thawline.design import resolve_stem
 from thawline.errors import UserError
+from thawline.params import params_file, plugin_rules
+from thawline.params.schema.design import resolve_stem
+from thawline.runtime import safe_yaml
 
 
 def test_the_real_file_loads(repository: Path) -> None:
-    loaded = params.load(repository / "params.yaml")
+    loaded = params_file.load(repository / "params.yaml")
     assert loaded.ingest.source == "digits"
     assert loaded.ingest.background == "auto"
 
@@ -25,30 +26,30 @@ def test_what_the_data_may_decide_may_be_given(real: str, write: Write) -> None:
     raw: Any = real
     for key, value in given.items():
         raw = changed(raw, f"ingest.{key}", value)
-    loaded = params.load(write(raw)).ingest.model_dump()
+    loaded = params_file.load(write(raw)).ingest.model_dump()
     assert {key: loaded[key] for key in given} == given | {"background": (1, 2, 3)}
     none = changed(raw, "ingest.near_duplicate_distance", None)
-    assert params.load(write(none)).ingest.near_duplicate_distance is None
+    assert params_file.load(write(none)).ingest.near_duplicate_distance is None
 
 
 def test_a_network_may_be_too_large_for_what_ingest_decides(real: str, write: Write) -> None:
     """That is known once the images are packed."""
     raw = changed(changed(real, "model.family", "inception"), "model.name", "inception_v3")
-    loaded = params.load(write(raw))
+    loaded = params_file.load(write(raw))
     assert list(plugin_rules.size_problems(loaded.model, 224)) == []
     (problem,) = plugin_rules.size_problems(loaded.model, 64)
     assert problem.startswith("ingest.image_size_px: 64 leaves nothing")
 
 
 def test_params_are_frozen(repository: Path) -> None:
-    loaded = params.load(repository / "params.yaml")
+    loaded = params_file.load(repository / "params.yaml")
     with pytest.raises(ValueError, match="frozen"):
         loaded.seed = 1  # type: ignore[misc]
 
 
 def test_scientific_notation_is_a_number_as_dvc_reads_it(real: str, write: Write) -> None:
     path = write(real.replace("learning_rate: 0.01", "learning_rate: 1e-4"))
-    assert params.load(path).transfer_learn.learning_rate == 1e-4
+    assert params_file.load(path).transfer_learn.learning_rate == 1e-4
 
 
 @pytest.mark.parametrize("value", [1e-05, 2.5e-07, 1e16])
@@ -61,7 +62,7 @@ def test_numbers_are_read_as_dvc_writes_them(real: str, write: Write, value: flo
 
 
 def test_flatten_gives_dotted_keys(repository: Path) -> None:
-    flat = params.flatten(params.load(repository / "params.yaml"))
+    flat = params_file.flatten(params_file.load(repository / "params.yaml"))
     assert flat["ingest.source"] == "digits"
     assert flat["ingest.options"] == {}
     assert flat["budget.min_accuracy"] is None
@@ -188,9 +189,9 @@ def test_options_are_those_of_the_chosen_plugin(
 @pytest.mark.parametrize("key", ["mixup_alpha", "cutmix_alpha", "random_erasing"])
 def test_pixels_are_mixed_where_blocks_train(real: str, write: Write, key: str) -> None:
     raw = changed(real, f"fine_tune.{key}", 0.5)
-    assert getattr(params.load(write(raw)).fine_tune, key) == 0.5
+    assert getattr(params_file.load(write(raw)).fine_tune, key) == 0.5
     raw = changed(changed(raw, "fine_tune.trainable", "last_blocks"), "fine_tune.num_blocks", 3)
-    assert getattr(params.load(write(raw)).fine_tune, key) == 0.5
+    assert getattr(params_file.load(write(raw)).fine_tune, key) == 0.5
     assert "fine_tune.trainable: last_blocks" in message(
         write(changed(raw, "fine_tune.num_blocks", 0))
     )
@@ -198,10 +199,10 @@ def test_pixels_are_mixed_where_blocks_train(real: str, write: Write, key: str) 
 
 def test_auto_may_choose_the_head_and_then_mixes_no_pixels(real: str, write: Write) -> None:
     raw = changed(changed(real, "transfer_learn.trainable", "auto"), "fine_tune.trainable", "auto")
-    assert params.load(write(changed(raw, "fine_tune.mixup_alpha", 0.2)))
+    assert params_file.load(write(changed(raw, "fine_tune.mixup_alpha", 0.2)))
     mixed = changed(raw, "transfer_learn.mixup_alpha", 0.2)
     assert "transfer_learn.trainable: auto" in message(write(mixed))
-    assert params.load(write(changed(mixed, "model.weights", "none")))
+    assert params_file.load(write(changed(mixed, "model.weights", "none")))
     assert "transfer_learn.trainable: auto" in message(
         write(changed(mixed, "transfer_learn.solver", "gradient"))
     )
@@ -224,10 +225,10 @@ def test_pixels_of_a_frozen_trunk_are_not_mixed(
 
 def test_binary_layers_are_not_pruned(real: str, write: Write) -> None:
     raw = changed(real, "compress.prune.ratio", [0, 0.3])
-    assert params.load(write(raw)).compress.prune.ratio == (0, 0.3)
+    assert params_file.load(write(raw)).compress.prune.ratio == (0, 0.3)
     binary = changed(raw, "model.design.convolution", "xnor")
     assert "compress.prune.ratio: binary layers cannot be pruned" in message(write(binary))
-    assert params.load(write(changed(binary, "compress.prune.ratio", 0)))
+    assert params_file.load(write(changed(binary, "compress.prune.ratio", 0)))
 
 
 def test_a_misspelt_key_is_named_as_it_stands_in_the_file(real: str, write: Write) -> None:
@@ -242,7 +243,7 @@ def test_made_up_features_need_a_frozen_trunk(real: str, write: Write) -> None:
         solved = changed(raw, "transfer_learn.solver", solver)
         for trainable in ("head",) if solver == "gradient" else ("head", "auto"):
             allowed = changed(solved, "transfer_learn.trainable", trainable)
-            assert params.load(write(allowed)).rebalance.strategy == "smote"
+            assert params_file.load(write(allowed)).rebalance.strategy == "smote"
     unsure = message(write(changed(raw, "transfer_learn.solver", "gradient")))
     assert "transfer_learn.trainable: 'auto'" in unsure
     refused = message(write(changed(raw, "transfer_learn.trainable", "all")))
@@ -274,7 +275,7 @@ def test_what_a_family_cannot_do_is_refused(
 def test_small_images_without_weights_get_the_small_stem(real: str, write: Write) -> None:
     raw = changed(changed(real, "model.family", "inception"), "model.name", "inception_v3")
     raw = changed(changed(raw, "model.weights", "none"), "ingest.image_size_px", 64)
-    assert params.load(write(raw)).ingest.image_size_px == 64
+    assert params_file.load(write(raw)).ingest.image_size_px == 64
 
 
 @pytest.mark.parametrize(
@@ -297,17 +298,17 @@ def test_what_auto_means(wanted: Any, family: str, weights: str, size: int, stem
 def test_a_table_of_corrections_must_be_there(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loaded = params.load(repository / "params.yaml")
+    loaded = params_file.load(repository / "params.yaml")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "none").touch()
     with pytest.raises(UserError, match=r"label_fixes\.csv: does not exist"):
-        params.check_inputs(loaded)
+        params_file.check_inputs(loaded)
     (tmp_path / "data" / "label_fixes.csv").write_text("image,label,was\n")
     with pytest.raises(UserError, match=r"holdout\.csv: does not exist.* image,sha256"):
-        params.check_inputs(loaded)
+        params_file.check_inputs(loaded)
     (tmp_path / "data" / "holdout.csv").write_text("image,sha256\n")
-    params.check_inputs(loaded)
+    params_file.check_inputs(loaded)
 
 
 def test_ratios_that_leave_nothing_to_train_on(real: str, write: Write) -> None:

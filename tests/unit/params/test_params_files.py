@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.params.conftest import Write, changed, message
-from thawline import params
 from thawline.errors import UserError
+from thawline.params import params_file
 
 BOMB = "a: &a [x, x, x]\n" + "".join(
     f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n"
@@ -57,9 +57,9 @@ def test_keys_are_shown_on_one_line(real: str, write: Write) -> None:
 
 
 def test_no_file_and_a_folder_in_its_place(write: Write, tmp_path: Path) -> None:
-    assert "No such file" in message(params.FILE)
-    params.FILE.mkdir()
-    assert "directory" in message(params.FILE)
+    assert "No such file" in message(params_file.FILE)
+    params_file.FILE.mkdir()
+    assert "directory" in message(params_file.FILE)
 
 
 @settings(
@@ -89,7 +89,7 @@ def test_a_damaged_real_file_loads_or_is_refused(
     )
     text = ""
     try:
-        params.load(path)
+        params_file.load(path)
     except UserError as error:
         text = str(error)
     assert not text or text.isprintable()

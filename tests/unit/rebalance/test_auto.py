@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from thawline import plugins
 from thawline.data.plan import Plan
+from thawline.params import plugins
 
 CASES = [
     ([100, 100, 100], "none", {}),

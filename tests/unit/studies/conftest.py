@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thawline import params
-from thawline.sections.whole import Params
+from thawline.params import params_file
+from thawline.params.schema.whole import Params
 from thawline.studies import definition, plan
 from thawline.studies.scores import Rows
 
@@ -33,7 +33,7 @@ Planned = Callable[..., plan.Study]
 
 @pytest.fixture(scope="session")
 def project(repository: Path) -> Params:
-    return params.load(repository / "params.yaml")
+    return params_file.load(repository / "params.yaml")
 
 
 @pytest.fixture

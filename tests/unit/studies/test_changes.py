@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.studies.conftest import TEXT
 from thawline.errors import UserError
-from thawline.sections.whole import Params
+from thawline.params.schema.whole import Params
 from thawline.studies import plan, report
 from thawline.studies.changes import NOTHING, Changes
 from thawline.studies.summary import summarise

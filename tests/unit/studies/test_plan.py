@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.studies.conftest import TEXT, Planned
 from thawline.errors import UserError
-from thawline.sections.whole import Params
+from thawline.params.schema.whole import Params
 from thawline.studies import definition, plan
 
 GUIDE = {

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thawline.sections.whole import Params
+from thawline.params.schema.whole import Params
 from thawline.studies.judging import rarest
 from thawline.studies.records import code
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thawline import params
-from thawline.sections.recipes import FineTune
+from thawline.params import params_file
+from thawline.params.schema.recipes import FineTune
 from thawline.training import auto_recipe
 from thawline.training.auto_recipe import AUTO, KEYS, planned_epochs, planned_seconds
 from thawline.training.time_plan import DENSE, DEPTHWISE, epoch_seconds
@@ -74,7 +74,7 @@ def test_the_time_is_that_of_the_planned_epochs(depthwise: bool, batch_size: int
 
 @pytest.fixture
 def section(repository: Path) -> FineTune:
-    return params.load(repository / "params.yaml").fine_tune
+    return params_file.load(repository / "params.yaml").fine_tune
 
 
 @pytest.mark.parametrize("from_scratch", [True, False])

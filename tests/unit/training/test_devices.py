@@ -13,9 +13,9 @@ import torch
 from torch.nn import functional
 
 from tests.repo.code_graph import ROOT
-from thawline import params as files
 from thawline.errors import UserError
-from thawline.sections.whole import Params
+from thawline.params import params_file as files
+from thawline.params.schema.whole import Params
 from thawline.training import group as groups
 from thawline.training.examples import order
 from thawline.training.group import ALONE, Group

@@ -14,7 +14,8 @@ import torch
 
 from thawline.checkpoint import ModelCard
 from thawline.network import Network
-from thawline.training import depth, features, sealed
+from thawline.runtime import checksummed_file
+from thawline.training import depth, features
 from thawline.training.feature_cache import FeatureCache
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData
@@ -72,9 +73,11 @@ def test_writing_to_it_does_not_change_the_file(made: Counted, tmp_path: Path) -
         lambda file: file.write_bytes(file.read_bytes().replace(b"thawline-1", b"thawline-0")),
         lambda file: file.write_bytes(file.read_bytes()[:-2] + b"ab"),
         lambda file: file.write_bytes(file.read_bytes().replace(b"[10, 3]", b"[11, 3]")),
-        lambda file: sealed.write(file, {"known_by": {}, "shape": [10**6, 3]}, [b"abc"]),
-        lambda file: sealed.write(file, {"known_by": {}}, [b"abc"]),
-        lambda file: sealed.write(file, {"known_by": {"b": ""}, "shape": [10, 3]}, [bytes(120)]),
+        lambda file: checksummed_file.write(file, {"known_by": {}, "shape": [10**6, 3]}, [b"abc"]),
+        lambda file: checksummed_file.write(file, {"known_by": {}}, [b"abc"]),
+        lambda file: checksummed_file.write(
+            file, {"known_by": {"b": ""}, "shape": [10, 3]}, [bytes(120)]
+        ),
     ],
 )
 def test_a_damaged_file_is_computed_anew(
@@ -88,7 +91,7 @@ def test_a_damaged_file_is_computed_anew(
 
 
 def test_the_oldest_give_way(made: Counted, tmp_path: Path) -> None:
-    room = (2 * (sealed.HEADER_BYTES + 120) + 60) / 1e9
+    room = (2 * (checksummed_file.HEADER_BYTES + 120) + 60) / 1e9
     for number in range(3):
         FeatureCache(room, tmp_path).get({"n": str(number)}, 10, made)
     assert len(files(tmp_path)) == 2
@@ -98,7 +101,7 @@ def test_the_oldest_give_way(made: Counted, tmp_path: Path) -> None:
 
 
 def test_nothing_that_a_run_uses_gives_way(made: Counted, tmp_path: Path) -> None:
-    room = (sealed.HEADER_BYTES + 200) / 1e9
+    room = (checksummed_file.HEADER_BYTES + 200) / 1e9
     cache = FeatureCache(room, tmp_path)
     for number in (0, 1, 0):
         assert np.array_equal(cache.get({"n": str(number)}, 10, made), ARRAY)

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from conftest import card_of_digits, packed, recipe_of, small_network
 
-from thawline import params as files
+from thawline.params import params_file as files
 from thawline.training import device, inputs
 from thawline.training import group as groups
 from thawline.training.resume import Resume

@@ -7,7 +7,7 @@ and on 68 % with `characters`, which blurs them (one run).
 from typing import Any
 
 from thawline.advice.facts import Facts
-from thawline.advice.proposal import Proposal, section
+from thawline.params.proposal import Proposal, section
 
 _FOR_GREY = ("characters", "documents")
 

@@ -1,7 +1,7 @@
 """Measuring: intervals and percentiles that mean what they say."""
 
 from thawline.advice.facts import Facts
-from thawline.advice.proposal import Proposal
+from thawline.params.proposal import Proposal
 
 _RESAMPLES = 2000
 _REPEATS = 100

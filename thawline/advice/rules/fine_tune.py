@@ -4,8 +4,8 @@ from typing import Any
 
 from thawline.advice import from_scratch
 from thawline.advice.facts import Facts
-from thawline.advice.proposal import AUTO, Proposal, is_auto, section
 from thawline.advice.rules import ingest, model
+from thawline.params.proposal import AUTO, Proposal, is_auto, section
 from thawline.training import decision
 
 _GENTLE: dict[str, Any] = {

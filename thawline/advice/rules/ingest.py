@@ -1,7 +1,7 @@
 """Image size and near copies: what the resolution of the images tells."""
 
 from thawline.advice.facts import Facts
-from thawline.advice.proposal import Proposal, is_auto
+from thawline.params.proposal import Proposal, is_auto
 
 _STEP_PX = 32
 """Networks halve the side five times."""

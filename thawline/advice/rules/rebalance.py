@@ -3,7 +3,7 @@
 from typing import Any
 
 from thawline.advice.facts import Facts
-from thawline.advice.proposal import AUTO, Proposal, is_auto, section
+from thawline.params.proposal import AUTO, Proposal, is_auto, section
 from thawline.rebalance import auto
 
 

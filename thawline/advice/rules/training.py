@@ -1,7 +1,7 @@
 """Quick numerics, where the device has them."""
 
 from thawline.advice.facts import Facts
-from thawline.advice.proposal import AUTO, Proposal
+from thawline.params.proposal import AUTO, Proposal
 
 
 def propose(facts: Facts) -> list[Proposal]:

@@ -2,7 +2,7 @@
 
 from thawline.advice import from_scratch
 from thawline.advice.facts import Facts
-from thawline.advice.proposal import Proposal, is_auto, section
+from thawline.params.proposal import Proposal, is_auto, section
 
 _OF_PIXELS = ("mixup_alpha", "cutmix_alpha", "random_erasing")
 """Not with a frozen trunk, whose features are computed once."""

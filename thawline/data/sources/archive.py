@@ -25,10 +25,11 @@ from thawline.data.given import (
     repeats_split,
     split_folders,
 )
-from thawline.data.items import Item, Reject, Source, shown
+from thawline.data.items import Item, Reject, Source
 from thawline.data.labels import ordered
 from thawline.data.members import Member, MemberError, members
 from thawline.errors import UserError
+from thawline.runtime.escape import escape
 
 _ARCHIVES = (
     ".zip",
@@ -105,7 +106,7 @@ def read(path: Path, *, name_encoding: str = "") -> Source:
     classes = ordered({place.class_name for place in layout.places.values()})
     if len(classes) < 2:
         raise UserError(
-            f"ingest.path: {shown(path.name)!r} has {len(classes)} class folder(s) with images "
+            f"ingest.path: {escape(path.name)!r} has {len(classes)} class folder(s) with images "
             f"({', '.join(sorted(SUFFIXES))}); at least 2 are needed, one folder per class"
             f"{_hint(listing, layout)}"
         )
@@ -131,8 +132,8 @@ def read(path: Path, *, name_encoding: str = "") -> Source:
 def _hint(listing: _Listing, layout: _Layout) -> str:
     """Say what became of images that are in no class."""
     if listing.num_refused:
-        return shown(f"; {listing.num_refused} set aside, first {listing.refused}", 300)
-    return shown("".join(f"; {said}" for said in layout.remarks[:1]), 300)
+        return escape(f"; {listing.num_refused} set aside, first {listing.refused}", 300)
+    return escape("".join(f"; {said}" for said in layout.remarks[:1]), 300)
 
 
 def _guessed(classes: Sequence[str], folders: Collection[str]) -> tuple[str, ...]:
@@ -155,14 +156,14 @@ def _list(path: Path, name_encoding: str) -> _Listing:
             listing.passed_over[rule] += 1
         elif reason := _refused(member):
             listing.num_refused += 1
-            listing.refused = listing.refused or f"{shown(member.name, 60)!r}: {reason}"
+            listing.refused = listing.refused or f"{escape(member.name, 60)!r}: {reason}"
         elif _is_named(member.name) or _is_image(member):
             folder = _folder(member.name)
             if folder not in listing.images_in:
                 folder_bytes += len(member.name)
                 if folder_bytes > MAX_FOLDER_BYTES:
                     raise UserError(
-                        f"ingest.path: {shown(path.name)!r}: the names of its folders have more "
+                        f"ingest.path: {escape(path.name)!r}: the names of its folders have more "
                         f"than {MAX_FOLDER_BYTES} characters"
                     )
             listing.images_in[folder] = listing.images_in.get(folder, 0) + 1

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from thawline.data import csv_rows
-from thawline.data.items import Source, shown
+from thawline.data.items import Source
 from thawline.data.table import Format, Row, read_table
 from thawline.data.table_columns import Columns
 from thawline.data.table_files import Peek, is_split
 from thawline.errors import UserError
+from thawline.runtime.escape import escape
 
 _DELIMITERS = ",;\t|"
 _SAMPLE = 65_536
@@ -54,7 +55,7 @@ def _rows(file: Path, columns: Columns, with_images: bool) -> Iterator[Row]:  # 
             text.seek(0)
             reader = csv_rows.read(text, delimiter)
             header = [cell.strip() for cell in next(reader, [])]
-            found = columns.match(header, repr(shown(file.name)))
+            found = columns.match(header, repr(escape(file.name)))
             place = {name: position for position, name in enumerate(header)}
             at = [place.get(n) for n in (found.image, found.label, found.split, found.group)]
             for number, cells in enumerate(reader, start=2):
@@ -82,7 +83,7 @@ def _peek(file: Path, columns: Columns) -> Peek:
         return Peek(columns=columns, has_split=False, like_splits=())
     except OSError as error:
         raise _refusal(file, 1, f"cannot be read: {error.strerror}") from None
-    found = columns.match(header, repr(shown(file.name)))
+    found = columns.match(header, repr(escape(file.name)))
     taken = (found.image, found.label, found.split, found.group)
     columns_of = zip(*_full(rows if is_whole else rows[:-1], len(header)), strict=True)
     like_splits = [
@@ -129,4 +130,4 @@ def _header(sample: str, delimiter: str) -> list[str]:
 
 
 def _refusal(file: Path, number: int, problem: str) -> UserError:
-    return UserError(f"ingest.path: {shown(file.name)!r} row {number}: {shown(problem)}")
+    return UserError(f"ingest.path: {escape(file.name)!r} row {number}: {escape(problem)}")

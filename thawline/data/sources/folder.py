@@ -20,10 +20,11 @@ from thawline.data.given import (
     repeats_split,
     split_folders,
 )
-from thawline.data.items import Item, Reject, Source, shown
+from thawline.data.items import Item, Reject, Source
 from thawline.data.labels import ordered
-from thawline.data.links import Bounds
 from thawline.errors import UserError
+from thawline.runtime.escape import escape
+from thawline.runtime.links import Bounds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +91,7 @@ def _list(path: Path) -> _Listing:
         if str(path)[:1] == "~" and not path.exists():
             problem += "; ~ is not expanded here"
         raise UserError(
-            f"ingest.path: {shown(str(path))!r}: {problem}; expected a folder with one "
+            f"ingest.path: {escape(str(path))!r}: {problem}; expected a folder with one "
             "sub-folder per class"
         )
     tops = walker.folders(there, "")
@@ -193,7 +194,7 @@ def _too_few(path: Path, names: Sequence[str], listing: _Listing) -> UserError:
     elif loose := sum(entry.reason == LOOSE for entry in listing.loose):
         hint = f"; {loose} image(s) lie in it directly, in no class folder"
     return UserError(
-        f"ingest.path: {shown(str(path))!r} has {len(names)} class folder(s) with images "
+        f"ingest.path: {escape(str(path))!r} has {len(names)} class folder(s) with images "
         f"({', '.join(sorted(SUFFIXES))}); at least 2 are needed, one sub-folder per class"
-        f"{shown(hint, 300)}"
+        f"{escape(hint, 300)}"
     )

@@ -9,16 +9,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from thawline import project
 from thawline.data import downloaded
 from thawline.data.candidates import locate
 from thawline.data.class_names import canonical
 from thawline.data.given import SPLIT_NAMES
-from thawline.data.items import Item, Reject, Source, shown
+from thawline.data.items import Item, Reject, Source
 from thawline.data.labels import ordered
 from thawline.data.members import MAX_MEMBER_BYTES, members
 from thawline.data.sources import parquet
 from thawline.errors import UserError
+from thawline.runtime import workspace
+from thawline.runtime.escape import escape
 
 _DOWNLOADS = Path("data")
 _ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
@@ -81,12 +82,14 @@ def _library() -> Any:
 
 
 def _cache() -> Path:
-    return project.scratch() / "huggingface"
+    return workspace.scratch() / "huggingface"
 
 
 def _loaded(library: Any, path: Path, name: str, config: str, revision: str) -> Any:
     if name and not path.resolve().is_relative_to(_DOWNLOADS.resolve()):
-        raise UserError(f"ingest.path: {shown(str(path))!r} is not below data/, where downloads go")
+        raise UserError(
+            f"ingest.path: {escape(str(path))!r} is not below data/, where downloads go"
+        )
     try:
         if name:
             more = {"revision": revision or None, "cache_dir": str(path)}
@@ -99,7 +102,9 @@ def _loaded(library: Any, path: Path, name: str, config: str, revision: str) -> 
         raise
     except Exception as error:
         what = "ingest.options.name" if name else "ingest.path"
-        raise _unreadable(f"{what}: {shown(name or str(path))!r} cannot be loaded", error) from None
+        raise _unreadable(
+            f"{what}: {escape(name or str(path))!r} cannot be loaded", error
+        ) from None
 
 
 def _check_expansion(path: Path) -> None:
@@ -118,7 +123,7 @@ def _check_expansion(path: Path) -> None:
 
 def _unreadable(what: str, error: Exception) -> UserError:
     """The library raises dozens of classes of its own, and those of what it reads with."""
-    problem = shown(" ".join(str(error).split()), 200) or type(error).__name__
+    problem = escape(" ".join(str(error).split()), 200) or type(error).__name__
     return UserError(f"{what}: {problem}")
 
 
@@ -131,7 +136,7 @@ def _parts(loaded: Any) -> dict[str | None, Any]:
     unknown = [key for key in loaded if str(key).lower() not in SPLIT_NAMES]
     if unknown:
         raise UserError(
-            f"split {shown(str(unknown[0]), 60)!r} of the set is not one of train, validation, test"
+            f"split {escape(str(unknown[0]), 60)!r} of the set is none of train, validation, test"
         )
     return {SPLIT_NAMES[str(key).lower()]: part for key, part in loaded.items()}
 
@@ -139,15 +144,15 @@ def _parts(loaded: Any) -> dict[str | None, Any]:
 def _check_columns(library: Any, part: Any, split: str | None, image: str, label: str) -> None:
     for option, column in (("image", image), ("label", label)):
         if column not in part.features:
-            listed = ", ".join(repr(shown(str(c), 40)) for c in list(part.features)[:20])
+            listed = ", ".join(repr(escape(str(c), 40)) for c in list(part.features)[:20])
             raise UserError(
-                f"ingest.options.{option}: column {shown(column, 60)!r} is missing in "
+                f"ingest.options.{option}: column {escape(column, 60)!r} is missing in "
                 f"{split or 'the set'}; its columns: {listed}"
             )
     if not isinstance(part.features[image], library.Image):
         raise UserError(
-            f"ingest.options.image: column {shown(image, 60)!r} holds "
-            f"{shown(str(part.features[image]), 60)}; expected images"
+            f"ingest.options.image: column {escape(image, 60)!r} holds "
+            f"{escape(str(part.features[image]), 60)}; expected images"
         )
 
 
@@ -169,7 +174,7 @@ def _classes(
     classes = tuple(name for name in declared if name in used) or ordered(used)
     if len(classes) < 2:
         raise UserError(
-            f"ingest.options.label: column {shown(label, 60)!r} has {len(classes)} class(es) with "
+            f"ingest.options.label: column {escape(label, 60)!r} has {len(classes)} class(es) with "
             "a row; at least 2 are needed"
         )
     return classes, tuple(name for name in declared if name not in used)
@@ -179,7 +184,7 @@ def _unique(part: Any, label: str) -> list[Any]:
     try:
         return list(part.unique(label))
     except Exception as error:
-        raise _unreadable(f"ingest.path: column {shown(label, 60)!r}", error) from None
+        raise _unreadable(f"ingest.path: column {escape(label, 60)!r}", error) from None
 
 
 def _rows(encoded: Any) -> Iterator[Any]:

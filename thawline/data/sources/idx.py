@@ -15,10 +15,11 @@ from typing import BinaryIO, cast
 
 import numpy as np
 
-from thawline.data.items import MAX_SIDE_PX, Item, Source, shown
+from thawline.data.items import MAX_SIDE_PX, Item, Source
 from thawline.data.labels import Classes, of_numbers
 from thawline.data.members import check_total
 from thawline.errors import UserError
+from thawline.runtime.escape import escape
 
 _PARTS = {"train": "train", "t10k": "test"}
 _IMAGES, _LABELS = 0x0803, 0x0801
@@ -63,7 +64,7 @@ def _part(path: Path, name: str) -> _Part:
     if images is None or labels is None:
         kind = "images-idx3" if images is None else "labels-idx1"
         raise UserError(
-            f"ingest.path: {shown(str(path))!r} has no {name}-{kind}-ubyte or "
+            f"ingest.path: {escape(str(path))!r} has no {name}-{kind}-ubyte or "
             f"{name}-{kind}-ubyte.gz"
         )
     with _opened(labels) as file:

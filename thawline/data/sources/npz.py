@@ -16,10 +16,11 @@ import numpy as np
 
 from thawline.data import array_damage
 from thawline.data.candidates import signature
-from thawline.data.items import MAX_SIDE_PX, Item, Source, shown
+from thawline.data.items import MAX_SIDE_PX, Item, Source
 from thawline.data.labels import Classes, of_numbers
 from thawline.data.members import check_total
 from thawline.errors import UserError
+from thawline.runtime.escape import escape
 
 _PARTS = ("train", "val", "test")
 _MAX_ITEMS = 10**8
@@ -80,7 +81,7 @@ def _part(path: Path, archive: zipfile.ZipFile, name: str) -> _Part:
         if dtype != np.uint8 or not fits or min(shape) < 1 or max(shape[1:3]) > MAX_SIDE_PX:
             raise _refusal(
                 path,
-                f"{images} is {dtype} {shown(str(shape))}; expected uint8 (N, H, W), (N, H, W, 1) "
+                f"{images} is {dtype} {escape(str(shape))}; expected uint8 (N, H, W), (N, H, W, 1) "
                 f"or (N, H, W, 3) of 1 to {MAX_SIDE_PX} px",
             )
     if shape[3:] == (1,):
@@ -153,14 +154,14 @@ def _header(path: Path, name: str, file: IO[bytes]) -> tuple[tuple[int, ...], np
         )
         shape, fortran, dtype = reader(file, max_header_size=_MAX_HEADER)
     except array_damage.PARSER as error:
-        raise _refusal(path, f"{name}: {shown(str(error))}") from None
+        raise _refusal(path, f"{name}: {escape(str(error))}") from None
     except array_damage.OTHERS:
         raise _refusal(path, f"{name}: damaged header") from None
     if dtype.hasobject or fortran or not shape or not 1 <= shape[0] <= _MAX_ITEMS:
         order = " in Fortran order" if fortran else ""
         raise _refusal(
             path,
-            f"{name} is {dtype} {shown(str(shape))}{order}; expected 1 to {_MAX_ITEMS} "
+            f"{name} is {dtype} {escape(str(shape))}{order}; expected 1 to {_MAX_ITEMS} "
             "rows in C order",
         )
     return shape, dtype
@@ -174,4 +175,4 @@ def _exactly(path: Path, name: str, file: IO[bytes], size: int) -> bytes:
 
 
 def _refusal(path: Path, problem: str) -> UserError:
-    return UserError(f"ingest.path: {shown(path.name)!r}: {problem}")
+    return UserError(f"ingest.path: {escape(path.name)!r}: {problem}")

@@ -11,13 +11,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from thawline.data import parquet_footer
-from thawline.data.items import Source, shown
+from thawline.data.items import Source
 from thawline.data.members import MAX_EXPANSION, MAX_MEMBER_BYTES
 from thawline.data.parquet_footer import Chunk
 from thawline.data.table import Format, Row, read_table
 from thawline.data.table_columns import Columns
 from thawline.data.table_files import Peek, is_split
 from thawline.errors import UserError
+from thawline.runtime.escape import escape
 
 _ROWS_WITH_IMAGES = 64
 _ROWS = 16_384
@@ -62,7 +63,7 @@ def read(
 def _rows(file: Path, columns: Columns, with_images: bool) -> Iterator[Row]:
     try:
         with pq.ParquetFile(file) as table:
-            found = columns.match(table.schema_arrow.names, repr(shown(file.name)))
+            found = columns.match(table.schema_arrow.names, repr(escape(file.name)))
             _check_types(file, table.schema_arrow, found)
             leaves = _leaves(table.schema_arrow, found)
         # A value that is repeated a thousand times is held once.
@@ -77,7 +78,7 @@ def _peek(file: Path, columns: Columns) -> Peek:
     try:
         with pq.ParquetFile(file, buffer_size=_BUFFER_BYTES) as table:
             names = table.schema_arrow.names
-            found = columns.match(names, repr(shown(file.name)))
+            found = columns.match(names, repr(escape(file.name)))
             taken = (found.image, found.label, found.split, found.group)
             ends = _ends(parquet_footer.read(file), table.schema_arrow)
     except _DAMAGE as error:
@@ -158,7 +159,7 @@ def _rows_at_a_time(
 def _check_chunk(file: Path, chunk: Chunk) -> None:
     if chunk.unpacked > max(_MIN_CHUNK_BYTES, MAX_EXPANSION * chunk.packed):
         raise UserError(
-            f"ingest.path: {shown(file.name)!r}: column {shown(chunk.name, 60)!r} expands from "
+            f"ingest.path: {escape(file.name)!r}: column {escape(chunk.name, 60)!r} expands from "
             f"{chunk.packed} to {chunk.unpacked} bytes; at most {MAX_EXPANSION} times"
         )
 
@@ -189,8 +190,8 @@ def _check_values(file: Path, number: int, name: str, values: pa.Array, limit: i
     longest = pc.max(pc.binary_length(held)).as_py() or 0
     if longest > limit:
         raise UserError(
-            f"ingest.path: {shown(file.name)!r}: row {number} or one of the next "
-            f"{len(values) - 1}: column {shown(name, 60)!r} has a value of {longest} bytes; at "
+            f"ingest.path: {escape(file.name)!r}: row {number} or one of the next "
+            f"{len(values) - 1}: column {escape(name, 60)!r} has a value of {longest} bytes; at "
             f"most {limit}"
         )
 
@@ -236,11 +237,11 @@ def _is_text(kind: pa.DataType) -> bool:
 
 def _unreadable(file: Path, error: Exception) -> UserError:
     problem = " ".join(str(error).split())
-    return UserError(f"ingest.path: {shown(file.name)!r}: {shown(problem, 300)}")
+    return UserError(f"ingest.path: {escape(file.name)!r}: {escape(problem, 300)}")
 
 
 def _refusal(file: Path, option: str, name: str, kind: pa.DataType, wanted: str) -> UserError:
     return UserError(
-        f"ingest.options.{option}: column {shown(name, 60)!r} of {shown(file.name)!r} is "
-        f"{shown(str(kind), 60)}; expected {wanted}"
+        f"ingest.options.{option}: column {escape(name, 60)!r} of {escape(file.name)!r} is "
+        f"{escape(str(kind), 60)}; expected {wanted}"
     )

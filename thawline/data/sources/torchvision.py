@@ -15,9 +15,10 @@ from torchvision import datasets
 from thawline.data import downloaded
 from thawline.data.decode import DecodeError
 from thawline.data.decode import shown as to_rgb
-from thawline.data.items import Item, Reject, Source, shown
+from thawline.data.items import Item, Reject, Source
 from thawline.data.labels import numbered
 from thawline.errors import UserError
+from thawline.runtime.escape import escape
 
 _DOWNLOADS = Path("data")
 _LABELS = ("targets", "labels", "_labels", "y")
@@ -128,7 +129,9 @@ def _check_download(path: Path, name: str) -> None:
     if SETS[name].by_hand:
         raise UserError(f"ingest.options.download: {name} must be fetched by hand; allowed: false")
     if not path.resolve().is_relative_to(_DOWNLOADS.resolve()):
-        raise UserError(f"ingest.path: {shown(str(path))!r} is not below data/, where downloads go")
+        raise UserError(
+            f"ingest.path: {escape(str(path))!r} is not below data/, where downloads go"
+        )
 
 
 def _made(path: Path, name: str, split: str | None, download: bool) -> Any:
@@ -137,11 +140,11 @@ def _made(path: Path, name: str, split: str | None, download: bool) -> Any:
         return getattr(datasets, name)(str(path), **arguments)
     # OSError has the network's errors; torchvision's own for a missing set is RuntimeError.
     except (OSError, RuntimeError, ValueError, ImportError) as error:
-        problem = shown(" ".join(str(error).split()), 200)
+        problem = escape(" ".join(str(error).split()), 200)
         if download:
             raise UserError(f"ingest.options.download: {name} cannot be had: {problem}") from None
         raise UserError(
-            f"ingest.path: {shown(str(path))!r} does not hold {name} as torchvision stores it "
+            f"ingest.path: {escape(str(path))!r} does not hold {name} as torchvision stores it "
             f"({problem}); set ingest.options.download on a machine with a network"
         ) from None
 
@@ -175,7 +178,7 @@ def _used(name: str, parts: Sequence[Any], num_classes: int) -> tuple[int, ...]:
         used |= {int(label) for label in set(rows.tolist()) if label is not None}
     if len(used) < 2 or min(used) < 0 or max(used) >= num_classes:
         raise UserError(
-            f"ingest.path: {name} has the labels {shown(str(sorted(used)), 60)}; at least 2 of "
+            f"ingest.path: {name} has the labels {escape(str(sorted(used)), 60)}; at least 2 of "
             f"0 to {num_classes - 1} are needed, and no others"
         )
     return tuple(sorted(used))

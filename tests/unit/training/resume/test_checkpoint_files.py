@@ -20,7 +20,8 @@ from tests.unit.training.resume.kills import (
     Training,
     same,
 )
-from thawline.training import plain, sealed
+from thawline.runtime import checksummed_file
+from thawline.training import plain
 
 
 def test_other_inputs_start_anew_and_say_so(
@@ -58,7 +59,7 @@ class Trap:
 
 
 def _with_body(file: Path, body: bytes) -> None:
-    sealed.write(file, sealed.read_about(file), [body])
+    checksummed_file.write(file, checksummed_file.read_about(file), [body])
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def _flip(file: Path, at: int) -> None:
 
 
 def _of_other_shapes(file: Path) -> bytes:
-    state = plain.loads(file.read_bytes()[sealed.HEADER_BYTES :])
+    state = plain.loads(file.read_bytes()[checksummed_file.HEADER_BYTES :])
     network = state["steps"]["network"]
     state["steps"]["network"] = {name: torch.ones(2, 2) for name in network}
     return plain.dumps(state)
@@ -144,8 +145,8 @@ def test_memory_layout_and_types_come_back() -> None:
 
 def test_half_files_of_killed_writers_are_removed(tmp_path: Path) -> None:
     for name, age in (("old", 7200), ("new", 60)):
-        half = tmp_path / f"{name}{sealed.HALF}"
+        half = tmp_path / f"{name}{checksummed_file.HALF}"
         half.write_bytes(b"half")
         os.utime(half, (time.time() - age, time.time() - age))
-    sealed.remove_abandoned(tmp_path)
+    checksummed_file.remove_abandoned(tmp_path)
     assert [file.stem for file in tmp_path.iterdir()] == ["new"]

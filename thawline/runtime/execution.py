@@ -17,8 +17,8 @@ from typing import Any
 import psutil
 from filelock import FileLock
 
-from thawline import project, safe_json
 from thawline.errors import UserError
+from thawline.runtime import safe_json, workspace
 
 VARIABLE = "THAWLINE_EXECUTION"
 TRIAL = "THAWLINE_TRIAL"
@@ -58,7 +58,7 @@ def identify() -> Execution:
     ancestor = next((p for p in process.parents() if _is_dvc(p)), process)
     started = _started(ancestor)
     # One dvc process may work through several experiments, each with a workspace of its own.
-    where = f"{started}/{os.environ.get('DVC_EXP_NAME', '')}/{project.workspace().resolve()}"
+    where = f"{started}/{os.environ.get('DVC_EXP_NAME', '')}/{workspace.workspace().resolve()}"
     key = hashlib.md5(where.encode(errors="surrogateescape"), usedforsecurity=False).hexdigest()[:8]
     return Execution(f"{ancestor.pid}-{key}", ancestor.pid, started)
 
@@ -196,7 +196,7 @@ def _fresh(execution: Execution) -> State:
         "started": execution.started,
         "launched": execution.launched,
         "machine": execution.machine,
-        "workspace": str(project.workspace().resolve()),
+        "workspace": str(workspace.workspace().resolve()),
         "parent_run_id": None,
         "closed": False,
         "stages": {},
@@ -220,7 +220,7 @@ def _age(path: Path) -> float:
 
 
 def _folder() -> Path:
-    return project.scratch() / "executions"
+    return workspace.scratch() / "executions"
 
 
 def _path(identifier: str) -> Path:

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from thawline.design import Design
-from thawline.sections.base import Name, PathText, PluginName, Section
+from thawline.params.schema.base import Name, PathText, PluginName, Section
+from thawline.params.schema.design import Design
 
 
 class Model(Section):

@@ -12,11 +12,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from thawline import mistakes, plugin_rules, recipe_rules, safe_yaml
-from thawline.data import dvc_view
 from thawline.errors import UserError
-from thawline.safe_yaml import shown
-from thawline.sections.whole import Params
+from thawline.params import plugin_rules, recipe_rules, validation_errors
+from thawline.params.schema.whole import Params
+from thawline.runtime import dvc_view, safe_yaml
+from thawline.runtime.safe_yaml import shown
 
 FILE = Path("params.yaml")
 _TABLES = {
@@ -52,9 +52,8 @@ def read(path: Path = FILE) -> Source:
     raw, text = safe_yaml.read(path)
     if not isinstance(raw, dict):
         found = "an empty file" if raw is None else type(raw).__name__
-        raise UserError(
-            f"{path}: {found} where sections are expected: {mistakes.listed(Params.model_fields)}"
-        )
+        sections = validation_errors.listed(Params.model_fields)
+        raise UserError(f"{path}: {found} where sections are expected: {sections}")
     return Source(raw, text)
 
 
@@ -63,7 +62,7 @@ def check(raw: Mapping[str, Any], path: Path = FILE) -> Params:
     try:
         params = Params.model_validate(raw)
     except ValidationError as error:
-        raise UserError(f"{path}: {mistakes.describe(error, Params)}") from None
+        raise UserError(f"{path}: {validation_errors.describe(error, Params)}") from None
     for problem in chain(plugin_rules.problems(params), recipe_rules.problems(params)):
         raise UserError(f"{path}: {problem}")
     if params.ingest.val_ratio + params.ingest.test_ratio > 0.8:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from thawline.plugin_rules import NOTHING
-from thawline.sections.whole import Params
+from thawline.params.plugin_rules import NOTHING
+from thawline.params.schema.whole import Params
 
 
 def problems(params: Params) -> Iterator[str]:

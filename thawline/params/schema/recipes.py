@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from thawline.sections.base import Epochs, PathText, Ratio, Section
+from thawline.params.schema.base import Epochs, PathText, Ratio, Section
 
 Trainable = Literal["head", "last_blocks", "first_blocks", "all", "norm", "bias", "auto"]
 Optimizer = Literal["adam", "adamw", "sgd", "adagrad", "adadelta", "adam_then_sgd"]

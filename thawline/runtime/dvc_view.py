@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from thawline.data.links import unreadable_link
-from thawline.safe_yaml import shown
+from thawline.runtime.links import unreadable_link
+from thawline.runtime.safe_yaml import shown
 
 _NEVER = frozenset({".git", ".hg", ".dvc"})
 _IGNORE = ".dvcignore"

@@ -9,8 +9,8 @@ import os
 import re
 from pathlib import Path
 
-from thawline import project
-from thawline.dvc_config import cache_folders
+from thawline.runtime import workspace
+from thawline.runtime.dvc_config import cache_folders
 
 OUTSIDE = "link to outside of the source"
 DANGLING = "a link to nothing"
@@ -58,7 +58,7 @@ class Bounds:
     def _dvc_caches(self) -> list[Path]:
         """Of the project, and of the DVC repository that the source lies in."""
         if self._dvc is None:
-            folders = [project.workspace().resolve(), project.root(), *self.root.parents]
+            folders = [workspace.workspace().resolve(), workspace.root(), *self.root.parents]
             found = dict.fromkeys(f for f in folders if os.path.isdir(f / ".dvc"))  # noqa: PTH112 - never raises
             self._dvc = [cache for folder in found for cache in _dvc_caches(folder / ".dvc")]
         return self._dvc

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from operator import attrgetter
 from typing import Any
 
-from thawline import mistakes, plugins
-from thawline.design import resolve_stem
-from thawline.sections.network import Model
-from thawline.sections.whole import Params
+from thawline.params import plugins, validation_errors
+from thawline.params.schema.design import resolve_stem
+from thawline.params.schema.network import Model
+from thawline.params.schema.whole import Params
 
 NOTHING = "data/none"
 """What a path key has when nothing is to be read: DVC refuses an empty dependency."""
@@ -26,7 +26,7 @@ def problems(params: Params) -> Iterator[str]:
     for kind in plugins.KINDS:
         name = attrgetter(kind.key)(params)
         if name not in plugins.names(kind):
-            yield mistakes.not_allowed(kind.key, name, plugins.names(kind))
+            yield validation_errors.not_allowed(kind.key, name, plugins.names(kind))
         elif kind in _OPTION_KEYS:
             options = attrgetter(_OPTION_KEYS[kind])(params)
             yield from _option_problems(kind, _OPTION_KEYS[kind], name, options)
@@ -54,23 +54,25 @@ def _option_problems(
     if error is None:
         return
     first = error.errors()[0]
-    key = mistakes.dotted((options_key, *first["loc"]))
+    key = validation_errors.dotted((options_key, *first["loc"]))
     allowed = plugins.option_names(kind, name)
     if first["type"] == "extra_forbidden":
-        close = mistakes.close(str(first["loc"][-1]), allowed)
-        listed = mistakes.listed(allowed) or "none"
+        close = validation_errors.close(str(first["loc"][-1]), allowed)
+        listed = validation_errors.listed(allowed) or "none"
         yield f"{key}: not an option of {kind.key} {name!r}; allowed: {listed}{close}"
     else:
-        yield f"{key}: {mistakes.reason(first)}"
+        yield f"{key}: {validation_errors.reason(first)}"
 
 
 def _architecture_problems(params: Params) -> Iterator[str]:
     known = plugins.constant(plugins.FAMILY, params.model.family, "NAMES")
     if known is not None and params.model.name not in known:
-        yield mistakes.not_allowed("model.name", params.model.name, known)
+        yield validation_errors.not_allowed("model.name", params.model.name, known)
     known = plugins.constant(plugins.FAMILY, "efficientnet", "NAMES")
     if params.rebalance.feature_model not in known:
-        yield mistakes.not_allowed("rebalance.feature_model", params.rebalance.feature_model, known)
+        yield validation_errors.not_allowed(
+            "rebalance.feature_model", params.rebalance.feature_model, known
+        )
 
 
 def _design_problems(params: Params) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from thawline import processes
+from thawline.runtime import torchrun
 
 T = TypeVar("T")
 _QUIET_S = 2.0
@@ -17,7 +17,7 @@ _LINE_EVERY_S = 10.0
 
 def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
     """Pass the items through and show how far they are, once it takes longer than two seconds."""
-    if not processes.is_main():
+    if not torchrun.is_main():
         yield from items
     elif sys.stderr.isatty():
         yield from _bar(items, description, total)
@@ -27,7 +27,7 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
 
 def log(message: str) -> None:
     """One line for a person; above the bar when there is one."""
-    if processes.is_main():
+    if torchrun.is_main():
         print(message, file=sys.stderr, flush=True)
 
 

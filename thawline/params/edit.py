@@ -14,18 +14,18 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import RoundTripRepresenter
 
-from thawline import params
-from thawline.advice.proposal import Proposal, current
 from thawline.errors import UserError
-from thawline.safe_yaml import shown
-from thawline.sections.whole import Params
+from thawline.params import params_file
+from thawline.params.proposal import Proposal, current
+from thawline.params.schema.whole import Params
+from thawline.runtime.safe_yaml import shown
 
 _WIDTH = 4096
 """Longer than any line: ruamel must not break one."""
 
 
 def write(
-    proposals: Sequence[Proposal], path: Path = params.FILE, *, before: Params | None = None
+    proposals: Sequence[Proposal], path: Path = params_file.FILE, *, before: Params | None = None
 ) -> None:
     """Set the values, all or none of them; see `set_values`.
 
@@ -36,7 +36,7 @@ def write(
         UserError: likewise; or a value that is proposed was edited since.
     """
     if before is not None:
-        now = params.load(path)
+        now = params_file.load(path)
         for key in [proposal.key for proposal in proposals]:
             was, found = current(before, key), current(now, key)
             if was != found:
@@ -48,7 +48,7 @@ def write(
 
 
 def set_values(
-    values: Mapping[str, Any], path: Path = params.FILE, *, source: Path | None = None
+    values: Mapping[str, Any], path: Path = params_file.FILE, *, source: Path | None = None
 ) -> None:
     """Set values by their dotted keys, all or none of them; the file is replaced at once.
 
@@ -115,6 +115,6 @@ def _replace(path: Path, text: str) -> None:
 
 def _check(beside: Path, path: Path) -> None:
     try:
-        params.load(beside)
+        params_file.load(beside)
     except UserError as error:
         raise UserError(str(error).replace(str(beside), str(path))) from None

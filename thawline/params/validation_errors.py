@@ -6,8 +6,8 @@ from typing import Any, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from thawline import plugins
-from thawline.safe_yaml import shown
+from thawline.params import plugins
+from thawline.runtime.safe_yaml import shown
 
 
 def describe(error: ValidationError, model: type[BaseModel]) -> str:

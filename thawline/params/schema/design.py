@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from thawline import plugins
+from thawline.params import plugins
 
 Stem = Literal["imagenet", "small"]
 """small: the first layers keep the resolution, for images of 64 px and less."""

@@ -42,6 +42,22 @@ def markdown(name: str, limit: int | None = None) -> str:
     return _MARKUP.sub(_reference, visible(name, limit))
 
 
+def escape(name: str, limit: int = 120) -> str:
+    """A stranger's name, safe to print: one line, control and direction marks escaped, cut."""
+    text = name.encode("utf-8", "backslashreplace").decode()
+    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return (
+        escaped if len(escaped) <= limit else f"{escaped[: limit // 2]}...{escaped[-limit // 3 :]}"
+    )
+
+
+def storable(name: str) -> str:
+    """A name that is not UTF-8 can be opened, but not stored."""
+    if name.isascii():
+        return name  # not a copy for each image
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def _reference(found: re.Match[str]) -> str:
     return "".join(c if c.isalnum() or c == " " else f"&#{ord(c)};" for c in found[0])
 

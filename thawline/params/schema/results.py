@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from thawline.sections.base import Name, PluginName, Positive, Ratio, Section
+from thawline.params.schema.base import Name, PluginName, Positive, Ratio, Section
 
 PruneRatios = Annotated[
     tuple[Annotated[float, Field(ge=0, le=0.95)], ...],

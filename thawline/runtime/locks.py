@@ -15,8 +15,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from thawline import project
 from thawline.errors import UserError
+from thawline.runtime import workspace
 
 BUSY = 75
 """Exit code of a run that another one kept from starting: EX_TEMPFAIL of sysexits.h."""
@@ -106,7 +106,7 @@ def registry(owner: str) -> Iterator[None]:
     Raises:
         UserError: another command has held it for two minutes.
     """
-    path = project.scratch() / "locks" / "registry.lock"
+    path = workspace.scratch() / "locks" / "registry.lock"
     lock = _lock_file(path)
     try:
         lock.acquire(timeout=_REGISTRY_WAIT_S)
@@ -120,7 +120,7 @@ def registry(owner: str) -> Iterator[None]:
 
 
 @contextmanager
-def workspace(stage: str) -> Iterator[None]:
+def hold_workspace(stage: str) -> Iterator[None]:
     """Hold the workspace for one stage; the system frees it when the process ends, however.
 
     Raises:
@@ -154,9 +154,9 @@ def idle(folder: Path) -> bool:
 
 
 def _path(suffix: str = "", folder: Path | None = None) -> Path:
-    here = str((folder or project.workspace()).resolve())
+    here = str((folder or workspace.workspace()).resolve())
     name = hashlib.sha256(here.encode()).hexdigest()[:16]
-    return project.scratch() / "locks" / f"{name}{suffix}.lock"
+    return workspace.scratch() / "locks" / f"{name}{suffix}.lock"
 
 
 def _self(owner: str | None) -> str:

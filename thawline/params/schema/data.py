@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from thawline.sections.base import Name, PathText, PluginName, Ratio, Section
+from thawline.params.schema.base import Name, PathText, PluginName, Ratio, Section
 
 Byte = Annotated[int, Field(ge=0, le=255, strict=True)]
 SizePx = Annotated[int, Field(ge=16, le=1024, strict=True)]

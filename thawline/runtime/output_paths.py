@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from thawline import project
 from thawline.errors import UserError
+from thawline.runtime import workspace
 
 INGEST = Path("data/ingest")
 MANIFEST = "manifest.parquet"
@@ -104,7 +104,7 @@ def rounded(value: Any) -> Any:
 @contextmanager
 def staged(target: Path) -> Iterator[Path]:
     """A folder that appears under its name only when it is complete; nothing is left otherwise."""
-    scratch = project.scratch() / "staging"
+    scratch = workspace.scratch() / "staging"
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch, prefix=f"{target.name}-") as temporary:
         folder = Path(temporary) / target.name

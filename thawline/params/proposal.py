@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-from thawline.sections.whole import Params
+from thawline.params.schema.whole import Params
 
 AUTO = "auto"
 """A value that a stage decides on the data; no proposal takes its place."""

@@ -4,11 +4,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from thawline.sections.base import Section
-from thawline.sections.data import Augment, Ingest, Rebalance
-from thawline.sections.network import Model, Training
-from thawline.sections.recipes import FineTune, TransferLearn
-from thawline.sections.results import Budget, Compress, Evaluate, Gate, Tracking
+from thawline.params.schema.base import Section
+from thawline.params.schema.data import Augment, Ingest, Rebalance
+from thawline.params.schema.network import Model, Training
+from thawline.params.schema.recipes import FineTune, TransferLearn
+from thawline.params.schema.results import Budget, Compress, Evaluate, Gate, Tracking
 
 
 class Params(Section):

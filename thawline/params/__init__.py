@@ -1,0 +1,1 @@
+"""params.yaml: read once, checked whole, and edited in place."""

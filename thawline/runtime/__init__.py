@@ -1,0 +1,1 @@
+"""What every process of the project needs: workspace, locks, safe readers, progress."""
