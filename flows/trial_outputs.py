@@ -12,11 +12,11 @@ from flows import processes, repository
 from flows.order import Order
 from flows.processes import CommandError, one_line
 from flows.worktree import all_but_inputs
+from thawline.dvc.hashes import Graph
 from thawline.errors import UserError
 from thawline.runtime import safe_json, workspace
 from thawline.studies.records import folder
 from thawline.studies.scores import Rows
-from thawline.tracking.hashes import Graph
 
 
 def drop_later(tree: Path, until: str) -> None:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from flows.processes import CommandError
 from flows.repository import dvc, git, has_remote
+from thawline.dvc.hashes import Graph, md5
 from thawline.errors import UserError
 from thawline.params import params_file
 from thawline.runtime import locks, workspace
 from thawline.tracking import closing
-from thawline.tracking.hashes import Graph, md5
 
 Edits = dict[str, str | None]
 """path -> hash of the files that differ from a commit and that git does not ignore, images and

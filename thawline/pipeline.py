@@ -13,16 +13,16 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from thawline import libraries
 from thawline.advice import time_budget
+from thawline.dvc import libraries, lock_entries, stage_inputs
+from thawline.dvc.code import check as check_code
+from thawline.dvc.hashes import Graph
 from thawline.errors import ChildDied, UserError
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
-from thawline.projects import code_file
 from thawline.runtime import execution, locks, safe_yaml, workspace
 from thawline.runtime.relay import Relay, Watcher
-from thawline.tracking import address, closing, link, lock_entries, made_of
-from thawline.tracking.hashes import Graph
+from thawline.tracking import address, closing, link
 
 _GRACE_S = 2.0
 """Between SIGTERM and SIGKILL, so that a cancelled run ends within five seconds."""
@@ -43,7 +43,7 @@ def run(targets: Sequence[str] = (), *, minutes: float | None = None) -> int:
         UserError: params.yaml is wrong, there is no dvc.yaml here, the code is not what the
             project's code.yaml describes, or the time allows no first answer.
     """
-    code_file.check()
+    check_code()
     if weak := libraries.old_python():
         print(f"warning: {weak}", file=sys.stderr, flush=True)
     source = params_file.read()
@@ -65,7 +65,7 @@ def run(targets: Sequence[str] = (), *, minutes: float | None = None) -> int:
                 source = params_file.read()
             start_ms, current = int(time.time() * 1000), execution.launch()
             with execution.changed(current) as state:
-                state["params"] = made_of.written_down(source)
+                state["params"] = stage_inputs.written_down(source)
             if untrue := lock_entries.mended(current):  # of an earlier run
                 print(untrue, file=sys.stderr, flush=True)
             launched = Launch(current, targets)

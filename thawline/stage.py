@@ -16,16 +16,15 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from thawline import outputs, received
+from thawline.dvc import cache, input_check, stage_inputs
+from thawline.dvc.code import check as check_code
+from thawline.dvc.hashes import Graph
 from thawline.errors import ChildDied, UserError
 from thawline.forkserver import client
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
-from thawline.projects import code_file
 from thawline.runtime import disk_errors, execution, locks, openmp, torchrun, workspace
-from thawline.tracking import made_of
 from thawline.tracking.client import StageRun, open_stage_run
-from thawline.tracking.hashes import Graph
 
 _PARAMS = "THAWLINE_PARAMS"
 """What params.yaml held when the first of several processes began: it may be edited meanwhile."""
@@ -47,11 +46,11 @@ def run(name: str, main: Main) -> NoReturn:
     try:
         with disk_errors.named():
             locks.end_without(partial(execution.alive, execution.identify()))
-            code_file.check()
+            check_code()
             source = params_file.read()
             checked = params_file.check(source.values)
             client.hand_over(name)
-            outputs.require_cache(name)
+            cache.require_cache(name)
             graph = Graph(workspace.workspace())
             outs = [Path(path) for path in graph.outputs(name)]
             with (
@@ -60,8 +59,8 @@ def run(name: str, main: Main) -> NoReturn:
                 disk_errors.named(),
                 _loaders_named(),
             ):
-                received.check(name, graph)
-                origin = made_of.begin(name, graph, source)
+                input_check.check(name, graph)
+                origin = stage_inputs.begin(name, graph, source)
                 if checked.training.devices != 1:
                     os.environ[_PARAMS] = json.dumps(source.values)
                 main(checked, stage_run)
@@ -71,7 +70,7 @@ def run(name: str, main: Main) -> NoReturn:
                     origin.require(stage_run.settle)
     except UserError as error:
         with suppress(OSError):  # no room for them
-            outputs.put_back(name)
+            cache.put_back(name)
         # The scratch folder itself may be what cannot be written.
         with suppress(OSError, UserError):
             execution.note_failure(name, error)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from thawline.tracking.hashes import Graph
+from thawline.dvc.hashes import Graph
 
 DVC = """\
 stages:

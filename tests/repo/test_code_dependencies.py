@@ -23,11 +23,11 @@ NEUTRAL = frozenset(
         "thawline/stage.py",
         "thawline/runtime/locks.py",
         "thawline/runtime/listening.py",
-        "thawline/outputs.py",
-        "thawline/received.py",
+        "thawline/dvc/cache.py",
+        "thawline/dvc/input_check.py",
         "thawline/runtime/workspace.py",
         "thawline/runtime/progress.py",
-        "thawline/libraries.py",
+        "thawline/dvc/libraries.py",
         "thawline/pipeline.py",
         "thawline/runtime/relay.py",
         "thawline/evaluation/summary.py",
@@ -37,10 +37,21 @@ NEUTRAL = frozenset(
 )
 """Cannot change a hashed output; tests/pipeline compares the hashes without tracking and forks."""
 _NEUTRAL_FOLDERS = tuple(
-    f"thawline/{name}/" for name in ("tracking", "forkserver", "projects", "cli", "params/schema")
+    f"thawline/{name}/"
+    for name in (
+        "tracking",
+        "dvc",
+        "registry",
+        "pipeline",
+        "project",
+        "forkserver",
+        "projects",
+        "cli",
+        "params/schema",
+    )
 )
 
-LIBRARIES = "thawline/libraries.txt"
+LIBRARIES = "thawline/dvc/libraries.txt"
 """What makes the numbers beside our own code."""
 IMPORTED = {
     (stage, kind)

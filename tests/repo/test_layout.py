@@ -15,7 +15,7 @@ ONLY_IMPORTERS = {
     "mlflow": re.compile(r"thawline/tracking/.*"),
     "albumentations": re.compile(r"thawline/data/views\.py"),
     "prefect": re.compile(r"flows/.*"),
-    "dvc": re.compile(r"thawline/tracking/kept_result\.py"),
+    "dvc": re.compile(r"thawline/dvc/run_cache\.py"),
 }
 """Package to the files of the product that may import it. dvc is run as a program, but for what
 it has no command for: an entry of its run cache under params that are no longer there."""

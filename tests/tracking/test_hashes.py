@@ -8,7 +8,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.tracking.conftest import Project
-from thawline.tracking import address, closing, hashes
+from thawline.dvc import hashes
+from thawline.tracking import address, closing
 
 
 def test_hashes_are_those_of_a_real_dvc_lock(project: Project) -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests import colours
+from thawline.dvc import hashes
 from thawline.errors import UserError
 from thawline.evaluation import gate_line
 from thawline.runtime.output_paths import write_json
-from thawline.tracking import description, hashes, outcome, publish
+from thawline.tracking import description, outcome, publish
 from thawline.tracking.outcome import Outcome
 
 HOSTILE = "set aside by <script>x</script> \u202e| [a](b)"

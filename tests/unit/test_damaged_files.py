@@ -13,12 +13,14 @@ from PIL import Image
 from safetensors.torch import save
 
 from tests import colours
-from thawline import outputs, received
 from thawline.checkpoint import WEIGHTS
 from thawline.compress import session
 from thawline.data.seen import Seen
 from thawline.data.store import ImageStore
 from thawline.data.tiff_header import objection
+from thawline.dvc import cache as dvc_cache
+from thawline.dvc import input_check
+from thawline.dvc.hashes import Graph
 from thawline.errors import UserError
 from thawline.evaluation.results import Results
 from thawline.prediction.model import Model
@@ -26,7 +28,6 @@ from thawline.prediction.predict import predict
 from thawline.runtime import checksummed_file, execution, safe_json, safe_yaml
 from thawline.studies import records
 from thawline.tracking import spool
-from thawline.tracking.hashes import Graph
 from thawline.training import curves, resume
 from thawline.training.feature_cache import FeatureCache
 from thawline.training.refit import FILE as REFIT
@@ -114,7 +115,7 @@ def test_scratch_that_is_nested_too_deeply_counts_as_none(here: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(DEEP)
     assert execution.read("1-ab") is None
-    assert received._known() == {}
+    assert input_check._known() == {}
     assert records.Record.read("s", "k") is None
     waiting = spool.Spool.create({"run_id": "a" * 32, "parent_run_id": "b" * 32})
     (waiting.folder / "events.jsonl").write_bytes(b'{"event": "one"}\n' + DEEP + b"\n")
@@ -186,9 +187,9 @@ def test_outputs_are_put_back_as_far_as_dvc_lock_goes(
     here: Path, monkeypatch: pytest.MonkeyPatch, lock: str
 ) -> None:
     monkeypatch.setenv("DVC_STAGE", "x")
-    monkeypatch.setattr(outputs, "_dvc", lambda *_: "")
+    monkeypatch.setattr(dvc_cache, "_dvc", lambda *_: "")
     (here / "dvc.lock").write_text(lock)
-    outputs.put_back("x")
+    dvc_cache.put_back("x")
 
 
 @pytest.mark.parametrize("value", ["1e999", "[1]", "{}"])

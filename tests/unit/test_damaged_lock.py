@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from thawline import outputs, pipeline
+from thawline import pipeline
+from thawline.dvc import cache
 
 WHOLE = "schema: '2.0'\nstages:\n  ingest:\n    cmd: a\n  evaluate:\n    cmd: b\n"
 
@@ -48,5 +49,5 @@ def test_a_stage_that_refuses_beside_one_says_its_own_message(
     monkeypatch.setenv("DVC_STAGE", "evaluate")
     (tmp_path / "dvc.lock").write_text(text)
     (tmp_path / "dvc.yaml").write_text("stages:\n  evaluate:\n    cmd: b\n    outs: [out]\n")
-    outputs.put_back("evaluate")
+    cache.put_back("evaluate")
     assert not (tmp_path / "out").exists()

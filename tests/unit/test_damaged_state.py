@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from thawline import outputs, received
+from thawline.dvc import cache, input_check
 from thawline.runtime import execution, locks
 from thawline.tracking import closing, spool
 
@@ -117,14 +117,14 @@ def test_what_was_received(content: bytes) -> None:
     path = Path(".thawline/received.json")
     path.parent.mkdir()
     path.write_bytes(content)
-    assert all(isinstance(look, str) for look, _ in received._known().values())
+    assert all(isinstance(look, str) for look, _ in input_check._known().values())
 
 
 @pytest.mark.parametrize("name", ["../../../victim", "/victim", "aa/../../../../victim", 3, None])
 def test_a_list_in_the_cache_names_hashes_only(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, name: object
 ) -> None:
-    monkeypatch.setattr(outputs, "_cache", lambda: workspace / "cache")
+    monkeypatch.setattr(cache, "_cache", lambda: workspace / "cache")
     victim = workspace / "victim"
     victim.write_text("of somebody")
     listed = json.dumps([{"md5": name, "relpath": "a"}]).encode()
@@ -132,6 +132,6 @@ def test_a_list_in_the_cache_names_hashes_only(
     stored = workspace / "cache/files/md5" / digest[:2] / f"{digest[2:]}.dir"
     stored.parent.mkdir(parents=True)
     stored.write_bytes(listed)
-    assert outputs.cached(name) is None
-    assert received._remove_damaged(f"{digest}.dir") == 0
+    assert cache.cached(name) is None
+    assert input_check._remove_damaged(f"{digest}.dir") == 0
     assert victim.exists()

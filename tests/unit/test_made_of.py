@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from thawline.dvc import stage_inputs
+from thawline.dvc.hashes import Graph
 from thawline.errors import UserError
 from thawline.params import params_file
-from thawline.tracking import made_of
-from thawline.tracking.hashes import Graph
 
 HELPER = """\
 from thawline import stage
@@ -48,7 +48,7 @@ def test_a_process_beside_another_has_its_params(workspace: Path) -> None:
 
 def test_what_a_stage_names(workspace: Path) -> None:
     source = params_file.read()
-    origin = made_of.begin("fine_tune", Graph(workspace), source)
+    origin = stage_inputs.begin("fine_tune", Graph(workspace), source)
     assert origin is not None
     assert "thawline/architectures/efficientnet.py" in origin.files
     assert not any("$" in name for name in origin.files)
@@ -59,21 +59,21 @@ def test_what_a_stage_names(workspace: Path) -> None:
 
 def test_a_plugin_chosen_anew_while_the_run_is_in_progress(workspace: Path) -> None:
     """DVC has filled the templates of dvc.yaml in when the run began."""
-    made_of.begin("fine_tune", Graph(workspace), params_file.read())
+    stage_inputs.begin("fine_tune", Graph(workspace), params_file.read())
     _edit("family: efficientnet", "family: resnet")
     with pytest.raises(
         UserError, match=r"model\.family was edited from 'efficientnet' to 'resnet'"
     ):
-        made_of.begin("fine_tune", Graph(workspace), params_file.read())
+        stage_inputs.begin("fine_tune", Graph(workspace), params_file.read())
 
 
 def test_nothing_is_asked_outside_of_dvc(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DVC_STAGE")
-    assert made_of.begin("fine_tune", Graph(workspace), params_file.read()) is None
+    assert stage_inputs.begin("fine_tune", Graph(workspace), params_file.read()) is None
 
 
 def test_a_file_of_params_that_is_half_written(workspace: Path) -> None:
-    origin = made_of.begin("fine_tune", Graph(workspace), params_file.read())
+    origin = stage_inputs.begin("fine_tune", Graph(workspace), params_file.read())
     assert origin is not None
     params_file.FILE.write_text("seed: [")
     with pytest.raises(UserError, match=r"params.yaml: was removed or can no longer be read"):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from thawline import libraries
+from thawline.dvc import libraries
 
 
 @pytest.mark.parametrize("version", [(3, 11, 0), (3, 11, 13), (3, 12, 11)])

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from thawline.dvc.hashes import Graph
 from thawline.params import params_file
 from thawline.runtime import safe_yaml
-from thawline.tracking.hashes import Graph
 
 TO_FINE_TUNE = ("ingest", "rebalance", "augment", "transfer_learn", "fine_tune")
 TO_EVALUATE = (*TO_FINE_TUNE, "compress", "evaluate")

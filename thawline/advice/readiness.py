@@ -5,11 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from thawline import commands
+from thawline.dvc import code, commands
 from thawline.errors import UserError
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
-from thawline.projects import code_file
 from thawline.runtime import locks, workspace
 from thawline.runtime.output_paths import INGEST, MANIFEST
 
@@ -20,7 +19,7 @@ def prepare_data_set(checked: Params) -> None:
     Raises:
         UserError: there is no project here, an input is missing, or the stage failed.
     """
-    code_file.check()
+    code.check()
     if not Path("dvc.yaml").is_file():
         raise UserError(
             f"dvc.yaml: not found in {workspace.workspace()}; run this in the project's folder"

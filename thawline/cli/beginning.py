@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from thawline import libraries
+from thawline.dvc import libraries
 from thawline.errors import UserError
 from thawline.params import params_file as parameters
 from thawline.params import plugins

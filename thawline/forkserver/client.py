@@ -15,10 +15,10 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from thawline.dvc.hashes import Graph
 from thawline.forkserver import preload, wire
 from thawline.forkserver.order import Order
 from thawline.runtime import execution, listening, openmp, torchrun, workspace
-from thawline.tracking.hashes import Graph
 
 VARIABLE = "THAWLINE_FORKSERVER"
 """`off`, or the socket of a process that serves many executions."""

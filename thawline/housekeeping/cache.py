@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from thawline.commands import dvc, dvc_messages, git
+from thawline.dvc.commands import dvc, dvc_messages, git
 from thawline.errors import UserError
 from thawline.runtime import workspace
 

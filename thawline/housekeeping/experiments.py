@@ -3,7 +3,7 @@
 from collections.abc import Set
 from dataclasses import dataclass
 
-from thawline.commands import dvc, git
+from thawline.dvc.commands import dvc, git
 
 _PARTS = 5
 _FORMAT = "--format=%(objectname) %(committerdate:unix) %(refname)"

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from thawline.dvc import shipped
 from thawline.errors import UserError
 from thawline.params import edit, params_file
-from thawline.projects import generated, shipped
+from thawline.projects import generated
 
 OWN = (
     "params.yaml", "data/holdout.csv", "data/label_fixes.csv", "data/none", ".gitignore",

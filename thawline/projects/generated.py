@@ -4,8 +4,9 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from thawline.dvc import code, shipped
 from thawline.params import edit
-from thawline.projects import code_file, pipeline_file, shipped
+from thawline.projects import pipeline_file
 
 _FILES = "files"
 _SAYS = """\
@@ -54,15 +55,15 @@ def write(folder: Path, texts: Mapping[str, str], known: Mapping[str, str] | Non
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
     hashes = dict(known or {}) | {name: digest(text) for name, text in texts.items()}
-    record = code_file.installed() | {_FILES: dict(sorted(hashes.items()))}
-    with (folder / code_file.FILE).open("w", encoding="utf-8") as file:
+    record = code.installed() | {_FILES: dict(sorted(hashes.items()))}
+    with (folder / code.FILE).open("w", encoding="utf-8") as file:
         file.write(_SAYS)
         edit.round_trip().dump(record, file)
 
 
 def recorded(folder: Path) -> dict[str, str]:
     """path -> hash of the text that was written last."""
-    found = code_file.read(folder / code_file.FILE).get(_FILES)
+    found = code.read(folder / code.FILE).get(_FILES)
     return dict(found) if isinstance(found, dict) else {}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from thawline.projects import code_file, shipped
+from thawline.dvc import code, shipped
 
 _SAYS = """\
 The graph, as `thawline init` wrote it; `thawline init --upgrade` renews it, unless it was edited.
@@ -30,10 +30,10 @@ def text() -> str:
 
 
 def _depend_on_hashes(name: str, stage: Any) -> None:
-    deps = code_file.code_deps(stage)
+    deps = code.code_deps(stage)
     keys = [f"stages.{name}"]
-    keys += [f"plugins.{key}.${{{key}}}" for key in map(code_file.chosen_by, deps) if key]
+    keys += [f"plugins.{key}.${{{key}}}" for key in map(code.chosen_by, deps) if key]
     for dep in deps:
         stage["deps"].remove(dep)
     # In front: comments of ruamel's hang on the entry before them.
-    stage["params"].insert(0, CommentedMap({code_file.FILE.as_posix(): CommentedSeq(keys)}))
+    stage["params"].insert(0, CommentedMap({code.FILE.as_posix(): CommentedSeq(keys)}))

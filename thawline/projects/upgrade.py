@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from thawline.dvc import code, shipped
 from thawline.errors import UserError
 from thawline.params import edit, params_file
-from thawline.projects import code_file, generated, shipped
+from thawline.projects import generated
 from thawline.runtime import safe_yaml
 
 
@@ -43,12 +44,10 @@ def upgrade(folder: Path) -> Changes:
         UserError: there is no project, it has edits that are not committed, or a value is not
             allowed any more; then nothing has changed.
     """
-    if not (folder / code_file.FILE).is_file():
-        raise UserError(
-            f"{code_file.FILE}: not here; `--upgrade` is for a project of `thawline init`"
-        )
+    if not (folder / code.FILE).is_file():
+        raise UserError(f"{code.FILE}: not here; `--upgrade` is for a project of `thawline init`")
     _check_committed(folder)
-    before, now = code_file.read(folder / code_file.FILE), code_file.installed()
+    before, now = code.read(folder / code.FILE), code.installed()
     changes = Changes(
         before=str(before.get("version")),
         now=now["version"],

@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from thawline.dvc.code import FILE as CODE
+from thawline.dvc.hashes import Graph, md5
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
-from thawline.projects.code_file import FILE as CODE
 from thawline.runtime import safe_json, workspace
 from thawline.studies.definition import STAGES
 from thawline.studies.scores import Rows
-from thawline.tracking.hashes import Graph, md5
 
 _PLUGIN = re.compile(r"\$\{[^}]+\}")
 _NO_RESULT = ("tracking", "budget", "evaluate")

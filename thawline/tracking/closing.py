@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from thawline.dvc.hashes import Graph
 from thawline.runtime import execution, safe_json, workspace
-from thawline.tracking.hashes import Graph
 
 LAST_STAGE = "evaluate"
 _FINAL_METRICS = ("metrics.json", "speed.json")

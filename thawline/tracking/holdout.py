@@ -9,12 +9,13 @@ from thawline.data.manifest import Manifest
 from thawline.data.seen import FILE as SEEN
 from thawline.data.seen import TESTED, Seen
 from thawline.data.splits import UNUSED
+from thawline.dvc import hashes
 from thawline.errors import UserError
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
 from thawline.runtime import locks, workspace
 from thawline.runtime.output_paths import HOLDOUT, INGEST, MANIFEST
-from thawline.tracking import hashes, registry, test_sets
+from thawline.tracking import registry, test_sets
 from thawline.tracking.store import Store, connect, patient
 
 _FIRST_TRAINING = "transfer_learn"

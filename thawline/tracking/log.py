@@ -4,11 +4,11 @@ import subprocess
 import sys
 import time
 
+from thawline.dvc.hashes import Graph
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
 from thawline.runtime import execution, workspace
 from thawline.tracking import address, closing, parent, spool
-from thawline.tracking.hashes import Graph
 from thawline.tracking.reconcile import reconcile
 from thawline.tracking.recorder import Recorder
 from thawline.tracking.store import DIGEST, ROLE, Store, connect, patient, reason

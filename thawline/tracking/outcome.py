@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from thawline.dvc import hashes
 from thawline.evaluation import gate_line
 from thawline.runtime import safe_json
 from thawline.runtime.escape import markdown, visible
 from thawline.runtime.output_paths import REPORTS, write_json
-from thawline.tracking import hashes
 
 if TYPE_CHECKING:  # MLflow takes seconds to load, and `thawline table` needs none of it
     from mlflow.entities.model_registry import ModelVersion

@@ -22,21 +22,13 @@ from mlflow.types import ColSpec, Schema
 from mlflow.types.schema import AnyType
 from PIL import Image
 
+from thawline.dvc import hashes, lock_entries
 from thawline.errors import UserError
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
 from thawline.runtime import locks, safe_json, workspace
 from thawline.runtime.output_paths import INGEST, MANIFEST
-from thawline.tracking import (
-    address,
-    description,
-    flavors,
-    gate,
-    hashes,
-    lock_entries,
-    outcome,
-    restore,
-)
+from thawline.tracking import address, description, flavors, gate, outcome, restore
 from thawline.tracking.registry import CHALLENGER, CHECKED_TAG, HASH_TAG
 from thawline.tracking.ships_with import ships_with
 from thawline.tracking.store import DIGEST, ROLE, Store, connect, patient

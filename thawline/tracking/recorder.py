@@ -6,7 +6,7 @@ from typing import Any
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
-from thawline.tracking import hashes
+from thawline.dvc import hashes
 from thawline.tracking.closing import UNKNOWN
 from thawline.tracking.store import (
     DIGEST,

@@ -9,11 +9,11 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from thawline.data.seen import Seen
+from thawline.dvc import hashes
 from thawline.errors import UserError
 from thawline.params import params_file
 from thawline.runtime import workspace
 from thawline.runtime.progress import log
-from thawline.tracking import hashes
 from thawline.tracking.store import Store, connect, patient, reason
 
 CHALLENGER, CHAMPION, PREVIOUS = "challenger", "champion", "previous"

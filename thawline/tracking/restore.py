@@ -13,13 +13,14 @@ from operator import getitem
 from pathlib import Path
 from typing import Any
 
-from thawline.commands import dvc, git
+from thawline.dvc import hashes
+from thawline.dvc.commands import dvc, git
 from thawline.errors import UserError
 from thawline.params import edit, params_file
 from thawline.runtime import locks, progress, workspace
 from thawline.runtime.escape import visible
 from thawline.runtime.safe_yaml import shown
-from thawline.tracking import hashes, registry
+from thawline.tracking import registry
 from thawline.tracking.registry import HASH_TAG
 from thawline.tracking.store import connect, patient
 

@@ -18,9 +18,10 @@ from typing import Any
 
 import psutil
 
+from thawline.dvc import hashes
 from thawline.errors import UserError
 from thawline.runtime import execution, safe_json, workspace
-from thawline.tracking import address, closing, hashes, parent, reconcile
+from thawline.tracking import address, closing, parent, reconcile
 from thawline.tracking.recorder import Event, Recorder, coalesce
 from thawline.tracking.spool import Spool
 from thawline.tracking.store import Store, connect, patient, reason, unusable

@@ -141,7 +141,7 @@ def spools() -> Kind:
 def executions() -> Kind:
     """Read the states of executions, of the inputs that were checked, of trials, of the graph."""
     from flows import dag
-    from thawline import received
+    from thawline.dvc import input_check
     from thawline.runtime import execution
     from thawline.studies import records
     from thawline.tracking import outcome
@@ -165,7 +165,7 @@ def executions() -> Kind:
         for known, _state in execution.everything():
             execution.alive(known)
         execution.note(current, "evaluate", status="finished")
-        received._known()
+        input_check._known()
         dag._known("key")
         records.Record.read("s", "k")
         outcome.Outcome.read(_SCRATCH / "dag.json")
@@ -180,10 +180,11 @@ def executions() -> Kind:
 
 def lists() -> Kind:
     """Remove what is damaged from DVC's cache, by the list of a folder there."""
-    from thawline import outputs, received
+    from thawline.dvc import cache as dvc_cache
+    from thawline.dvc import input_check
 
     cache = Path("cache").absolute()
-    outputs._cache = lambda: cache  # type: ignore[assignment]  # no `dvc` a case
+    dvc_cache._cache = lambda: cache  # type: ignore[assignment]  # no `dvc` a case
     digest = "0" * 32
     place = cache / "files" / "md5" / "00"
     place.mkdir(parents=True)
@@ -193,7 +194,7 @@ def lists() -> Kind:
         (place / f"{digest[2:]}.dir").write_bytes(data)
         (place / digest[2:]).write_bytes(b"x")
         (cache / "files" / "keep").touch()
-        received._remove_damaged(f"{digest}.dir")
+        input_check._remove_damaged(f"{digest}.dir")
         assert (cache / "files" / "keep").exists()
 
     return Kind(files=[json.dumps(listed).encode()], read=read, text=True)

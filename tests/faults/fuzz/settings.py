@@ -111,8 +111,8 @@ def schedules() -> Kind:
 
 def graphs() -> Kind:
     """Read dvc.yaml and dvc.lock, which a merge or a cut may have damaged."""
+    from thawline.dvc.hashes import Graph
     from thawline.pipeline import _problem_of_lock
-    from thawline.tracking.hashes import Graph
 
     def read(data: bytes, folder: Path) -> None:
         for name, other, whole in (

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from thawline import commands
+from thawline.dvc import code, commands
 from thawline.errors import UserError
-from thawline.projects import code_file, create, upgrade
+from thawline.projects import create, upgrade
 
 
 def test_the_wheel_has_every_file_that_a_project_begins_with(repository: Path) -> None:
@@ -24,11 +24,11 @@ def test_the_wheel_has_every_file_that_a_project_begins_with(repository: Path) -
 
 
 def test_every_stage_has_modules_and_every_template_a_plugin() -> None:
-    stages = code_file.graph()["stages"]
-    known = code_file.installed()["plugins"]
+    stages = code.graph()["stages"]
+    known = code.installed()["plugins"]
     for name, stage in stages.items():
-        assert f"stages/{name}.py" in code_file.modules(name)
-        for key in filter(None, map(code_file.chosen_by, code_file.code_deps(stage))):
+        assert f"stages/{name}.py" in code.modules(name)
+        for key in filter(None, map(code.chosen_by, code.code_deps(stage))):
             found = known
             for part in key.split("."):
                 found = found[part]
@@ -40,15 +40,15 @@ def test_another_hash_is_refused_with_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    code_file.check()  # without the file, nothing is asked
-    record = code_file.installed()
+    code.check()  # without the file, nothing is asked
+    record = code.installed()
     write(record)
-    code_file.check()
+    code.check()
     write(record | {"package": "0" * 16})
-    code_file.check()  # only modules differ that no stage is made of
+    code.check()  # only modules differ that no stage is made of
     write(record | {"package": "0" * 16, "version": "0.0.9", part: {"ingest": "1"}})
     with pytest.raises(UserError, match=r"code of thawline 0\.0\.9, and .*--upgrade"):
-        code_file.check()
+        code.check()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "stages: 3", "a: &b c", "\x00"])
@@ -56,9 +56,9 @@ def test_a_file_that_was_not_written_by_init_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    code_file.FILE.write_text(text)
+    code.FILE.write_text(text)
     with pytest.raises(UserError, match=r"^code\.yaml: ") as caught:
-        code_file.check()
+        code.check()
     assert "\n" not in str(caught.value)
 
 
@@ -96,8 +96,8 @@ def test_an_upgrade_wants_a_project(tmp_path: Path) -> None:
         upgrade.upgrade(tmp_path)
 
 
-def write(record: code_file.Record) -> None:
-    with code_file.FILE.open("w", encoding="utf-8") as file:
+def write(record: code.Record) -> None:
+    with code.FILE.open("w", encoding="utf-8") as file:
         YAML().dump(record, file)
 
 

@@ -15,10 +15,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from thawline import libraries
+from thawline.dvc import libraries, shipped
 from thawline.errors import UserError
 from thawline.params import plugins
-from thawline.projects import shipped
 from thawline.runtime import safe_yaml
 
 FILE = Path("code.yaml")

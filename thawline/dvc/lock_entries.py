@@ -16,12 +16,11 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from thawline import outputs
+from thawline.dvc import cache, hashes, run_cache
+from thawline.dvc.appearance import look
 from thawline.errors import UserError
 from thawline.params import params_file
 from thawline.runtime import execution, safe_yaml, workspace
-from thawline.tracking import hashes, kept_result
-from thawline.tracking.appearance import look
 
 _LOCK = Path("dvc.lock")
 _NOTE = "made_of"
@@ -115,14 +114,14 @@ def _values(entry: Mapping[str, Any], file: str) -> Mapping[str, Any]:
 
 def _kept(stage: str, made_of: Mapping[str, Any]) -> str:
     deps: Sequence[str] = list(made_of["files"])
-    reason = kept_result.keep(stage, made_of["command"], deps, made_of["values"], made_of["outs"])
+    reason = run_cache.keep(stage, made_of["command"], deps, made_of["values"], made_of["outs"])
     if reason:
         return f"; its record was removed, and it cannot be kept for the old value: {reason}"
     return "; it is recorded and kept for the old value, which brings it back"
 
 
 def _forget(stage: str, entry: Mapping[str, Any]) -> None:
-    for file in outputs.run_cache().glob("*/*/*"):
+    for file in cache.run_cache().glob("*/*/*"):
         with suppress(OSError, ValueError):
             found = safe_yaml.of_a_program(file.read_text(encoding="utf-8"))
             if _same(found, entry):

@@ -1,4 +1,4 @@
-"""`python -m thawline.tracking.kept_result`: put a stage's outputs into DVC's run cache.
+"""`python -m thawline.dvc.run_cache`: put a stage's outputs into DVC's run cache.
 
 By itself DVC does so under the params that it finds after the stage. This is for those that the
 stage began with, when somebody has edited them meanwhile.
@@ -32,7 +32,7 @@ def keep(
     """
     order = {"stage": stage, "command": command, "deps": deps, "values": values, "outs": outs}
     done = subprocess.run(
-        [sys.executable, "-m", "thawline.tracking.kept_result"],
+        [sys.executable, "-m", "thawline.dvc.run_cache"],
         input=json.dumps(order, default=str),
         capture_output=True,
         text=True,

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from thawline.dvc.hashes import Graph
 from thawline.errors import UserError
 from thawline.runtime.dvc_config import cache_folders
-from thawline.tracking.hashes import Graph
 
 _LOCK = Path("dvc.lock")
 _HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from thawline import outputs
+from thawline.dvc import cache, code, lock_entries, run_cache
+from thawline.dvc.appearance import look
+from thawline.dvc.hashes import Graph
 from thawline.errors import UserError
 from thawline.params import params_file
-from thawline.projects import code_file
 from thawline.runtime import execution, safe_yaml
-from thawline.tracking import kept_result, lock_entries
-from thawline.tracking.appearance import look
-from thawline.tracking.hashes import Graph
 
 _TEMPLATE = re.compile(r"\$\{([\w.]+)\}")
 _SHOWN = 3
@@ -71,7 +69,7 @@ class Origin:
             return
         ending = "; run it again"
         if not changed:
-            reason = kept_result.keep(
+            reason = run_cache.keep(
                 self.stage, self.command, list(self.files), self.values, self.outs
             )
             if reason:
@@ -79,7 +77,7 @@ class Origin:
             else:
                 ending = " but kept for the old value, which brings it back; run it again"
                 settle()
-        outputs.discard(self.outs)
+        cache.discard(self.outs)
         raise UserError(
             f"{_listed([*edited, *changed])} while the stage ran: its result is not recorded"
             f"{ending}"
@@ -106,7 +104,7 @@ class Origin:
             if look(Path(name)) != before:
                 yield f"{name}: was changed"
         try:
-            code_file.check()
+            code.check()
         except UserError:
             yield "the installed code was changed"
 

@@ -11,10 +11,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from thawline import outputs
+from thawline.dvc import cache, hashes
 from thawline.errors import UserError
 from thawline.runtime import safe_json, workspace
-from thawline.tracking import hashes
 
 
 def check(stage: str, graph: hashes.Graph) -> None:
@@ -57,12 +56,12 @@ def _look(path: Path) -> str:
 
 def _remove_damaged(md5: str) -> int:
     """Of the content of a file or folder: what is not what its name in the cache says."""
-    stored = outputs.cached(md5)
+    stored = cache.cached(md5)
     names = [md5]
     if md5.endswith(".dir") and stored is not None and stored.is_file():
         with suppress(ValueError, LookupError, TypeError):  # the list is what is damaged
             names += [str(entry["md5"]) for entry in safe_json.loads(stored.read_bytes())]
-    files = [(name, outputs.cached(name)) for name in names]
+    files = [(name, cache.cached(name)) for name in names]
     damaged = [
         file
         for name, file in files
