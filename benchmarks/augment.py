@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 from sklearn.datasets import load_sample_images
 
-from thawline.data.store import ImageStore, StoreWriter
 from thawline.data.views import Views, build
+from thawline.dataset.image_store import ImageStore, StoreWriter
 from thawline.training.examples import ImageExamples
 
 _ROUNDS, _COUNT, _BATCH = 7, 512, 32

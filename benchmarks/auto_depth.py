@@ -27,7 +27,7 @@ from benchmarks.paired import difference
 from benchmarks.params import argument, changed
 from thawline import network as networks
 from thawline.checkpoint import ModelCard
-from thawline.data.manifest import Manifest
+from thawline.dataset.manifest import Manifest
 from thawline.inference import BATCH, probabilities
 from thawline.network import Network
 from thawline.params.schema.recipes import Recipe as Section

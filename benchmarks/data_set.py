@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from thawline.data import collect as walk
-from thawline.data.content import Geometry
-from thawline.data.decided import KEYS
-from thawline.data.deciding import decide
-from thawline.data.divide import divide
-from thawline.data.packing import pack
-from thawline.data.resolve import resolve
-from thawline.data.rows import Rows
-from thawline.data.store import ImageStore, StoreWriter
-from thawline.data.survey import spread, survey
+from thawline.dataset.image_store import ImageStore, StoreWriter
+from thawline.dataset.rows import Rows
+from thawline.ingest import collect as walk
+from thawline.ingest.decided import KEYS
+from thawline.ingest.deciding import decide
+from thawline.ingest.decoding.preprocess import Geometry
+from thawline.ingest.dedup.resolve import resolve
+from thawline.ingest.packing.packing import pack
+from thawline.ingest.splits.divide import divide
+from thawline.ingest.survey import spread, survey
 from thawline.params import plugins
 from thawline.params.schema.whole import Params
 from thawline.training.setting import TrainingData

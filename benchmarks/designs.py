@@ -23,8 +23,8 @@ from flows import repository
 from thawline import checkpoint
 from thawline.compress import session as onnx
 from thawline.compress.export import export
-from thawline.data.manifest import Manifest
-from thawline.data.store import ImageStore
+from thawline.dataset.image_store import ImageStore
+from thawline.dataset.manifest import Manifest
 from thawline.errors import UserError
 from thawline.evaluation import hardware, speed
 from thawline.evaluation.accuracy import bootstrap_interval

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from thawline.data.items import Item
-from thawline.data.sources import idx
 from thawline.errors import UserError
+from thawline.ingest.items import Item
+from thawline.ingest.sources import idx
 
 _IMAGES, _LABELS = 0x0803, 0x0801
 

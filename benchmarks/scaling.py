@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 from distributed import SubprocessCluster
 
-from thawline.data import engine
-from thawline.data.content import Geometry
-from thawline.data.items import Item
-from thawline.data.packing import Packed, pack, prepare
-from thawline.data.store import StoreWriter
+from thawline.dataset.image_store import StoreWriter
+from thawline.ingest.decoding.preprocess import Geometry
+from thawline.ingest.items import Item
+from thawline.ingest.packing import dask_backend
+from thawline.ingest.packing.packing import Packed, pack, prepare
 
 _IMAGES, _ROUNDS, _HASHED_BYTES = 60, 3, 256 * 2**20
 _REPEATS = 20
@@ -63,7 +63,7 @@ def handing_out(encoding: str, files: list[bytes]) -> float:
         ) as cluster,
         TemporaryDirectory() as scratch,
     ):
-        os.environ[engine.ADDRESS] = cluster.scheduler_address
+        os.environ[dask_backend.ADDRESS] = cluster.scheduler_address
         folder = Path(scratch)
         for number, data in enumerate(files * _REPEATS):
             (folder / f"{number}.jpg").write_bytes(data)
@@ -76,7 +76,7 @@ def handing_out(encoding: str, files: list[bytes]) -> float:
                     assert isinstance(packed, Packed)
                     writer.append(packed.pixels)
                 rounds.append((time.process_time() - began) / len(paths))
-        del os.environ[engine.ADDRESS]
+        del os.environ[dask_backend.ADDRESS]
     return 1e3 * statistics.median(rounds[1:])
 
 

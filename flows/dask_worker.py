@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import distributed
 
 from flows import trial
-from thawline.data import engine
+from thawline.ingest.packing import dask_backend
 from thawline.runtime import workspace
 
 
@@ -26,7 +26,7 @@ class Prepared(distributed.WorkerPlugin):  # type: ignore[misc]
     def setup(self, worker: object) -> None:  # noqa: ARG002
         os.environ.update(self._environment)
         # A trial fills its worker: packing on the same cluster would wait for it for ever.
-        os.environ.pop(engine.ADDRESS, None)
+        os.environ.pop(dask_backend.ADDRESS, None)
         trial.begin()
         if str(workspace.root()) != self._root:
             raise RuntimeError(f"works in {workspace.root()}, not in {self._root}")

@@ -22,19 +22,19 @@ from thawline.tracking.client import StageRun
 DECISION = REPORTS / "augment" / "decision.json"
 
 if TYPE_CHECKING:
-    from thawline.data.manifest import Manifest
     from thawline.data.preview import Part
-    from thawline.data.store import ImageStore
+    from thawline.dataset.image_store import ImageStore
+    from thawline.dataset.manifest import Manifest
 
 
 def main(params: Params, run: StageRun) -> None:
     from thawline.data import minority
-    from thawline.data.decided import Decided
-    from thawline.data.manifest import Manifest
     from thawline.data.preview import preview, rare_classes
-    from thawline.data.rows import Rows
-    from thawline.data.store import ImageStore
+    from thawline.dataset.image_store import ImageStore
+    from thawline.dataset.manifest import Manifest
+    from thawline.dataset.rows import Rows
     from thawline.errors import UserError
+    from thawline.ingest.decided import Decided
 
     p = params.augment
     module = plugins.load(plugins.POLICY, p.policy)
@@ -76,9 +76,9 @@ def _mirrors(params: Params, run: StageRun) -> tuple[bool, str]:
 
     from thawline import trunk
     from thawline.augment import _mirror
-    from thawline.data.manifest import Manifest
-    from thawline.data.rows import Rows
-    from thawline.data.store import ImageStore
+    from thawline.dataset.image_store import ImageStore
+    from thawline.dataset.manifest import Manifest
+    from thawline.dataset.rows import Rows
     from thawline.runtime.progress import log
     from thawline.training import device
 

@@ -20,8 +20,8 @@ def main(params: Params, run: StageRun) -> None:
     from thawline import checkpoint
     from thawline.compress import classifier, curve, exports, int8, outcome
     from thawline.compress.session import INT8_FILE
-    from thawline.data.manifest import Manifest
-    from thawline.data.store import ImageStore
+    from thawline.dataset.image_store import ImageStore
+    from thawline.dataset.manifest import Manifest
     from thawline.evaluation.complexity import num_macs, num_parameters
     from thawline.params.schema.design import ORIGINAL
     from thawline.runtime.progress import log

@@ -23,9 +23,9 @@ CHECKPOINTS = ("transfer_learn", "fine_tune", "compress")
 def main(params: Params, run: StageRun) -> None:
     from thawline.checkpoint import WEIGHTS
     from thawline.compress.session import INT8_FILE
-    from thawline.data.manifest import Manifest
-    from thawline.data.rows import Rows
-    from thawline.data.store import ImageStore
+    from thawline.dataset.image_store import ImageStore
+    from thawline.dataset.manifest import Manifest
+    from thawline.dataset.rows import Rows
     from thawline.evaluation import album, contents, page, predictions, summary
     from thawline.evaluation.checkpoints import Judged, card_of, costs, judge
     from thawline.evaluation.hardware import describe

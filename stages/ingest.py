@@ -22,12 +22,12 @@ from thawline.runtime.output_paths import (
 from thawline.tracking.client import StageRun
 
 if TYPE_CHECKING:
-    from thawline.data.collect import Collected
-    from thawline.data.decided import Decided
-    from thawline.data.items import Source
-    from thawline.data.manifest import Manifest
-    from thawline.data.resolve import Resolved
-    from thawline.data.survey import Survey
+    from thawline.dataset.manifest import Manifest
+    from thawline.ingest.collect import Collected
+    from thawline.ingest.decided import Decided
+    from thawline.ingest.dedup.resolve import Resolved
+    from thawline.ingest.items import Source
+    from thawline.ingest.survey import Survey
 
 _REPORT = REPORTS / "ingest"
 
@@ -51,10 +51,12 @@ class Packing(NamedTuple):
 
 
 def main(params: Params, run: StageRun) -> None:
-    from thawline.data import blanks, class_names, deciding, tally, unused_bits
-    from thawline.data.store import ImageStore
     from thawline.data_report import page as report
     from thawline.data_report.contents import Contents
+    from thawline.dataset.image_store import ImageStore
+    from thawline.ingest import deciding, ingest_summary
+    from thawline.ingest.decoding import blanks, unused_bits
+    from thawline.ingest.labels import class_names
     from thawline.runtime.progress import log
 
     p = params.ingest
@@ -82,20 +84,22 @@ def main(params: Params, run: StageRun) -> None:
         decided, found, resolved, manifest, notes = packing
         walked = source.remarks[num_listed:]  # what only the walk of the items found out
         remarks += walked
-        account = tally.account_for(found, source.passed_over, source.noun)
+        account = ingest_summary.account_for(found, source.passed_over, source.noun)
         for line in (*walked, *account.lines(), *notes):
             log(f"ingest: {line}")
         manifest.write(folder)
         decided.write(folder)
-        quarantine = tally.quarantine_rows(found, resolved)
+        quarantine = ingest_summary.quarantine_rows(found, resolved)
         write_csv(folder / "quarantine.csv", ("name", "reason"), quarantine)
     blank = blanks.find(found.packed)
     depth = unused_bits.sentence(found.packed.bits, decided.bit_depth)
-    for line in tally.gaps(manifest, source.empty_classes, resolved, blank, depth):
+    for line in ingest_summary.gaps(manifest, source.empty_classes, resolved, blank, depth):
         log(f"ingest: {line}")
-    counts = tally.summary(found, manifest, account, resolved, blank)
+    counts = ingest_summary.summary(found, manifest, account, resolved, blank)
     write_metrics("ingest", {**counts, **account.reasons()})
-    write_csv(_REPORT / "classes.csv", ("class", "split", "images"), tally.distribution(manifest))
+    write_csv(
+        _REPORT / "classes.csv", ("class", "split", "images"), ingest_summary.distribution(manifest)
+    )
     contents = Contents(
         manifest=manifest,
         store=ImageStore(INGEST),
@@ -123,7 +127,7 @@ def main(params: Params, run: StageRun) -> None:
 
 
 def _source(p: Ingest) -> "Source":
-    from thawline.data import labels
+    from thawline.ingest.labels import labels
 
     source: Source = plugins.load(plugins.SOURCE, p.source).read(Path(p.path), **p.options)
     labels.check_number(source.classes)
@@ -137,9 +141,9 @@ def _ratios(params: Params) -> Shares:
 
 def _decided(p: Ingest, source: "Source") -> "Decided":
     """Decide how to pack; the survey reads the source for itself, whose items come only once."""
-    from thawline.data.decided import WRITTEN
-    from thawline.data.deciding import decide
-    from thawline.data.survey import spread, survey
+    from thawline.ingest.decided import WRITTEN
+    from thawline.ingest.deciding import decide
+    from thawline.ingest.survey import spread, survey
     from thawline.runtime.progress import track
 
     def look() -> "Survey":
@@ -150,9 +154,9 @@ def _decided(p: Ingest, source: "Source") -> "Decided":
 
 def _packing(params: Params, decided: "Decided", source: "Source", folder: Path) -> Packing:
     """Pack every image of a source as was decided, and divide what there is."""
-    from thawline.data import collect as walk
-    from thawline.data.divide import divide
-    from thawline.data.grouping import Grouping
+    from thawline.ingest import collect as walk
+    from thawline.ingest.splits.divide import divide
+    from thawline.ingest.splits.grouping import Grouping
 
     p, notes = params.ingest, list[str]()
     grouping = Grouping(p.group_by) if p.group_by else None
@@ -177,9 +181,9 @@ def _sized(params: Params, packing: Packing, folder: Path) -> "Decided":
     if not decided.decisions["image_size_px"].auto:
         return decided
 
-    from thawline.data import deciding
-    from thawline.data.image_size import sizes_up_to
-    from thawline.data.store import ImageStore
+    from thawline.dataset.image_store import ImageStore
+    from thawline.ingest import deciding
+    from thawline.ingest.image_size import sizes_up_to
     from thawline.training import size_choice  # loads torch
 
     try:
@@ -204,10 +208,10 @@ def _resolved(
     params: Params, decided: "Decided", found: "Collected", folder: Path
 ) -> tuple["Decided", "Resolved"]:
     """Settle conflicts and copies, without near ones where `auto` proves to have been wrong."""
-    from thawline.data import near
-    from thawline.data.deciding import without_near
-    from thawline.data.resolve import resolve
-    from thawline.data.store import ImageStore
+    from thawline.dataset.image_store import ImageStore
+    from thawline.ingest.deciding import without_near
+    from thawline.ingest.dedup import phash_index
+    from thawline.ingest.dedup.resolve import resolve
 
     def settle(distance: int | None) -> "Resolved":
         return resolve(
@@ -221,10 +225,10 @@ def _resolved(
 
     try:
         return decided, settle(decided.near_duplicate_distance)
-    except near.TooManyPairs:
+    except phash_index.TooManyPairs:
         if not decided.decisions["near_duplicate_distance"].auto:
             raise
-    return without_near(decided, near.MAX_PAIRS), settle(None)
+    return without_near(decided, phash_index.MAX_PAIRS), settle(None)
 
 
 def _hold_out(found: "Collected") -> list[str]:
@@ -233,8 +237,8 @@ def _hold_out(found: "Collected") -> list[str]:
     Returns:
         What a person should know of it.
     """
-    from thawline.data import holdout
-    from thawline.data.resolve import own_keys
+    from thawline.ingest.dedup.resolve import own_keys
+    from thawline.ingest.splits import holdout
 
     packed = found.packed
     if not (listed := holdout.read(HOLDOUT)):
@@ -247,12 +251,12 @@ def _hold_out(found: "Collected") -> list[str]:
 
 def _collect(p: Ingest, decided: "Decided", source: "Source", folder: Path) -> "Collected":
     """Every image of the source decoded and stored, or set aside."""
-    from thawline.data import collect as walk
-    from thawline.data import label_fixes
-    from thawline.data.content import Geometry
-    from thawline.data.pack_cache import PackCache
-    from thawline.data.packing import pack
-    from thawline.data.store import StoreWriter
+    from thawline.dataset.image_store import StoreWriter
+    from thawline.ingest import collect as walk
+    from thawline.ingest.decoding.preprocess import Geometry
+    from thawline.ingest.labels import label_fixes
+    from thawline.ingest.packing.image_cache import PackCache
+    from thawline.ingest.packing.packing import pack
     from thawline.runtime.progress import track
 
     fixes = label_fixes.read(LABEL_FIXES, source.classes)

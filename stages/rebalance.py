@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def main(params: Params, run: StageRun) -> None:
     import numpy as np
 
-    from thawline.data.manifest import Manifest
-    from thawline.data.rows import Rows
+    from thawline.dataset.manifest import Manifest
+    from thawline.dataset.rows import Rows
     from thawline.evaluation import class_sizes, style
     from thawline.runtime.escape import visible
 
@@ -65,7 +65,7 @@ def main(params: Params, run: StageRun) -> None:
 def _features(params: Params, rows: "np.ndarray") -> "np.ndarray":
     """Of the training rows, float32 (N, D); torch is loaded only for strategies that ask."""
     from thawline import trunk
-    from thawline.data.store import ImageStore
+    from thawline.dataset.image_store import ImageStore
     from thawline.training import device
     from thawline.training.feature_cache import FeatureCache
 

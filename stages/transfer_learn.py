@@ -7,9 +7,9 @@ from thawline.tracking.client import StageRun
 
 
 def main(params: Params, run: StageRun) -> None:
-    from thawline.data.decided import Decided
-    from thawline.data.manifest import Manifest
+    from thawline.dataset.manifest import Manifest
     from thawline.evaluation import network_summary
+    from thawline.ingest.decided import Decided
     from thawline.pretrained import Loaded
     from thawline.runtime import torchrun
     from thawline.runtime.progress import log

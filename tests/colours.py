@@ -9,9 +9,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from thawline.data.decided import Decided, Decision
-from thawline.data.manifest import Manifest
-from thawline.data.store import StoreWriter
+from thawline.dataset.image_store import StoreWriter
+from thawline.dataset.manifest import Manifest
+from thawline.ingest.decided import Decided, Decision
 
 CLASSES = ("red", "green", "blue")
 

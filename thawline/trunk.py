@@ -7,7 +7,7 @@ import torch
 
 from thawline import network as networks
 from thawline.architectures import efficientnet
-from thawline.data.store import ImageStore
+from thawline.dataset.image_store import ImageStore
 from thawline.inference import images_at_once
 from thawline.norm_folding import folded
 from thawline.training import precision

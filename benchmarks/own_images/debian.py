@@ -14,8 +14,8 @@ from benchmarks.idx_sample import drawn
 from benchmarks.own_images import qt_resources
 from benchmarks.own_images.pictures import Picture
 from benchmarks.patches import patches
-from thawline.data.items import Item
-from thawline.data.sources import idx
+from thawline.ingest.items import Item
+from thawline.ingest.sources import idx
 
 _SUFFIXES = (".png", ".jpg")
 _SHARE = Path("/usr/share")

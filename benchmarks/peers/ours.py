@@ -30,8 +30,8 @@ from thawline.tracking.client import StageRun
 
 _PREPARE, _TRAIN = ("ingest", "rebalance", "augment"), ("transfer_learn", "fine_tune")
 _IMPORTED_LATE = (
-    "matplotlib.pyplot", "timm", "albumentations", "cv2", "thawline.data.collect",
-    "thawline.data.divide", "thawline.data.resolve", "thawline.data.preview",
+    "matplotlib.pyplot", "timm", "albumentations", "cv2", "thawline.ingest.collect",
+    "thawline.ingest.splits.divide", "thawline.ingest.dedup.resolve", "thawline.data.preview",
     "thawline.data_report.page", "thawline.evaluation.class_sizes",
     "thawline.evaluation.network_summary", "thawline.inference", "thawline.surgery.record",
     "thawline.training.starting", "thawline.training.stage",
@@ -102,8 +102,8 @@ def _enter(folder: Path) -> None:
 
 def _predicted(task: Task) -> np.ndarray:
     from thawline import checkpoint
-    from thawline.data.manifest import Manifest
-    from thawline.data.store import ImageStore
+    from thawline.dataset.image_store import ImageStore
+    from thawline.dataset.manifest import Manifest
     from thawline.inference import BATCH, probabilities
 
     manifest, store = Manifest.read(INGEST), ImageStore(INGEST)

@@ -12,9 +12,9 @@ from sklearn.datasets import load_digits
 
 from thawline import network as networks
 from thawline.checkpoint import ModelCard
-from thawline.data.manifest import Manifest
-from thawline.data.rows import Rows
-from thawline.data.store import ImageStore, StoreWriter
+from thawline.dataset.image_store import ImageStore, StoreWriter
+from thawline.dataset.manifest import Manifest
+from thawline.dataset.rows import Rows
 from thawline.network import Network
 from thawline.training import device as devices
 from thawline.training import precision

@@ -26,8 +26,8 @@ from thawline import checkpoint, network
 from thawline.auxiliary import taken, within
 from thawline.compress.export import export
 from thawline.compress.session import predict, session
-from thawline.data.decode import fit
 from thawline.evaluation.complexity import num_parameters
+from thawline.ingest.decoding.decode import fit
 from thawline.params import plugins
 from thawline.training.device import to_input
 

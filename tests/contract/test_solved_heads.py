@@ -15,9 +15,9 @@ from tests.contract.plugin import untouched_randomness
 from thawline import checkpoint, network
 from thawline.compress.export import export
 from thawline.compress.session import predict, session
-from thawline.data.manifest import Manifest
-from thawline.data.rows import Rows
-from thawline.data.store import ImageStore, StoreWriter
+from thawline.dataset.image_store import ImageStore, StoreWriter
+from thawline.dataset.manifest import Manifest
+from thawline.dataset.rows import Rows
 from thawline.evaluation.complexity import num_parameters
 from thawline.inference import probabilities
 from thawline.training.level_choice import candidates

@@ -9,8 +9,8 @@ import pytest
 
 from tests.contract import inputs
 from tests.contract.plugin import cases, function, untouched_randomness
-from thawline.data.items import Item, Source
-from thawline.data.packing import Geometry, Packed, prepare
+from thawline.ingest.items import Item, Source
+from thawline.ingest.packing.packing import Geometry, Packed, prepare
 from thawline.params import plugins
 
 Read = Callable[[], Source]

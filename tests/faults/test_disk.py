@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from thawline.data.manifest import Manifest
 from thawline.data.minority import Extras
-from thawline.data.rows import Rows
+from thawline.dataset.manifest import Manifest
+from thawline.dataset.rows import Rows
 from thawline.errors import UserError
 from thawline.runtime import disk_errors
 from thawline.runtime.output_paths import cell, intact, staged, uncell, write_csv

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.contract import inputs
-from thawline.data.downloaded import require_items
-from thawline.data.items import Item, Reject
-from thawline.data.sources import torchvision
 from thawline.errors import UserError
+from thawline.ingest.files.checksums import require_items
+from thawline.ingest.items import Item, Reject
+from thawline.ingest.sources import torchvision
 
 ITEMS = (
     Item(name="train/0", label=0, payload=b"abc"),

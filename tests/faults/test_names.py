@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from thawline import checkpoint
-from thawline.data.members import members
 from thawline.errors import UserError
+from thawline.ingest.files.archive_reader import members
 from thawline.prediction.model import CARD, Model
 from thawline.studies import definition
 

@@ -11,8 +11,8 @@ import pytest
 
 from tests.pipeline.project import Project, ran
 from thawline import checkpoint
-from thawline.data.manifest import Manifest
-from thawline.data.rows import Rows
+from thawline.dataset.manifest import Manifest
+from thawline.dataset.rows import Rows
 from thawline.errors import UserError
 from thawline.prediction.model import NETWORK, Model
 from thawline.runtime.output_paths import MANIFEST
@@ -98,7 +98,7 @@ def test_a_project_of_an_earlier_version_runs_what_its_code_made(copied: Project
     lock = (copied.folder / "dvc.lock").read_text()
     file = copied.folder / "data/ingest" / MANIFEST
     pq.write_table(pq.read_table(file).drop_columns(["width_px"]), file)
-    code = (copied.folder / "thawline/data/manifest.py").read_bytes()
+    code = (copied.folder / "thawline/dataset/manifest.py").read_bytes()
     md5 = hashlib.md5(code, usedforsecurity=False).hexdigest()
     assert md5 in lock
     (copied.folder / "dvc.lock").write_text(lock.replace(md5, "a" * 32))

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from tests.pipeline.project import Project, make
-from thawline.data.decided import Decided
-from thawline.data.store import ImageStore
+from thawline.dataset.image_store import ImageStore
+from thawline.ingest.decided import Decided
 
 pytestmark = pytest.mark.slow
 LINE = "75 of 75 images of 16 bits use at most 12 bits"

@@ -29,9 +29,9 @@ def test_code_that_makes_no_output_reruns_nothing(copied: Project, file: str) ->
 def test_a_used_module_reruns_the_stages_that_name_it(copied: Project) -> None:
     _edit(copied, "thawline/data/preview.py")
     assert ran(copied.run("dvc", "repro")) == ["augment"]
-    _edit(copied, "thawline/data/rows.py")
+    _edit(copied, "thawline/dataset/rows.py")
     stages = copied.yaml("dvc.yaml")["stages"]
-    named = {name for name in STAGES if "thawline/data/rows.py" in stages[name]["deps"]}
+    named = {name for name in STAGES if "thawline/dataset/rows.py" in stages[name]["deps"]}
     assert named == _changed(copied) == set(STAGES) - {"ingest"}
     up_to = ["rebalance", "augment", "transfer_learn"]
     assert ran(copied.run("dvc", "repro", "transfer_learn")) == up_to

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.pipeline.project import Project, make, ran
-from thawline.data.manifest import Manifest
+from thawline.dataset.manifest import Manifest
 
 pytestmark = pytest.mark.slow
 PER_CLASS = 40

@@ -8,7 +8,7 @@ import torch
 
 from tests.pipeline.project import Project, ran
 from thawline import checkpoint
-from thawline.data.manifest import Manifest
+from thawline.dataset.manifest import Manifest
 from thawline.evaluation.complexity import num_parameters
 
 pytestmark = pytest.mark.slow

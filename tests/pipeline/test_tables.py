@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.pipeline.project import Done, Project, make
-from thawline.data.manifest import Manifest
+from thawline.dataset.manifest import Manifest
 
 pytestmark = pytest.mark.slow
 PER_CLASS = {"train": 12, "valid": 4, "test": 6}

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tests.pipeline.project import Project, make, ran
-from thawline.data.decided import Decided
-from thawline.data.manifest import Manifest
-from thawline.data.store import ImageStore
+from thawline.dataset.image_store import ImageStore
+from thawline.dataset.manifest import Manifest
+from thawline.ingest.decided import Decided
 
 pytestmark = pytest.mark.slow
 PER_CLASS = 30

@@ -7,7 +7,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.repo.code_graph import PACKAGES, ROOT, closure, imports
-from thawline.data import pack_cache
+from thawline.ingest.packing import image_cache
 from thawline.params import plugins
 
 NEUTRAL = frozenset(
@@ -152,5 +152,5 @@ def test_arrows_point_one_way() -> None:
 
 def test_the_cache_of_decoded_images_names_what_decodes() -> None:
     """Else an edit of it would leave old pixels in use."""
-    code = {f"thawline/data/{name}.py" for name in pack_cache.CODE}
-    assert code == closure("thawline/data/content.py", neutral_files())
+    code = {f"thawline/{file}" for file in image_cache.CODE}
+    assert code == closure("thawline/ingest/decoding/preprocess.py", neutral_files())

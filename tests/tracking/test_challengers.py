@@ -19,8 +19,8 @@ from tests import colours
 from tests.tracking.registered import Registered
 from thawline.compress import session as onnx
 from thawline.compress.export import export
-from thawline.data.manifest import Manifest
-from thawline.data.store import StoreWriter
+from thawline.dataset.image_store import StoreWriter
+from thawline.dataset.manifest import Manifest
 from thawline.evaluation import gate_line, speed
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from thawline.data.decode import picture
+from thawline.ingest.decoding.decode import picture
 from thawline.tracking.ships_with import copy_decoder
 
 _SCRIPT = """

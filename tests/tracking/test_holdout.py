@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.pipeline.project import Project, make
-from thawline.data.manifest import Manifest
+from thawline.dataset.manifest import Manifest
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 

@@ -22,7 +22,7 @@ import pytest
 from PIL import Image
 
 from tests import colours
-from thawline.data import decode
+from thawline.ingest.decoding import decode
 
 pytestmark = [pytest.mark.slow, pytest.mark.ci, pytest.mark.filterwarnings("ignore")]
 

@@ -16,13 +16,13 @@ from tests import colours
 from thawline.checkpoint import WEIGHTS
 from thawline.compress import session
 from thawline.data.seen import Seen
-from thawline.data.store import ImageStore
-from thawline.data.tiff_header import objection
+from thawline.dataset.image_store import ImageStore
 from thawline.dvc import cache as dvc_cache
 from thawline.dvc import input_check
 from thawline.dvc.hashes import Graph
 from thawline.errors import UserError
 from thawline.evaluation.results import Results
+from thawline.ingest.decoding.tiff_header import objection
 from thawline.prediction.model import Model
 from thawline.prediction.predict import predict
 from thawline.runtime import checksummed_file, execution, safe_json, safe_yaml

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.idx_sample import drawn, main
 from tests.unit.data.sources.test_idx_source import images_file, labels_file
-from thawline.data.sources import idx
+from thawline.ingest.sources import idx
 
 
 @pytest.mark.parametrize("number", [10, 97, 1000])

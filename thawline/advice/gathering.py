@@ -11,8 +11,8 @@ import torch
 from thawline import network as networks
 from thawline.advice import provenance, recorded
 from thawline.advice.facts import Cost, Facts
-from thawline.data.manifest import Manifest
-from thawline.data.store import ImageStore
+from thawline.dataset.image_store import ImageStore
+from thawline.dataset.manifest import Manifest
 from thawline.evaluation.complexity import num_macs, num_parameters
 from thawline.params import plugins
 from thawline.params.schema.whole import Params

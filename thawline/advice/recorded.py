@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from thawline.data.manifest import Manifest
-from thawline.data.store import ImageStore
+from thawline.dataset.image_store import ImageStore
+from thawline.dataset.manifest import Manifest
 from thawline.errors import UserError
 from thawline.training import curves
 from thawline.training.curves import Curves

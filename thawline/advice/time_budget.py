@@ -73,8 +73,8 @@ def count_images(params: Params) -> int:
     """Count the files of a folder that may be images, by their names; 0 for any other source."""
     if params.ingest.source != "folder":
         return 0
-    from thawline.data.candidates import passed_by  # loads NumPy
-    from thawline.data.file_format import SUFFIXES
+    from thawline.ingest.decoding.file_format import SUFFIXES
+    from thawline.ingest.files.file_filter import passed_by  # loads NumPy
 
     number = 0
     for _, folders, names in os.walk(params.ingest.path):

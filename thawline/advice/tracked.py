@@ -7,8 +7,8 @@ from thawline import network as networks
 from thawline.advice import recorded
 from thawline.advice.facts import Cost, Facts
 from thawline.advice.proposing import propose
-from thawline.data.manifest import Manifest
-from thawline.data.store import ImageStore
+from thawline.dataset.image_store import ImageStore
+from thawline.dataset.manifest import Manifest
 from thawline.evaluation.results import Results
 from thawline.params.proposal import Proposal
 from thawline.params.schema.whole import Params

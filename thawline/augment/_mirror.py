@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thawline.data.manifest import Manifest
-from thawline.data.store import ImageStore
+from thawline.dataset.image_store import ImageStore
+from thawline.dataset.manifest import Manifest
 from thawline.training import level_choice
 from thawline.training.level_choice import weighted_mean
 from thawline.training.levels import Key, smaller

@@ -49,7 +49,7 @@ def check() -> None:
 
 def _check_policy(image_size_px: int | str, file: Path) -> None:
     """Refuse a policy file that is wrong at the images' size, or under `auto` at any size."""
-    from thawline.data.image_size import ALL_SIZES
+    from thawline.ingest.image_size import ALL_SIZES
 
     policy = plugins.load(plugins.POLICY, "file").policy
     sizes = ALL_SIZES if isinstance(image_size_px, str) else (image_size_px,)

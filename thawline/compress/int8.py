@@ -11,8 +11,8 @@ import numpy as np
 
 from thawline.compress.quantize import Method, compare, quantize
 from thawline.compress.session import INT8_FILE
-from thawline.data.manifest import Manifest
-from thawline.data.store import ImageStore
+from thawline.dataset.image_store import ImageStore
+from thawline.dataset.manifest import Manifest
 from thawline.errors import UserError
 from thawline.evaluation.memory import size_mb
 from thawline.runtime.progress import log

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from thawline.data import stored_table
-from thawline.data.encoding import encode
-from thawline.data.store import ImageStore, StoreWriter
 from thawline.data.views import Step, Views
+from thawline.dataset import stored_table
+from thawline.dataset.encoding import encode
+from thawline.dataset.image_store import ImageStore, StoreWriter
 from thawline.runtime.output_paths import intact
 
 FILE = "sources.parquet"
@@ -37,8 +37,9 @@ class Extras:
     def write(
         self, directory: Path, store: ImageStore, policy: Sequence[Step], *, seed: int
     ) -> None:
-        """The images, in the format of thawline/data/store.py, and a table of their sources; equal
-        arguments give equal bytes.
+        """Write the images as thawline/dataset/image_store.py does, and a table of their sources.
+
+        Equal arguments give equal bytes.
         """
         views = Views(policy, seed)
         with StoreWriter(directory, store.image_size_px) as writer:

@@ -9,10 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from thawline.data.manifest import Manifest
 from thawline.data.minority import Extras
-from thawline.data.store import ImageStore
 from thawline.data.views import Step, Views
+from thawline.dataset.image_store import ImageStore
+from thawline.dataset.manifest import Manifest
 
 NUM_VIEWS = 8
 _MAX_CLASSES = 16

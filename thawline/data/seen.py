@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from thawline.data import array_damage
-from thawline.data.candidates import name_hash
-from thawline.data.manifest import Manifest
+from thawline.dataset import array_damage
+from thawline.dataset.manifest import Manifest
 from thawline.errors import UserError
+from thawline.ingest.files.file_filter import name_hash
 from thawline.runtime.escape import escape
 
 FILE = "seen.npz"

@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from thawline.data.looks import Looks
-from thawline.data.manifest import Manifest
+from thawline.dataset.manifest import Manifest
 from thawline.evaluation.style import BLUE, GREEN, MAX_NAMED, ORANGE, class_ticks, figure, styled
+from thawline.ingest.decoding.image_stats import Looks
 
 _SPLITS = (("train", BLUE), ("val", GREEN), ("test", ORANGE))
 _BINS = 40

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from thawline.data.accounting import Account
-from thawline.data.blanks import Blanks
-from thawline.data.conflicts import Conflict
-from thawline.data.decided import Decided
-from thawline.data.looks import Looks
-from thawline.data.manifest import Manifest
-from thawline.data.store import ImageStore
-from thawline.data.twins import Link
+from thawline.dataset.image_store import ImageStore
+from thawline.dataset.manifest import Manifest
+from thawline.ingest.accounting import Account
+from thawline.ingest.decided import Decided
+from thawline.ingest.decoding.blanks import Blanks
+from thawline.ingest.decoding.image_stats import Looks
+from thawline.ingest.dedup.label_conflicts import Conflict
+from thawline.ingest.dedup.linking import Link
 from thawline.runtime.escape import markdown
 
 COLUMNS = 12

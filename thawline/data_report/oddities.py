@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from thawline.data.accounting import reason_kind
 from thawline.data_report import tiles
 from thawline.data_report.contents import COLUMNS, MAX_SHOWN, Contents, named, picture, table
+from thawline.ingest.accounting import reason_kind
 from thawline.runtime.escape import markdown
 
 _MAX_REASONS = 20

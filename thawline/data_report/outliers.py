@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thawline.data.looks import Looks
+from thawline.ingest.decoding.image_stats import Looks
 
 LIMIT = 3.5
 """Of the modified z-score, after B. Iglewicz and D. Hoaglin, "How to detect and handle outliers",

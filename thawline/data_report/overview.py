@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from thawline.data.manifest import Manifest
 from thawline.data_report import charts, outliers, tiles
 from thawline.data_report.contents import COLUMNS, MAX_SHOWN, Contents, named, picture, table
+from thawline.dataset.manifest import Manifest
 from thawline.evaluation import style
 from thawline.runtime.escape import markdown
 

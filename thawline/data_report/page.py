@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from thawline.data import conflicts
 from thawline.data_report import oddities, overview, tiles
 from thawline.data_report.contents import COLUMNS, Contents, picture
+from thawline.ingest.dedup import label_conflicts
 from thawline.runtime.escape import escape, markdown
 from thawline.runtime.output_paths import write_csv
 
@@ -29,8 +29,8 @@ def write(folder: Path, contents: Contents) -> None:
     splits = contents.manifest.splits.tolist()
     write_csv(
         folder / "conflicts.csv",
-        conflicts.HEADER,
-        conflicts.table(contents.conflicts, classes, contents.left_out),
+        label_conflicts.HEADER,
+        label_conflicts.table(contents.conflicts, classes, contents.left_out),
     )
     write_csv(
         folder / "near_duplicates.csv",

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from thawline.data.store import ImageStore
+from thawline.dataset.image_store import ImageStore
 
 SIDE_PX = 72
 _GAP_PX = 4

@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from matplotlib.figure import Figure
 
-from thawline.data.manifest import Manifest
-from thawline.data.rows import Rows
-from thawline.data.store import ImageStore
+from thawline.dataset.image_store import ImageStore
+from thawline.dataset.manifest import Manifest
+from thawline.dataset.rows import Rows
 from thawline.evaluation import class_sizes, doubt, figures, gallery, head_groups, style
 from thawline.evaluation.checkpoints import Judged
 from thawline.evaluation.report import ClassScore, Mistake, Picture

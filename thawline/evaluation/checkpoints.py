@@ -10,7 +10,7 @@ import torch
 
 from thawline import checkpoint
 from thawline.compress import session as onnx
-from thawline.data.store import ImageStore
+from thawline.dataset.image_store import ImageStore
 from thawline.evaluation import hardware, memory, speed, temperature
 from thawline.evaluation.abstention import RiskCoverage, risk_coverage
 from thawline.evaluation.accuracy import (

@@ -10,8 +10,6 @@ import numpy as np
 from thawline import checkpoint
 from thawline.advice import tracked
 from thawline.compress import outcome
-from thawline.data import deciding
-from thawline.data.decided import AUTO, Decided
 from thawline.evaluation import album, corruptions, label_issues, slices
 from thawline.evaluation.album import Evidence
 from thawline.evaluation.checkpoints import predict
@@ -22,6 +20,8 @@ from thawline.evaluation.report import Picture
 from thawline.evaluation.results import Results
 from thawline.evaluation.slices import Slice
 from thawline.inference import BATCH
+from thawline.ingest import deciding
+from thawline.ingest.decided import AUTO, Decided
 from thawline.params import proposal
 from thawline.params.schema.whole import Params
 from thawline.runtime import safe_json

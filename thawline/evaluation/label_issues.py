@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from thawline.data.manifest import Manifest
+from thawline.dataset.manifest import Manifest
 from thawline.runtime.output_paths import write_csv
 
 

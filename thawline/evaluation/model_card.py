@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from thawline.checkpoint import ModelCard
-from thawline.data.manifest import Manifest
+from thawline.dataset.manifest import Manifest
 from thawline.evaluation import headline
 from thawline.evaluation.quantities import count, megabytes, percent
 from thawline.evaluation.report import ClassScore

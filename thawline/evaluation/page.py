@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from thawline.checkpoint import ModelCard
-from thawline.data.manifest import Manifest
+from thawline.dataset.manifest import Manifest
 from thawline.evaluation import headline, method, model_card, report
 from thawline.evaluation.corruptions import Robustness
 from thawline.evaluation.embedded import data_uris

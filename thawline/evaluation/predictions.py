@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from thawline.data.manifest import Manifest
+from thawline.dataset.manifest import Manifest
 from thawline.evaluation.checkpoints import Judged
 from thawline.runtime.escape import escape
 from thawline.runtime.output_paths import write_csv

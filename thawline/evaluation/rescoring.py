@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from thawline.compress import session as onnx
-from thawline.data.content import Geometry
-from thawline.data.decided import Decided
-from thawline.data.items import Item, Reject
-from thawline.data.manifest import Manifest
-from thawline.data.packing import Packed, pack
-from thawline.data.store import ImageStore
+from thawline.dataset.image_store import ImageStore
+from thawline.dataset.manifest import Manifest
 from thawline.errors import UserError
+from thawline.ingest.decided import Decided
+from thawline.ingest.decoding.preprocess import Geometry
+from thawline.ingest.items import Item, Reject
+from thawline.ingest.packing.packing import Packed, pack
 from thawline.params import plugins
 from thawline.params.schema.data import Ingest
 from thawline.prediction.model import Model

@@ -82,7 +82,7 @@ def columns(
         rows: of the manifest, int64 (N,); labels: their classes, int64 (N,).
         brightness: of each row, (N,).
     """
-    from thawline.data import stored_table
+    from thawline.dataset import stored_table
 
     table = stored_table.read(manifest_file).take(rows)
     names = [PurePosixPath(name).parts for name in table.column("name").to_pylist()]

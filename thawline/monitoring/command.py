@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from thawline.compress import session as onnx
-from thawline.data.content import Geometry
-from thawline.data.decided import Decided
-from thawline.data.manifest import Manifest
-from thawline.data.store import ImageStore
+from thawline.dataset.image_store import ImageStore
+from thawline.dataset.manifest import Manifest
 from thawline.errors import UserError
+from thawline.ingest.decided import Decided
+from thawline.ingest.decoding.preprocess import Geometry
 from thawline.monitoring import drift
 from thawline.monitoring.sample import LIMIT, draw
 from thawline.params import params_file

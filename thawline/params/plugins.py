@@ -45,7 +45,7 @@ class Kind:
         return _PACKAGE / self.folder / f"{name}.py"
 
 
-SOURCE = Kind(key="ingest.source", folder="data/sources", function="read")
+SOURCE = Kind(key="ingest.source", folder="ingest/sources", function="read")
 STRATEGY = Kind(key="rebalance.strategy", folder="rebalance", function="plan")
 POLICY = Kind(key="augment.policy", folder="augment", function="policy")
 FAMILY = Kind(key="model.family", folder="architectures", function="build")

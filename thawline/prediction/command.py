@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from thawline.data import accounting
 from thawline.errors import UserError
+from thawline.ingest import accounting
 from thawline.prediction.listing import STDIN, Bad, listed
 from thawline.prediction.model import Model
 from thawline.prediction.predict import Prediction, predict

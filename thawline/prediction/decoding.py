@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from thawline.data.candidates import read_regular
-from thawline.data.content import Geometry
-from thawline.data.decode import DecodeError, fit, picture
-from thawline.data.file_format import HEAD_BYTES, unread
-from thawline.data.workers import Workers
+from thawline.ingest.decoding.decode import DecodeError, fit, picture
+from thawline.ingest.decoding.file_format import HEAD_BYTES, unread
+from thawline.ingest.decoding.preprocess import Geometry
+from thawline.ingest.files.file_filter import read_regular
+from thawline.ingest.packing.workers import Workers
 from thawline.prediction.listing import Bad, Listed
 
 BATCH = 32

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from thawline.data.file_format import SUFFIXES
-from thawline.data.folder_walk import Walker
+from thawline.ingest.decoding.file_format import SUFFIXES
+from thawline.ingest.files.folder_walk import Walker
 from thawline.runtime.links import Bounds
 
 STDIN = "-"

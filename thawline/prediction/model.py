@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from thawline.data.content import Geometry
 from thawline.errors import UserError
+from thawline.ingest.decoding.preprocess import Geometry
 from thawline.runtime.escape import escape
 
 NETWORK, CARD = "model.onnx", "model.json"

@@ -26,7 +26,7 @@ def judge(stage: str, threads: int) -> dict[str, Any]:
     Returns:
         `values`: numbers by name; `rows`: see `scores.Rows`.
     """
-    from thawline.data.manifest import Manifest
+    from thawline.dataset.manifest import Manifest
     from thawline.evaluation.memory import size_mb
 
     folder, manifest = MODELS / stage, Manifest.read(INGEST)
@@ -63,7 +63,7 @@ def rarest(train_counts: np.ndarray, support: np.ndarray) -> np.ndarray:
 
 def _predict(folder: Path, rows: np.ndarray, threads: int) -> tuple[np.ndarray, dict[str, float]]:
     """Class of each row, int64 (N,), and the network's counts where it is PyTorch's."""
-    from thawline.data.store import ImageStore
+    from thawline.dataset.image_store import ImageStore
 
     images = ImageStore(INGEST).batches(rows, _BATCH)
     if (folder / _onnx()).exists():

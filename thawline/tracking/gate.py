@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 from mlflow.entities.model_registry import ModelVersion
 
-from thawline.data.manifest import Manifest
 from thawline.data.seen import FILE, Seen
+from thawline.dataset.manifest import Manifest
 from thawline.evaluation import rescoring
 from thawline.evaluation.comparison import Comparison, compare
 from thawline.params.schema.results import Budget, Gate

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thawline.data import holdout, holdout_draw
-from thawline.data.manifest import Manifest
 from thawline.data.seen import FILE as SEEN
 from thawline.data.seen import TESTED, Seen
-from thawline.data.splits import UNUSED
+from thawline.dataset.manifest import Manifest
 from thawline.dvc import hashes
 from thawline.errors import UserError
+from thawline.ingest.splits import holdout, holdout_draw
+from thawline.ingest.splits.split import UNUSED
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
 from thawline.runtime import locks, workspace

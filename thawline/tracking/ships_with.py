@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from thawline import data
-from thawline.data.decode import DECODER
-from thawline.data.manifest import Manifest
 from thawline.data.seen import FILE as SEEN
 from thawline.data.seen import TESTED, Seen
+from thawline.dataset.manifest import Manifest
+from thawline.ingest import decoding
+from thawline.ingest.decoding.decode import DECODER
 from thawline.runtime.output_paths import INGEST
 from thawline.tracking import description, flavors, restore
 
@@ -63,7 +63,7 @@ def copy_decoder(folder: Path) -> Path:
     folder.mkdir()
     for module in DECODER:
         file = "__init__" if module == "decode" else module
-        code = (Path(data.__path__[0]) / f"{module}.py").read_text(encoding="utf-8")
-        code = code.replace("thawline.data", folder.name)
+        code = (Path(decoding.__path__[0]) / f"{module}.py").read_text(encoding="utf-8")
+        code = code.replace(decoding.__name__, folder.name)
         (folder / f"{file}.py").write_text(code, encoding="utf-8")
     return folder

@@ -8,7 +8,7 @@ import json
 
 from mlflow.exceptions import MlflowException
 
-from thawline.data.manifest import Manifest
+from thawline.dataset.manifest import Manifest
 from thawline.tracking.store import Store
 
 _LOOKS = "thawline.looks."

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from sklearn.preprocessing import StandardScaler
 
-from thawline.data.manifest import Manifest
-from thawline.data.store import ImageStore
+from thawline.dataset.image_store import ImageStore
+from thawline.dataset.manifest import Manifest
 from thawline.inference import BATCH, Normalisation
 from thawline.multilevel import map_of
 from thawline.network import Network

@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from thawline.data.store import ImageStore
 from thawline.data.views import Step
+from thawline.dataset.image_store import ImageStore
 from thawline.training.group import ALONE, Group
 from thawline.training.view_batches import ViewBatches
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from thawline.data.store import ImageStore
+from thawline.dataset.image_store import ImageStore
 from thawline.inference import Normalisation
 from thawline.runtime import checksummed_file, workspace
 from thawline.runtime.lru import make_room, mark_used

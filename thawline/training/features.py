@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from thawline.data.store import ImageStore
 from thawline.data.views import Step
+from thawline.dataset.image_store import ImageStore
 from thawline.inference import Normalisation, batch_outputs, images_at_once
 from thawline.runtime.progress import track
 from thawline.training import inputs

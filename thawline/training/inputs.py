@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from thawline.data.store import ImageStore
+from thawline.dataset.image_store import ImageStore
 
 _LIBRARIES = ("torch", "torchvision", "timm", "albumentations", "imbalanced-learn", "numpy")
 _BATCH = 256

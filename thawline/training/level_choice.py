@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thawline.data.manifest import Manifest
+from thawline.dataset.manifest import Manifest
 from thawline.runtime.progress import track
 from thawline.training import ridge
 from thawline.training.levels import TRUNK, BlockFeatures, Changed, Key, named

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import torch
 
-from thawline.data.store import ImageStore
 from thawline.data.views import Step, Views
+from thawline.dataset.image_store import ImageStore
 from thawline.inference import Normalisation, images_at_once
 from thawline.multilevel import Carried, Grid, map_of, pooled
 from thawline.network import Network

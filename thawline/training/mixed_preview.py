@@ -6,10 +6,10 @@ from itertools import cycle, islice
 import numpy as np
 import torch
 
-from thawline.data.manifest import Manifest
 from thawline.data.preview import NUM_VIEWS, Line, Part, first_rows
-from thawline.data.store import ImageStore
 from thawline.data.views import Step, Views
+from thawline.dataset.image_store import ImageStore
+from thawline.dataset.manifest import Manifest
 from thawline.training.examples import Batch
 from thawline.training.mixing import MixedExamples
 

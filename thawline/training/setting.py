@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from thawline.data.manifest import Manifest
-from thawline.data.rows import Rows
-from thawline.data.store import ImageStore
 from thawline.data.views import Step
+from thawline.dataset.image_store import ImageStore
+from thawline.dataset.manifest import Manifest
+from thawline.dataset.rows import Rows
 from thawline.training.feature_cache import FeatureCache
 from thawline.training.group import ALONE, Group
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from thawline import trunk
-from thawline.data.manifest import Manifest
-from thawline.data.store import ImageStore
+from thawline.dataset.image_store import ImageStore
+from thawline.dataset.manifest import Manifest
 from thawline.runtime.progress import track
 from thawline.training import device
 from thawline.training.level_choice import quick_best, small_sample, weighted_mean

@@ -8,10 +8,10 @@ import numpy as np
 
 from thawline import checkpoint
 from thawline.checkpoint import ModelCard
-from thawline.data.manifest import Manifest
 from thawline.data.minority import Extras
-from thawline.data.rows import Rows
-from thawline.data.store import ImageStore
+from thawline.dataset.image_store import ImageStore
+from thawline.dataset.manifest import Manifest
+from thawline.dataset.rows import Rows
 from thawline.errors import UserError
 from thawline.evaluation import frozen_blocks
 from thawline.network import Network

@@ -9,8 +9,8 @@ from torch import nn
 
 from thawline import network as networks
 from thawline.checkpoint import ModelCard
-from thawline.data.decided import Decided
 from thawline.errors import UserError
+from thawline.ingest.decided import Decided
 from thawline.network import Network
 from thawline.params import plugin_rules
 from thawline.params.schema.design import resolve_stem

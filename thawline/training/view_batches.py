@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from thawline.data.store import ImageStore
 from thawline.data.views import Step, Views, repeats
+from thawline.dataset.image_store import ImageStore
 
 
 class ViewBatches:

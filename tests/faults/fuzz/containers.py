@@ -23,7 +23,7 @@ _IMAGES = np.arange(6 * 5 * 4, dtype=np.uint8).reshape(6, 5, 4)
 
 def archives() -> Kind:
     """Read each member of zips and tars."""
-    from thawline.data.members import MemberError, members
+    from thawline.ingest.files.archive_reader import MemberError, members
 
     def read(data: bytes, folder: Path) -> None:
         (folder / "archive").write_bytes(data)
@@ -42,7 +42,7 @@ def archives() -> Kind:
 
 def sets() -> Kind:
     """Read archives of class folders as the source does: names in other encodings, splits."""
-    from thawline.data.sources import archive
+    from thawline.ingest.sources import archive
 
     def read(data: bytes, folder: Path) -> None:
         (folder / "archive").write_bytes(data)
@@ -57,7 +57,7 @@ def sets() -> Kind:
 
 def npz() -> Kind:
     """Read archives of NumPy, damaged as files and inside of a whole zip."""
-    from thawline.data.sources import npz as source
+    from thawline.ingest.sources import npz as source
 
     def read(data: bytes, folder: Path) -> None:
         path = folder / "set.npz"
@@ -80,7 +80,7 @@ def npz() -> Kind:
 
 def idx() -> Kind:
     """Read files of the MNIST family, plain and gzip."""
-    from thawline.data.sources import idx as source
+    from thawline.ingest.sources import idx as source
 
     images = struct.pack(">4I", 0x0803, *_IMAGES.shape) + _IMAGES.tobytes()
     labels = struct.pack(">2I", 0x0801, len(_LABELS)) + _LABELS.tobytes()

@@ -11,7 +11,7 @@ from tests.faults.fuzz.damage import Kind, refusable
 
 def manifests() -> Kind:
     """Read the table beside the packed images."""
-    from thawline.data.manifest import Manifest
+    from thawline.dataset.manifest import Manifest
     from thawline.runtime.output_paths import MANIFEST
 
     def read(data: bytes, folder: Path) -> None:
@@ -39,7 +39,7 @@ def rows() -> Kind:
     import pyarrow.parquet as pq
 
     from thawline.data import minority
-    from thawline.data.rows import Rows
+    from thawline.dataset.rows import Rows
 
     def read(data: bytes, folder: Path) -> None:
         (folder / minority.FILE).write_bytes(data)
@@ -54,8 +54,8 @@ def rows() -> Kind:
 
 def shards() -> Kind:
     """Read packed images, raw and JPEG, each file damaged in turn."""
-    from thawline.data.encoding import encode
-    from thawline.data.store import ImageStore, StoreWriter
+    from thawline.dataset.encoding import encode
+    from thawline.dataset.image_store import ImageStore, StoreWriter
 
     noise = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 3), dtype=np.uint8)
     whole: dict[str, dict[str, bytes]] = {}
@@ -83,7 +83,7 @@ def shards() -> Kind:
 
 def decisions() -> Kind:
     """Read what ingest and the trainings decided, their curves, the policy."""
-    from thawline.data import decided
+    from thawline.ingest import decided
     from thawline.training import curves, decision
 
     def read(data: bytes, folder: Path) -> None:

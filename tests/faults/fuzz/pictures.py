@@ -116,9 +116,9 @@ def _with_metadata() -> list[bytes]:
 
 def images() -> Kind:
     """Take any of the formats that are read, as ingest, the survey before it and predict do."""
-    from thawline.data.content import Geometry, content
-    from thawline.data.decode import DecodeError
-    from thawline.data.survey import read_header
+    from thawline.ingest.decoding.decode import DecodeError
+    from thawline.ingest.decoding.preprocess import Geometry, content
+    from thawline.ingest.survey import read_header
 
     geometries = [
         Geometry(image_size_px=_SIZE_PX, fit=fit, background=(9, 9, 9), encoding=encoding,
@@ -137,8 +137,8 @@ def images() -> Kind:
 
 def heads() -> Kind:
     """Name what a file is by its first bytes: formats that are not read, pointers, texts."""
-    from thawline.data.file_format import image_format, unread
-    from thawline.data.tiff_header import objection
+    from thawline.ingest.decoding.file_format import image_format, unread
+    from thawline.ingest.decoding.tiff_header import objection
 
     def read(data: bytes, _: Path) -> None:
         image_format(data)

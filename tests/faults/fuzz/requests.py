@@ -40,7 +40,7 @@ def requests() -> Kind:
 
 
 def _classifier() -> Any:
-    from thawline.data import decode
+    from thawline.ingest.decoding import decode
 
     sys.modules["thawline_decode"] = decode
     for name in _OURS:

@@ -83,15 +83,15 @@ def features() -> Kind:
 
 def packed() -> Kind:
     """Find decoded images that were kept."""
-    from thawline.data import pack_cache, segments
-    from thawline.data.content import Content, Geometry, content
+    from thawline.ingest.decoding.preprocess import Content, Geometry, content
+    from thawline.ingest.packing import image_cache, segments
 
     geometry = Geometry(image_size_px=8, fit="crop", background=(0, 0, 0))
     noise = np.random.default_rng(0).integers(0, 256, (9, 11, 3), dtype=np.uint8)
     whole = content("a.png", noise, geometry)
-    keys = [pack_cache.key(f"{number}.png", b"x") for number in range(3)]
+    keys = [image_cache.key(f"{number}.png", b"x") for number in range(3)]
     place = Path("packed")
-    with pack_cache.PackCache(geometry, place) as cache:
+    with image_cache.PackCache(geometry, place) as cache:
         for key in keys:
             cache.add(key, whole)
     (file,) = place.glob(f"*{segments.SUFFIX}")
@@ -104,7 +104,7 @@ def packed() -> Kind:
 
     def read(data: bytes, _: Path) -> None:
         file.write_bytes(data)
-        known = pack_cache.Known.of([file], geometry)
+        known = image_cache.Known.of([file], geometry)
         assert all(same(known.find(key)) for key in keys)
 
     return Kind(files=[kept], read=read)

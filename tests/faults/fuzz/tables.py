@@ -18,7 +18,7 @@ _CSV = "image,label,split,group\n" + "".join(",".join(row) + "\n" for row in _RO
 
 def csv() -> Kind:
     """Read CSV files: delimiters, encodings, columns of splits, names of splits, class names."""
-    from thawline.data.sources import csv as source
+    from thawline.ingest.sources import csv as source
 
     def read(data: bytes, folder: Path) -> None:
         _filled(folder)
@@ -38,7 +38,7 @@ def csv() -> Kind:
 
 def parquet() -> Kind:
     """Read Parquet files: paths, bytes, the struct of `datasets`, dictionaries, numbers."""
-    from thawline.data.sources import parquet as source
+    from thawline.ingest.sources import parquet as source
 
     def read(data: bytes, folder: Path) -> None:
         _filled(folder)
@@ -70,7 +70,7 @@ def parquet() -> Kind:
 
 def datasets() -> Kind:
     """Read a set that the library `datasets` saved, damaged in any of its files."""
-    from thawline.data.sources import huggingface as source
+    from thawline.ingest.sources import huggingface as source
 
     if importlib.util.find_spec("datasets") is None:
         raise SystemExit("the extra huggingface is not installed")
@@ -97,7 +97,7 @@ def datasets() -> Kind:
 
 def fixes() -> Kind:
     """Read corrections of labels."""
-    from thawline.data import label_fixes
+    from thawline.ingest.labels import label_fixes
 
     def read(data: bytes, folder: Path) -> None:
         (folder / "fixes.csv").write_bytes(data)
@@ -117,7 +117,7 @@ def fixes() -> Kind:
 
 def holdouts() -> Kind:
     """Read the list of a test set that was drawn anew."""
-    from thawline.data import holdout
+    from thawline.ingest.splits import holdout
 
     def read(data: bytes, folder: Path) -> None:
         (folder / "holdout.csv").write_bytes(data)

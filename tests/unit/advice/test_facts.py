@@ -15,8 +15,8 @@ from sklearn.datasets import load_digits
 from tests.unit.advice.recorded_runs import write_run
 from thawline.advice import gathering, proposing, show
 from thawline.advice.facts import Facts
-from thawline.data.manifest import Manifest
-from thawline.data.store import StoreWriter
+from thawline.dataset.image_store import StoreWriter
+from thawline.dataset.manifest import Manifest
 from thawline.params import params_file
 from thawline.runtime.output_paths import INGEST
 

@@ -10,8 +10,8 @@ import torch
 from tests.unit.training.conftest import SIZE, card_of_digits, small_network
 from thawline.augment import _mirror
 from thawline.augment._mirror import Mirroring
-from thawline.data.manifest import Manifest
-from thawline.data.store import ImageStore, StoreWriter
+from thawline.dataset.image_store import ImageStore, StoreWriter
+from thawline.dataset.manifest import Manifest
 from thawline.training.levels import Key, extract, joined
 
 COUNT = 80

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from thawline.data.decode import decode
+from thawline.ingest.decoding.decode import decode
 
 LUMA = np.array([299, 587, 114]) / 1000
 """ITU-R 601, what Pillow and OpenCV turn colour into grey with."""

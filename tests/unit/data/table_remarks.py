@@ -1,6 +1,6 @@
 """What sources of tables remark, in tests of tables that are given alone."""
 
-from thawline.data.items import Source
+from thawline.ingest.items import Source
 
 _ALONE = "DVC does not see the images that the table names"
 

@@ -19,13 +19,17 @@ import torch
 from PIL import Image
 
 from stages import ingest
-from thawline.data import candidates, csv_rows, decode_limits, holdout, label_fixes, labels, members
-from thawline.data.content import Geometry
-from thawline.data.decode import FORMATS, effort_px
-from thawline.data.items import Item, Reject
-from thawline.data.packing import prepare
-from thawline.data.sources import archive, csv, huggingface, idx, npz, parquet
 from thawline.errors import UserError
+from thawline.ingest.decoding import limits
+from thawline.ingest.decoding.decode import FORMATS, effort_px
+from thawline.ingest.decoding.preprocess import Geometry
+from thawline.ingest.files import archive_reader, file_filter
+from thawline.ingest.items import Item, Reject
+from thawline.ingest.labels import label_fixes, labels
+from thawline.ingest.packing.packing import prepare
+from thawline.ingest.sources import archive, csv, huggingface, idx, npz, parquet
+from thawline.ingest.splits import holdout
+from thawline.ingest.tables import csv_rows
 from thawline.prediction import decoding
 from thawline.prediction.listing import Bad
 from thawline.runtime import dvc_view
@@ -45,12 +49,12 @@ def line(action: Callable[[], object]) -> str:
 def test_a_large_file_is_read_neither_by_ingest_nor_by_predict(
     tmp_path: Path, encode: Encode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert candidates.MAX_FILE_BYTES == decode_limits.MAX_HELD_BYTES
+    assert file_filter.MAX_FILE_BYTES == limits.MAX_HELD_BYTES
     file = tmp_path / "a.png"
     file.write_bytes(encode(np.zeros((8, 8, 3), np.uint8), "PNG"))
     size = file.stat().st_size
     for limit, is_read in ((size, True), (size - 1, False)):
-        monkeypatch.setattr(candidates, "MAX_FILE_BYTES", limit)
+        monkeypatch.setattr(file_filter, "MAX_FILE_BYTES", limit)
         packed = prepare(Item(name="a.png", label=0, payload=file), GEOMETRY)
         (batch,) = decoding.batches([str(file)], GEOMETRY)
         if is_read:
@@ -96,7 +100,7 @@ def test_a_holdout_list_as_a_spreadsheet_saves_it(tmp_path: Path) -> None:
 
 @pytest.fixture
 def no_floor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(members, "MIN_TOTAL_BYTES", 10_000)
+    monkeypatch.setattr(archive_reader, "MIN_TOTAL_BYTES", 10_000)
 
 
 @pytest.mark.usefixtures("no_floor")

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thawline.data.items import Source
-from thawline.data.sources import archive, csv, folder
 from thawline.errors import UserError
+from thawline.ingest.items import Source
+from thawline.ingest.sources import archive, csv, folder
 
 Encode = Callable[..., bytes]
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from thawline.data.labels import MAX_CLASSES, checked, of_numbers, ordered, whole_number
 from thawline.errors import UserError
+from thawline.ingest.labels.labels import MAX_CLASSES, checked, of_numbers, ordered, whole_number
 
 NAMES = ["ant", "bee", "cat"]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from thawline.data.class_names import alike, canonical, remarks
+from thawline.ingest.labels.class_names import alike, canonical, remarks
 
 COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
 

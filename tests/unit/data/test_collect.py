@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thawline.data import collect as walk
-from thawline.data import tally
-from thawline.data.divide import divide
-from thawline.data.items import Item, Reject
-from thawline.data.manifest import Manifest
-from thawline.data.packing import Geometry, pack
-from thawline.data.store import ImageStore, StoreWriter
+from thawline.dataset.image_store import ImageStore, StoreWriter
+from thawline.dataset.manifest import Manifest
 from thawline.errors import UserError
+from thawline.ingest import collect as walk
+from thawline.ingest import ingest_summary
+from thawline.ingest.items import Item, Reject
+from thawline.ingest.packing.packing import Geometry, pack
+from thawline.ingest.splits.divide import divide
 
 CLASSES = ("cat", "dog")
 RATIOS = {"val_ratio": 0.2, "test_ratio": 0.2, "imbalance_ratio": None}
@@ -51,18 +51,22 @@ def test_the_store_has_the_rows_in_order(collect, tmp_path: Path) -> None:  # ty
 def test_a_duplicate_is_listed_and_left_out(collect, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     found = collect([item("a", 5), item("again", 5), item("c", 9)])
     assert len(ImageStore(tmp_path)) == 2
-    assert tally.quarantine_rows(found) == [("again", "duplicate of a")]
+    assert ingest_summary.quarantine_rows(found) == [("again", "duplicate of a")]
     assert found.num_duplicates == 1
 
 
 def test_a_duplicate_of_another_class_says_so(collect) -> None:  # type: ignore[no-untyped-def]
     found = collect([item("a", 5, 0), item("again", 5, 1)])
-    assert tally.quarantine_rows(found) == [("again", "duplicate of a (there labelled 'cat')")]
+    assert ingest_summary.quarantine_rows(found) == [
+        ("again", "duplicate of a (there labelled 'cat')")
+    ]
 
 
 def test_quarantine_lines_are_printable(collect) -> None:  # type: ignore[no-untyped-def]
     found = collect([Reject(name="a\n\u202eb\x1b[31m\udce9", reason="x\ny")])
-    assert all(part.isprintable() for line in tally.quarantine_rows(found) for part in line)
+    assert all(
+        part.isprintable() for line in ingest_summary.quarantine_rows(found) for part in line
+    )
 
 
 def bad(count: int) -> list[Item | Reject]:
@@ -145,13 +149,13 @@ def test_names_that_are_not_unicode_are_stored_escaped(collect, tmp_path: Path) 
 def test_summary_and_distribution_add_up(collect) -> None:  # type: ignore[no-untyped-def]
     found = collect([*bad(2), *(item(f"n{v}", v % 200, v % 2) for v in range(210))])
     manifest = divide(found, CLASSES, seed=0, **RATIOS)
-    account = tally.account_for(found, {"hidden": 1, "no image, .txt": 3})
-    counts = tally.summary(found, manifest, account)
+    account = ingest_summary.account_for(found, {"hidden": 1, "no image, .txt": 3})
+    counts = ingest_summary.summary(found, manifest, account)
     assert counts["files_seen"] == 200 + 10 + 2 + 4
     assert (counts["passed_over_hidden"], counts["passed_over_no_image"]) == (1, 3)
     assert counts["train"] + counts["val"] + counts["test"] == counts["images"] == 200
     assert (counts["quarantined"], counts["duplicates"], counts["ignored_files"]) == (2, 10, 4)
-    table = tally.distribution(manifest)
+    table = ingest_summary.distribution(manifest)
     assert len(table) == 6
     assert sum(number for _, _, number in table) == 200
 

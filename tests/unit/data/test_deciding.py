@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from thawline.data import deciding
-from thawline.data.background import BLACK, CANDIDATES, NEAR, choose_background
-from thawline.data.decided import AUTO, FILE, KEYS, Decided
-from thawline.data.deciding import choose_distance, choose_fit, decide, sentences, without_near
-from thawline.data.image_size import ALL_SIZES, largest_size
-from thawline.data.survey import Survey
 from thawline.errors import UserError
+from thawline.ingest import deciding
+from thawline.ingest.decided import AUTO, FILE, KEYS, Decided
+from thawline.ingest.deciding import choose_distance, choose_fit, decide, sentences, without_near
+from thawline.ingest.decoding.background import BLACK, CANDIDATES, NEAR, choose_background
+from thawline.ingest.image_size import ALL_SIZES, largest_size
+from thawline.ingest.survey import Survey
 
 ALL_AUTO = dict.fromkeys(KEYS, AUTO)
 GIVEN = {

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.unit.data.expected_pixels import assert_close, grey, over
-from thawline.data.decode import decode
+from thawline.ingest.decoding.decode import decode
 
 Encode = Callable[..., bytes]
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thawline.data import decode_limits
-from thawline.data.decode import DecodeError, decode
+from thawline.ingest.decoding import limits
+from thawline.ingest.decoding.decode import DecodeError, decode
 
 Encode = Callable[..., bytes]
 KINDS: dict[str, tuple[str, dict[str, object]]] = {
@@ -156,7 +156,7 @@ def test_a_bomb_is_refused_by_its_header(side: int) -> None:
 def test_a_large_avif_is_refused_by_its_header(
     encode: Encode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decode_limits, "MAX_AVIF_PIXELS", 400)
+    monkeypatch.setattr(limits, "MAX_AVIF_PIXELS", 400)
     grey = np.full((21, 20, 3), 90, np.uint8)
     assert reason(encode(grey, "AVIF")) == "20 x 21 px is more than 400 pixels of an AVIF file"
     assert reason(encode(grey[:20], "AVIF")) is None

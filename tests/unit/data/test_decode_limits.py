@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from tests.unit.data.test_pixel_depth import deep, tiff
-from thawline.data import decode_limits, strips
-from thawline.data.decode import DecodeError, picture
+from thawline.ingest.decoding import limits, strips
+from thawline.ingest.decoding.decode import DecodeError, picture
 
 Encode = Callable[..., bytes]
 MOST_RSS_BYTES = 700_000_000
@@ -99,9 +99,9 @@ def test_memory_is_counted_by_what_decodes(
 ) -> None:  # fmt: skip
     data = encode(photo, kind, **options)
     held = len(data) + 64 * 48 * per_pixel
-    monkeypatch.setattr(decode_limits, "MAX_HELD_BYTES", held)
+    monkeypatch.setattr(limits, "MAX_HELD_BYTES", held)
     picture(data, 64, "letterbox")
-    monkeypatch.setattr(decode_limits, "MAX_HELD_BYTES", held - 1)
+    monkeypatch.setattr(limits, "MAX_HELD_BYTES", held - 1)
     with pytest.raises(DecodeError, match="64 x 48 px of"):
         picture(data, 64, "letterbox")
 
@@ -123,9 +123,9 @@ def run_length_bmp(width: int, height: int) -> bytes:
 def test_what_is_decoded_in_python_may_have_few_pixels(
     data: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decode_limits, "MAX_SLOW_PIXELS", 100)
+    monkeypatch.setattr(limits, "MAX_SLOW_PIXELS", 100)
     picture(data, 16, "letterbox")
-    monkeypatch.setattr(decode_limits, "MAX_SLOW_PIXELS", 99)
+    monkeypatch.setattr(limits, "MAX_SLOW_PIXELS", 99)
     with pytest.raises(DecodeError, match="10 x 10 px of a"):
         picture(data, 16, "letterbox")
 
@@ -134,13 +134,13 @@ def test_scans_and_sides_are_limited(
     photo: np.ndarray, encode: Encode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = encode(photo, "JPEG", progressive=True)
-    monkeypatch.setattr(decode_limits, "MAX_SCANS", data.count(b"\xff\xda"))
+    monkeypatch.setattr(limits, "MAX_SCANS", data.count(b"\xff\xda"))
     picture(data, 16, "letterbox")
-    monkeypatch.setattr(decode_limits, "MAX_SCANS", data.count(b"\xff\xda") - 1)
+    monkeypatch.setattr(limits, "MAX_SCANS", data.count(b"\xff\xda") - 1)
     with pytest.raises(DecodeError, match="scans"):
         picture(data, 16, "letterbox")
     picture(encode(photo, "JPEG"), 16, "letterbox")
-    monkeypatch.setattr(decode_limits, "MAX_SIDE_PX", 63)
+    monkeypatch.setattr(limits, "MAX_SIDE_PX", 63)
     with pytest.raises(DecodeError, match="a side has at most 63"):
         picture(encode(photo, "PNG"), 16, "letterbox")
 

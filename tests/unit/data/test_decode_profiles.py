@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from tests.unit.data.expected_pixels import assert_close, grey, muted, over
-from thawline.data.decode import decode
+from thawline.ingest.decoding.decode import decode
 
 Encode = Callable[..., bytes]
 

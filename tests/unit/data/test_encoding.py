@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_sample_images
 
-from thawline.data import collect as walk
-from thawline.data import minority, packing, store
-from thawline.data.encoding import decode, encode
-from thawline.data.items import Item
-from thawline.data.packing import Geometry, pack
-from thawline.data.store import ImageStore, StoreWriter
+from thawline.data import minority
+from thawline.dataset import image_store
+from thawline.dataset.encoding import decode, encode
+from thawline.dataset.image_store import ImageStore, StoreWriter
 from thawline.errors import UserError
+from thawline.ingest import collect as walk
+from thawline.ingest.items import Item
+from thawline.ingest.packing import packing
+from thawline.ingest.packing.packing import Geometry, pack
 
 SIZE = 64
 
@@ -39,7 +41,7 @@ def write(folder: Path, images: np.ndarray, encoding: str = "jpeg") -> ImageStor
 @pytest.fixture
 def packed(images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ImageStore:
     """In several files."""
-    monkeypatch.setattr(store, "SHARD_BYTES", 32_000)
+    monkeypatch.setattr(image_store, "SHARD_BYTES", 32_000)
     return write(tmp_path / "packed", images)
 
 
@@ -135,7 +137,7 @@ def test_damage_is_one_clear_message(packed: ImageStore, tmp_path: Path, name: s
 def test_damaged_pixels_too(
     images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setattr(store, "SHARD_BYTES", 10 * images[0].nbytes)
+    monkeypatch.setattr(image_store, "SHARD_BYTES", 10 * images[0].nbytes)
     write(tmp_path, images, "raw")
     file = tmp_path / "images-00001.npy"
     if kind == "cut":

@@ -10,14 +10,14 @@ import distributed
 import numpy as np
 import pytest
 
-from thawline.data import collect as walk
-from thawline.data import engine
-from thawline.data.content import Geometry
-from thawline.data.items import Item, Reject
-from thawline.data.pack_cache import PackCache
-from thawline.data.packing import pack
-from thawline.data.store import StoreWriter
+from thawline.dataset.image_store import StoreWriter
 from thawline.errors import UserError
+from thawline.ingest import collect as walk
+from thawline.ingest.decoding.preprocess import Geometry
+from thawline.ingest.items import Item, Reject
+from thawline.ingest.packing import dask_backend
+from thawline.ingest.packing.image_cache import PackCache
+from thawline.ingest.packing.packing import pack
 
 Encode = Callable[..., bytes]
 SIDE = 48
@@ -102,7 +102,7 @@ def test_the_bytes_are_those_of_one_process(
     alone = packed("alone", encoding)
     assert len(alone[1].rejects) > 20
     before = executed(client)
-    monkeypatch.setenv(engine.ADDRESS, client.scheduler.address)
+    monkeypatch.setenv(dask_backend.ADDRESS, client.scheduler.address)
     with PackCache(geometry(encoding), tmp_path / "cache") as cache:
         assert same(packed("spread", encoding, cache=cache), alone)
     assert all(now > then for now, then in zip(executed(client), before, strict=True))
@@ -118,7 +118,7 @@ def test_a_worker_that_dies_changes_nothing(
 ) -> None:
     alone = packed("alone", "raw")
     doomed = next(iter(client.run(os.getpid).values()))
-    monkeypatch.setenv(engine.ADDRESS, client.scheduler.address)
+    monkeypatch.setenv(dask_backend.ADDRESS, client.scheduler.address)
 
     def kill(number: int) -> None:
         if number == COUNT // 4:
@@ -132,15 +132,15 @@ def test_a_worker_that_dies_changes_nothing(
 def test_a_worker_with_other_code_is_refused(
     client: distributed.Client, packed: Pack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(engine.ADDRESS, client.scheduler.address)
-    monkeypatch.setattr(engine, "made_with", lambda geometry: "of another commit")
+    monkeypatch.setenv(dask_backend.ADDRESS, client.scheduler.address)
+    monkeypatch.setattr(dask_backend, "made_with", lambda geometry: "of another commit")
     with pytest.raises(UserError, match=r"THAWLINE_DASK: the worker on .* has other versions"):
         packed("spread", "raw")
 
 
 def test_no_scheduler_is_a_mistake_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(engine.ADDRESS, "tcp://127.0.0.1:9")
-    monkeypatch.setattr(engine, "_CONNECT_S", 1)
+    monkeypatch.setenv(dask_backend.ADDRESS, "tcp://127.0.0.1:9")
+    monkeypatch.setattr(dask_backend, "_CONNECT_S", 1)
     with pytest.raises(UserError, match=r"THAWLINE_DASK: 'tcp://127.0.0.1:9': no scheduler"):
         list(pack([], geometry("raw")))
 
@@ -149,8 +149,8 @@ def test_no_scheduler_is_a_mistake_in_a_line(monkeypatch: pytest.MonkeyPatch) ->
 def test_workers_that_are_gone_are_a_mistake_in_a_line(
     client: distributed.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "_CONNECT_S", 1)
-    monkeypatch.setenv(engine.ADDRESS, client.scheduler.address)
+    monkeypatch.setattr(dask_backend, "_CONNECT_S", 1)
+    monkeypatch.setenv(dask_backend.ADDRESS, client.scheduler.address)
     client.cluster.scale(0)
     while client.nthreads():
         time.sleep(0.1)

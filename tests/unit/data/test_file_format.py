@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from thawline.data import decode, file_format
+from thawline.ingest.decoding import decode, file_format
 
 Encode = Callable[..., bytes]
 

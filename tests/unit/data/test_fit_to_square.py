@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from thawline.data.decode import fit
+from thawline.ingest.decoding.decode import fit
 
 GREEN, RED = (0, 200, 0), (200, 0, 0)
 

@@ -13,16 +13,16 @@ import pytest
 from PIL import Image
 
 from tests import colours
-from thawline.data import collect as walk
-from thawline.data import tally
-from thawline.data.divide import divide
-from thawline.data.items import Item, Reject
-from thawline.data.notes import note
-from thawline.data.packing import Geometry, Packed, pack
-from thawline.data.sources import folder
-from thawline.data.store import ImageStore, StoreWriter
 from thawline.data_report import page
 from thawline.data_report.contents import Contents
+from thawline.dataset.image_store import ImageStore, StoreWriter
+from thawline.ingest import collect as walk
+from thawline.ingest import ingest_summary
+from thawline.ingest.format_warnings import note
+from thawline.ingest.items import Item, Reject
+from thawline.ingest.packing.packing import Geometry, Packed, pack
+from thawline.ingest.sources import folder
+from thawline.ingest.splits.divide import divide
 
 Encode = Callable[..., bytes]
 GEOMETRY = Geometry(image_size_px=16, fit="letterbox", background=(0, 0, 0))
@@ -177,7 +177,7 @@ def test_an_empty_class_folder_is_named(root: Path, tmp_path: Path) -> None:
     with StoreWriter(tmp_path / "store", 16) as writer:
         found = walk.collect(pack(source.items, GEOMETRY, 24), writer, source.classes)
     manifest = divide(found, source.classes, seed=0, **RATIOS)  # type: ignore[arg-type]
-    assert tally.gaps(manifest, source.empty_classes) == [
+    assert ingest_summary.gaps(manifest, source.empty_classes) == [
         "no image in 'bi\\\\nrd', 'notes': not a class"
     ]
 
@@ -207,7 +207,7 @@ def test_two_thousand_classes(tmp_path: Path) -> None:
         decided=colours.decided(16, "letterbox"),
         blanks={},
         num_transparent=0,
-        account=tally.account_for(found, {}),
+        account=ingest_summary.account_for(found, {}),
     )
     page.write(tmp_path / "report", contents)
     peak = tracemalloc.get_traced_memory()[1]

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thawline.data import collect as walk
-from thawline.data import tally
-from thawline.data.items import Item, Reject
-from thawline.data.packing import Geometry, pack
-from thawline.data.sources import folder
-from thawline.data.store import StoreWriter
+from thawline.dataset.image_store import StoreWriter
 from thawline.errors import UserError
+from thawline.ingest import collect as walk
+from thawline.ingest import ingest_summary
+from thawline.ingest.items import Item, Reject
+from thawline.ingest.packing.packing import Geometry, pack
+from thawline.ingest.sources import folder
 
 Encode = Callable[..., bytes]
 
@@ -112,7 +112,7 @@ def test_hostile_names_are_kept_apart(root: Path, tmp_path: Path) -> None:
     with StoreWriter(tmp_path / "packed", 8) as writer:
         found = walk.collect(pack(items, geometry, len(items)), writer, source.classes)
     assert found.num_seen == len(items)
-    lines = tally.quarantine_rows(found)
+    lines = ingest_summary.quarantine_rows(found)
     assert all(part.isprintable() for line in lines for part in line)
     for name in source.classes:
         name.encode()  # what is stored later is UTF-8

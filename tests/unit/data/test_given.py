@@ -5,16 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thawline.data import collect as walk
-from thawline.data import tally
-from thawline.data.divide import divide
-from thawline.data.given import Given, split_folders, stronger
-from thawline.data.items import Item
-from thawline.data.manifest import Manifest
-from thawline.data.packing import Geometry, pack
-from thawline.data.splits import assign
-from thawline.data.store import StoreWriter
+from thawline.dataset.image_store import StoreWriter
+from thawline.dataset.manifest import Manifest
 from thawline.errors import UserError
+from thawline.ingest import collect as walk
+from thawline.ingest import ingest_summary
+from thawline.ingest.items import Item
+from thawline.ingest.packing.packing import Geometry, pack
+from thawline.ingest.splits.divide import divide
+from thawline.ingest.splits.predefined_splits import Given, split_folders, stronger
+from thawline.ingest.splits.split import assign
 
 RATIOS = {"val_ratio": 0.15, "test_ratio": 0.2}
 CLASSES = ("cat", "dog")
@@ -139,10 +139,10 @@ def test_a_picture_in_two_splits_is_kept_once(
     assert len(manifest) == 61
     assert manifest.splits[60] == kept
     assert manifest.names[60] == ("60" if first == kept else "61")
-    ((name, reason),) = tally.quarantine_rows(found)
+    ((name, reason),) = ingest_summary.quarantine_rows(found)
     assert {name, manifest.names[60]} == {"60", "61"}
     assert f"(there in {kept})" in reason
-    counts = tally.summary(found, manifest, tally.account_for(found, {}))
+    counts = ingest_summary.summary(found, manifest, ingest_summary.account_for(found, {}))
     assert counts["duplicates"] == 1
     assert counts["duplicates_across_splits"] == int(None not in (first, second))
 
@@ -151,7 +151,7 @@ def test_the_label_follows_the_copy_that_is_kept(tmp_path: Path) -> None:
     found, manifest = gathered(tmp_path, [*BASE, (200, 0, "train"), (200, 1, "test")])
     assert manifest.labels[60] == 1
     assert (
-        tally.quarantine_rows(found)[0][1]
+        ingest_summary.quarantine_rows(found)[0][1]
         == "duplicate of 61 (there labelled 'dog') (there in test)"
     )
 
@@ -159,8 +159,10 @@ def test_the_label_follows_the_copy_that_is_kept(tmp_path: Path) -> None:
 def test_a_gap_in_a_given_split_is_told(tmp_path: Path) -> None:
     rows = [row for row in BASE if row[1:] != (1, "test")]
     _, manifest = gathered(tmp_path, rows)
-    assert tally.gaps(manifest) == ["no test image of class 'dog': its scores there say nothing"]
-    assert tally.gaps(gathered(tmp_path, BASE)[1]) == []
+    assert ingest_summary.gaps(manifest) == [
+        "no test image of class 'dog': its scores there say nothing"
+    ]
+    assert ingest_summary.gaps(gathered(tmp_path, BASE)[1]) == []
 
 
 def test_split_folders_are_recognised() -> None:

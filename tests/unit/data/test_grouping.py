@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from thawline.data.grouping import Grouping
 from thawline.errors import UserError
+from thawline.ingest.splits.grouping import Grouping
 
 NAMES = ["cat/patient12/a.png", "dog/patient3_b.png", "dog/other.png", "patient 9/caf\udce9.png"]
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from tests import colours
-from thawline.data import holdout, holdout_draw
-from thawline.data.given import Given
-from thawline.data.manifest import Manifest
-from thawline.data.splits import assign
+from thawline.dataset.manifest import Manifest
 from thawline.errors import UserError
+from thawline.ingest.splits import holdout, holdout_draw
+from thawline.ingest.splits.predefined_splits import Given
+from thawline.ingest.splits.split import assign
 from thawline.runtime import output_paths
 
 SPLITS = ["train"] * 300 + ["val"] * 60 + ["test"] * 90

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thawline.data import collect as walk
-from thawline.data import label_fixes
-from thawline.data.divide import divide
-from thawline.data.items import Item
-from thawline.data.manifest import Manifest
-from thawline.data.packing import Geometry, pack
-from thawline.data.store import StoreWriter
+from thawline.dataset.image_store import StoreWriter
+from thawline.dataset.manifest import Manifest
 from thawline.errors import UserError
+from thawline.ingest import collect as walk
+from thawline.ingest.items import Item
+from thawline.ingest.labels import label_fixes
+from thawline.ingest.packing.packing import Geometry, pack
+from thawline.ingest.splits.divide import divide
 
 CLASSES = ("cat", "dog", "écru, or so")
 

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from thawline.data import collect as walk
-from thawline.data.divide import divide
-from thawline.data.items import Source
-from thawline.data.manifest import Manifest
-from thawline.data.packing import Geometry, pack
-from thawline.data.resolve import resolve
-from thawline.data.sources import folder
-from thawline.data.store import ImageStore, StoreWriter
+from thawline.dataset.image_store import ImageStore, StoreWriter
+from thawline.dataset.manifest import Manifest
 from thawline.errors import UserError
+from thawline.ingest import collect as walk
+from thawline.ingest.dedup.resolve import resolve
+from thawline.ingest.items import Source
+from thawline.ingest.packing.packing import Geometry, pack
+from thawline.ingest.sources import folder
+from thawline.ingest.splits.divide import divide
 
 Draw = Callable[[int, int], Image.Image]
 RATIOS = {"seed": 0, "val_ratio": 0.15, "test_ratio": 0.2}

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thawline.data import candidates
-from thawline.data.items import Item, Reject
-from thawline.data.packing import Geometry, Packed, prepare
-from thawline.data.sources import csv, folder
+from thawline.ingest.files import file_filter
+from thawline.ingest.items import Item, Reject
+from thawline.ingest.packing.packing import Geometry, Packed, prepare
+from thawline.ingest.sources import csv, folder
 from thawline.prediction import decoding
 from thawline.prediction.listing import Bad, listed
 from thawline.runtime import links
@@ -165,12 +165,12 @@ def test_opening_step_by_step_is_as_strict(project: Path, monkeypatch: pytest.Mo
     """Where an open file's path is not told, or told in other letters."""
     monkeypatch.setattr(links.os, "readlink", lambda _: "elsewhere")
     file = project.resolve() / "data/ant/0.png"
-    assert candidates.read_regular(file, follow=False) == file.read_bytes()
-    assert candidates.read_regular(Path("data/ant/0.png"), follow=False) == file.read_bytes()
+    assert file_filter.read_regular(file, follow=False) == file.read_bytes()
+    assert file_filter.read_regular(Path("data/ant/0.png"), follow=False) == file.read_bytes()
     monkeypatch.chdir("data/ant")
-    assert candidates.read_regular(Path("0.png"), follow=False) == file.read_bytes()
+    assert file_filter.read_regular(Path("0.png"), follow=False) == file.read_bytes()
     (project / "data/cat").symlink_to(project / "data/ant")
     (project / "data/ant/l.png").symlink_to("0.png")
     for name in ("cat/0.png", "ant/l.png", "ant/gone.png"):
         with pytest.raises(OSError, match=r"No such|Not a dir|symbolic"):
-            candidates.read_regular(project.resolve() / "data" / name, follow=False)
+            file_filter.read_regular(project.resolve() / "data" / name, follow=False)

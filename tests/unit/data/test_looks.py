@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance, ImageFilter
 
-from thawline.data.looks import Looks, is_one_colour, measure
+from thawline.ingest.decoding.image_stats import Looks, is_one_colour, measure
 
 
 def scene(seed: int, width: int = 300, height: int = 220) -> Image.Image:

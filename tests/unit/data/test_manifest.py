@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thawline.data.manifest import Manifest
-from thawline.data.rows import Rows
+from thawline.dataset.manifest import Manifest
+from thawline.dataset.rows import Rows
 from thawline.runtime.output_paths import MANIFEST
 
 CLASSES = ("äpfel", "a, \"b\"\n'c'", "🍐")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thawline.data.minority import Extras, plan
-from thawline.data.store import ImageStore, StoreWriter
+from thawline.dataset.image_store import ImageStore, StoreWriter
 
 POLICY = [{"name": "Affine", "rotate": [-30, 30], "p": 1.0}]
 LABELS = np.repeat([0, 1, 2], [40, 10, 3])

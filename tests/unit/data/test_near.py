@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from thawline.data import near
 from thawline.errors import UserError
+from thawline.ingest.dedup import phash_index
 
 
 def drawn(seed: int, number: int) -> list[int]:
@@ -28,7 +28,7 @@ def test_the_same_pairs_as_by_comparing_all(seed: int, distance: int) -> None:
         for j in range(i)
         if (hashes[i] ^ hashes[j]).bit_count() <= distance
     }
-    found = near.find(hashes, distance)
+    found = phash_index.find(hashes, distance)
     pairs = set()
     for number, rows in enumerate(found.rows):
         groups = [rows, *(found.rows[k] for k in found.neighbours[number])]
@@ -40,27 +40,27 @@ def test_the_same_pairs_as_by_comparing_all(seed: int, distance: int) -> None:
 
 
 def test_what_has_no_hash_has_no_copy() -> None:
-    assert near.find([None, None, 5, None], 4).rows == ()
-    assert near.find([], 4).rows == ()
-    assert near.find([7], 4).rows == ()
+    assert phash_index.find([None, None, 5, None], 4).rows == ()
+    assert phash_index.find([], 4).rows == ()
+    assert phash_index.find([7], 4).rows == ()
 
 
 def test_equal_hashes_are_one_group_however_many() -> None:
     """All pairs of them would be 200 million."""
-    found = near.find([3] * 20_000, 4)
+    found = phash_index.find([3] * 20_000, 4)
     assert found.rows == (tuple(range(20_000)),)
 
 
 def test_a_hundred_thousand_take_seconds() -> None:
     hashes = np.random.default_rng(0).integers(0, 2**63, 100_000).tolist()
     started = time.process_time()
-    near.find(hashes, 4)
+    phash_index.find(hashes, 4)
     assert time.process_time() - started < 5
 
 
 def test_pictures_that_are_all_alike_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(near, "MAX_PAIRS", 1000)
+    monkeypatch.setattr(phash_index, "MAX_PAIRS", 1000)
     with pytest.raises(UserError) as caught:
-        near.find([1 << k for k in range(64)], 4)
+        phash_index.find([1 << k for k in range(64)], 4)
     text = str(caught.value)
     assert all(part in text for part in ("near_duplicate_distance", "4", "1000", "null"))

@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thawline.data.content import TRANSPARENCIES
-from thawline.data.looks import Looks
-from thawline.data.packed_rows import PackedRows
-from thawline.data.packing import Packed
+from thawline.ingest.decoding.image_stats import Looks
+from thawline.ingest.decoding.preprocess import TRANSPARENCIES
+from thawline.ingest.packing.image_table import PackedRows
+from thawline.ingest.packing.packing import Packed
 
 counts = st.integers(0, 2**31)
 numbers = st.floats(0, 1e6)

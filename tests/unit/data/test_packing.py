@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thawline.data import packing
-from thawline.data.items import Item, Reject
-from thawline.data.packing import Geometry, Packed, pack, prepare
+from thawline.ingest.items import Item, Reject
+from thawline.ingest.packing import packing
+from thawline.ingest.packing.packing import Geometry, Packed, pack, prepare
 
 Encode = Callable[..., bytes]
 GEOMETRY = Geometry(image_size_px=16, fit="letterbox", background=(0, 0, 0))

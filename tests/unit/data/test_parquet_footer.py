@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from thawline.data import parquet_footer
+from thawline.ingest.tables import parquet_footer
 
 OPTIONS = ({}, {"compression": "zstd"}, {"write_statistics": False}, {"data_page_version": "2.0"})
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from thawline.data.decode import KNOWN_BY_PX, DecodeError, decode, fit, picture
+from thawline.ingest.decoding.decode import KNOWN_BY_PX, DecodeError, decode, fit, picture
 
 Encode = Callable[..., bytes]
 MODES = ["letterbox", "crop", "stretch"]

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from tests.unit.data.test_decode_damage import chunk
-from thawline.data.content import Geometry, content
-from thawline.data.decode import DecodeError, decode, picture
-from thawline.data.unused_bits import sentence
+from thawline.ingest.decoding.decode import DecodeError, decode, picture
+from thawline.ingest.decoding.preprocess import Geometry, content
+from thawline.ingest.decoding.unused_bits import sentence
 
 Encode = Callable[..., bytes]
 RAMP = np.linspace(0, 1, 256 * 4, dtype=np.float32).reshape(32, 32)

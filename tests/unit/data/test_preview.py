@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from thawline.data.manifest import Manifest
 from thawline.data.minority import Extras
 from thawline.data.preview import Part, preview, rare_classes
-from thawline.data.store import ImageStore, StoreWriter
+from thawline.dataset.image_store import ImageStore, StoreWriter
+from thawline.dataset.manifest import Manifest
 from thawline.training import mixed_preview
 
 POLICY = [{"name": "HorizontalFlip", "p": 0.5}]

@@ -8,20 +8,21 @@ import pytest
 from PIL import Image
 
 from stages import ingest
-from thawline.data import collect as walk
-from thawline.data import conflicts as disputed
-from thawline.data import near, tally
-from thawline.data.decided import AUTO, KEYS
-from thawline.data.deciding import decide, sentences
-from thawline.data.divide import divide
-from thawline.data.grouping import Grouping
-from thawline.data.items import Item
-from thawline.data.manifest import Manifest
-from thawline.data.packing import Geometry, pack
-from thawline.data.resolve import Resolved, resolve
-from thawline.data.store import ImageStore, StoreWriter
-from thawline.data.survey import Survey
+from thawline.dataset.image_store import ImageStore, StoreWriter
+from thawline.dataset.manifest import Manifest
 from thawline.errors import UserError
+from thawline.ingest import collect as walk
+from thawline.ingest import ingest_summary
+from thawline.ingest.decided import AUTO, KEYS
+from thawline.ingest.deciding import decide, sentences
+from thawline.ingest.dedup import label_conflicts as disputed
+from thawline.ingest.dedup import phash_index
+from thawline.ingest.dedup.resolve import Resolved, resolve
+from thawline.ingest.items import Item
+from thawline.ingest.packing.packing import Geometry, pack
+from thawline.ingest.splits.divide import divide
+from thawline.ingest.splits.grouping import Grouping
+from thawline.ingest.survey import Survey
 from thawline.params import params_file
 
 CLASSES = ("cat", "dog")
@@ -73,12 +74,14 @@ def test_equal_pixels_under_two_labels_are_dropped(tmp_path: Path) -> None:
     assert disputed.table(resolved.conflicts, CLASSES, set(resolved.left_out)) == [
         ("base/4", "cat", "again", "dog", 0, "left out")
     ]
-    assert tally.quarantine_rows(found, resolved) == [
+    assert ingest_summary.quarantine_rows(found, resolved) == [
         ("again", "duplicate of base/4 (there labelled 'cat')"),
         ("same", "duplicate of base/6"),
         ("base/4", "conflict: another label than its copy again"),
     ]
-    counts = tally.summary(found, manifest, tally.account_for(found, {}), resolved)
+    counts = ingest_summary.summary(
+        found, manifest, ingest_summary.account_for(found, {}), resolved
+    )
     assert (counts["conflicts"], counts["left_out"], counts["duplicates"]) == (1, 1, 2)
 
 
@@ -132,7 +135,7 @@ def test_a_near_copy_of_a_given_test_image_leaves_training(tmp_path: Path) -> No
     found, resolved, manifest = run(tmp_path, [*given, copy], distance=4)
     assert place(manifest)["4"] == "test"
     assert place(manifest)["copy"] == "unused"
-    ((name, reason),) = tally.quarantine_rows(found, resolved)
+    ((name, reason),) = ingest_summary.quarantine_rows(found, resolved)
     assert name == "copy"
     assert "test (4)" in reason
     assert "train (its own" in reason
@@ -167,7 +170,7 @@ def test_too_many_near_copies_stop_only_who_asked_for_them(
     monkeypatch: pytest.MonkeyPatch,
     auto: bool,
 ) -> None:
-    monkeypatch.setattr(near, "MAX_PAIRS", 3)
+    monkeypatch.setattr(phash_index, "MAX_PAIRS", 3)
     checked = params_file.load(repository / "params.yaml")
     wanted = dict.fromkeys(KEYS, AUTO) | ({} if auto else {"near_duplicate_distance": 4})
     sides = np.full(9, 64)
@@ -178,7 +181,7 @@ def test_too_many_near_copies_stop_only_who_asked_for_them(
     found, _, _ = run(tmp_path, [*BASE, *copies])
     found.packed._hashes = array("Q", [1 << (k % 60) for k in range(len(found.packed))])
     if not auto:
-        with pytest.raises(near.TooManyPairs, match="near_duplicate_distance: 4"):
+        with pytest.raises(phash_index.TooManyPairs, match="near_duplicate_distance: 4"):
             ingest._resolved(checked, decided, found, tmp_path)
         return
     after, resolved = ingest._resolved(checked, decided, found, tmp_path)

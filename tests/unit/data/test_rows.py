@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thawline.data.rows import Rows
+from thawline.dataset.rows import Rows
 
 LABELS = np.array([0, 0, 1, 2])
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thawline.data.splits import SPLITS, assign, positions, thin_out
 from thawline.errors import UserError
+from thawline.ingest.splits.split import SPLITS, assign, positions, thin_out
 
 RATIOS = {"val_ratio": 0.15, "test_ratio": 0.2}
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thawline.data import shards, store
-from thawline.data.store import ImageStore, StoreWriter
+from thawline.dataset import image_store, shards
+from thawline.dataset.image_store import ImageStore, StoreWriter
 
 SIZE = 8
 
@@ -19,7 +19,7 @@ def images() -> np.ndarray:
 @pytest.fixture
 def packed(images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ImageStore:
     """23 images in files of five."""
-    monkeypatch.setattr(store, "SHARD_BYTES", 5 * SIZE * SIZE * 3 + 1)
+    monkeypatch.setattr(image_store, "SHARD_BYTES", 5 * SIZE * SIZE * 3 + 1)
     write(tmp_path, images)
     return ImageStore(tmp_path)
 
@@ -35,7 +35,7 @@ def test_a_file_holds_at_most_its_share(
 ) -> None:
     one = SIZE * SIZE * 3
     for share, rows in ((23 * one, [23]), (23 * one - 1, [22, 1]), (one, [1] * 23), (1, [1] * 23)):
-        monkeypatch.setattr(store, "SHARD_BYTES", share)
+        monkeypatch.setattr(image_store, "SHARD_BYTES", share)
         write(tmp_path / str(share), images)
         assert [len(shard) for shard in shards.read(tmp_path / str(share))] == rows
 

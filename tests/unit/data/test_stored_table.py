@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from thawline.data import stored_table
+from thawline.dataset import stored_table
 
 
 def test_integers_of_a_table_in_many_row_groups(tmp_path: Path) -> None:

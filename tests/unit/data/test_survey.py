@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from thawline.data import survey as surveying
-from thawline.data.items import Item, Reject, Source
-from thawline.data.survey import Spread, read_header, spread, survey
+from thawline.ingest import survey as surveying
+from thawline.ingest.items import Item, Reject, Source
+from thawline.ingest.survey import Spread, read_header, spread, survey
 
 Encode = Callable[..., bytes]
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from thawline.data import tally
-from thawline.data.manifest import Manifest
+from thawline.dataset.manifest import Manifest
+from thawline.ingest import ingest_summary
 
 
 def test_names_of_classes_have_no_control_characters() -> None:
@@ -18,7 +18,7 @@ def test_names_of_classes_have_no_control_characters() -> None:
         widths=np.ones(4, int),
         heights=np.ones(4, int),
     )
-    names = {name for name, _, _ in tally.distribution(manifest)}
+    names = {name for name, _, _ in ingest_summary.distribution(manifest)}
     assert len(names) == 4
     assert "ü" in names
     assert all(name.isprintable() for name in names)

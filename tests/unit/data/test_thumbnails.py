@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from thawline.data import near, thumbnails
-from thawline.data.decode import fit
-from thawline.data.store import ImageStore, StoreWriter
+from thawline.dataset.image_store import ImageStore, StoreWriter
+from thawline.ingest.decoding.decode import fit
+from thawline.ingest.dedup import phash_index, thumbnails
 
 SIDE = 48
 
@@ -75,9 +75,9 @@ def test_a_small_sign_tells_two_cards_apart(tmp_path: Path) -> None:
 def test_rows_of_one_hash_are_split_by_what_they_look_like(tmp_path: Path) -> None:
     images = [scene(0), scene(1), scene(0), scene(1), scene(2), recompressed(scene(0))]
     seen = thumbnails.read(store(tmp_path, images), range(6))
-    by_hash = near.find([7, 7, 7, 7, 7, 6], 1)
+    by_hash = phash_index.find([7, 7, 7, 7, 7, 6], 1)
     assert len(by_hash.rows[0]) == 5
-    found = near.verified(by_hash, lambda rows: seen[rows], 1)
+    found = phash_index.verified(by_hash, lambda rows: seen[rows], 1)
     groups = {rows: found.neighbours[k] for k, rows in enumerate(found.rows)}
     assert set(groups) == {(0, 2), (1, 3), (5,)}
     assert groups[1, 3] == {}
@@ -87,8 +87,8 @@ def test_rows_of_one_hash_are_split_by_what_they_look_like(tmp_path: Path) -> No
 
 def test_too_many_to_compare_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = thumbnails.read(store(tmp_path, [scene(k) for k in range(8)]), range(8))
-    by_hash = near.find([k // 4 for k in range(8)], 4)
-    assert near.verified(by_hash, lambda rows: seen[rows], 4).rows == ()
-    monkeypatch.setattr(near, "MAX_PAIRS", 15)
-    with pytest.raises(near.TooManyPairs):
-        near.verified(by_hash, lambda rows: seen[rows], 4)
+    by_hash = phash_index.find([k // 4 for k in range(8)], 4)
+    assert phash_index.verified(by_hash, lambda rows: seen[rows], 4).rows == ()
+    monkeypatch.setattr(phash_index, "MAX_PAIRS", 15)
+    with pytest.raises(phash_index.TooManyPairs):
+        phash_index.verified(by_hash, lambda rows: seen[rows], 4)

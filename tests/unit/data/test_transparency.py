@@ -7,8 +7,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from thawline.data.content import INVISIBLE, LOST, OPAQUE, TRANSPARENT, Content, Geometry, content
-from thawline.data.decode import decode
+from thawline.ingest.decoding.decode import decode
+from thawline.ingest.decoding.preprocess import (
+    INVISIBLE,
+    LOST,
+    OPAQUE,
+    TRANSPARENT,
+    Content,
+    Geometry,
+    content,
+)
 
 Encode = Callable[..., bytes]
 BACKGROUNDS = [(0, 0, 0), (255, 255, 255), (128, 0, 7)]

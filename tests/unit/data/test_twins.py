@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given as drawn_from
 from hypothesis import strategies as st
 
-from thawline.data import near, twins
-from thawline.data.given import Given
-from thawline.data.splits import natural, positions
+from thawline.ingest.dedup import linking, phash_index
+from thawline.ingest.splits.predefined_splits import Given
+from thawline.ingest.splits.split import natural, positions
 
 RATIOS = {"val_ratio": 0.2, "test_ratio": 0.3}
 
@@ -19,14 +19,14 @@ def settle(
     keys: Sequence[str] | None = None,
     splits: Sequence[str | None] | None = None,
     without: set[int] | None = None,
-) -> tuple[twins.Settled, list[str | None]]:
+) -> tuple[linking.Settled, list[str | None]]:
     """What becomes of the keys, and each row's split; None for a row that is left out."""
     keys = keys or [f"k{row}" for row in range(len(hashes))]
     splits = splits or [None] * len(hashes)
     own = _natural(keys, Given.of(keys, splits))
-    found = near.find(hashes, 2)
+    found = phash_index.find(hashes, 2)
     given = Given.of(keys, splits)
-    settled = twins.settle(found, keys, splits, own, given, without or set())
+    settled = linking.settle(found, keys, splits, own, given, without or set())
     left = {*settled.bridges, *(without or set())}
     rows = [row for row in range(len(keys)) if row not in left]
     final = [settled.keys[row] for row in rows]
@@ -133,15 +133,15 @@ def test_rows_stay_when_others_come_later(hashes: list[int | None], late: list[i
 
 
 def test_links_name_the_nearest_copy_before() -> None:
-    found = near.find([A, B, BETWEEN, BETWEEN, A ^ 1], 2)
-    assert twins.links(found) == [
-        twins.Link(2, 0, 2), twins.Link(3, 2, 0), twins.Link(4, 0, 1),
+    found = phash_index.find([A, B, BETWEEN, BETWEEN, A ^ 1], 2)
+    assert linking.links(found) == [
+        linking.Link(2, 0, 2), linking.Link(3, 2, 0), linking.Link(4, 0, 1),
     ]  # fmt: skip
 
 
 def test_disagreements_name_both_sides() -> None:
-    found = near.find([A, A ^ 1, A ^ 2, FAR], 2)
+    found = phash_index.find([A, A ^ 1, A ^ 2, FAR], 2)
     labels = np.array([0, 1, 0, 1]).tolist()
-    assert twins.disagreements(found, labels) == [
-        twins.Link(0, 1, 1), twins.Link(1, 0, 1), twins.Link(2, 1, 2),
+    assert linking.disagreements(found, labels) == [
+        linking.Link(0, 1, 1), linking.Link(1, 0, 1), linking.Link(2, 1, 2),
     ]  # fmt: skip

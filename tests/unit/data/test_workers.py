@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from tests import colours
-from thawline.data.workers import Workers
 from thawline.errors import ChildDied
+from thawline.ingest.packing.workers import Workers
 from thawline.prediction import decoding
 
 PROGRAM = """\

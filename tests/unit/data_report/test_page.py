@@ -10,14 +10,14 @@ import pytest
 from PIL import Image
 
 from tests import colours
-from thawline.data.accounting import Account
-from thawline.data.conflicts import Conflict
-from thawline.data.looks import Looks
-from thawline.data.manifest import Manifest
-from thawline.data.store import ImageStore, StoreWriter
-from thawline.data.twins import Link
 from thawline.data_report import outliers, page
 from thawline.data_report.contents import Contents
+from thawline.dataset.image_store import ImageStore, StoreWriter
+from thawline.dataset.manifest import Manifest
+from thawline.ingest.accounting import Account
+from thawline.ingest.decoding.image_stats import Looks
+from thawline.ingest.dedup.label_conflicts import Conflict
+from thawline.ingest.dedup.linking import Link
 
 HOSTILE = "a|b\n<img src=x>\u202e[x](http://y) `#`\x1b[31m"
 

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from tests.unit.evaluation.drawn import predictions
-from thawline.data import label_fixes
-from thawline.data.manifest import Manifest
+from thawline.dataset.manifest import Manifest
 from thawline.evaluation import attention, confusions, embedding, gallery, label_issues
+from thawline.ingest.labels import label_fixes
 from thawline.network import Description
 
 PLAIN = Description(image_size_px=16, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from tests.unit.evaluation.test_report import DEVICE, QUALITY, SPEED
 from thawline.checkpoint import ModelCard
-from thawline.data.manifest import Manifest
+from thawline.dataset.manifest import Manifest
 from thawline.evaluation import embedded, model_card, page
 from thawline.evaluation.corruptions import Robustness
 from thawline.evaluation.label_issues import LabelIssue

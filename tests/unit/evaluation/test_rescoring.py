@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from tests import colours
-from thawline.data.content import Geometry, content
-from thawline.data.manifest import Manifest
+from thawline.dataset.manifest import Manifest
 from thawline.errors import UserError
 from thawline.evaluation.rescoring import UNKNOWN, predicted
+from thawline.ingest.decoding.preprocess import Geometry, content
 from thawline.params import params_file
 from thawline.params.schema.data import Ingest
 from thawline.prediction.model import Model

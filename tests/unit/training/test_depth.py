@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from thawline.checkpoint import ModelCard
-from thawline.data.store import ImageStore
+from thawline.dataset.image_store import ImageStore
 from thawline.evaluation import depth_profile, style
 from thawline.network import Network
 from thawline.training import decision, depth

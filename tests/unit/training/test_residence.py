@@ -9,7 +9,7 @@ import torch
 
 from tests.unit.training.conftest import small_network
 from thawline.checkpoint import ModelCard
-from thawline.data.store import ImageStore
+from thawline.dataset.image_store import ImageStore
 from thawline.training.device import has_room
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thawline.data.image_size import sizes_up_to
-from thawline.data.manifest import Manifest
-from thawline.data.store import ImageStore, StoreWriter
+from thawline.dataset.image_store import ImageStore, StoreWriter
+from thawline.dataset.manifest import Manifest
+from thawline.ingest.image_size import sizes_up_to
 from thawline.training import size_choice
 from thawline.training.size_choice import SizeChoice
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from thawline.checkpoint import ModelCard
-from thawline.data.rows import Rows
+from thawline.dataset.rows import Rows
 from thawline.network import Network
 from thawline.training import stage, synthetic
 from thawline.training.recipe import Recipe

@@ -20,7 +20,7 @@ BitDepth = Annotated[int, Field(ge=8, le=16, strict=True)]
 
 class Ingest(Section):
     source: PluginName
-    """Module of thawline/data/sources/."""
+    """Module of thawline/ingest/sources/."""
     path: PathText
     """What the source reads; `data/none` for a source that reads nothing."""
     options: dict[str, Any]

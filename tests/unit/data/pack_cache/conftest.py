@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thawline.data import pack_cache, packing
-from thawline.data.content import Geometry
-from thawline.data.items import Item, Reject
-from thawline.data.pack_cache import PackCache
-from thawline.data.packing import Packed, pack
+from thawline.ingest.decoding.preprocess import Geometry
+from thawline.ingest.items import Item, Reject
+from thawline.ingest.packing import image_cache, packing
+from thawline.ingest.packing.image_cache import PackCache
+from thawline.ingest.packing.packing import Packed, pack
 
 Encode = Callable[..., bytes]
 Results = list[Packed | Reject]
@@ -36,7 +36,7 @@ def items(encode: Encode) -> list[Item]:
 @pytest.fixture(autouse=True)
 def _small_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several files for a few images."""
-    monkeypatch.setattr(pack_cache, "SEGMENT_BYTES", 12_000)
+    monkeypatch.setattr(image_cache, "SEGMENT_BYTES", 12_000)
 
 
 def run(

@@ -8,11 +8,11 @@ import PIL
 import pytest
 
 from tests.unit.data.pack_cache.conftest import COUNT, GEOMETRY, JPEG, files, run, same
-from thawline.data import pack_cache
-from thawline.data.content import Geometry
-from thawline.data.items import Item, Reject
-from thawline.data.pack_cache import PackCache
-from thawline.data.packing import Packed, pack
+from thawline.ingest.decoding.preprocess import Geometry
+from thawline.ingest.items import Item, Reject
+from thawline.ingest.packing import image_cache
+from thawline.ingest.packing.image_cache import PackCache
+from thawline.ingest.packing.packing import Packed, pack
 
 
 @pytest.mark.parametrize("geometry", [GEOMETRY, JPEG])
@@ -62,12 +62,12 @@ def test_another_geometry_code_or_library_decodes_anew(
         decoded.clear()
         run(items[:5], tmp_path, other)
         assert len(decoded) == 5
-    before = pack_cache.made_with(GEOMETRY)
+    before = image_cache.made_with(GEOMETRY)
     monkeypatch.setattr(PIL, "__version__", "0.0")
-    assert pack_cache.made_with(GEOMETRY) != before
+    assert image_cache.made_with(GEOMETRY) != before
     monkeypatch.undo()
-    monkeypatch.setattr(pack_cache, "CODE", (*pack_cache.CODE, "near"))
-    assert pack_cache.made_with(GEOMETRY) != before
+    monkeypatch.setattr(image_cache, "CODE", (*image_cache.CODE, "near"))
+    assert image_cache.made_with(GEOMETRY) != before
 
 
 def test_pixels_of_a_source_are_not_kept(tmp_path: Path) -> None:

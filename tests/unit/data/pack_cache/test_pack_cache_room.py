@@ -15,15 +15,15 @@ from pathlib import Path
 import pytest
 
 from tests.unit.data.pack_cache.conftest import COUNT, GEOMETRY, JPEG, files, run, same
-from thawline.data import pack_cache, segments
-from thawline.data.content import Geometry
-from thawline.data.items import Item
-from thawline.data.pack_cache import PackCache
 from thawline.errors import UserError
+from thawline.ingest.decoding.preprocess import Geometry
+from thawline.ingest.items import Item
+from thawline.ingest.packing import image_cache, segments
+from thawline.ingest.packing.image_cache import PackCache
 
 
 def limit(monkeypatch: pytest.MonkeyPatch, num_bytes: float) -> None:
-    monkeypatch.setenv(pack_cache.LIMIT, repr(num_bytes / 1e9))
+    monkeypatch.setenv(image_cache.LIMIT, repr(num_bytes / 1e9))
 
 
 def size(folder: Path) -> int:
@@ -73,7 +73,7 @@ def test_zero_switches_it_off(
 def test_a_strange_limit_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    monkeypatch.setenv(pack_cache.LIMIT, text)
+    monkeypatch.setenv(image_cache.LIMIT, text)
     with pytest.raises(UserError, match=r"THAWLINE_PACK_CACHE_GB: .* is no size; allowed: 0"):
         PackCache(GEOMETRY, tmp_path)
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thawline.data import collect as walk
-from thawline.data.items import Item
-from thawline.data.packing import Geometry, pack
-from thawline.data.sources import archive, csv
-from thawline.data.store import StoreWriter
+from thawline.dataset.image_store import StoreWriter
 from thawline.errors import UserError
+from thawline.ingest import collect as walk
+from thawline.ingest.items import Item
+from thawline.ingest.packing.packing import Geometry, pack
+from thawline.ingest.sources import archive, csv
 
 pytestmark = pytest.mark.slow
 MILLION = 1_000_000

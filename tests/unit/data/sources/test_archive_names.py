@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from thawline.data.items import Source
-from thawline.data.sources import archive
 from thawline.errors import UserError
+from thawline.ingest.items import Source
+from thawline.ingest.sources import archive
 
 JAPANESE = ("\u72ac", "\u732b", "\u8868")
 """The last one has a backslash as its second byte in cp932."""

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thawline.data import members
-from thawline.data.items import Item, Reject, Source
-from thawline.data.packing import Geometry, Packed, prepare
-from thawline.data.sources import archive
 from thawline.errors import UserError
+from thawline.ingest.files import archive_reader
+from thawline.ingest.items import Item, Reject, Source
+from thawline.ingest.packing.packing import Geometry, Packed, prepare
+from thawline.ingest.sources import archive
 
 Encode = Callable[..., bytes]
 Content = Mapping[str, bytes]
@@ -299,7 +299,7 @@ def test_a_checksum_at_the_end_is_compared(tmp_path: Path, content: Content, kin
 def test_a_bomb_is_refused_in_little_memory(
     tmp_path: Path, content: Content, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(members, "MIN_TOTAL_BYTES", 2**22)
+    monkeypatch.setattr(archive_reader, "MIN_TOTAL_BYTES", 2**22)
     path = packed(tmp_path / f"a.{kind}", {**content, "set/cat/bomb.png": bytes(2**25)})
     tracemalloc.start()
     with pytest.raises(UserError, match="expands to more than"):
@@ -313,7 +313,7 @@ def test_a_bomb_is_refused_in_little_memory(
 def test_a_member_that_is_too_large_is_not_loaded(
     tmp_path: Path, content: Content, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(members, "MAX_MEMBER_BYTES", 10_000)
+    monkeypatch.setattr(archive_reader, "MAX_MEMBER_BYTES", 10_000)
     path = packed(tmp_path / f"a.{kind}", {**content, "set/cat/big.png": bytes(10_001)})
     assert listed(archive.read(path))[1] == {"set/cat/big.png": "10001 bytes; at most 10000"}
 
@@ -322,7 +322,7 @@ def test_a_member_that_is_too_large_is_not_loaded(
 def test_the_number_of_members_is_bounded(
     tmp_path: Path, content: Content, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(members, "MAX_MEMBERS", 5)
+    monkeypatch.setattr(archive_reader, "MAX_MEMBERS", 5)
     with pytest.raises(UserError, match="more than 5 members"):
         archive.read(packed(tmp_path / f"a.{kind}", content))
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thawline.data import accounting
-from thawline.data.items import Item, Reject, Source
-from thawline.data.packing import Geometry, Packed, prepare
-from thawline.data.sources import folder
 from thawline.errors import UserError
+from thawline.ingest import accounting
+from thawline.ingest.items import Item, Reject, Source
+from thawline.ingest.packing.packing import Geometry, Packed, prepare
+from thawline.ingest.sources import folder
 
 Encode = Callable[..., bytes]
 GEOMETRY = Geometry(image_size_px=8, fit="crop", background=(0, 0, 0))

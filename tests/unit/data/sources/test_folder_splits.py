@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thawline.data.items import Item
-from thawline.data.sources import folder
 from thawline.errors import UserError
+from thawline.ingest.items import Item
+from thawline.ingest.sources import folder
 
 Encode = Callable[..., bytes]
 

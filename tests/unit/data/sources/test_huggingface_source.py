@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from thawline.data.items import Item, Reject
-from thawline.data.sources import huggingface
 from thawline.errors import UserError
+from thawline.ingest.items import Item, Reject
+from thawline.ingest.sources import huggingface
 
 INSTALLED = importlib.util.find_spec("datasets") is not None
 needs_library = pytest.mark.skipif(not INSTALLED, reason="the extra huggingface is not installed")

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thawline.data.items import Item
-from thawline.data.sources import idx
 from thawline.errors import UserError
+from thawline.ingest.items import Item
+from thawline.ingest.sources import idx
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 5, 7), dtype=np.uint8)
 LABELS = np.array([0, 2, 1, 2, 0, 1], dtype=np.uint8)

@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.unit.data.table_remarks import told
-from thawline.data.items import Source
-from thawline.data.sources import csv, parquet
 from thawline.errors import UserError
+from thawline.ingest.items import Source
+from thawline.ingest.sources import csv, parquet
 
 
 def read(

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.data.table_remarks import told
-from thawline.data.items import Item, Reject, Source
-from thawline.data.sources import csv
 from thawline.errors import UserError
+from thawline.ingest.items import Item, Reject, Source
+from thawline.ingest.sources import csv
 
 COMPOSED = unicodedata.normalize("NFC", "caf\u00e9/\u00fcber.png")
 DECOMPOSED = unicodedata.normalize("NFD", COMPOSED)

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from thawline.data.items import Item, Reject, Source
-from thawline.data.packing import Geometry, Packed, prepare
-from thawline.data.sources import csv, parquet
 from thawline.errors import UserError
+from thawline.ingest.items import Item, Reject, Source
+from thawline.ingest.packing.packing import Geometry, Packed, prepare
+from thawline.ingest.sources import csv, parquet
 
 Encode = Callable[..., bytes]
 HEADER = ("image", "label", "split", "group")

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.unit.data.table_remarks import told
-from thawline.data.items import Source
-from thawline.data.sources import csv, parquet
 from thawline.errors import UserError
+from thawline.ingest.items import Source
+from thawline.ingest.sources import csv, parquet
 
 Table = Sequence[Mapping[str, object]]
 Save = Callable[[str, Table], Path]
@@ -54,7 +54,7 @@ def rows(prefix: str, count: int = 4, **more: object) -> list[dict[str, object]]
 
 
 def splits(source: Source, monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
-    from thawline.data.table_paths import TablePaths
+    from thawline.ingest.tables.paths import TablePaths
 
     monkeypatch.setattr(TablePaths, "find", lambda _, text: (text, Path(text)))
     return {item.name: item.split for item in source.items}  # type: ignore[union-attr]

@@ -10,9 +10,9 @@ import pytest
 from torchvision import datasets
 
 from tests.contract import inputs
-from thawline.data.items import Item
-from thawline.data.sources import torchvision
 from thawline.errors import UserError
+from thawline.ingest.items import Item
+from thawline.ingest.sources import torchvision
 
 
 def test_the_option_is_the_list() -> None:

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from thawline.data import members
-from thawline.data.items import MAX_SIDE_PX, Item, Reject
-from thawline.data.sources import archive, npz, parquet
 from thawline.errors import UserError
+from thawline.ingest.files import archive_reader
+from thawline.ingest.items import MAX_SIDE_PX, Item, Reject
+from thawline.ingest.sources import archive, npz, parquet
 
 PNG = b"\x89PNG"
 
@@ -45,9 +45,9 @@ def test_an_archive_has_no_more_members_than_its_size_can_hold(
         for number in range(2000):
             add(tar, f"{'cat' if number % 2 else 'dog'}/a.png", b"")
     size = (tmp_path / "a.tar.xz").stat().st_size
-    assert size // members.LEAST_MEMBER_BYTES < 2000
+    assert size // archive_reader.LEAST_MEMBER_BYTES < 2000
     archive.read(tmp_path / "a.tar.xz")
-    monkeypatch.setattr(members, "MIN_MEMBERS", 1999)
+    monkeypatch.setattr(archive_reader, "MIN_MEMBERS", 1999)
     with pytest.raises(UserError, match=f"more than 1999 members in {size} bytes"):
         archive.read(tmp_path / "a.tar.xz")
 
@@ -55,7 +55,7 @@ def test_an_archive_has_no_more_members_than_its_size_can_hold(
 def test_an_archive_of_many_empty_members_is_refused_in_seconds(tmp_path: Path) -> None:
     head = tarfile.TarInfo("cat/a.png").tobuf()
     with tarfile.open(tmp_path / "a.tar.xz", "w:xz") as tar:
-        for _ in range(members.MIN_MEMBERS + 1):
+        for _ in range(archive_reader.MIN_MEMBERS + 1):
             tar.fileobj.write(head)
             tar.offset += len(head)
     began = time.process_time()
@@ -100,7 +100,7 @@ def test_long_headers_are_limited_together(tmp_path: Path, monkeypatch: pytest.M
         for number in range(50):
             add(tar, f"cat/{number}.png", pax_headers={"comment": "x" * 1000})
     archive.read(tmp_path / "a.tar.xz")
-    monkeypatch.setattr(members, "MIN_HEADER_BYTES", 40_000)
+    monkeypatch.setattr(archive_reader, "MIN_HEADER_BYTES", 40_000)
     with pytest.raises(UserError, match="headers expand too far"):
         archive.read(tmp_path / "a.tar.xz")
 

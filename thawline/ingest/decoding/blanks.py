@@ -1,0 +1,39 @@
+"""Tell pictures on which nothing is to be seen, by absolute measures, whatever the others show."""
+
+from collections.abc import Mapping, Sequence
+
+from thawline.ingest.decoding.image_stats import Looks
+from thawline.ingest.decoding.preprocess import INVISIBLE, LOST
+from thawline.ingest.packing.image_table import PackedRows
+
+LOST_KIND = "drawn in the colour of the background"
+_KINDS = {INVISIBLE: "wholly transparent", LOST: LOST_KIND}
+Blanks = Mapping[str, Sequence[int]]
+"""Rows by what they are, in a fixed order, each row once."""
+
+
+def find(packed: PackedRows) -> Blanks:
+    """Find the rows that show one colour: black, white, another, nothing, or the background's."""
+    found: dict[str, list[int]] = {
+        kind: [] for kind in ("black", "white", "one colour", *_KINDS.values())
+    }
+    for row, (looks, transparency) in enumerate(
+        zip(packed.looks, packed.transparencies, strict=True)
+    ):
+        if kind := kind_of(looks, transparency):
+            found[kind].append(row)
+    return {kind: rows for kind, rows in found.items() if rows}
+
+
+def kind_of(looks: Looks, transparency: str) -> str | None:
+    """Name what a picture of one colour is; None for one on which something is to be seen."""
+    return _KINDS.get(transparency) or looks.blank
+
+
+def sentence(found: Blanks) -> str | None:
+    """Say how many there are, in one line; None where there are none."""
+    if not found:
+        return None
+    number = sum(map(len, found.values()))
+    listed = ", ".join(f"{len(rows):,} {kind}" for kind, rows in found.items())
+    return f"{number:,} pictures show one colour ({listed}); see reports/ingest/report.md"

@@ -1,0 +1,1 @@
+"""Copies, near copies and pictures under two labels."""

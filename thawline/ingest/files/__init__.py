@@ -1,0 +1,1 @@
+"""Files of a source: which count, and how they are opened."""

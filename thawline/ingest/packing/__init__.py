@@ -1,0 +1,1 @@
+"""Decode each image once, on all cores, and keep what was decoded."""

@@ -1,0 +1,1 @@
+"""Train, validation and test: brought by the set, or drawn by a hash."""
