@@ -25,14 +25,15 @@ import numpy as np
 from benchmarks.data_set import packed, thinned
 from benchmarks.paired import difference
 from benchmarks.params import argument, changed
-from thawline import network as networks
-from thawline.checkpoint import ModelCard
 from thawline.dataset.manifest import Manifest
-from thawline.inference import BATCH, probabilities
-from thawline.network import Network
+from thawline.models import device
+from thawline.models import network as networks
+from thawline.models.checkpoint import ModelCard
+from thawline.models.inference import BATCH, probabilities
+from thawline.models.network import Network
 from thawline.params.schema.recipes import Recipe as Section
 from thawline.params.schema.whole import Params
-from thawline.training import batch_size, decision, depth, device
+from thawline.training import batch_size, decision, depth
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData
 from thawline.training.train import train

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from thawline import network as networks
 from thawline.compress.export import export
 from thawline.compress.quantize import quantize
 from thawline.evaluation import hardware, speed
 from thawline.evaluation.memory import size_mb
+from thawline.models import network as networks
 
 _NETWORKS = (
     ("resnet", "resnet18", 160),

@@ -12,8 +12,9 @@ import time
 import torch
 from torch import nn
 
-from thawline import network as networks
-from thawline.training import device, quick
+from thawline.models import device
+from thawline.models import network as networks
+from thawline.training import quick
 
 _ROUNDS, _WARM_UP = 15, 3
 

@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 
 from flows import repository
-from thawline import checkpoint
 from thawline.compress import session as onnx
 from thawline.compress.export import export
 from thawline.dataset.image_store import ImageStore
@@ -30,12 +29,13 @@ from thawline.evaluation import hardware, speed
 from thawline.evaluation.accuracy import bootstrap_interval
 from thawline.evaluation.memory import size_mb
 from thawline.evaluation.quantities import count, interval, megabytes, milliseconds, percent
+from thawline.models import checkpoint
+from thawline.models.surgery.packed import pack
 from thawline.params import params_file
 from thawline.runtime import workspace
 from thawline.runtime.output_paths import INGEST, MODELS
 from thawline.studies.judging import rarest
 from thawline.studies.scores import Rows, score
-from thawline.surgery.packed import pack
 from thawline.tracking.store import ROLE, connect
 
 _BATCH, _REPEATS = 64, 50

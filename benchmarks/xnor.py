@@ -12,11 +12,11 @@ import time
 import torch
 from torch import nn
 
-from thawline.convolutions import xnor
-from thawline.surgery.binary import BinaryConv2d
-from thawline.surgery.packed import PackedConv2d
-from thawline.surgery.style import Style
-from thawline.training import device
+from thawline.models import device
+from thawline.models.convolutions import xnor
+from thawline.models.surgery.binary import BinaryConv2d
+from thawline.models.surgery.packed import PackedConv2d
+from thawline.models.surgery.style import Style
 
 _ROUNDS, _WARM_UP = 30, 5
 

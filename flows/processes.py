@@ -15,7 +15,7 @@ import psutil
 
 _GRACE_S = 3.5
 """Between SIGTERM and SIGKILL: `thawline run` takes two seconds, and all must end within five."""
-_WATCHED = "import sys; from thawline import locks; locks.die_with_parent({parent}); "
+_WATCHED = "import sys; from thawline.runtime import locks; locks.die_with_parent({parent}); "
 
 
 def python(module: str, *words: str) -> list[str]:

@@ -79,8 +79,8 @@ def _mirrors(params: Params, run: StageRun) -> tuple[bool, str]:
     from thawline.dataset.image_store import ImageStore
     from thawline.dataset.manifest import Manifest
     from thawline.dataset.rows import Rows
+    from thawline.models import device
     from thawline.runtime.progress import log
-    from thawline.training import device
 
     device.setup(threads=params.training.threads, seed=params.seed)
     features = trunk.extractor(

@@ -17,12 +17,12 @@ def main(params: Params, run: StageRun) -> None:
 
     import torch
 
-    from thawline import checkpoint
     from thawline.compress import classifier, curve, exports, int8, outcome
     from thawline.compress.session import INT8_FILE
     from thawline.dataset.image_store import ImageStore
     from thawline.dataset.manifest import Manifest
     from thawline.evaluation.complexity import num_macs, num_parameters
+    from thawline.models import checkpoint
     from thawline.params.schema.design import ORIGINAL
     from thawline.runtime.progress import log
     from thawline.training.refit import Refit
@@ -72,7 +72,7 @@ def main(params: Params, run: StageRun) -> None:
         metrics["pt2"] = exports.write_pt2(FOLDER, network, card, images, p)
     checkpoint.write_card(FOLDER, card)
     if card.design != ORIGINAL:
-        from thawline.surgery import packed  # loads timm
+        from thawline.models.surgery import packed  # loads timm
 
         bits = copy.deepcopy(network)
         if packed.pack(bits):  # what `convolution: xnor` trained, 32 weights in the room of one

@@ -21,7 +21,6 @@ CHECKPOINTS = ("transfer_learn", "fine_tune", "compress")
 
 
 def main(params: Params, run: StageRun) -> None:
-    from thawline.checkpoint import WEIGHTS
     from thawline.compress.session import INT8_FILE
     from thawline.dataset.image_store import ImageStore
     from thawline.dataset.manifest import Manifest
@@ -30,8 +29,9 @@ def main(params: Params, run: StageRun) -> None:
     from thawline.evaluation.checkpoints import Judged, card_of, costs, judge
     from thawline.evaluation.hardware import describe
     from thawline.evaluation.results import INT8
+    from thawline.models import device
+    from thawline.models.checkpoint import WEIGHTS
     from thawline.runtime.progress import track
-    from thawline.training import device
     from thawline.training.refit import Refit
 
     p, threads = params.evaluate, params.training.threads

@@ -7,7 +7,7 @@ from thawline.tracking.client import StageRun
 
 
 def main(params: Params, run: StageRun) -> None:
-    from thawline import checkpoint
+    from thawline.models import checkpoint
     from thawline.training.decision import Decision
     from thawline.training.stage import train_stage
 

@@ -66,7 +66,7 @@ def _features(params: Params, rows: "np.ndarray") -> "np.ndarray":
     """Of the training rows, float32 (N, D); torch is loaded only for strategies that ask."""
     from thawline import trunk
     from thawline.dataset.image_store import ImageStore
-    from thawline.training import device
+    from thawline.models import device
     from thawline.training.feature_cache import FeatureCache
 
     device.setup(threads=params.training.threads, seed=params.seed)

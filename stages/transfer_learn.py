@@ -10,10 +10,10 @@ def main(params: Params, run: StageRun) -> None:
     from thawline.dataset.manifest import Manifest
     from thawline.evaluation import network_summary
     from thawline.ingest.decided import Decided
-    from thawline.pretrained import Loaded
+    from thawline.models.pretrained import Loaded
+    from thawline.models.surgery.record import record_of
     from thawline.runtime import torchrun
     from thawline.runtime.progress import log
-    from thawline.surgery.record import record_of
     from thawline.training import refit, starting
     from thawline.training.solve_stage import solve_stage
     from thawline.training.stage import train_stage

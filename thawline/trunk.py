@@ -5,12 +5,12 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from thawline import network as networks
-from thawline.architectures import efficientnet
 from thawline.dataset.image_store import ImageStore
-from thawline.inference import images_at_once
-from thawline.norm_folding import folded
-from thawline.training import precision
+from thawline.models import network as networks
+from thawline.models import precision
+from thawline.models.architectures import efficientnet
+from thawline.models.batch_norm_folding import folded
+from thawline.models.inference import images_at_once
 from thawline.training.feature_cache import FeatureCache
 from thawline.training.features import compute
 from thawline.training.levels import Key, extract, joined

@@ -19,7 +19,7 @@ from benchmarks.peers import race
 from benchmarks.peers.material import LEAST_AREA, write_weights
 from benchmarks.peers.race import Failed
 from benchmarks.peers.task import META, WEIGHTS
-from thawline import network as networks
+from thawline.models import network as networks
 from thawline.params import params_file as parameters
 
 

@@ -19,7 +19,7 @@ import pandas as pd
 from benchmarks.own_images.contest import Clock, main
 from benchmarks.peers.task import Task
 from thawline.evaluation.complexity import num_macs, num_parameters
-from thawline.network import build
+from thawline.models.network import build
 
 _REPORTS = "evaluate"
 """The stage that trains nothing more."""

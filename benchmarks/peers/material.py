@@ -20,8 +20,8 @@ from safetensors.torch import save_file
 
 from benchmarks.data_set import packed, thinned
 from benchmarks.peers.task import META, SPLITS, WEIGHTS
-from thawline import network as networks
-from thawline import pretrained, weights
+from thawline.models import network as networks
+from thawline.models import pretrained, weights
 from thawline.params import params_file as parameters
 from thawline.params import plugins
 from thawline.params.schema.whole import Params

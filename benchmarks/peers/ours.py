@@ -33,7 +33,8 @@ _IMPORTED_LATE = (
     "matplotlib.pyplot", "timm", "albumentations", "cv2", "thawline.ingest.collect",
     "thawline.ingest.splits.divide", "thawline.ingest.dedup.resolve", "thawline.data.preview",
     "thawline.data_report.page", "thawline.evaluation.class_sizes",
-    "thawline.evaluation.network_summary", "thawline.inference", "thawline.surgery.record",
+    "thawline.evaluation.network_summary", "thawline.models.inference",
+    "thawline.models.surgery.record",
     "thawline.training.starting", "thawline.training.stage",
 )  # fmt: skip
 """What the stages import in their functions: no racer's clock counts imports."""
@@ -101,10 +102,10 @@ def _enter(folder: Path) -> None:
 
 
 def _predicted(task: Task) -> np.ndarray:
-    from thawline import checkpoint
     from thawline.dataset.image_store import ImageStore
     from thawline.dataset.manifest import Manifest
-    from thawline.inference import BATCH, probabilities
+    from thawline.models import checkpoint
+    from thawline.models.inference import BATCH, probabilities
 
     manifest, store = Manifest.read(INGEST), ImageStore(INGEST)
     row_of = {name: row for row, name in enumerate(manifest.names)}

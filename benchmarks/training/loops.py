@@ -17,8 +17,8 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.training.material import Case
+from thawline.models.device import numerics, to_input
 from thawline.training import quick
-from thawline.training.device import numerics, to_input
 from thawline.training.freezing import freeze
 from thawline.training.setting import TrainingData
 from thawline.training.train import train

@@ -10,14 +10,14 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from thawline import network as networks
-from thawline.checkpoint import ModelCard
 from thawline.dataset.image_store import ImageStore, StoreWriter
 from thawline.dataset.manifest import Manifest
 from thawline.dataset.rows import Rows
-from thawline.network import Network
-from thawline.training import device as devices
-from thawline.training import precision
+from thawline.models import device as devices
+from thawline.models import network as networks
+from thawline.models import precision
+from thawline.models.checkpoint import ModelCard
+from thawline.models.network import Network
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData
 

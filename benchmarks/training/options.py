@@ -3,7 +3,7 @@
 import argparse
 
 from benchmarks.training.material import Case
-from thawline.training import device
+from thawline.models import device
 
 
 def arguments() -> argparse.ArgumentParser:

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from thawline import network
-from thawline.network import Network
+from thawline.models import network
+from thawline.models.network import Network
 from thawline.params import plugins
 
 OF_TIMM = ("resnet10t", "mobilenetv4_conv_small", "mobilenetv2_035", "regnetx_002")

@@ -22,14 +22,14 @@ from tests.contract.networks import (
     original,
     size_px,
 )
-from thawline import checkpoint, network
-from thawline.auxiliary import taken, within
 from thawline.compress.export import export
 from thawline.compress.session import predict, session
 from thawline.evaluation.complexity import num_parameters
 from thawline.ingest.decoding.decode import fit
+from thawline.models import checkpoint, network
+from thawline.models.auxiliary_heads import taken, within
+from thawline.models.device import to_input
 from thawline.params import plugins
-from thawline.training.device import to_input
 
 
 @every

@@ -12,17 +12,17 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from tests.contract.plugin import cases
-from thawline import checkpoint
 from thawline.compress.export import export
 from thawline.compress.session import predict, session
 from thawline.errors import UserError
-from thawline.network import build
+from thawline.models import checkpoint
+from thawline.models.device import to_input
+from thawline.models.network import build
+from thawline.models.surgery.apply import apply_design
+from thawline.models.surgery.packed import pack
+from thawline.models.surgery.record import record_of
 from thawline.params import plugins
 from thawline.params.schema.design import ORIGINAL, Design
-from thawline.surgery.apply import apply_design
-from thawline.surgery.packed import pack
-from thawline.surgery.record import record_of
-from thawline.training.device import to_input
 
 SIZE = 64
 NORM = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}

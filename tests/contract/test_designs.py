@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from tests.contract.networks import FIRSTS, KINDS, LARGE, is_quick
-from thawline import checkpoint, network
 from thawline.evaluation.complexity import num_parameters
-from thawline.network import Network
+from thawline.models import checkpoint, network
+from thawline.models.network import Network
 from thawline.params import plugins
 from thawline.params.schema.design import ORIGINAL, Design, Stem
 

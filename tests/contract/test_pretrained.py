@@ -10,12 +10,12 @@ from torch import nn
 from torchvision import models
 
 from tests.contract.networks import FIRSTS, each, inputs
-from thawline import network
 from thawline.errors import UserError
-from thawline.network import Network
+from thawline.models import network
+from thawline.models.network import Network
+from thawline.models.pretrained import Loaded
 from thawline.params import plugins
 from thawline.params.schema.design import ORIGINAL
-from thawline.pretrained import Loaded
 
 
 def library(name: str, family: str) -> nn.Module:
@@ -132,7 +132,7 @@ def test_missing_tensors_are_listed(tmp_path: Path) -> None:
 def test_a_download_that_fails_names_three_ways_out(
     family: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from thawline import weights
+    from thawline.models import weights
 
     module = plugins.load(plugins.FAMILY, family)
 
@@ -153,7 +153,7 @@ def test_torchvision_s_cache_is_used_and_its_digits_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    from thawline.architectures import resnet
+    from thawline.models.architectures import resnet
 
     assert resnet.imagenet_weights("resnet18") is None
     path = tmp_path / "checkpoints" / "resnet18-f37072fd.pth"

@@ -10,14 +10,14 @@ from torch import nn
 
 from tests.contract.networks import built, each_with_few_always, inputs, size_px
 from tests.contract.plugin import untouched_randomness
-from thawline import checkpoint
-from thawline.checkpoint import ModelCard
 from thawline.compress.prune import prune
 from thawline.errors import UserError
 from thawline.evaluation.complexity import num_macs, num_parameters
-from thawline.network import Network, build
+from thawline.models import checkpoint
+from thawline.models.checkpoint import ModelCard
+from thawline.models.network import Network, build
+from thawline.models.surgery.channels import counts, narrow
 from thawline.params import plugins
-from thawline.surgery.channels import counts, narrow
 
 SIZE = 32
 METHODS = plugins.names(plugins.CRITERION)
@@ -174,7 +174,7 @@ def test_the_layer_where_it_fails_is_named() -> None:
 
 
 def test_binary_layers_are_refused() -> None:
-    from thawline.surgery.binary import BinaryConv2d
+    from thawline.models.surgery.binary import BinaryConv2d
 
     network = small()
     network[0][0] = BinaryConv2d(network[0][0], scale_inputs=False)

@@ -59,7 +59,7 @@ def test_nothing_but_plugins_is_loaded(kind: Kind, name: str) -> None:
 def test_reading_all_options_imports_nothing_heavy() -> None:
     code = """
 import sys
-from thawline import plugins
+from thawline.params import plugins
 for kind in plugins.KINDS:
     for name in plugins.names(kind):
         plugins.option_errors(kind, name, {})

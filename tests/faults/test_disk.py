@@ -54,7 +54,7 @@ def test_the_file_is_named_and_other_errors_pass() -> None:
 
 _LIMITED = """
 import resource, sys
-from thawline import disk
+from thawline.runtime import disk_errors as disk
 from thawline.errors import UserError
 import numpy as np
 from safetensors.numpy import save_file

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from thawline import checkpoint
 from thawline.errors import UserError
 from thawline.ingest.files.archive_reader import members
+from thawline.models import checkpoint
 from thawline.prediction.model import CARD, Model
 from thawline.studies import definition
 

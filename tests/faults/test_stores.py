@@ -39,7 +39,7 @@ with engine.begin() as connection:
 """A store as an MLflow of three changes ago made it."""
 WRITER = f"""
 import sys
-from thawline import params
+from thawline.params import params_file as params
 from thawline.tracking.client import open_stage_run
 checked = params.load()
 for number in range({RUNS // WRITERS}):

@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.pipeline.project import Project, ran
-from thawline import checkpoint
 from thawline.dataset.manifest import Manifest
 from thawline.dataset.rows import Rows
 from thawline.errors import UserError
+from thawline.models import checkpoint
 from thawline.prediction.model import NETWORK, Model
 from thawline.runtime.output_paths import MANIFEST
 from thawline.training.decision import FILE, Decision, given

@@ -59,7 +59,7 @@ def test_a_run_that_failed_leaves_no_lock(capsys: pytest.CaptureFixture[str]) ->
 
 def test_the_lock_of_a_dead_process_is_taken_over(capsys: pytest.CaptureFixture[str]) -> None:
     code = (
-        "import os; from thawline import locks\n"
+        "import os; from thawline.runtime import locks\n"
         "with locks.pipeline(owner='the dead one'): os._exit(9)"
     )
     root = Path(locks.__file__).parents[1]
@@ -133,7 +133,10 @@ def _runs(pid: int) -> bool:
 
 @pytest.mark.parametrize("parent", ["os.getppid()", "os.getpid()"], ids=["there", "gone"])
 def test_a_process_whose_parent_ended_while_it_started_ends_too(parent: str) -> None:
-    code = f"import os; from thawline import locks; locks.die_with_parent({parent}); print('on')"
+    code = (
+        f"import os; from thawline.runtime import locks; locks.die_with_parent({parent}); "
+        "print('on')"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     is_there = parent == "os.getppid()"
     assert (done.returncode, done.stdout) == ((0, "on\n") if is_there else (-signal.SIGTERM, ""))

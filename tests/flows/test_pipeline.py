@@ -180,7 +180,7 @@ def test_without_a_server_it_brings_its_own(small: Project) -> None:
 def test_a_lock_of_a_dead_owner_is_taken_over(small: Project) -> None:
     process = small.popen(
         sys.executable, "-c",
-        "import time; from thawline import locks\n"
+        "import time; from thawline.runtime import locks\n"
         "with locks.pipeline(): print('mine', flush=True); time.sleep(60)",
     )  # fmt: skip
     assert process.stdout is not None

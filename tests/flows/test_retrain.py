@@ -171,7 +171,7 @@ def test_edits_during_the_run_are_kept(trained: Project) -> None:
 
 def test_a_second_retraining_is_skipped(trained: Project) -> None:
     code = (
-        "import sys; from thawline import locks\n"
+        "import sys; from thawline.runtime import locks\n"
         "with locks.pipeline(kind='retrain'): print('mine', flush=True); sys.stdin.read()"
     )
     holder = subprocess.Popen(

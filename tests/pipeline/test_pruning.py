@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from tests.pipeline.project import Project, ran
-from thawline import checkpoint
 from thawline.dataset.manifest import Manifest
 from thawline.evaluation.complexity import num_parameters
+from thawline.models import checkpoint
 
 pytestmark = pytest.mark.slow
 

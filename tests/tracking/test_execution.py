@@ -150,7 +150,7 @@ def test_kill_dash_nine_of_thawline_run_leaves_nothing_running(project: Project)
 def test_kill_dash_nine_of_advice_ends_the_ingest_that_it_began(project: Project) -> None:
     (project.folder / "mode-ingest").write_text("sleep")
     code = (
-        "from thawline import params\nfrom thawline.advice import readiness\n"
+        "from thawline.params import params_file as params\nfrom thawline.advice import readiness\n"
         "readiness.prepare_data_set(params.load())\n"
     )
     process = project.popen("python", "-c", code)

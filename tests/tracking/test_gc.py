@@ -71,7 +71,7 @@ def epochs(project: Project, objects: set[str]) -> set[str]:
 def test_a_run_in_progress_is_refused(project: Project) -> None:
     code = (
         "import subprocess, sys\n"
-        "from thawline import locks\n"
+        "from thawline.runtime import locks\n"
         "with locks.pipeline():\n"
         f"    sys.exit(subprocess.run({[*GC, '--yes']!r}).returncode)"
     )

@@ -13,7 +13,6 @@ from PIL import Image
 from safetensors.torch import save
 
 from tests import colours
-from thawline.checkpoint import WEIGHTS
 from thawline.compress import session
 from thawline.data.seen import Seen
 from thawline.dataset.image_store import ImageStore
@@ -23,6 +22,7 @@ from thawline.dvc.hashes import Graph
 from thawline.errors import UserError
 from thawline.evaluation.results import Results
 from thawline.ingest.decoding.tiff_header import objection
+from thawline.models.checkpoint import WEIGHTS
 from thawline.prediction.model import Model
 from thawline.prediction.predict import predict
 from thawline.runtime import checksummed_file, execution, safe_json, safe_yaml
@@ -261,8 +261,8 @@ def test_a_large_tiff_whose_directory_lies_nowhere() -> None:
 
 
 def test_weights_beside_a_card_are_named_on_one_line(tmp_path: Path) -> None:
-    from thawline import checkpoint
-    from thawline.network import build
+    from thawline.models import checkpoint
+    from thawline.models.network import build
 
     card = json.loads((colours.write(tmp_path) / "model.json").read_text())
     del card

@@ -2,7 +2,7 @@
 
 import pytest
 
-from thawline.inference import images_at_once
+from thawline.models.inference import images_at_once
 
 
 @pytest.mark.parametrize(

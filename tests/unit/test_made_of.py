@@ -50,7 +50,7 @@ def test_what_a_stage_names(workspace: Path) -> None:
     source = params_file.read()
     origin = stage_inputs.begin("fine_tune", Graph(workspace), source)
     assert origin is not None
-    assert "thawline/architectures/efficientnet.py" in origin.files
+    assert "thawline/models/architectures/efficientnet.py" in origin.files
     assert not any("$" in name for name in origin.files)
     assert origin.values["params.yaml"]["fine_tune"] == source.values["fine_tune"]
     assert origin.outs["models/fine_tune"]

@@ -8,17 +8,18 @@ from typing import Any
 
 import torch
 
-from thawline import network as networks
 from thawline.advice import provenance, recorded
 from thawline.advice.facts import Cost, Facts
 from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
 from thawline.evaluation.complexity import num_macs, num_parameters
+from thawline.models import device, precision
+from thawline.models import network as networks
 from thawline.params import plugins
 from thawline.params.schema.whole import Params
 from thawline.runtime import safe_json
 from thawline.runtime.output_paths import INGEST, REPORTS
-from thawline.training import depth, device, precision
+from thawline.training import depth
 from thawline.training.profile import Profile
 
 

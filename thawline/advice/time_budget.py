@@ -106,10 +106,10 @@ def _main() -> None:
     """Count what stdin asks for, on PyTorch's device `meta`, and write it to stdout."""
     import torch
 
-    from thawline import network as networks
     from thawline.evaluation.complexity import num_macs
+    from thawline.models import network as networks
+    from thawline.models.precision import has_depthwise
     from thawline.params.schema.network import Model
-    from thawline.training.precision import has_depthwise
 
     asked = json.load(sys.stdin)
     m = Model.model_validate(asked["model"])

@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from thawline import network as networks
 from thawline.advice import recorded
 from thawline.advice.facts import Cost, Facts
 from thawline.advice.proposing import propose
 from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
 from thawline.evaluation.results import Results
+from thawline.models import device, precision
+from thawline.models import network as networks
 from thawline.params.proposal import Proposal
 from thawline.params.schema.whole import Params
-from thawline.training import device, precision
 from thawline.training.decision import Decision
 from thawline.training.profile import Profile
 

@@ -7,7 +7,7 @@ import onnx
 from onnx import numpy_helper
 
 from thawline.compress.bare import write
-from thawline.network import Network
+from thawline.models.network import Network
 from thawline.runtime.progress import log
 
 _HEAD = "network.head."

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thawline.checkpoint import ModelCard
 from thawline.compress import pt2
 from thawline.compress.export import compare, export, verify
 from thawline.evaluation.memory import size_mb
-from thawline.inference import probabilities
-from thawline.network import Network
+from thawline.models.checkpoint import ModelCard
+from thawline.models.inference import probabilities
+from thawline.models.network import Network
 from thawline.params.schema.results import Compress
 
 ONNX = "model.onnx"

@@ -15,12 +15,12 @@ import torch
 import torch_pruning
 from torch import nn
 
-from thawline import auxiliary
 from thawline.errors import UserError
-from thawline.multilevel import Standardise
-from thawline.network import Network
+from thawline.models import auxiliary_heads
+from thawline.models.multilevel import Standardise
+from thawline.models.network import Network
+from thawline.models.surgery.channels import Counts, counts, difference, narrow
 from thawline.params import plugins
-from thawline.surgery.channels import Counts, counts, difference, narrow
 
 _KEY = "compress.prune.ratio"
 _Channels = dict[str, Counts]
@@ -127,24 +127,24 @@ def _importance(
 
 def _logits_layers(network: Network) -> list[nn.Module]:
     """The classifier, and those half-way up; what only scales its features may lose some."""
-    halfway = [block.classifier for block in auxiliary.within(network)]
+    halfway = [block.classifier for block in auxiliary_heads.within(network)]
     return [*(m for m in network[-1].modules() if list(m.parameters(recurse=False))), *halfway]
 
 
 def _all_outputs(network: Network, images: torch.Tensor) -> list[torch.Tensor]:
     """Logits, also of auxiliary classifiers, which speak in training only; norms stay fixed."""
-    halfway = list(auxiliary.within(network))
+    halfway = list(auxiliary_heads.within(network))
     for block in halfway:
         block.training = True  # of the block alone, not of what is in it
     logits = network(images)
-    more = [extra for extra, _ in auxiliary.taken(network)]
+    more = [extra for extra, _ in auxiliary_heads.taken(network)]
     for block in halfway:
         block.training = False
     return [logits, *more]
 
 
 def _refuse_binary(network: Network) -> None:
-    from thawline.surgery.binary import BinaryConv2d
+    from thawline.models.surgery.binary import BinaryConv2d
 
     for name, layer in network.named_modules():
         if isinstance(layer, BinaryConv2d):

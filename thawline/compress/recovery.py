@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from thawline.checkpoint import ModelCard
-from thawline.inference import probabilities
-from thawline.network import Network
+from thawline.models.checkpoint import ModelCard
+from thawline.models.device import setup, to_input
+from thawline.models.inference import probabilities
+from thawline.models.network import Network
 from thawline.params.schema.whole import Params
 from thawline.training import auto_recipe, batch_size
-from thawline.training.device import setup, to_input
 from thawline.training.recipe import Recipe
 from thawline.training.stage import data_for, machine_for
 from thawline.training.train import train

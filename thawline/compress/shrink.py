@@ -4,13 +4,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from thawline.checkpoint import ModelCard
 from thawline.compress.curve import Point, choose, write
 from thawline.compress.prune import prune
 from thawline.compress.recovery import Recovery
 from thawline.evaluation import pruning_curve, style
 from thawline.evaluation.complexity import num_macs, num_parameters
-from thawline.network import Network
+from thawline.models.checkpoint import ModelCard
+from thawline.models.network import Network
 from thawline.params.schema.whole import Params
 from thawline.runtime.progress import log
 

@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from thawline.inference import Normalisation
-from thawline.multilevel import Carried, Reading, map_of
-from thawline.network import Network
-from thawline.training.device import to_input
+from thawline.models.device import to_input
+from thawline.models.inference import Normalisation
+from thawline.models.multilevel import Carried, Reading, map_of
+from thawline.models.network import Network
 
 MIN_SIDE = 4
 """A map of fewer rows shows nothing; at small images the last blocks have only one or two."""

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from thawline import checkpoint
 from thawline.compress import session as onnx
 from thawline.dataset.image_store import ImageStore
 from thawline.evaluation import hardware, memory, speed, temperature
@@ -25,7 +24,8 @@ from thawline.evaluation.calibration import Reliability, reliability
 from thawline.evaluation.complexity import num_macs, num_parameters
 from thawline.evaluation.intervals import brier_scores, intervals
 from thawline.evaluation.ranking import Ranking, rank
-from thawline.inference import probabilities
+from thawline.models import checkpoint
+from thawline.models.inference import probabilities
 from thawline.runtime.progress import track
 
 ONNX = "model.onnx"

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from thawline import checkpoint
 from thawline.advice import tracked
 from thawline.compress import outcome
 from thawline.evaluation import album, corruptions, label_issues, slices
@@ -19,9 +18,10 @@ from thawline.evaluation.page import Advice, Content
 from thawline.evaluation.report import Picture
 from thawline.evaluation.results import Results
 from thawline.evaluation.slices import Slice
-from thawline.inference import BATCH
 from thawline.ingest import deciding
 from thawline.ingest.decided import AUTO, Decided
+from thawline.models import checkpoint
+from thawline.models.inference import BATCH
 from thawline.params import proposal
 from thawline.params.schema.whole import Params
 from thawline.runtime import safe_json

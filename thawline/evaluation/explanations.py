@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from thawline import checkpoint
-from thawline.checkpoint import ModelCard
 from thawline.evaluation import attention, confusions, embedding, gallery, style
 from thawline.evaluation.album import Evidence
 from thawline.evaluation.report import Picture
-from thawline.inference import BATCH, outputs
-from thawline.network import Network
+from thawline.models import checkpoint
+from thawline.models.checkpoint import ModelCard
+from thawline.models.inference import BATCH, outputs
+from thawline.models.network import Network
 
 _SHOWN = 6
 

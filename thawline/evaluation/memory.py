@@ -94,8 +94,8 @@ def _checkpoint(
 ) -> tuple[int, Callable[[np.ndarray], object]]:
     import torch
 
-    from thawline.checkpoint import load
-    from thawline.training.device import setup, to_input
+    from thawline.models.checkpoint import load
+    from thawline.models.device import setup, to_input
 
     setup(threads=threads, seed=0)
     before = resident_peak_bytes()

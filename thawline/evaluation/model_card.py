@@ -7,13 +7,13 @@ uses. It holds nothing that was timed, so equal models have equal cards.
 import json
 from collections.abc import Mapping, Sequence
 
-from thawline.checkpoint import ModelCard
 from thawline.dataset.manifest import Manifest
 from thawline.evaluation import headline
 from thawline.evaluation.quantities import count, megabytes, percent
 from thawline.evaluation.report import ClassScore
 from thawline.evaluation.results import Results
 from thawline.evaluation.slices import Slice
+from thawline.models.checkpoint import ModelCard
 from thawline.runtime.escape import markdown
 
 _MAX_CLASSES = 50

@@ -12,8 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from thawline.evaluation.complexity import num_parameters
 from thawline.evaluation.quantities import count
-from thawline.multilevel import map_of
-from thawline.network import Network
+from thawline.models.multilevel import map_of
+from thawline.models.network import Network
 
 BYTES = 4
 """Of a float32."""

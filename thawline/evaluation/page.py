@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from thawline.checkpoint import ModelCard
 from thawline.dataset.manifest import Manifest
 from thawline.evaluation import headline, method, model_card, report
 from thawline.evaluation.corruptions import Robustness
@@ -38,6 +37,7 @@ from thawline.evaluation.report import (
 )
 from thawline.evaluation.results import Results
 from thawline.evaluation.slices import Slice
+from thawline.models.checkpoint import ModelCard
 from thawline.runtime.escape import visible
 
 MAX_CLASSES = 30

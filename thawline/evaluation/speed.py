@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from thawline.compress.session import predict, session
+from thawline.models.device import to_input
 from thawline.runtime import workspace
 from thawline.runtime.progress import log
-from thawline.training.device import to_input
 
 Channels = tuple[float, float, float]
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]

@@ -48,8 +48,8 @@ class Kind:
 SOURCE = Kind(key="ingest.source", folder="ingest/sources", function="read")
 STRATEGY = Kind(key="rebalance.strategy", folder="rebalance", function="plan")
 POLICY = Kind(key="augment.policy", folder="augment", function="policy")
-FAMILY = Kind(key="model.family", folder="architectures", function="build")
-CONVOLUTION = Kind(key="model.design.convolution", folder="convolutions", function="replace")
+FAMILY = Kind(key="model.family", folder="models/architectures", function="build")
+CONVOLUTION = Kind(key="model.design.convolution", folder="models/convolutions", function="replace")
 CRITERION = Kind(key="compress.prune.method", folder="compress/pruning", function="importance")
 KINDS = (SOURCE, STRATEGY, POLICY, FAMILY, CONVOLUTION, CRITERION)
 

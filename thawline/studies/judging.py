@@ -74,9 +74,9 @@ def _predict(folder: Path, rows: np.ndarray, threads: int) -> tuple[np.ndarray, 
         return found.argmax(axis=1), _counted(Path("reports/compress/metrics.json"))
     import torch
 
-    from thawline import checkpoint
     from thawline.evaluation.complexity import num_macs, num_parameters
-    from thawline.inference import probabilities
+    from thawline.models import checkpoint
+    from thawline.models.inference import probabilities
 
     torch.set_num_threads(threads)
     trained, card = checkpoint.load(folder)
@@ -100,7 +100,7 @@ def _onnx() -> str:
 
 def _file(folder: Path) -> Path:
     """The smallest that holds the network: binary layers are bits in a checkpoint alone."""
-    from thawline.checkpoint import WEIGHTS
+    from thawline.models.checkpoint import WEIGHTS
 
     found = [path for name in (_onnx(), WEIGHTS) if (path := folder / name).exists()]
     return min(found, key=lambda path: path.stat().st_size)

@@ -15,7 +15,7 @@ _KEPT = ("latency_ms", "latency_p95_ms", "throughput_per_s", "peak_memory_mb")
 
 def main(folders: list[str]) -> None:
     from thawline.evaluation import checkpoints
-    from thawline.training.device import select
+    from thawline.models.device import select
 
     checked = params_file.load()
     e, t = checked.evaluate, checked.training
@@ -40,7 +40,7 @@ def main(folders: list[str]) -> None:
 
 def _network(folder: Path) -> str:
     """Equal where weights alone differ: timed twice, such networks would seem to differ."""
-    from thawline import checkpoint
+    from thawline.models import checkpoint
 
     files = sorted((file.name, file.stat().st_size) for file in folder.iterdir())
     return f"{checkpoint.read_card(folder).model_dump_json()} {files}"

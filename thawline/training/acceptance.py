@@ -21,7 +21,7 @@ from torch import nn
 from thawline.evaluation import temperature
 from thawline.evaluation.accuracy import score
 from thawline.evaluation.intervals import brier_scores
-from thawline.network import Network
+from thawline.models.network import Network
 
 SHARES = (0.5, 1.0)
 """Of the tuned weights in a mixture with the start."""

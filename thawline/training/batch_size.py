@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 import torch
 
-from thawline.checkpoint import ModelCard
 from thawline.errors import UserError
-from thawline.network import Network
+from thawline.models.checkpoint import ModelCard
+from thawline.models.device import numerics
+from thawline.models.network import Network
+from thawline.models.precision import choose
 from thawline.params.schema.whole import Params
 from thawline.runtime.progress import log
-from thawline.training.device import numerics
 from thawline.training.memory import is_shortage
-from thawline.training.precision import choose
 from thawline.training.setting import Machine
 
 LARGEST = 256

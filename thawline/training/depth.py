@@ -12,12 +12,12 @@ from sklearn.preprocessing import StandardScaler
 
 from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
-from thawline.inference import BATCH, Normalisation
-from thawline.multilevel import map_of
-from thawline.network import Network
+from thawline.models.device import to_input
+from thawline.models.inference import BATCH, Normalisation
+from thawline.models.multilevel import map_of
+from thawline.models.network import Network
 from thawline.runtime.progress import track
 from thawline.training import probe
-from thawline.training.device import to_input
 from thawline.training.feature_cache import FeatureCache, of_trunk
 from thawline.training.freezing import trainable_blocks
 from thawline.training.logme import logme

@@ -8,13 +8,13 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
-from thawline import checkpoint
-from thawline.checkpoint import ModelCard
 from thawline.errors import UserError
-from thawline.network import Network
-from thawline.norm_folding import folded
-from thawline.training import inputs, precision
-from thawline.training.device import numerics, to_input
+from thawline.models import checkpoint, precision
+from thawline.models.batch_norm_folding import folded
+from thawline.models.checkpoint import ModelCard
+from thawline.models.device import numerics, to_input
+from thawline.models.network import Network
+from thawline.training import inputs
 from thawline.training.losses import Loss
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from thawline.dataset.image_store import ImageStore
-from thawline.inference import Normalisation
+from thawline.models.inference import Normalisation
 from thawline.runtime import checksummed_file, workspace
 from thawline.runtime.lru import make_room, mark_used
 from thawline.runtime.progress import log

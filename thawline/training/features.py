@@ -10,7 +10,7 @@ from torch import nn
 
 from thawline.data.views import Step
 from thawline.dataset.image_store import ImageStore
-from thawline.inference import Normalisation, batch_outputs, images_at_once
+from thawline.models.inference import Normalisation, batch_outputs, images_at_once
 from thawline.runtime.progress import track
 from thawline.training import inputs
 from thawline.training.feature_cache import FeatureCache, of_trunk

@@ -5,11 +5,11 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from thawline import checkpoint
 from thawline.dataset.manifest import Manifest
 from thawline.errors import UserError
 from thawline.evaluation import style
 from thawline.ingest.decided import Decided
+from thawline.models import checkpoint
 from thawline.params.schema.whole import Params
 from thawline.runtime.output_paths import INGEST, MINORITY, MODELS, POLICY, REPORTS, ROWS
 from thawline.training import auto_recipe, batch_size, range_test, starting, trainable

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from thawline.checkpoint import ModelCard
 from thawline.evaluation.complexity import num_macs
-from thawline.inference import images_at_once, probabilities
-from thawline.network import Network
+from thawline.models.checkpoint import ModelCard
+from thawline.models.inference import images_at_once, probabilities
+from thawline.models.network import Network
 from thawline.params.schema import recipes
 from thawline.runtime.progress import log
 from thawline.training import acceptance, auto_recipe
@@ -69,7 +69,7 @@ def plan(
         network: with the solved head.
         last: that ships where training finds nothing better.
     """
-    from thawline.training.precision import has_depthwise
+    from thawline.models.precision import has_depthwise
 
     macs = num_macs(network, card.image_size_px)
     left = auto_recipe.minutes_left(

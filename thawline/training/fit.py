@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from thawline.evaluation.accuracy import score
-from thawline.network import Network
+from thawline.models.network import Network
 from thawline.runtime.progress import log, track
 from thawline.training import resume as resuming
 from thawline.training.collapse import CollapseError, check_finite, diverging

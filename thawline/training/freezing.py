@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from thawline.multilevel import Reading
-from thawline.network import Network
+from thawline.models.multilevel import Reading
+from thawline.models.network import Network
 
 _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
 

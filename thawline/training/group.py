@@ -15,10 +15,10 @@ import torch
 from torch import nn
 
 from thawline.errors import UserError
+from thawline.models import device as devices
 from thawline.params.schema.network import Training
 from thawline.params.schema.whole import Params
 from thawline.runtime import torchrun
-from thawline.training import device as devices
 from thawline.training.shared_norm import SharedBatchNorm
 
 if TYPE_CHECKING:

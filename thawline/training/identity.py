@@ -4,8 +4,8 @@ from dataclasses import asdict
 
 import numpy as np
 
-from thawline.checkpoint import ModelCard
-from thawline.network import Network
+from thawline.models.checkpoint import ModelCard
+from thawline.models.network import Network
 from thawline.training import inputs
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData

@@ -11,12 +11,12 @@ import torch
 
 from thawline.data.views import Step, Views
 from thawline.dataset.image_store import ImageStore
-from thawline.inference import Normalisation, images_at_once
-from thawline.multilevel import Carried, Grid, map_of, pooled
-from thawline.network import Network
-from thawline.norm_folding import folded
+from thawline.models.batch_norm_folding import folded
+from thawline.models.device import numerics, to_input
+from thawline.models.inference import Normalisation, images_at_once
+from thawline.models.multilevel import Carried, Grid, map_of, pooled
+from thawline.models.network import Network
 from thawline.runtime.progress import track
-from thawline.training.device import numerics, to_input
 from thawline.training.feature_cache import FeatureCache, of_trunk
 from thawline.training.inputs import of_values
 

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from thawline.checkpoint import ModelCard
 from thawline.evaluation import temperature
 from thawline.evaluation.accuracy import score
-from thawline.multilevel import Level, Standardise, read_levels
-from thawline.network import Network
+from thawline.models.checkpoint import ModelCard
+from thawline.models.multilevel import Level, Standardise, read_levels
+from thawline.models.network import Network
 from thawline.training import fitting, level_choice, refit, ridge
 from thawline.training.fitting import FitRows
 from thawline.training.level_choice import Choice, Sample, weighted_mean

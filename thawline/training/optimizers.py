@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from thawline.network import Network
+from thawline.models.network import Network
 
 _FUSED = ("adam", "adamw", "sgd")
 _Tensors = tuple[torch.Tensor, ...] | list[torch.Tensor]

@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from thawline.checkpoint import ModelCard
-from thawline.inference import images_at_once
-from thawline.network import Network
-from thawline.norm_folding import folded
+from thawline.models.batch_norm_folding import folded
+from thawline.models.checkpoint import ModelCard
+from thawline.models.device import has_room, numerics, resident, to_input
+from thawline.models.inference import images_at_once
+from thawline.models.network import Network
+from thawline.models.precision import Numerics
 from thawline.training import features, mixing
-from thawline.training.device import has_room, numerics, resident, to_input
 from thawline.training.examples import Examples, HeldExamples, ImageExamples
 from thawline.training.fit import Validation
 from thawline.training.freezing import Frozen
 from thawline.training.group import ALONE
-from thawline.training.precision import Numerics
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData
 from thawline.training.steps import ToInput

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from thawline.checkpoint import ModelCard
 from thawline.errors import UserError
-from thawline.network import Network
+from thawline.models import precision
+from thawline.models.checkpoint import ModelCard
+from thawline.models.network import Network
 from thawline.runtime.progress import track
-from thawline.training import precision, switching
+from thawline.training import switching
 from thawline.training.examples import Batch, Examples
 from thawline.training.freezing import freeze
 from thawline.training.parts import Parts

@@ -13,9 +13,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from thawline.checkpoint import WEIGHTS
 from thawline.errors import UserError
-from thawline.network import Network
+from thawline.models.checkpoint import WEIGHTS
+from thawline.models.network import Network
 from thawline.runtime.escape import escape
 
 FILE = "refit.safetensors"

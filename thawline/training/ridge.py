@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 
-from thawline.multilevel import LEAST_LENGTH
+from thawline.models.multilevel import LEAST_LENGTH
 
 PENALTIES = tuple(float(10.0**power) for power in np.arange(-4.0, 1.6, 0.5))
 """Over the mean squared length of a row, which `Standard` makes one: they mean the same for any

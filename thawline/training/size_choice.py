@@ -12,8 +12,8 @@ import torch
 from thawline import trunk
 from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
+from thawline.models import device
 from thawline.runtime.progress import track
-from thawline.training import device
 from thawline.training.level_choice import quick_best, small_sample, weighted_mean
 from thawline.training.levels import smaller
 from thawline.training.ridge import LeftOut

@@ -2,27 +2,19 @@
 
 import numpy as np
 
-from thawline import checkpoint
-from thawline.checkpoint import ModelCard
 from thawline.evaluation import frozen_blocks
 from thawline.evaluation.accuracy import score
 from thawline.evaluation.complexity import num_macs
-from thawline.inference import images_at_once, probabilities
-from thawline.network import Network
+from thawline.models import checkpoint, precision
+from thawline.models.checkpoint import ModelCard
+from thawline.models.inference import images_at_once, probabilities
+from thawline.models.network import Network
 from thawline.params.schema import recipes
 from thawline.params.schema.whole import Params
 from thawline.runtime.output_paths import MODELS, REPORTS, write_csv, write_metrics
 from thawline.runtime.progress import log
 from thawline.tracking.client import StageRun
-from thawline.training import (
-    auto_recipe,
-    curves,
-    decision,
-    fine_tuning,
-    precision,
-    time_plan,
-    trainable,
-)
+from thawline.training import auto_recipe, curves, decision, fine_tuning, time_plan, trainable
 from thawline.training import group as groups
 from thawline.training.decision import Decision
 from thawline.training.linear_head import Fitted, fit_head

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from thawline import checkpoint
-from thawline.checkpoint import ModelCard
 from thawline.data.minority import Extras
 from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
 from thawline.dataset.rows import Rows
 from thawline.errors import UserError
 from thawline.evaluation import frozen_blocks
-from thawline.network import Network
+from thawline.models import checkpoint, device
+from thawline.models.checkpoint import ModelCard
+from thawline.models.network import Network
 from thawline.params.schema import recipes
 from thawline.params.schema.whole import Params
 from thawline.runtime.output_paths import (
@@ -36,7 +36,6 @@ from thawline.training import (
     batch_size,
     curves,
     decision,
-    device,
     distillation,
     fine_tuning,
     identity,

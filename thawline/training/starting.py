@@ -7,15 +7,15 @@ from typing import Any
 
 from torch import nn
 
-from thawline import network as networks
-from thawline.checkpoint import ModelCard
 from thawline.errors import UserError
 from thawline.ingest.decided import Decided
-from thawline.network import Network
+from thawline.models import network as networks
+from thawline.models.checkpoint import ModelCard
+from thawline.models.network import Network
+from thawline.models.pretrained import Loaded
 from thawline.params import plugin_rules
 from thawline.params.schema.design import resolve_stem
 from thawline.params.schema.whole import Params
-from thawline.pretrained import Loaded
 
 
 def network_of(

@@ -8,11 +8,11 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from thawline import auxiliary
-from thawline.network import Network
+from thawline.models import auxiliary_heads
+from thawline.models.device import numerics
+from thawline.models.network import Network
 from thawline.runtime.progress import log
 from thawline.training import norm_momentum, optimizers, quick, switching
-from thawline.training.device import numerics
 from thawline.training.distillation import Teacher
 from thawline.training.examples import Batch
 from thawline.training.freezing import Frozen
@@ -156,7 +156,7 @@ class Steps:
         if self._teacher is not None:
             own = self._teacher.loss(own, self._whole(self._teacher.logits(images), labels))
         loss = own(self._whole(logits, labels), labels)
-        for extra, weight in auxiliary.taken(self._network):
+        for extra, weight in auxiliary_heads.taken(self._network):
             loss = loss + weight * self._loss(self._whole(extra, labels), labels)
         return loss
 

@@ -6,7 +6,7 @@ classification", section 3.3.
 
 from dataclasses import replace
 
-from thawline.network import Network
+from thawline.models.network import Network
 from thawline.training.freezing import Frozen
 
 

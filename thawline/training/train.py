@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import torch
 
-from thawline.checkpoint import ModelCard
 from thawline.errors import UserError
-from thawline.network import Network
+from thawline.models import precision
+from thawline.models.checkpoint import ModelCard
+from thawline.models.network import Network
 from thawline.runtime.progress import log
-from thawline.training import losses, memory, mixing, precision
+from thawline.training import losses, memory, mixing
 from thawline.training.distillation import Teacher
 from thawline.training.fit import fit
 from thawline.training.freezing import freeze

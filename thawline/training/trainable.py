@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from thawline.checkpoint import ModelCard
-from thawline.network import Network
+from thawline.models.checkpoint import ModelCard
+from thawline.models.network import Network
 from thawline.params.schema import recipes
 from thawline.runtime.output_paths import REPORTS
 from thawline.runtime.progress import log

@@ -22,7 +22,7 @@ _LEVELS = {"channels": {"trunk.x": [3, 4]}, "levels": [{"block": 1, "grid": 2}],
 
 def cards() -> Kind:
     """Read model.json as training does and as predicting does."""
-    from thawline import checkpoint
+    from thawline.models import checkpoint
     from thawline.prediction.model import Model
 
     def read(data: bytes, folder: Path) -> None:
@@ -39,7 +39,7 @@ def weights() -> Kind:
     """Read safetensors."""
     from safetensors.numpy import save
 
-    from thawline.weights import read_state
+    from thawline.models.weights import read_state
 
     def read(data: bytes, folder: Path) -> None:
         (folder / "w.safetensors").write_bytes(data)
@@ -51,7 +51,7 @@ def weights() -> Kind:
 
 def checkpoints() -> Kind:
     """Read what torch.save wrote: nested, behind prefixes, in the old form, damaged or resaved."""
-    from thawline import weights
+    from thawline.models import weights
 
     def read(data: bytes, folder: Path) -> None:
         path = folder / "w.pth"

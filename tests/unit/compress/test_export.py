@@ -13,7 +13,7 @@ from torch import nn
 from thawline.compress.export import export, verify
 from thawline.compress.session import predict, session
 from thawline.errors import UserError
-from thawline.training.device import to_input
+from thawline.models.device import to_input
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SIZE = 32

@@ -13,7 +13,7 @@ from thawline.compress import classifier
 from thawline.compress.export import export
 from thawline.compress.quantize import quantize
 from thawline.compress.session import predict, session
-from thawline.multilevel import Level, read_levels
+from thawline.models.multilevel import Level, read_levels
 
 SIZE, CLASSES = 16, 3
 BLOCKS = {"one": (3, 8), "two": (8, 8), "three": (8, 8)}

@@ -30,10 +30,10 @@ from thawline.ingest.packing.packing import prepare
 from thawline.ingest.sources import archive, csv, huggingface, idx, npz, parquet
 from thawline.ingest.splits import holdout
 from thawline.ingest.tables import csv_rows
+from thawline.models.weights import read_state
 from thawline.prediction import decoding
 from thawline.prediction.listing import Bad
 from thawline.runtime import dvc_view
-from thawline.weights import read_state
 
 Encode = Callable[..., bytes]
 GEOMETRY = Geometry(image_size_px=8, fit="crop", background=(0, 0, 0))

@@ -19,7 +19,7 @@ MOST_RSS_BYTES = 700_000_000
 MOST_CPU_S = 3.0
 _MEASURED = """
 import sys, resource
-from thawline.data.content import Geometry, content
+from thawline.ingest.decoding.preprocess import Geometry, content
 data = open(sys.argv[1], "rb").read()
 began = resource.getrusage(resource.RUSAGE_SELF)
 content("a", data, Geometry(image_size_px=224, fit="letterbox", background=(0, 0, 0)))

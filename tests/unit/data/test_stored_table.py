@@ -30,7 +30,7 @@ def test_another_table_is_refused(column: list[object]) -> None:
 def test_reading_loads_no_pandas(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": [1, 2]}), tmp_path / "t.parquet")
     code = (
-        "import sys; from pathlib import Path; from thawline.data import stored_table as s;"
+        "import sys; from pathlib import Path; from thawline.dataset import stored_table as s;"
         "s.integers(s.read(Path(sys.argv[1])), 'a'); sys.exit('pandas' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "t.parquet")], check=True)

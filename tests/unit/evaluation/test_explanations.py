@@ -10,7 +10,7 @@ from tests.unit.evaluation.drawn import predictions
 from thawline.dataset.manifest import Manifest
 from thawline.evaluation import attention, confusions, embedding, gallery, label_issues
 from thawline.ingest.labels import label_fixes
-from thawline.network import Description
+from thawline.models.network import Description
 
 PLAIN = Description(image_size_px=16, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 

@@ -13,7 +13,6 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from tests.unit.evaluation.test_report import DEVICE, QUALITY, SPEED
-from thawline.checkpoint import ModelCard
 from thawline.dataset.manifest import Manifest
 from thawline.evaluation import embedded, model_card, page
 from thawline.evaluation.corruptions import Robustness
@@ -21,6 +20,7 @@ from thawline.evaluation.label_issues import LabelIssue
 from thawline.evaluation.report import ClassScore, Mistake, Picture
 from thawline.evaluation.results import Results
 from thawline.evaluation.slices import Slice
+from thawline.models.checkpoint import ModelCard
 
 HOSTILE = "<script>alert(1)</script>\"' onload=x {{ 7*7 }} \u202e\n|"
 VOID = {"meta", "img", "br", "hr", "link"}

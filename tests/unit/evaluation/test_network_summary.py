@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from thawline import network as networks
 from thawline.evaluation.complexity import num_macs, num_parameters
 from thawline.evaluation.network_summary import markdown, receptive_fields, summarise
+from thawline.models import network as networks
 
 
 def row(*blocks: nn.Module) -> nn.Sequential:

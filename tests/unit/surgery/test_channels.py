@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from thawline.surgery.channels import counts, narrow
+from thawline.models.surgery.channels import counts, narrow
 
 
 class Scaled(nn.Module):

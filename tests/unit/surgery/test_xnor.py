@@ -5,10 +5,10 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from thawline.convolutions.xnor import replace
-from thawline.surgery.binary import BinaryConv2d, hard_sign
-from thawline.surgery.packed import PackedConv2d, holds_bits, pack
-from thawline.surgery.style import Style
+from thawline.models.convolutions.xnor import replace
+from thawline.models.surgery.binary import BinaryConv2d, hard_sign
+from thawline.models.surgery.packed import PackedConv2d, holds_bits, pack
+from thawline.models.surgery.style import Style
 
 STYLE = Style(normalisation=nn.BatchNorm2d(1), activation=nn.ReLU())
 GEOMETRIES = [

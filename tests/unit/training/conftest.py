@@ -10,12 +10,12 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
-from thawline import network as networks
-from thawline.checkpoint import ModelCard
 from thawline.dataset.image_store import ImageStore, StoreWriter
 from thawline.dataset.manifest import Manifest
 from thawline.dataset.rows import Rows
-from thawline.network import Network
+from thawline.models import network as networks
+from thawline.models.checkpoint import ModelCard
+from thawline.models.network import Network
 from thawline.training.recipe import Recipe
 from thawline.training.setting import TrainingData
 

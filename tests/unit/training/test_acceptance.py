@@ -12,7 +12,7 @@ from torch import nn
 
 from thawline.evaluation import temperature
 from thawline.evaluation.accuracy import score
-from thawline.network import Network
+from thawline.models.network import Network
 from thawline.training import acceptance
 from thawline.training.acceptance import SHARES, State, Verdict, settle
 

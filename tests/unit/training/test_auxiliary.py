@@ -6,10 +6,10 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from thawline import network
-from thawline.auxiliary import WithAuxiliary, taken
-from thawline.checkpoint import ModelCard
-from thawline.network import Network
+from thawline.models import network
+from thawline.models.auxiliary_heads import WithAuxiliary, taken
+from thawline.models.checkpoint import ModelCard
+from thawline.models.network import Network
 from thawline.training.freezing import freeze
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData

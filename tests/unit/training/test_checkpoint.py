@@ -13,10 +13,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from thawline import checkpoint
-from thawline.checkpoint import ModelCard
 from thawline.errors import UserError
-from thawline.network import Network, build
+from thawline.models import checkpoint
+from thawline.models.checkpoint import ModelCard
+from thawline.models.network import Network, build
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +209,7 @@ def test_a_card_of_a_million_classes_costs_nothing(copy: Path) -> None:
     card["classes"] = [f"c{number}" for number in range(1_000_000)]
     path.write_text(json.dumps(card), encoding="utf-8")
     code = (
-        "import sys; from pathlib import Path; from thawline import checkpoint\n"
+        "import sys; from pathlib import Path; from thawline.models import checkpoint\n"
         "from thawline.errors import UserError\n"
         "try: checkpoint.load(Path(sys.argv[1]))\n"
         "except UserError as error: print(error)\n"

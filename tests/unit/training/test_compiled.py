@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from thawline.checkpoint import ModelCard
 from thawline.errors import UserError
-from thawline.network import Network
-from thawline.training import device
+from thawline.models import device
+from thawline.models.checkpoint import ModelCard
+from thawline.models.network import Network
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData
 from thawline.training.train import train

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from thawline.checkpoint import ModelCard
 from thawline.dataset.image_store import ImageStore
 from thawline.evaluation import depth_profile, style
-from thawline.network import Network
+from thawline.models.checkpoint import ModelCard
+from thawline.models.network import Network
 from thawline.training import decision, depth
 from thawline.training.decision import Decision
 from thawline.training.profile import BlockScore, GroupScore, HeadFit, Profile

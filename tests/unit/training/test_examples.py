@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from thawline.checkpoint import ModelCard
-from thawline.network import Network
-from thawline.training import device
+from thawline.models import device
+from thawline.models.checkpoint import ModelCard
+from thawline.models.network import Network
 from thawline.training.examples import HeldExamples, ImageExamples, order
 from thawline.training.features import compute_views
 from thawline.training.recipe import Recipe

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from thawline.checkpoint import ModelCard
-from thawline.network import Network
+from thawline.models.checkpoint import ModelCard
+from thawline.models.network import Network
 from thawline.runtime import checksummed_file
 from thawline.training import depth, features
 from thawline.training.feature_cache import FeatureCache

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from tests.unit.training.resume.kills import CPU
-from thawline.checkpoint import ModelCard
-from thawline.network import Network
+from thawline.models.checkpoint import ModelCard
+from thawline.models.network import Network
 from thawline.training import acceptance, fine_tuning
 from thawline.training.collapse import CollapseError
 from thawline.training.history import History

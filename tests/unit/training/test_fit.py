@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from thawline.errors import UserError
-from thawline.network import Network
+from thawline.models.network import Network
 from thawline.training import losses
 from thawline.training.collapse import COLLAPSE, DAMAGE, CollapseError
 from thawline.training.examples import HeldExamples

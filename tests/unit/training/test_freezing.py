@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from thawline.checkpoint import ModelCard
-from thawline.network import Network
+from thawline.models.checkpoint import ModelCard
+from thawline.models.network import Network
 from thawline.training.freezing import freeze, trainable_blocks
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData

@@ -9,9 +9,10 @@ import torch
 
 from tests.unit.training.conftest import small_network
 from tests.unit.training.resume.kills import Killed, dying
-from thawline.checkpoint import ModelCard
 from thawline.errors import UserError
-from thawline.training import batch_size, device, identity, resume
+from thawline.models import device
+from thawline.models.checkpoint import ModelCard
+from thawline.training import batch_size, identity, resume
 from thawline.training.history import History
 from thawline.training.recipe import Recipe
 from thawline.training.resume import Resume

@@ -5,14 +5,14 @@ import sys
 
 import pytest
 
-from thawline.training import heap
+from thawline.models import malloc
 
-pytestmark = pytest.mark.skipif(not heap.keep(), reason="not GNU's C library")
+pytestmark = pytest.mark.skipif(not malloc.keep(), reason="not GNU's C library")
 
 _PROGRAM = """
 import resource, sys
 import torch
-from thawline.training import heap
+from thawline.models import malloc as heap
 
 if sys.argv[1] == "kept":
     heap.keep()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from thawline.network import Network
+from thawline.models.network import Network
 from thawline.training import plain, quick
 from thawline.training.freezing import freeze
 from thawline.training.optimizers import optimizer, parameter_groups

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from thawline.checkpoint import ModelCard
 from thawline.errors import UserError
-from thawline.network import Network
+from thawline.models.checkpoint import ModelCard
+from thawline.models.network import Network
 from thawline.training.examples import Batch, ImageExamples
 from thawline.training.mixing import MixedExamples
 from thawline.training.recipe import Recipe

@@ -13,8 +13,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from thawline import checkpoint
-from thawline.checkpoint import ModelCard
 from thawline.compress.export import export
 from thawline.compress.prune import prune
 from thawline.compress.session import predict, session
@@ -22,11 +20,20 @@ from thawline.errors import UserError
 from thawline.evaluation import attention
 from thawline.evaluation.complexity import num_macs, num_parameters
 from thawline.evaluation.network_summary import summarise
-from thawline.multilevel import Level, Standardise, count_features, map_of, pooled, read_levels
-from thawline.network import Network, build
-from thawline.surgery.channels import narrow
+from thawline.models import checkpoint
+from thawline.models.checkpoint import ModelCard
+from thawline.models.device import to_input
+from thawline.models.multilevel import (
+    Level,
+    Standardise,
+    count_features,
+    map_of,
+    pooled,
+    read_levels,
+)
+from thawline.models.network import Network, build
+from thawline.models.surgery.channels import narrow
 from thawline.training import depth
-from thawline.training.device import to_input
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData
 from thawline.training.train import train

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from thawline import network as networks
-from thawline.norm_folding import folded
+from thawline.models import network as networks
+from thawline.models.batch_norm_folding import folded
 
 CPU = torch.device("cpu")
 FAMILIES = {

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tests.unit.training.conftest import recipe_of
-from thawline import network as networks
+from thawline.models import network as networks
 from thawline.training import norm_momentum
 from thawline.training.freezing import freeze
 from thawline.training.steps import Steps

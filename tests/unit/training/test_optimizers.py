@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from thawline.network import Network
+from thawline.models.network import Network
 from thawline.training.freezing import freeze
 from thawline.training.optimizers import averaged, optimizer, parameter_groups
 from thawline.training.schedules import by_step

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from tests.repo.code_graph import ROOT
-from thawline.checkpoint import ModelCard
 from thawline.errors import UserError
-from thawline.network import Network
+from thawline.models.checkpoint import ModelCard
+from thawline.models.network import Network
 from thawline.params import params_file as files
 from thawline.training import batch_size, memory
 from thawline.training.recipe import Recipe

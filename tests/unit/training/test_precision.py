@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from thawline.checkpoint import ModelCard
-from thawline.network import Network
-from thawline.training import precision
+from thawline.models import precision
+from thawline.models.checkpoint import ModelCard
+from thawline.models.network import Network
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData
 from thawline.training.train import train

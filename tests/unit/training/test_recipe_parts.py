@@ -9,12 +9,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from thawline import checkpoint
-from thawline.checkpoint import ModelCard
 from thawline.errors import UserError
-from thawline.network import Network
+from thawline.models import checkpoint
+from thawline.models.checkpoint import ModelCard
+from thawline.models.device import to_input
+from thawline.models.network import Network
 from thawline.training import distillation, inputs, plain
-from thawline.training.device import to_input
 from thawline.training.distillation import Teacher
 from thawline.training.freezing import freeze
 from thawline.training.recipe import Recipe

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from thawline.checkpoint import WEIGHTS
 from thawline.errors import UserError
+from thawline.models.checkpoint import WEIGHTS
 from thawline.training.refit import FILE, Refit, add_rows
 
 

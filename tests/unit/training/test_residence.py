@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from tests.unit.training.conftest import small_network
-from thawline.checkpoint import ModelCard
 from thawline.dataset.image_store import ImageStore
-from thawline.training.device import has_room
+from thawline.models.checkpoint import ModelCard
+from thawline.models.device import has_room
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData
 from thawline.training.train import train

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from thawline.network import build
+from thawline.models.network import build
 from thawline.training.starting import calm_head
 
 

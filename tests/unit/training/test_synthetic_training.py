@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from thawline.checkpoint import ModelCard
 from thawline.dataset.rows import Rows
-from thawline.network import Network
+from thawline.models.checkpoint import ModelCard
+from thawline.models.network import Network
 from thawline.training import stage, synthetic
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData

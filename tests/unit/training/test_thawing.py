@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from tests.unit.training.test_freezing import CPU, changed_by_training, tensors
-from thawline.checkpoint import ModelCard
-from thawline.network import Network
+from thawline.models.checkpoint import ModelCard
+from thawline.models.network import Network
 from thawline.training import optimizers
 from thawline.training.freezing import freeze
 from thawline.training.history import Epoch

@@ -13,9 +13,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from thawline import network
 from thawline.errors import UserError
-from thawline.network import Network
+from thawline.models import network
+from thawline.models.network import Network
 
 NAME = "tf_efficientnet_lite0"
 
@@ -222,7 +222,7 @@ def test_a_text_file(tmp_path: Path) -> None:
 def test_weights_of_a_package_that_were_changed_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from thawline.architectures import efficientnet
+    from thawline.models.architectures import efficientnet
 
     found = efficientnet.imagenet_weights(NAME)
     if found is None:

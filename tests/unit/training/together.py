@@ -8,9 +8,10 @@ from pathlib import Path
 import torch
 from conftest import card_of_digits, packed, recipe_of, small_network
 
+from thawline.models import device
 from thawline.params import params_file as files
-from thawline.training import device, inputs
 from thawline.training import group as groups
+from thawline.training import inputs
 from thawline.training.resume import Resume
 from thawline.training.setting import Machine
 from thawline.training.train import train

@@ -22,7 +22,7 @@ class Design(BaseModel):
     width: Annotated[float, Field(ge=0.1, le=10)]
     """Channels over the family's, rounded to multiples of 8; 1 leaves them."""
     convolution: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-    """Module of thawline/convolutions/; `standard` leaves them."""
+    """Module of thawline/models/convolutions/; `standard` leaves them."""
     convolution_options: dict[str, Any]
     """Keyword arguments of the convolution."""
     activation: Literal[

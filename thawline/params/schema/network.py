@@ -10,7 +10,7 @@ from thawline.params.schema.design import Design
 
 class Model(Section):
     family: PluginName
-    """Module of thawline/architectures/."""
+    """Module of thawline/models/architectures/."""
     name: Name
     """Network as torchvision or timm spells it."""
     weights: Literal["imagenet", "none", "file"]
@@ -33,7 +33,7 @@ class Training(Section):
     """Images that make a step together, of all devices; auto: as many as fit on the GPU, which is
     one that can hold fewer with the next larger network."""
     precision: Literal["auto", "float32", "bfloat16"]
-    """auto: by the rule of thawline/training/precision.py for the network and the device."""
+    """auto: by the rule of thawline/models/precision.py for the network and the device."""
     device: Literal["auto", "cpu", "cuda"]
     devices: Annotated[int, Field(ge=1, le=4096)]
     """Processes that train together, each on its share of every batch and on a GPU of its own where

@@ -123,8 +123,8 @@ _ENDLESS = """
 import sys
 from pathlib import Path
 import numpy as np
-from thawline.data import pack_cache
-from thawline.data.content import Geometry, content
+from thawline.ingest.packing import image_cache as pack_cache
+from thawline.ingest.decoding.preprocess import Geometry, content
 pack_cache.SEGMENT_BYTES = 12_000
 geometry = Geometry(image_size_px=16, fit="letterbox", background=(0, 0, 0))
 image = content("a", np.zeros((9, 9), np.uint8), geometry)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.training.resume.kills import EPOCHS, HARD, Change, Training
-from thawline.checkpoint import ModelCard
-from thawline.network import Network
+from thawline.models.checkpoint import ModelCard
+from thawline.models.network import Network
 from thawline.training import resume
 from thawline.training.setting import TrainingData
 

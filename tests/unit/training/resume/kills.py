@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from thawline.checkpoint import ModelCard
-from thawline.network import Network
+from thawline.models.checkpoint import ModelCard
+from thawline.models.network import Network
 from thawline.training import identity, resume
 from thawline.training.history import Epoch, History
 from thawline.training.recipe import Recipe

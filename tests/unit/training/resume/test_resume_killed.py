@@ -25,7 +25,7 @@ SCRIPT = """
     from thawline.training.fit import Validation, fit
     from thawline.training.freezing import freeze
     from thawline.training.recipe import Recipe
-    from thawline.checkpoint import WEIGHTS
+    from thawline.models.checkpoint import WEIGHTS
     from safetensors.torch import save_file
 
     resume.SHORTEST_S = 0.0

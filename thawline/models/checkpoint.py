@@ -1,0 +1,174 @@
+"""A trained network on disk: safetensors, and a JSON that rebuilds it. No pickle."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from thawline.errors import UserError
+from thawline.models.multilevel import Level, count_features, read_levels
+from thawline.models.network import Network, build
+from thawline.params import plugins
+from thawline.params.schema.design import ORIGINAL, Design, Stem
+from thawline.runtime.escape import escape
+
+_MANY_CLASSES = 10_000
+_BITS = 32
+"""Of a packed weight in the room of one."""
+WEIGHTS = "model.safetensors"
+CARD = "model.json"
+_Byte = Annotated[int, Field(ge=0, le=255)]
+_Positive = Annotated[float, Field(gt=0)]
+_Count = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class ModelCard(BaseModel):
+    """Everything but the weights that a network needs to predict from an image file."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=()
+    )
+
+    format: Annotated[int, Field(ge=1, le=1)] = 1
+    family: str
+    name: str
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    stem: Stem = "imagenet"
+    design: Design = ORIGINAL
+    channels: dict[str, tuple[_Count, _Count]] = {}
+    """Channels in and out of each layer that pruning made smaller, by name."""
+    levels: tuple[Level, ...] = ()
+    """Blocks that the head reads, after the last of which the network ends; none: all of it."""
+    refit: bool = False
+    """Whether the head was fitted to the validation rows too, which then judge nothing."""
+    classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=1_000_000)]
+    image_size_px: Annotated[int, Field(ge=1, le=4096)]
+    fit: Literal["letterbox", "crop", "stretch"]
+    background: tuple[_Byte, _Byte, _Byte]
+    bit_depth: Annotated[int, Field(ge=8, le=16)] = 16
+    """Bits that the values of 16-bit image files use."""
+    mean: tuple[float, float, float]
+    """Per channel, of values in [0, 1]."""
+    std: tuple[_Positive, _Positive, _Positive]
+
+    @field_validator("classes")
+    @classmethod
+    def _no_twins(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(classes)) < len(classes):
+            raise ValueError("two classes of one name")
+        return classes
+
+
+def save(directory: Path, network: Network, card: ModelCard) -> None:
+    """Write both files; equal networks give equal bytes."""
+    directory.mkdir(parents=True, exist_ok=True)
+    state = {
+        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
+    }
+    save_file(state, directory / WEIGHTS)
+    write_card(directory, card)
+
+
+def load(directory: Path) -> tuple[Network, ModelCard]:
+    """Rebuild the network in evaluation mode, with packed layers where the file holds bits.
+
+    Raises:
+        UserError: a missing or damaged file, an unknown architecture, channels or weights of
+            another one.
+    """
+    card = read_card(directory)
+    if len(card.classes) > _MANY_CLASSES:
+        _check_room(card, directory)
+    network = _built(card, directory)
+    if card.channels:
+        from thawline.models.surgery.channels import narrow
+
+        try:
+            narrow(network, card.channels)
+        except ValueError as error:
+            raise UserError(
+                f"{escape(str(directory / CARD))}: channels: {escape(str(error), 200)}"
+            ) from None
+    path = directory / WEIGHTS
+    try:
+        state = load_file(path)
+        if card.design != ORIGINAL:
+            from thawline.models.surgery import packed  # loads timm
+
+            packed.pack_like(network, state)
+        network.load_state_dict(state)
+    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
+        reason = escape(" ".join(str(error).split()), 160)
+        raise UserError(f"{escape(str(path))}: not the weights of {card.name}: {reason}") from None
+    return network.eval(), card
+
+
+def _check_room(card: ModelCard, directory: Path) -> None:
+    """A card alone, of some megabytes, may ask for a head of gigabytes."""
+    with torch.device("meta"):
+        network = _built(card, directory)
+    path = directory / WEIGHTS
+    needed = sum(value.numel() * value.element_size() for value in network.state_dict().values())
+    there = path.stat().st_size if path.is_file() else 0
+    if needed > _BITS * there:
+        raise UserError(
+            f"{escape(str(path))}: not the weights of {card.name}: {there:,} bytes, and "
+            f"{len(card.classes):,} classes need {needed:,}"
+        )
+
+
+def _built(card: ModelCard, directory: Path) -> Network:
+    network = build(
+        card.family,
+        card.name,
+        num_classes=len(card.classes),
+        dropout=card.dropout,
+        seed=0,
+        stem=card.stem,
+        design=card.design,
+    )
+    if card.levels:
+        try:
+            network = read_levels(
+                network.eval(),
+                card.levels,
+                num_features=count_features(network, card.levels, card.image_size_px),
+                num_classes=len(card.classes),
+            )
+        except (ValueError, RuntimeError) as error:  # the latter of images that are too small
+            raise UserError(
+                f"{escape(str(directory / CARD))}: levels: {escape(str(error), 200)}"
+            ) from None
+    return network
+
+
+def write_card(directory: Path, card: ModelCard) -> None:
+    unused = {name for name in ("channels", "levels", "refit") if not getattr(card, name)}
+    unused |= {"bit_depth"} if card.bit_depth == 16 else set()
+    text = card.model_dump_json(indent=2, exclude=unused)
+    (directory / CARD).write_text(text + "\n", encoding="utf-8")
+
+
+def read_card(directory: Path) -> ModelCard:
+    path = directory / CARD
+    try:
+        card = ModelCard.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{escape(str(path))}: cannot be read: {error.strerror}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = escape(".".join(map(str, first["loc"]))) or "the file"
+        raise UserError(
+            f"{escape(str(path))}: {key}: {first['msg']}; `dvc repro` makes it anew"
+        ) from None
+    if card.family not in plugins.names(plugins.FAMILY):
+        raise UserError(f"{escape(str(path))}: family: {escape(card.family)!r} is unknown")
+    known = plugins.constant(plugins.FAMILY, card.family, "NAMES")
+    if known is not None and card.name not in known:
+        raise UserError(
+            f"{escape(str(path))}: name: {escape(card.name)!r} is not one of {', '.join(known)}"
+        )
+    return card

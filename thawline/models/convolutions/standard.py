@@ -1,0 +1,12 @@
+"""The network's own convolutions."""
+
+from torch import nn
+
+from thawline.models.surgery.style import Style
+
+FITS = "a convolution"
+
+
+def replace(conv: nn.Conv2d, style: Style) -> nn.Module | None:  # noqa: ARG001 - as all kinds
+    """The layer itself: nothing changes."""
+    return conv
