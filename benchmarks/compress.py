@@ -17,8 +17,8 @@ import numpy as np
 
 from thawline.compress.export import export
 from thawline.compress.quantize import quantize
-from thawline.evaluation import hardware, speed
-from thawline.evaluation.memory import size_mb
+from thawline.cost import hardware, latency
+from thawline.cost.memory import size_mb
 from thawline.models import network as networks
 
 _NETWORKS = (
@@ -53,12 +53,12 @@ def _row(folder: Path, family: str, name: str, size_px: int, threads: int, round
         "image_size_px": size_px, "batch_size": 1, "repeats": _REPEATS, "threads": threads,
         "rng": rng,
     }  # fmt: skip
-    forms: dict[str, Callable[[], speed.Speed]] = {
-        "torch": lambda: speed.measure_network(
+    forms: dict[str, Callable[[], latency.Speed]] = {
+        "torch": lambda: latency.measure_network(
             network, mean=of.mean, std=of.std, device="cpu", **how
         ),
-        "float": lambda: speed.measure_session(whole, **how),
-        "int8": lambda: speed.measure_session(small, **how),
+        "float": lambda: latency.measure_session(whole, **how),
+        "int8": lambda: latency.measure_session(small, **how),
     }
     times: dict[str, list[float]] = {form: [] for form in forms}
     for _ in range(rounds):

@@ -20,18 +20,19 @@ from typing import Any
 import numpy as np
 
 from flows import repository
-from thawline.compress import session as onnx
 from thawline.compress.export import export
+from thawline.cost import hardware
+from thawline.cost import ort_session as onnx
+from thawline.cost.latency import measure_network, measure_session
+from thawline.cost.memory import size_mb
 from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
 from thawline.errors import UserError
-from thawline.evaluation import hardware, speed
-from thawline.evaluation.accuracy import bootstrap_interval
-from thawline.evaluation.memory import size_mb
-from thawline.evaluation.quantities import count, interval, megabytes, milliseconds, percent
+from thawline.metrics.classification import bootstrap_interval
 from thawline.models import checkpoint
 from thawline.models.surgery.packed import pack
 from thawline.params import params_file
+from thawline.plots.quantities import count, interval, megabytes, milliseconds, percent
 from thawline.runtime import workspace
 from thawline.runtime.output_paths import INGEST, MODELS
 from thawline.studies.judging import rarest
@@ -187,7 +188,7 @@ def _packed(folder: Path, threads: int) -> tuple[float, float] | None:
     bits = folder / "packed"
     bits.mkdir()
     checkpoint.save(bits, network, card)
-    found = speed.measure_network(
+    found = measure_network(
         network, mean=card.mean, std=card.std, device="cpu", **_timing(card, threads)
     )
     return size_mb(bits / checkpoint.WEIGHTS), found.latency_ms
@@ -206,7 +207,7 @@ def _timed(folders: Sequence[Path], threads: int, rounds: int) -> list[float]:
     for _ in range(rounds):
         for folder, measured in zip(folders, times, strict=True):
             card = checkpoint.read_card(folder / _NETWORK)
-            found = speed.measure_session(folder / _ONNX, **_timing(card, threads))
+            found = measure_session(folder / _ONNX, **_timing(card, threads))
             measured.append(found.latency_ms)
     return [statistics.median(measured) for measured in times]
 

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 
 from benchmarks.ingest import make_photographs
-from thawline.compress import session as onnx
+from thawline.cost import ort_session as onnx
 from thawline.prediction.decoding import BATCH
 from thawline.prediction.model import Model
 

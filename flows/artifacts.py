@@ -25,7 +25,7 @@ from prefect.exceptions import PrefectException
 from flows import presence
 from thawline.errors import UserError
 from thawline.evaluation.results import DIRECTORY, Results
-from thawline.evaluation.summary import COLUMNS, cells
+from thawline.report.summary import COLUMNS, cells
 from thawline.runtime.escape import markdown
 from thawline.tracking import address
 

@@ -18,10 +18,10 @@ def main(params: Params, run: StageRun) -> None:
     import torch
 
     from thawline.compress import classifier, curve, exports, int8, outcome
-    from thawline.compress.session import INT8_FILE
+    from thawline.cost.flops import num_macs, num_parameters
+    from thawline.cost.ort_session import INT8_FILE
     from thawline.dataset.image_store import ImageStore
     from thawline.dataset.manifest import Manifest
-    from thawline.evaluation.complexity import num_macs, num_parameters
     from thawline.models import checkpoint
     from thawline.params.schema.design import ORIGINAL
     from thawline.runtime.progress import log

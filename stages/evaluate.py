@@ -21,16 +21,17 @@ CHECKPOINTS = ("transfer_learn", "fine_tune", "compress")
 
 
 def main(params: Params, run: StageRun) -> None:
-    from thawline.compress.session import INT8_FILE
+    from thawline.cost.hardware import describe
+    from thawline.cost.ort_session import INT8_FILE
     from thawline.dataset.image_store import ImageStore
     from thawline.dataset.manifest import Manifest
     from thawline.dataset.rows import Rows
-    from thawline.evaluation import album, contents, page, predictions, summary
+    from thawline.evaluation import predictions
     from thawline.evaluation.checkpoints import Judged, card_of, costs, judge
-    from thawline.evaluation.hardware import describe
     from thawline.evaluation.results import INT8
     from thawline.models import device
     from thawline.models.checkpoint import WEIGHTS
+    from thawline.report import page, report_data, report_figures, summary
     from thawline.runtime.progress import track
     from thawline.training.refit import Refit
 
@@ -82,7 +83,7 @@ def main(params: Params, run: StageRun) -> None:
     write_json(FOLDER / "speed.json", rounded(measured))
     found = {name: one.probabilities for name, one in judged.items()}
     predictions.write(FOLDER / "predictions.parquet", manifest, test, found)
-    evidence = album.Evidence(
+    evidence = report_figures.Evidence(
         manifest=manifest,
         store=store,
         rows=Rows.read(ROWS),
@@ -91,7 +92,7 @@ def main(params: Params, run: StageRun) -> None:
         training={name: REPORTS / name for name in CHECKPOINTS[:2]},
     )
     predictions.write_plots(FOLDER, manifest, test, evidence.final)
-    content = contents.gather(
+    content = report_data.gather(
         FOLDER,
         evidence,
         params,

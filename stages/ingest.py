@@ -51,12 +51,12 @@ class Packing(NamedTuple):
 
 
 def main(params: Params, run: StageRun) -> None:
-    from thawline.data_report import page as report
-    from thawline.data_report.contents import Contents
     from thawline.dataset.image_store import ImageStore
     from thawline.ingest import deciding, ingest_summary
     from thawline.ingest.decoding import blanks, unused_bits
     from thawline.ingest.labels import class_names
+    from thawline.report.data import page as report
+    from thawline.report.data.contents import Contents
     from thawline.runtime.progress import log
 
     p = params.ingest

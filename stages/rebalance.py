@@ -18,7 +18,7 @@ def main(params: Params, run: StageRun) -> None:
 
     from thawline.dataset.manifest import Manifest
     from thawline.dataset.rows import Rows
-    from thawline.evaluation import class_sizes, style
+    from thawline.plots import class_sizes, style
     from thawline.runtime.escape import visible
 
     p = params.rebalance

@@ -26,7 +26,7 @@ from benchmarks.own_images import estimate, plot, records, report
 from benchmarks.own_images.running import run_one
 from benchmarks.own_images.sets import SETS, note_of
 from benchmarks.peers.race import Failed
-from thawline.evaluation import style
+from thawline.plots import style
 
 _DEFAULT = [name for name in SETS if name != "fashion-60000"]
 """All but the one that takes several times as long as the others together."""

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from benchmarks.own_images.records import OURS, TOOLS, Record
-from thawline.evaluation import style
+from thawline.plots import style
 
 _COLOURS = {
     OURS: style.BLUE, "fastai": style.ORANGE, "recipe": style.GREEN, "lightning": style.GREY,

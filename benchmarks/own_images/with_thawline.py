@@ -18,7 +18,7 @@ import pandas as pd
 
 from benchmarks.own_images.contest import Clock, main
 from benchmarks.peers.task import Task
-from thawline.evaluation.complexity import num_macs, num_parameters
+from thawline.cost.flops import num_macs, num_parameters
 from thawline.models.network import build
 
 _REPORTS = "evaluate"

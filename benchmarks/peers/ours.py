@@ -32,7 +32,7 @@ _PREPARE, _TRAIN = ("ingest", "rebalance", "augment"), ("transfer_learn", "fine_
 _IMPORTED_LATE = (
     "matplotlib.pyplot", "timm", "albumentations", "cv2", "thawline.ingest.collect",
     "thawline.ingest.splits.divide", "thawline.ingest.dedup.resolve", "thawline.data.preview",
-    "thawline.data_report.page", "thawline.evaluation.class_sizes",
+    "thawline.report.data.page", "thawline.plots.class_sizes",
     "thawline.evaluation.network_summary", "thawline.models.inference",
     "thawline.models.surgery.record",
     "thawline.training.starting", "thawline.training.stage",

@@ -42,7 +42,7 @@ import numpy as np
 from benchmarks import params
 from benchmarks.peers import material
 from benchmarks.peers.results import OURS, Race, Run, as_json, table
-from thawline.evaluation import hardware
+from thawline.cost import hardware
 
 TOOLS = {
     OURS: "ours",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.paired import difference
-from thawline.evaluation.quantities import percent
+from thawline.plots.quantities import percent
 
 OURS = "Thawline"
 _RESAMPLES = 10_000

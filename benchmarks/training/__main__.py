@@ -26,7 +26,7 @@ import torch
 
 from benchmarks.training import loops, options, peak
 from benchmarks.training.material import Case
-from thawline.evaluation import hardware
+from thawline.cost import hardware
 from thawline.training.setting import TrainingData
 
 Loop = Callable[[], None]

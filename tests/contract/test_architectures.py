@@ -23,8 +23,8 @@ from tests.contract.networks import (
     size_px,
 )
 from thawline.compress.export import export
-from thawline.compress.session import predict, session
-from thawline.evaluation.complexity import num_parameters
+from thawline.cost.flops import num_parameters
+from thawline.cost.ort_session import predict, session
 from thawline.ingest.decoding.decode import fit
 from thawline.models import checkpoint, network
 from thawline.models.auxiliary_heads import taken, within

@@ -13,7 +13,7 @@ from torch import nn
 
 from tests.contract.plugin import cases
 from thawline.compress.export import export
-from thawline.compress.session import predict, session
+from thawline.cost.ort_session import predict, session
 from thawline.errors import UserError
 from thawline.models import checkpoint
 from thawline.models.device import to_input

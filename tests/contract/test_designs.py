@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from tests.contract.networks import FIRSTS, KINDS, LARGE, is_quick
-from thawline.evaluation.complexity import num_parameters
+from thawline.cost.flops import num_parameters
 from thawline.models import checkpoint, network
 from thawline.models.network import Network
 from thawline.params import plugins

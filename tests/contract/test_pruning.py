@@ -11,8 +11,8 @@ from torch import nn
 from tests.contract.networks import built, each_with_few_always, inputs, size_px
 from tests.contract.plugin import untouched_randomness
 from thawline.compress.prune import prune
+from thawline.cost.flops import num_macs, num_parameters
 from thawline.errors import UserError
-from thawline.evaluation.complexity import num_macs, num_parameters
 from thawline.models import checkpoint
 from thawline.models.checkpoint import ModelCard
 from thawline.models.network import Network, build

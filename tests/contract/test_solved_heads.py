@@ -13,11 +13,11 @@ import torch
 from tests.contract.networks import FIRSTS, LARGE, built, each_with_few_always, size_px
 from tests.contract.plugin import untouched_randomness
 from thawline.compress.export import export
-from thawline.compress.session import predict, session
+from thawline.cost.flops import num_parameters
+from thawline.cost.ort_session import predict, session
 from thawline.dataset.image_store import ImageStore, StoreWriter
 from thawline.dataset.manifest import Manifest
 from thawline.dataset.rows import Rows
-from thawline.evaluation.complexity import num_parameters
 from thawline.models import checkpoint, network
 from thawline.models.inference import probabilities
 from thawline.training.level_choice import candidates

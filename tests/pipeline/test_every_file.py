@@ -112,7 +112,7 @@ def test_an_image_that_comes_while_ingest_reads_is_no_part_of_a_result(
         from pathlib import Path
         from stages import ingest
         from thawline import stage
-        from thawline.data_report import page
+        from thawline.report.data import page
 
         write = page.write
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from tests.pipeline.project import Project, ran
+from thawline.cost.flops import num_parameters
 from thawline.dataset.manifest import Manifest
-from thawline.evaluation.complexity import num_parameters
 from thawline.models import checkpoint
 
 pytestmark = pytest.mark.slow

@@ -30,7 +30,7 @@ NEUTRAL = frozenset(
         "thawline/dvc/libraries.py",
         "thawline/pipeline.py",
         "thawline/runtime/relay.py",
-        "thawline/evaluation/summary.py",
+        "thawline/report/summary.py",
         # Where freed memory goes.
         "thawline/models/malloc.py",
     }

@@ -17,11 +17,12 @@ from torch import nn
 
 from tests import colours
 from tests.tracking.registered import Registered
-from thawline.compress import session as onnx
 from thawline.compress.export import export
+from thawline.cost import ort_session as onnx
+from thawline.cost.latency import measure_session
 from thawline.dataset.image_store import StoreWriter
 from thawline.dataset.manifest import Manifest
-from thawline.evaluation import gate_line, speed
+from thawline.report import gate_line
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -91,7 +92,7 @@ class Workspace(Registered):
         test = np.flatnonzero(SPLITS == "test")
         right = onnx.predict(onnx.session(file, 1), self.images[test]).argmax(1)
         accuracy = float((right == self.labels[test]).mean())
-        timed = speed.measure_session(
+        timed = measure_session(
             file, image_size_px=SIDE, threads=1, batch_size=8, repeats=50,
             rng=np.random.default_rng(0),
         )  # fmt: skip

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from tests import colours
 from tests.tracking.registered import Registered
 from thawline.errors import UserError
-from thawline.evaluation import gate_line
+from thawline.report import gate_line
 from thawline.tracking import promotions, registry
 from thawline.tracking.publish import Published, publish
 

@@ -8,7 +8,7 @@ import pytest
 from tests import colours
 from thawline.dvc import hashes
 from thawline.errors import UserError
-from thawline.evaluation import gate_line
+from thawline.report import gate_line
 from thawline.runtime.output_paths import write_json
 from thawline.tracking import description, outcome, publish
 from thawline.tracking.outcome import Outcome

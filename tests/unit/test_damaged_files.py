@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.torch import save
 
 from tests import colours
-from thawline.compress import session
+from thawline.cost import ort_session
 from thawline.data.seen import Seen
 from thawline.dataset.image_store import ImageStore
 from thawline.dvc import cache as dvc_cache
@@ -247,11 +247,11 @@ def test_a_network_that_cannot_run_is_one_line(tmp_path: Path) -> None:
 
 
 def test_what_fails_while_a_network_runs_is_one_line(tmp_path: Path) -> None:
-    network = session.session(colours.write(tmp_path, size_px=8) / "model.onnx", 1)
+    network = ort_session.session(colours.write(tmp_path, size_px=8) / "model.onnx", 1)
 
     def run() -> None:
-        with session.running(tmp_path / "model.onnx"):
-            session.predict(network, np.zeros((1, 9, 9, 3), np.uint8))
+        with ort_session.running(tmp_path / "model.onnx"):
+            ort_session.predict(network, np.zeros((1, 9, 9, 3), np.uint8))
 
     assert "not a network that ONNX Runtime" in line(run)
 

@@ -22,7 +22,7 @@ from benchmarks.own_images.report import (
 from benchmarks.own_images.running import points
 from benchmarks.own_images.with_thawline import forecast, stage_ends
 from benchmarks.peers.race import Failed
-from thawline.evaluation import style
+from thawline.plots import style
 
 LABELS = [0, 1] * 50
 

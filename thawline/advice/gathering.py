@@ -10,9 +10,9 @@ import torch
 
 from thawline.advice import provenance, recorded
 from thawline.advice.facts import Cost, Facts
+from thawline.cost.flops import num_macs, num_parameters
 from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
-from thawline.evaluation.complexity import num_macs, num_parameters
 from thawline.models import device, precision
 from thawline.models import network as networks
 from thawline.params import plugins

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from thawline.advice.facts import Facts
-from thawline.evaluation.quantities import count, megabytes, milliseconds, percent
 from thawline.params.proposal import Proposal, current, shown
+from thawline.plots.quantities import count, megabytes, milliseconds, percent
 from thawline.training import decision
 
 _PLAIN_WIDTH = 160

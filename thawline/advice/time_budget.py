@@ -106,7 +106,7 @@ def _main() -> None:
     """Count what stdin asks for, on PyTorch's device `meta`, and write it to stdout."""
     import torch
 
-    from thawline.evaluation.complexity import num_macs
+    from thawline.cost.flops import num_macs
     from thawline.models import network as networks
     from thawline.models.precision import has_depthwise
     from thawline.params.schema.network import Model

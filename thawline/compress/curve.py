@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from thawline.evaluation.memory import MEGABYTE
+from thawline.cost.memory import MEGABYTE
 from thawline.runtime.output_paths import write_csv
 
 

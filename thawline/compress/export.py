@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from thawline.compress.bare import BATCH, write
-from thawline.compress.session import INPUT, OUTPUT, predict, session
+from thawline.cost.ort_session import INPUT, OUTPUT, predict, session
 from thawline.errors import UserError
 
 OLDEST_OPSET = 18

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from thawline.compress import pt2
 from thawline.compress.export import compare, export, verify
-from thawline.evaluation.memory import size_mb
+from thawline.cost.memory import size_mb
 from thawline.models.checkpoint import ModelCard
 from thawline.models.inference import probabilities
 from thawline.models.network import Network

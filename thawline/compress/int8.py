@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from thawline.compress.quantize import Method, compare, quantize
-from thawline.compress.session import INT8_FILE
+from thawline.cost.memory import size_mb
+from thawline.cost.ort_session import INT8_FILE
 from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
 from thawline.errors import UserError
-from thawline.evaluation.memory import size_mb
 from thawline.runtime.progress import log
 
 _BATCH = 32

@@ -20,7 +20,7 @@ from onnxruntime import quantization
 from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
 from thawline.compress.bare import write
-from thawline.compress.session import INPUT, OUTPUT, predict, session
+from thawline.cost.ort_session import INPUT, OUTPUT, predict, session
 from thawline.errors import UserError
 
 Method = Literal["minmax", "entropy", "percentile"]

@@ -7,11 +7,12 @@ from typing import Any
 from thawline.compress.curve import Point, choose, write
 from thawline.compress.prune import prune
 from thawline.compress.recovery import Recovery
-from thawline.evaluation import pruning_curve, style
-from thawline.evaluation.complexity import num_macs, num_parameters
+from thawline.cost.flops import num_macs, num_parameters
 from thawline.models.checkpoint import ModelCard
 from thawline.models.network import Network
 from thawline.params.schema.whole import Params
+from thawline.plots import style
+from thawline.report import pruning_curve
 from thawline.runtime.progress import log
 
 

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from thawline.compress import session as onnx
+from thawline.cost import hardware, latency, memory
+from thawline.cost import ort_session as onnx
+from thawline.cost.flops import num_macs, num_parameters
 from thawline.dataset.image_store import ImageStore
-from thawline.evaluation import hardware, memory, speed, temperature
-from thawline.evaluation.abstention import RiskCoverage, risk_coverage
-from thawline.evaluation.accuracy import (
+from thawline.metrics import temperature
+from thawline.metrics.calibration import Reliability, reliability
+from thawline.metrics.classification import (
     Scores,
     bootstrap_interval,
     negative_log_likelihood,
@@ -20,10 +22,9 @@ from thawline.evaluation.accuracy import (
     rare_recall,
     score,
 )
-from thawline.evaluation.calibration import Reliability, reliability
-from thawline.evaluation.complexity import num_macs, num_parameters
-from thawline.evaluation.intervals import brier_scores, intervals
-from thawline.evaluation.ranking import Ranking, rank
+from thawline.metrics.intervals import brier_scores, intervals
+from thawline.metrics.ranking import Ranking, rank
+from thawline.metrics.selective_prediction import RiskCoverage, risk_coverage
 from thawline.models import checkpoint
 from thawline.models.inference import probabilities
 from thawline.runtime.progress import track
@@ -183,11 +184,11 @@ def cost(
     timing: dict[str, Any] = {"repeats": repeats, "rng": np.random.default_rng(seed), **common}
     if is_onnx(path):
         device = "cpu"
-        timed = speed.measure_session(weights_of(path), **timing)
+        timed = latency.measure_session(weights_of(path), **timing)
     else:
         network, _ = checkpoint.load(path)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        timed = speed.measure_network(
+        timed = latency.measure_network(
             network, mean=card.mean, std=card.std, device=device, **timing
         )
     model = weights_of(path) if is_onnx(path) else path

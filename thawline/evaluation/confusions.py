@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from thawline.evaluation.accuracy import Floats, Ints
-from thawline.evaluation.style import GREY, figure, label, styled
+from thawline.metrics.classification import Floats, Ints
+from thawline.plots.style import GREY, figure, label, styled
 
 MAX_PAIRS = 5
 _EXAMPLES = 6

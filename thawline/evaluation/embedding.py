@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from numpy.typing import NDArray
 
-from thawline.evaluation.style import figure, label, styled
+from thawline.plots.style import figure, label, styled
 
 MAX_POINTS = 500
 _THUMBNAILS = 40

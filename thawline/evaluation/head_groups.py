@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from thawline.evaluation.style import BLUE, LIGHT_BLUE, figure, styled
+from thawline.plots.style import BLUE, LIGHT_BLUE, figure, styled
 from thawline.training.profile import GroupScore, HeadFit
 
 

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from thawline.evaluation.complexity import num_parameters
-from thawline.evaluation.quantities import count
+from thawline.cost.flops import num_parameters
 from thawline.models.multilevel import map_of
 from thawline.models.network import Network
+from thawline.plots.quantities import count
 
 BYTES = 4
 """Of a float32."""

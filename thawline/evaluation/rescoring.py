@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from thawline.compress import session as onnx
+from thawline.cost import ort_session as onnx
 from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
 from thawline.errors import UserError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnxruntime
 
-from thawline.compress import session as onnx
+from thawline.cost import ort_session as onnx
 
 STATISTICS = ("brightness", "contrast", "sharpness", "saturation")
 LIMIT = 2000

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from onnxruntime import InferenceSession
 
-from thawline.compress import session as onnx
+from thawline.cost import ort_session as onnx
 from thawline.errors import UserError
 from thawline.prediction.decoding import Batch, batches
 from thawline.prediction.listing import Bad

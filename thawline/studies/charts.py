@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from thawline.evaluation.style import BLUE, GREEN, GREY, LIGHT_BLUE, ORANGE, figure, label, styled
+from thawline.plots.style import BLUE, GREEN, GREY, LIGHT_BLUE, ORANGE, figure, label, styled
 from thawline.studies.summary import Line, Summary, front
 
 _COLOURS = {"holds": GREEN, "does not hold": ORANGE, "not decided": GREY}

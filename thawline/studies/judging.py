@@ -26,8 +26,8 @@ def judge(stage: str, threads: int) -> dict[str, Any]:
     Returns:
         `values`: numbers by name; `rows`: see `scores.Rows`.
     """
+    from thawline.cost.memory import size_mb
     from thawline.dataset.manifest import Manifest
-    from thawline.evaluation.memory import size_mb
 
     folder, manifest = MODELS / stage, Manifest.read(INGEST)
     val = manifest.rows("val")
@@ -67,14 +67,14 @@ def _predict(folder: Path, rows: np.ndarray, threads: int) -> tuple[np.ndarray, 
 
     images = ImageStore(INGEST).batches(rows, _BATCH)
     if (folder / _onnx()).exists():
-        from thawline.compress import session
+        from thawline.cost import ort_session
 
-        network = session.session(folder / _onnx(), threads)
-        found = np.concatenate([session.predict(network, batch) for batch in images])
+        network = ort_session.session(folder / _onnx(), threads)
+        found = np.concatenate([ort_session.predict(network, batch) for batch in images])
         return found.argmax(axis=1), _counted(Path("reports/compress/metrics.json"))
     import torch
 
-    from thawline.evaluation.complexity import num_macs, num_parameters
+    from thawline.cost.flops import num_macs, num_parameters
     from thawline.models import checkpoint
     from thawline.models.inference import probabilities
 

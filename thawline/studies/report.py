@@ -11,8 +11,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from thawline.evaluation import style
-from thawline.evaluation.quantities import UNKNOWN, count, megabytes, milliseconds
+from thawline.plots import style
+from thawline.plots.quantities import UNKNOWN, count, megabytes, milliseconds
 from thawline.runtime.escape import markdown as escaped
 from thawline.runtime.escape import visible
 from thawline.studies import charts

@@ -13,7 +13,7 @@ from mlflow.entities.model_registry import ModelVersion
 from thawline.data.seen import FILE, Seen
 from thawline.dataset.manifest import Manifest
 from thawline.evaluation import rescoring
-from thawline.evaluation.comparison import Comparison, compare
+from thawline.metrics.hypothesis_tests import Comparison, compare
 from thawline.params.schema.results import Budget, Gate
 from thawline.params.schema.whole import Params
 from thawline.prediction.model import Model

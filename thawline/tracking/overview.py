@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mlflow.entities import Run as MlflowRun
 
-from thawline.evaluation import pareto, style
+from thawline.plots import pareto, style
 from thawline.runtime.escape import visible
 from thawline.tracking.closing import DEVICE, FINGERPRINT
 from thawline.tracking.store import ROLE, Store

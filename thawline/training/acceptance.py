@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from thawline.evaluation import temperature
-from thawline.evaluation.accuracy import score
-from thawline.evaluation.intervals import brier_scores
+from thawline.metrics import temperature
+from thawline.metrics.classification import score
+from thawline.metrics.intervals import brier_scores
 from thawline.models.network import Network
 
 SHARES = (0.5, 1.0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from thawline.evaluation.accuracy import Floats
+from thawline.metrics.classification import Floats
 from thawline.runtime import safe_json
 from thawline.runtime.output_paths import intact
 

@@ -7,10 +7,10 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from thawline.dataset.manifest import Manifest
 from thawline.errors import UserError
-from thawline.evaluation import style
 from thawline.ingest.decided import Decided
 from thawline.models import checkpoint
 from thawline.params.schema.whole import Params
+from thawline.plots import style
 from thawline.runtime.output_paths import INGEST, MINORITY, MODELS, POLICY, REPORTS, ROWS
 from thawline.training import auto_recipe, batch_size, range_test, starting, trainable
 from thawline.training.decision import Decision

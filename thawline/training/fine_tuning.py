@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from thawline.evaluation.complexity import num_macs
+from thawline.cost.flops import num_macs
 from thawline.models.checkpoint import ModelCard
 from thawline.models.inference import images_at_once, probabilities
 from thawline.models.network import Network

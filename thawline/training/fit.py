@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from thawline.evaluation.accuracy import score
+from thawline.metrics.classification import score
 from thawline.models.network import Network
 from thawline.runtime.progress import log, track
 from thawline.training import resume as resuming

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from thawline.evaluation import temperature
-from thawline.evaluation.accuracy import score
+from thawline.metrics import temperature
+from thawline.metrics.classification import score
 from thawline.models.checkpoint import ModelCard
 from thawline.models.multilevel import Level, Standardise, read_levels
 from thawline.models.network import Network

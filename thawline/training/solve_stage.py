@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from thawline.evaluation import frozen_blocks
-from thawline.evaluation.accuracy import score
-from thawline.evaluation.complexity import num_macs
+from thawline.cost.flops import num_macs
+from thawline.metrics.classification import score
 from thawline.models import checkpoint, precision
 from thawline.models.checkpoint import ModelCard
 from thawline.models.inference import images_at_once, probabilities
 from thawline.models.network import Network
 from thawline.params.schema import recipes
 from thawline.params.schema.whole import Params
+from thawline.report import frozen_blocks
 from thawline.runtime.output_paths import MODELS, REPORTS, write_csv, write_metrics
 from thawline.runtime.progress import log
 from thawline.tracking.client import StageRun

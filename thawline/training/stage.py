@@ -11,12 +11,12 @@ from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
 from thawline.dataset.rows import Rows
 from thawline.errors import UserError
-from thawline.evaluation import frozen_blocks
 from thawline.models import checkpoint, device
 from thawline.models.checkpoint import ModelCard
 from thawline.models.network import Network
 from thawline.params.schema import recipes
 from thawline.params.schema.whole import Params
+from thawline.report import frozen_blocks
 from thawline.runtime.output_paths import (
     INGEST,
     MINORITY,

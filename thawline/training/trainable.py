@@ -72,6 +72,7 @@ def record(decided: Decision, run: StageRun) -> None:
 
 def _draw(decided: Decision, path: Path) -> None:
     # Only here, because a run that measures nothing need not wait for matplotlib.
-    from thawline.evaluation import depth_profile, style
+    from thawline.plots import style
+    from thawline.report import depth_profile
 
     style.save(depth_profile.draw(decided), path)

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from thawline.compress.curve import Point, choose, write
-from thawline.evaluation import album, pruning_curve, style
+from thawline.plots import style
+from thawline.report import pruning_curve, report_figures
 
 
 def point(ratio: float, val_accuracy: float, macs: int, mb: float = 1.0) -> Point:
@@ -62,9 +63,9 @@ def test_the_report_takes_the_picture_over_where_there_is_one(tmp_path: Path) ->
     figures, drawn = tmp_path / "figures", tmp_path / "pruning"
     figures.mkdir()
     drawn.mkdir()
-    assert album.pruning(figures, drawn) == []
+    assert report_figures.pruning(figures, drawn) == []
     (drawn / "curve.png").write_bytes(b"x")
-    (picture,) = album.pruning(figures, drawn)
+    (picture,) = report_figures.pruning(figures, drawn)
     assert (tmp_path / picture.path).read_bytes() == b"x"
 
 

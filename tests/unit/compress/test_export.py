@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from thawline.compress.export import export, verify
-from thawline.compress.session import predict, session
+from thawline.cost.ort_session import predict, session
 from thawline.errors import UserError
 from thawline.models.device import to_input
 

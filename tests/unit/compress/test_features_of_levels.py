@@ -12,7 +12,7 @@ from torch import nn
 from thawline.compress import classifier
 from thawline.compress.export import export
 from thawline.compress.quantize import quantize
-from thawline.compress.session import predict, session
+from thawline.cost.ort_session import predict, session
 from thawline.models.multilevel import Level, read_levels
 
 SIZE, CLASSES = 16, 3

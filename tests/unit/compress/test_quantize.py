@@ -9,7 +9,7 @@ from onnxruntime import InferenceSession
 from thawline.compress import int8, outcome
 from thawline.compress.bare import write
 from thawline.compress.quantize import compare, quantize
-from thawline.compress.session import INPUT, INT8_FILE, predict, session
+from thawline.cost.ort_session import INPUT, INT8_FILE, predict, session
 from thawline.errors import UserError
 
 SIZE, CLASSES = 16, 3

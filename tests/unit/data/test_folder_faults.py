@@ -13,8 +13,6 @@ import pytest
 from PIL import Image
 
 from tests import colours
-from thawline.data_report import page
-from thawline.data_report.contents import Contents
 from thawline.dataset.image_store import ImageStore, StoreWriter
 from thawline.ingest import collect as walk
 from thawline.ingest import ingest_summary
@@ -23,6 +21,8 @@ from thawline.ingest.items import Item, Reject
 from thawline.ingest.packing.packing import Geometry, Packed, pack
 from thawline.ingest.sources import folder
 from thawline.ingest.splits.divide import divide
+from thawline.report.data import page
+from thawline.report.data.contents import Contents
 
 Encode = Callable[..., bytes]
 GEOMETRY = Geometry(image_size_px=16, fit="letterbox", background=(0, 0, 0))

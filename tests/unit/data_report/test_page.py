@@ -10,14 +10,14 @@ import pytest
 from PIL import Image
 
 from tests import colours
-from thawline.data_report import outliers, page
-from thawline.data_report.contents import Contents
 from thawline.dataset.image_store import ImageStore, StoreWriter
 from thawline.dataset.manifest import Manifest
 from thawline.ingest.accounting import Account
 from thawline.ingest.decoding.image_stats import Looks
 from thawline.ingest.dedup.label_conflicts import Conflict
 from thawline.ingest.dedup.linking import Link
+from thawline.report.data import outliers, page
+from thawline.report.data.contents import Contents
 
 HOSTILE = "a|b\n<img src=x>\u202e[x](http://y) `#`\x1b[31m"
 

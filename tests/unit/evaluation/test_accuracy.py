@@ -6,7 +6,7 @@ import sklearn.metrics as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thawline.evaluation.accuracy import bootstrap_interval, rare_recall, score
+from thawline.metrics.classification import bootstrap_interval, rare_recall, score
 
 
 def predictions(seed: int, num_rows: int, num_classes: int) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from thawline.evaluation import album
+from thawline.report import report_figures
 from thawline.training import curves, decision
 from thawline.training.profile import GroupScore, HeadFit
 
@@ -40,10 +40,10 @@ def stages(tmp_path: Path, num_epochs: dict[str, int]) -> dict[str, Path]:
 
 def test_a_stage_without_epochs_has_no_curves_but_its_head(tmp_path: Path) -> None:
     training = stages(tmp_path, {"transfer_learn": 0, "fine_tune": 3})
-    ((title, drawn),) = album.epochs(training).values()
+    ((title, drawn),) = report_figures.epochs(training).values()
     assert title == "Training curves"
     assert {axis.get_title("left") for axis in drawn.axes} - {""} == {"fine_tune"}
-    ((name, (title, head)),) = album.heads(training).items()
+    ((name, (title, head)),) = report_figures.heads(training).items()
     assert name == "transfer_learn_head"
     shown = [text.get_text() for axis in head.axes for text in axis.get_yticklabels()]
     assert shown == ["stage1 2x2", "stage1 1x1 to tail 1x1"], "what was tried"
@@ -51,15 +51,15 @@ def test_a_stage_without_epochs_has_no_curves_but_its_head(tmp_path: Path) -> No
 
 def test_without_any_epochs_there_is_no_picture_of_them(tmp_path: Path) -> None:
     training = stages(tmp_path, {"transfer_learn": 0, "fine_tune": 0})
-    assert album.epochs(training) == {}
-    assert set(album.decisions(training)) == set(training)
+    assert report_figures.epochs(training) == {}
+    assert set(report_figures.decisions(training)) == set(training)
 
 
 def test_a_decision_ends_with_what_became_of_the_training(tmp_path: Path) -> None:
     training = stages(tmp_path, {"fine_tune": 3})
     given = decision.given("fine_tune", "all", 0, from_scratch=False)
     replace(given, outcome="keeps the start: no gain").write(training["fine_tune"])
-    assert album.decisions(training)["fine_tune"].endswith(
+    assert report_figures.decisions(training)["fine_tune"].endswith(
         "as params.yaml says; keeps the start: no gain"
     )
 
@@ -71,7 +71,7 @@ def test_the_picture_of_a_stage_that_measured_is_copied(tmp_path: Path) -> None:
     (training["fine_tune"] / decision.PICTURES / decision.PICTURE).write_bytes(b"picture")
     figures = tmp_path / "figures"
     figures.mkdir()
-    (found,) = album.depths(figures, training)
+    (found,) = report_figures.depths(figures, training)
     assert found.path.as_posix() == "figures/fine_tune_depth.png"
     assert (figures / "fine_tune_depth.png").read_bytes() == b"picture"
     assert len(list(figures.iterdir())) == 1
@@ -85,7 +85,7 @@ def test_decisions_say_that_a_training_was_thrown_away(tmp_path: Path) -> None:
         (path / curves.FILE).write_text("epoch,val_macro_f1\n1,0.2\n")
         metrics = {"best_epoch": best_epoch, **dict.fromkeys(curves.SCORES, 0.76)}
         (path / "metrics.json").write_text(json.dumps(metrics))
-    said = album.decisions(training)
+    said = report_figures.decisions(training)
     assert said["transfer_learn"].endswith("as params.yaml says")
     assert said["fine_tune"].endswith(
         "as params.yaml says; it kept the weights that it began with: their validation macro-F1 is "

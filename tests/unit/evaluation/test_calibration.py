@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from thawline.evaluation.calibration import reliability
+from thawline.metrics.calibration import reliability
 
 
 def by_definition(probabilities: np.ndarray, labels: np.ndarray, num_bins: int) -> float:

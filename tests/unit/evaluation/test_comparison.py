@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.utils import check_random_state
 
-from thawline.evaluation.comparison import Comparison, compare, mcnemar, paired_interval
+from thawline.metrics.hypothesis_tests import Comparison, compare, mcnemar, paired_interval
 
 
 def both(ours: np.ndarray, theirs: np.ndarray, labels: np.ndarray, classes: int = 3) -> Comparison:

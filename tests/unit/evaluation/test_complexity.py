@@ -3,7 +3,7 @@ import torch
 import torchvision
 from torch import nn
 
-from thawline.evaluation.complexity import num_macs, num_parameters
+from thawline.cost.flops import num_macs, num_parameters
 
 
 def test_resnet18_costs_what_its_documentation_says() -> None:

@@ -8,9 +8,10 @@ from torch import nn
 
 from tests.unit.evaluation.drawn import predictions
 from thawline.dataset.manifest import Manifest
-from thawline.evaluation import attention, confusions, embedding, gallery, label_issues
+from thawline.evaluation import attention, confusions, embedding, label_issues
 from thawline.ingest.labels import label_fixes
 from thawline.models.network import Description
+from thawline.report import gallery
 
 PLAIN = Description(image_size_px=16, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 

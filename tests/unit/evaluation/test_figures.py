@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from thawline.evaluation import class_sizes, figures, gallery, style
-from thawline.evaluation.accuracy import score
-from thawline.evaluation.calibration import reliability
+from thawline.metrics.calibration import reliability
+from thawline.metrics.classification import score
+from thawline.plots import class_sizes, style
+from thawline.report import charts, gallery
 from thawline.training.curves import SCORES, Curves
 
 START = {"val_loss": 0.7, "val_accuracy": 0.778, "val_macro_f1": 0.76}
@@ -47,12 +48,12 @@ def curve(num_epochs: int, best_epoch: int = 1, **start: float) -> Curves:
 
 
 def legends(stage: Curves) -> list[str]:
-    (_, scores) = figures.curves({"fine_tune": stage}).axes
+    (_, scores) = charts.curves({"fine_tune": stage}).axes
     return [text.get_text() for text in scores.get_legend().get_texts()]
 
 
 def level_lines(stage: Curves) -> set[float]:
-    (_, scores) = figures.curves({"fine_tune": stage}).axes
+    (_, scores) = charts.curves({"fine_tune": stage}).axes
     lines = (np.asarray(line.get_ydata(), float) for line in scores.get_lines())
     return {float(y[0]) for y in lines if len(y) == 2 and y[0] == y[1]}
 
@@ -64,13 +65,13 @@ def every_figure(classes: tuple[str, ...]) -> dict[str, Figure]:
     images = np.random.default_rng(0).integers(0, 256, (len(wrong), 16, 16, 3), dtype=np.uint8)
     predicted = probabilities[wrong].argmax(axis=1)
     return {
-        "curves": figures.curves(
+        "curves": charts.curves(
             {
                 "transfer_learn": curve(5),
                 "fine_tune": curve(1, best_epoch=0, **START),
             }
         ),
-        "confusion": figures.confusion(scores.confusion, classes),
+        "confusion": charts.confusion(scores.confusion, classes),
         "classes": class_sizes.class_distribution(
             classes,
             before=scores.support,
@@ -78,8 +79,8 @@ def every_figure(classes: tuple[str, ...]) -> dict[str, Figure]:
             val=scores.support,
             test=scores.support,
         ),
-        "reliability": figures.reliability_diagram(reliability(probabilities, labels)),
-        "per_class": figures.per_class_f1(
+        "reliability": charts.reliability_diagram(reliability(probabilities, labels)),
+        "per_class": charts.per_class_f1(
             classes, f1=scores.f1, support=scores.support, macro_f1=scores.macro_f1
         ),
         "mistakes": gallery.mistakes(
@@ -163,6 +164,6 @@ def test_a_start_that_was_bettered_is_a_level_line_too() -> None:
 
 def test_no_loss_of_a_later_stage_is_cut_off() -> None:
     high = Curves(**{**vars(curve(3)), "epochs": {**curve(3).epochs, "val_loss": np.full(3, 9.0)}})
-    losses = figures.curves({"transfer_learn": curve(5), "fine_tune": high}).axes[1]
+    losses = charts.curves({"transfer_learn": curve(5), "fine_tune": high}).axes[1]
     assert losses.get_ylim()[0] == 0
     assert losses.get_ylim()[1] >= 9

@@ -5,8 +5,8 @@ from xml.etree import ElementTree
 
 from torch import nn
 
-from thawline.evaluation import frozen_blocks
-from thawline.evaluation.frozen_blocks import Block
+from thawline.report import frozen_blocks
+from thawline.report.frozen_blocks import Block
 
 
 def network() -> nn.Sequential:

@@ -14,13 +14,13 @@ from ruamel.yaml import YAML
 
 from tests.unit.evaluation.test_report import DEVICE, QUALITY, SPEED
 from thawline.dataset.manifest import Manifest
-from thawline.evaluation import embedded, model_card, page
 from thawline.evaluation.corruptions import Robustness
 from thawline.evaluation.label_issues import LabelIssue
-from thawline.evaluation.report import ClassScore, Mistake, Picture
 from thawline.evaluation.results import Results
 from thawline.evaluation.slices import Slice
 from thawline.models.checkpoint import ModelCard
+from thawline.report import data_uris, model_card, page
+from thawline.report.markdown import ClassScore, Mistake, Picture
 
 HOSTILE = "<script>alert(1)</script>\"' onload=x {{ 7*7 }} \u202e\n|"
 VOID = {"meta", "img", "br", "hr", "link"}
@@ -149,7 +149,7 @@ def test_pictures_that_are_too_large_together_are_made_smaller(tmp_path: Path) -
     Image.fromarray(noise).save(tmp_path / "large.png")
     Image.new("RGB", (20, 10)).save(tmp_path / "small.png")
     given = {name: tmp_path / f"{name}.png" for name in ("large", "small")}
-    found = embedded.data_uris(given, max_bytes=60_000)
+    found = data_uris.data_uris(given, max_bytes=60_000)
     assert sum(map(len, found.values())) < 60_100
     assert found["small"].startswith("data:image/png;base64,")
     kind, _, text = found["large"].partition(";base64,")

@@ -10,8 +10,8 @@ import pytest
 from torch import nn
 
 from thawline.compress.export import export
+from thawline.cost.memory import peak_memory, resident_peak_bytes, size_mb
 from thawline.errors import ChildDied
-from thawline.evaluation.memory import peak_memory, resident_peak_bytes, size_mb
 
 HALF = (0.5, 0.5, 0.5)
 
@@ -45,7 +45,7 @@ def test_a_large_parent_does_not_count(tmp_path: Path) -> None:
 def test_an_onnx_file_is_measured_without_pytorch(tmp_path: Path) -> None:
     file = exported(tmp_path, 8)
     code = (
-        "import sys; from pathlib import Path; from thawline.evaluation import memory\n"
+        "import sys; from pathlib import Path; from thawline.cost import memory\n"
         f"memory._measure(Path({str(file)!r}), 16, 1, 1, 'cpu')\n"
         "sys.exit('torch' in sys.modules)"
     )

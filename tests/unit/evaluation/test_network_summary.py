@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from thawline.evaluation.complexity import num_macs, num_parameters
+from thawline.cost.flops import num_macs, num_parameters
 from thawline.evaluation.network_summary import markdown, receptive_fields, summarise
 from thawline.models import network as networks
 

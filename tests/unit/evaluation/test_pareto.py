@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thawline.evaluation import style
-from thawline.evaluation.pareto import Run, front, picture
+from thawline.plots import style
+from thawline.plots.pareto import Run, front, picture
 
 NUMBERS = st.tuples(st.integers(1, 5), st.integers(0, 5), st.booleans())
 

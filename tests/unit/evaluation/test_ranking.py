@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.evaluation.drawn import predictions
-from thawline.evaluation.accuracy import score
-from thawline.evaluation.ranking import rank
+from thawline.metrics.classification import score
+from thawline.metrics.ranking import rank
 
 
 @settings(max_examples=30)

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from thawline.errors import UserError
-from thawline.evaluation import quantities, summary
-from thawline.evaluation.report import ClassScore, Mistake, Picture, render
 from thawline.evaluation.results import Results
+from thawline.plots import quantities
+from thawline.report import summary
+from thawline.report.markdown import ClassScore, Mistake, Picture, render
 from thawline.runtime import escape
 
 QUALITY = {

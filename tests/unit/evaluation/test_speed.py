@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from thawline.compress.export import export
-from thawline.evaluation import hardware, speed
+from thawline.cost import hardware, latency
 
 HALF = (0.5, 0.5, 0.5)
 
@@ -26,8 +26,8 @@ def network(width: int) -> nn.Sequential:
     )
 
 
-def measure(net: nn.Module, repeats: int = 50) -> speed.Speed:
-    return speed.measure_network(
+def measure(net: nn.Module, repeats: int = 50) -> latency.Speed:
+    return latency.measure_network(
         net, mean=HALF, std=HALF, image_size_px=32, batch_size=8, repeats=repeats, threads=1,
         device="cpu", rng=np.random.default_rng(0),
     )  # fmt: skip
@@ -71,7 +71,7 @@ def test_threads_are_put_back() -> None:
 def test_an_exported_network_is_measured(tmp_path: Path) -> None:
     file = tmp_path / "model.onnx"
     export(network(4), file, image_size_px=32, mean=HALF, std=HALF)
-    measured = speed.measure_session(
+    measured = latency.measure_session(
         file, image_size_px=32, batch_size=8, repeats=50, threads=1, rng=np.random.default_rng(0)
     )
     assert 0 < measured.latency_ms < 1000
@@ -87,14 +87,14 @@ def test_few_repeats_are_refused() -> None:
 @pytest.mark.ci
 def test_one_measurement_at_a_time_on_the_machine(capfd: pytest.CaptureFixture[str]) -> None:
     holder = (
-        "import time; from thawline.evaluation.speed import exclusive\n"
+        "import time; from thawline.cost.latency import exclusive\n"
         "with exclusive(): print('held', flush=True); time.sleep(2.5)"
     )
     with subprocess.Popen([sys.executable, "-c", holder], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"held\n"
         started = time.monotonic()
-        with speed.exclusive():
+        with latency.exclusive():
             waited = time.monotonic() - started
     assert waited > 2
     assert "waiting for another measurement" in capfd.readouterr().err
@@ -102,7 +102,7 @@ def test_one_measurement_at_a_time_on_the_machine(capfd: pytest.CaptureFixture[s
 
 def test_the_lock_of_a_killed_process_is_free() -> None:
     holder = (
-        "import os, time; from thawline.evaluation.speed import exclusive\n"
+        "import os, time; from thawline.cost.latency import exclusive\n"
         "with exclusive(): print('held', flush=True); time.sleep(600)"
     )
     with subprocess.Popen([sys.executable, "-c", holder], stdout=subprocess.PIPE) as process:
@@ -111,7 +111,7 @@ def test_the_lock_of_a_killed_process_is_free() -> None:
         process.kill()
         process.wait()
         started = time.monotonic()
-        with speed.exclusive():
+        with latency.exclusive():
             assert time.monotonic() - started < 2
 
 
@@ -132,7 +132,7 @@ def test_a_lock_that_somebody_else_has_put_there(
         if os.getuid() == 0:
             pytest.skip("root may open everything")
         lock.touch(mode=0o000)
-    with speed.exclusive():
+    with latency.exclusive():
         pass
     if kind != "link":
         assert "take turns within this project only" in capsys.readouterr().err
@@ -152,7 +152,7 @@ def test_the_fingerprint_tells_devices_apart_but_names_no_host() -> None:
 @pytest.mark.gpu
 def test_a_gpu_is_measured_to_the_end_of_its_work() -> None:
     slow = nn.Sequential(*(nn.Conv2d(3 if not i else 256, 256, 3) for i in range(10)), nn.Flatten())
-    measured = speed.measure_network(
+    measured = latency.measure_network(
         slow, mean=HALF, std=HALF, image_size_px=96, batch_size=64, repeats=50, threads=1,
         device="cuda", rng=np.random.default_rng(0),
     )  # fmt: skip

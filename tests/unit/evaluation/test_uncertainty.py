@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.evaluation.drawn import predictions
-from thawline.evaluation import temperature
-from thawline.evaluation.abstention import entropy, risk_coverage
-from thawline.evaluation.accuracy import negative_log_likelihood, score
-from thawline.evaluation.calibration import reliability
-from thawline.evaluation.intervals import brier_scores, intervals
+from thawline.metrics import temperature
+from thawline.metrics.calibration import reliability
+from thawline.metrics.classification import negative_log_likelihood, score
+from thawline.metrics.intervals import brier_scores, intervals
+from thawline.metrics.selective_prediction import entropy, risk_coverage
 
 
 def bounds(
@@ -52,7 +52,7 @@ def test_drawing_cells_is_drawing_rows() -> None:
 def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     probabilities, labels = predictions(3, 100, 3)
     whole = bounds(probabilities, labels)
-    monkeypatch.setattr("thawline.evaluation.intervals._CELLS", 1000)
+    monkeypatch.setattr("thawline.metrics.intervals._CELLS", 1000)
     # Both draws are streams of their own in neither case, so only the first is the same.
     assert bounds(probabilities, labels)["macro_f1"] == whole["macro_f1"]
 

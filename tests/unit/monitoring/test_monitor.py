@@ -11,7 +11,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from tests import colours
-from thawline.compress.session import session
+from thawline.cost.ort_session import session
 from thawline.errors import UserError
 from thawline.monitoring import command
 from thawline.monitoring.sample import draw, measure

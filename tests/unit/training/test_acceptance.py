@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from thawline.evaluation import temperature
-from thawline.evaluation.accuracy import score
+from thawline.metrics import temperature
+from thawline.metrics.classification import score
 from thawline.models.network import Network
 from thawline.training import acceptance
 from thawline.training.acceptance import SHARES, State, Verdict, settle

@@ -15,10 +15,10 @@ from torch.nn import functional
 
 from thawline.compress.export import export
 from thawline.compress.prune import prune
-from thawline.compress.session import predict, session
+from thawline.cost.flops import num_macs, num_parameters
+from thawline.cost.ort_session import predict, session
 from thawline.errors import UserError
 from thawline.evaluation import attention
-from thawline.evaluation.complexity import num_macs, num_parameters
 from thawline.evaluation.network_summary import summarise
 from thawline.models import checkpoint
 from thawline.models.checkpoint import ModelCard

@@ -1,8 +1,8 @@
 """Smaller and faster without another network: int8 first, then channels that matter least."""
 
 from thawline.advice.facts import Facts
-from thawline.evaluation.quantities import megabytes, milliseconds
 from thawline.params.proposal import Proposal
+from thawline.plots.quantities import megabytes, milliseconds
 
 _RATIOS = [0.0, 0.2, 0.4, 0.6]
 

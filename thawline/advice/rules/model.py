@@ -5,8 +5,8 @@ the next run measures it.
 """
 
 from thawline.advice.facts import Facts
-from thawline.evaluation.quantities import count, megabytes, milliseconds, percent
 from thawline.params.proposal import Proposal
+from thawline.plots.quantities import count, megabytes, milliseconds, percent
 
 
 def propose(facts: Facts) -> list[Proposal]:

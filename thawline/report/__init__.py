@@ -1,0 +1,1 @@
+"""Pages for a person: the evaluation report, the model card, the data report."""
