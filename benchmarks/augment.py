@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from sklearn.datasets import load_sample_images
 
-from thawline.data.views import Views, build
+from thawline.augment._transforms import Views, build
 from thawline.dataset.image_store import ImageStore, StoreWriter
 from thawline.training.examples import ImageExamples
 

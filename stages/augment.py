@@ -22,14 +22,14 @@ from thawline.tracking.client import StageRun
 DECISION = REPORTS / "augment" / "decision.json"
 
 if TYPE_CHECKING:
-    from thawline.data.preview import Part
+    from thawline.augment._preview import Part
     from thawline.dataset.image_store import ImageStore
     from thawline.dataset.manifest import Manifest
 
 
 def main(params: Params, run: StageRun) -> None:
-    from thawline.data import minority
-    from thawline.data.preview import preview, rare_classes
+    from thawline.augment import _minority
+    from thawline.augment._preview import preview, rare_classes
     from thawline.dataset.image_store import ImageStore
     from thawline.dataset.manifest import Manifest
     from thawline.dataset.rows import Rows
@@ -57,7 +57,7 @@ def main(params: Params, run: StageRun) -> None:
     # Through JSON, as training reads it: lists where the policy may have had pairs.
     stored = json.loads(POLICY.read_text(encoding="utf-8"))
     manifest, store = Manifest.read(INGEST), ImageStore(INGEST)
-    extras = minority.plan(Rows.read(ROWS).indices, manifest.labels, target_ratio=p.minority)
+    extras = _minority.plan(Rows.read(ROWS).indices, manifest.labels, target_ratio=p.minority)
     with staged(MINORITY) as folder:
         extras.write(folder, store, stored, seed=params.seed)
     parts = [rare_classes(extras, manifest.labels, store, ImageStore(MINORITY))] if extras else []
@@ -74,11 +74,10 @@ def _mirrors(params: Params, run: StageRun) -> tuple[bool, str]:
     """Measure whether images may be mirrored; torch is loaded only for a policy that asks."""
     import numpy as np
 
-    from thawline import trunk
-    from thawline.augment import _mirror
     from thawline.dataset.image_store import ImageStore
     from thawline.dataset.manifest import Manifest
     from thawline.dataset.rows import Rows
+    from thawline.features import mirror_choice, trunk
     from thawline.models import device
     from thawline.runtime.progress import log
 
@@ -87,7 +86,7 @@ def _mirrors(params: Params, run: StageRun) -> tuple[bool, str]:
         name=params.rebalance.feature_model, device=device.select(params.training.device)
     )
     rows = np.unique(Rows.read(ROWS).indices)
-    found = _mirror.measure(
+    found = mirror_choice.measure(
         features, ImageStore(INGEST), Manifest.read(INGEST), rows, seed=params.seed
     )
     verdict = "mirrored" if found.helps else "not mirrored"

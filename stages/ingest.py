@@ -182,9 +182,9 @@ def _sized(params: Params, packing: Packing, folder: Path) -> "Decided":
         return decided
 
     from thawline.dataset.image_store import ImageStore
+    from thawline.features import size_choice  # loads torch
     from thawline.ingest import deciding
     from thawline.ingest.image_size import sizes_up_to
-    from thawline.training import size_choice  # loads torch
 
     try:
         choice = size_choice.choose(

@@ -64,10 +64,10 @@ def main(params: Params, run: StageRun) -> None:
 
 def _features(params: Params, rows: "np.ndarray") -> "np.ndarray":
     """Of the training rows, float32 (N, D); torch is loaded only for strategies that ask."""
-    from thawline import trunk
     from thawline.dataset.image_store import ImageStore
+    from thawline.features import trunk
+    from thawline.features.cache import FeatureCache
     from thawline.models import device
-    from thawline.training.feature_cache import FeatureCache
 
     device.setup(threads=params.training.threads, seed=params.seed)
     return trunk.features(

@@ -31,7 +31,7 @@ from thawline.tracking.client import StageRun
 _PREPARE, _TRAIN = ("ingest", "rebalance", "augment"), ("transfer_learn", "fine_tune")
 _IMPORTED_LATE = (
     "matplotlib.pyplot", "timm", "albumentations", "cv2", "thawline.ingest.collect",
-    "thawline.ingest.splits.divide", "thawline.ingest.dedup.resolve", "thawline.data.preview",
+    "thawline.ingest.splits.divide", "thawline.ingest.dedup.resolve", "thawline.augment._preview",
     "thawline.report.data.page", "thawline.plots.class_sizes",
     "thawline.evaluation.network_summary", "thawline.models.inference",
     "thawline.models.surgery.record",

@@ -11,7 +11,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from tests.contract.plugin import cases, function, untouched_randomness
-from thawline.data.views import ALLOWED, Views
+from thawline.augment._transforms import ALLOWED, Views
 from thawline.params import plugins
 
 EXAMPLE_FILE = Path(__file__).parents[2] / "docs" / "policy.yaml"

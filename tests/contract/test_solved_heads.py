@@ -18,10 +18,10 @@ from thawline.cost.ort_session import predict, session
 from thawline.dataset.image_store import ImageStore, StoreWriter
 from thawline.dataset.manifest import Manifest
 from thawline.dataset.rows import Rows
+from thawline.features.level_choice import candidates
+from thawline.features.levels import TRUNK, extract, joined
 from thawline.models import checkpoint, network
 from thawline.models.inference import probabilities
-from thawline.training.level_choice import candidates
-from thawline.training.levels import TRUNK, extract, joined
 from thawline.training.linear_head import Fitted, fit_head
 from thawline.training.setting import Machine, TrainingData
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.contract.plugin import cases, function, untouched_randomness
-from thawline.data.plan import Plan
 from thawline.params import plugins
+from thawline.rebalance._plan import Plan
 
 LONG_TAIL = np.random.default_rng(0).permutation(np.repeat(np.arange(4), [120, 40, 12, 1]))
 LABELS = {

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from thawline.data.minority import Extras
+from thawline.augment._minority import Extras
 from thawline.dataset.manifest import Manifest
 from thawline.dataset.rows import Rows
 from thawline.errors import UserError

@@ -27,7 +27,7 @@ def test_code_that_makes_no_output_reruns_nothing(copied: Project, file: str) ->
 
 
 def test_a_used_module_reruns_the_stages_that_name_it(copied: Project) -> None:
-    _edit(copied, "thawline/data/preview.py")
+    _edit(copied, "thawline/augment/_preview.py")
     assert ran(copied.run("dvc", "repro")) == ["augment"]
     _edit(copied, "thawline/dataset/rows.py")
     stages = copied.yaml("dvc.yaml")["stages"]

@@ -161,10 +161,10 @@ def test_the_strategy_of_the_docs_plans() -> None:
 
 
 def test_the_policy_of_the_docs_is_allowed() -> None:
-    from thawline.data import views
+    from thawline.augment import _transforms
 
     steps = _example("An augmentation policy")["policy"](32)
-    assert {step["name"] for step in steps} <= set(views.ALLOWED)
+    assert {step["name"] for step in steps} <= set(_transforms.ALLOWED)
 
 
 def test_the_convolution_of_the_docs_keeps_the_shape() -> None:

@@ -13,7 +13,7 @@ MAX_LINES = {"thawline": 300, "stages": 300, "flows": 300, "tests": 400}
 VAGUE = {"utils", "util", "helpers", "helper", "manager", "managers", "misc", "common"}
 ONLY_IMPORTERS = {
     "mlflow": re.compile(r"thawline/tracking/.*"),
-    "albumentations": re.compile(r"thawline/data/views\.py"),
+    "albumentations": re.compile(r"thawline/augment/_transforms\.py"),
     "prefect": re.compile(r"flows/.*"),
     "dvc": re.compile(r"thawline/dvc/run_cache\.py"),
 }

@@ -21,6 +21,7 @@ from thawline.dvc import input_check
 from thawline.dvc.hashes import Graph
 from thawline.errors import UserError
 from thawline.evaluation.results import Results
+from thawline.features.cache import FeatureCache
 from thawline.ingest.decoding.tiff_header import objection
 from thawline.models.checkpoint import WEIGHTS
 from thawline.prediction.model import Model
@@ -29,7 +30,6 @@ from thawline.runtime import checksummed_file, execution, safe_json, safe_yaml
 from thawline.studies import records
 from thawline.tracking import spool
 from thawline.training import curves, resume
-from thawline.training.feature_cache import FeatureCache
 from thawline.training.refit import FILE as REFIT
 from thawline.training.refit import Refit
 

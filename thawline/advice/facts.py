@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from thawline.features.profile import Profile
 from thawline.params.schema.whole import Params
-from thawline.training.profile import Profile
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from thawline.advice.facts import Cost, Facts
 from thawline.cost.flops import num_macs, num_parameters
 from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
+from thawline.features.profile import Profile
 from thawline.models import device, precision
 from thawline.models import network as networks
 from thawline.params import plugins
@@ -20,7 +21,6 @@ from thawline.params.schema.whole import Params
 from thawline.runtime import safe_json
 from thawline.runtime.output_paths import INGEST, REPORTS
 from thawline.training import depth
-from thawline.training.profile import Profile
 
 
 def gather(params: Params) -> Facts:

@@ -9,6 +9,6 @@ def policy(image_size_px: int, *, mirror: bool) -> list[dict[str, Any]]:
     """Take `light`, with or without mirroring.
 
     Args:
-        mirror: as measured on training rows, see thawline/augment/_mirror.py.
+        mirror: as measured on training rows, see thawline/features/mirror_choice.py.
     """
     return light.policy(image_size_px, mirror=mirror)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from thawline.data.views import ALLOWED, argument_names, build
+from thawline.augment._transforms import ALLOWED, argument_names, build
 from thawline.errors import UserError
 from thawline.runtime import escape, safe_yaml
 from thawline.runtime.safe_yaml import shown

@@ -4,8 +4,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from thawline.features.profile import GroupScore, HeadFit
 from thawline.plots.style import BLUE, LIGHT_BLUE, figure, styled
-from thawline.training.profile import GroupScore, HeadFit
 
 
 @styled

@@ -15,7 +15,7 @@ _NETWORKS = (
     "timm.models.efficientnet",
 )  # fmt: skip
 _EXPORT = ("torch.export._trace", "torch.onnx._internal.exporter._compat", "onnxscript.optimizer")
-_AUGMENT = "thawline.data.views"
+_AUGMENT = "thawline.augment._transforms"
 """Albumentations in our way, which keeps it from loading PyTorch; a fork's own views are loaded
 anew."""
 LIBRARIES: dict[str, tuple[str, ...]] = {

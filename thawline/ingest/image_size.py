@@ -1,6 +1,6 @@
 """Bound the side of the packed squares by the sizes and the number of the images.
 
-Which of the sides below the bound is taken is measured, see thawline/training/size_choice.py.
+Which of the sides below the bound is taken is measured, see thawline/features/size_choice.py.
 """
 
 import numpy as np

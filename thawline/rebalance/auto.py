@@ -19,8 +19,8 @@ from typing import Literal
 
 import numpy as np
 
-from thawline.data.plan import Plan
-from thawline.data.resampling import resample
+from thawline.rebalance._plan import Plan
+from thawline.rebalance._resampling import resample
 
 _NEARLY_EQUAL = 1.5
 _MILD = 5.0

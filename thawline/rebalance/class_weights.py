@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
-from thawline.data.plan import Plan
+from thawline.rebalance._plan import Plan
 
 
 def plan(labels: np.ndarray, num_classes: int, *, rng: np.random.Generator) -> Plan:  # noqa: ARG001

@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from thawline.data.plan import Plan
+from thawline.rebalance._plan import Plan
 
 
 def plan(

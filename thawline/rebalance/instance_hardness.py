@@ -14,8 +14,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from thawline.data.cleaning import kept, shrunk
-from thawline.data.plan import Plan
+from thawline.rebalance._cleaning import kept, shrunk
+from thawline.rebalance._plan import Plan
 
 
 def plan(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from thawline.data.plan import Plan
+from thawline.rebalance._plan import Plan
 
 
 def plan(labels: np.ndarray, num_classes: int, *, rng: np.random.Generator) -> Plan:  # noqa: ARG001

@@ -5,8 +5,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from thawline.data.plan import Plan
-from thawline.data.resampling import resample
+from thawline.rebalance._plan import Plan
+from thawline.rebalance._resampling import resample
 
 
 def plan(

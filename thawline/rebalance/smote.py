@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from thawline.data.plan import Plan
+from thawline.rebalance._plan import Plan
 
 
 def plan(

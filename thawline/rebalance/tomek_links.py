@@ -10,8 +10,8 @@ import numpy as np
 from imblearn.under_sampling import TomekLinks
 from pydantic import Field
 
-from thawline.data.cleaning import kept, spared
-from thawline.data.plan import Plan
+from thawline.rebalance._cleaning import kept, spared
+from thawline.rebalance._plan import Plan
 
 
 def plan(

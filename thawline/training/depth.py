@@ -12,16 +12,16 @@ from sklearn.preprocessing import StandardScaler
 
 from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
+from thawline.features.cache import FeatureCache, of_trunk
+from thawline.features.logme import logme
+from thawline.features.profile import BlockScore, Profile
 from thawline.models.device import to_input
 from thawline.models.inference import BATCH, Normalisation
 from thawline.models.multilevel import map_of
 from thawline.models.network import Network
 from thawline.runtime.progress import track
 from thawline.training import probe
-from thawline.training.feature_cache import FeatureCache, of_trunk
 from thawline.training.freezing import trainable_blocks
-from thawline.training.logme import logme
-from thawline.training.profile import BlockScore, Profile
 
 
 def measure(

@@ -9,12 +9,12 @@ import torch
 from torch.nn import functional
 
 from thawline.errors import UserError
+from thawline.features import fingerprints
 from thawline.models import checkpoint, precision
 from thawline.models.batch_norm_folding import folded
 from thawline.models.checkpoint import ModelCard
 from thawline.models.device import numerics, to_input
 from thawline.models.network import Network
-from thawline.training import inputs
 from thawline.training.losses import Loss
 
 
@@ -34,7 +34,7 @@ class Teacher:
         wanted_precision: str = "float32",
     ) -> None:
         network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        self._known_by = inputs.of_tensors(network.state_dict())
+        self._known_by = fingerprints.of_tensors(network.state_dict())
         self._precision = precision.choose(wanted_precision, network, device).forward
         self._network = folded(network, card.image_size_px, device)
         self._card, self._device = card, device

@@ -7,10 +7,10 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from thawline.data.views import Step
+from thawline.augment._transforms import Step
 from thawline.dataset.image_store import ImageStore
+from thawline.features.view_batches import ViewBatches
 from thawline.training.group import ALONE, Group
-from thawline.training.view_batches import ViewBatches
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 """Inputs of this process's share, and labels of the whole batch; one process has all of it."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from thawline.training import level_choice, ridge
-from thawline.training.level_choice import Choice
-from thawline.training.levels import BlockFeatures, augmented
+from thawline.features import level_choice, ridge
+from thawline.features.level_choice import Choice
+from thawline.features.levels import BlockFeatures, augmented
 from thawline.training.setting import Machine, TrainingData
 
 

@@ -4,9 +4,9 @@ from dataclasses import asdict
 
 import numpy as np
 
+from thawline.features import fingerprints
 from thawline.models.checkpoint import ModelCard
 from thawline.models.network import Network
-from thawline.training import inputs
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData
 
@@ -24,16 +24,16 @@ def of_training(
     shown = np.unique(np.concatenate([data.indices, data.manifest.rows("val")]))
     return {
         **{f"{stage}.{key}": str(value) for key, value in recorded.items()},
-        "model": inputs.of_values(card.model_dump(mode="json")),
-        "starting weights": inputs.of_tensors(network.state_dict()),
-        "augmentation": inputs.of_values([data.policy, data.num_views]),
-        "rows": inputs.of_arrays(
+        "model": fingerprints.of_values(card.model_dump(mode="json")),
+        "starting weights": fingerprints.of_tensors(network.state_dict()),
+        "augmentation": fingerprints.of_values([data.policy, data.num_views]),
+        "rows": fingerprints.of_arrays(
             data.indices, data.labels, data.rows.class_weights, data.rows.targets, shown
         ),
-        "images": inputs.of_images(data.store, shown),
+        "images": fingerprints.of_images(data.store, shown),
         "seed": str(machine.seed),
         "precision": machine.precision,
         "devices": str(machine.group.size),
         "compile": str(machine.compiled),
-        **inputs.of_machine(machine.device),
+        **fingerprints.of_machine(machine.device),
     }

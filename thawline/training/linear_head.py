@@ -11,16 +11,17 @@ import numpy as np
 import torch
 from torch import nn
 
+from thawline.features import level_choice, ridge
+from thawline.features.level_choice import Choice, Sample, weighted_mean
+from thawline.features.levels import TRUNK, BlockFeatures, augmented
+from thawline.features.profile import HeadFit
 from thawline.metrics import temperature
 from thawline.metrics.classification import score
 from thawline.models.checkpoint import ModelCard
 from thawline.models.multilevel import Level, Standardise, read_levels
 from thawline.models.network import Network
-from thawline.training import fitting, level_choice, refit, ridge
+from thawline.training import fitting, refit
 from thawline.training.fitting import FitRows
-from thawline.training.level_choice import Choice, Sample, weighted_mean
-from thawline.training.levels import TRUNK, BlockFeatures, augmented
-from thawline.training.profile import HeadFit
 from thawline.training.refit import Refit
 from thawline.training.setting import Machine, TrainingData
 

@@ -6,8 +6,8 @@ from itertools import cycle, islice
 import numpy as np
 import torch
 
-from thawline.data.preview import NUM_VIEWS, Line, Part, first_rows
-from thawline.data.views import Step, Views
+from thawline.augment._preview import NUM_VIEWS, Line, Part, first_rows
+from thawline.augment._transforms import Step, Views
 from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
 from thawline.training.examples import Batch

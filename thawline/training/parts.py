@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from thawline.features import extract
 from thawline.models.batch_norm_folding import folded
 from thawline.models.checkpoint import ModelCard
 from thawline.models.device import has_room, numerics, resident, to_input
 from thawline.models.inference import images_at_once
 from thawline.models.network import Network
 from thawline.models.precision import Numerics
-from thawline.training import features, mixing
+from thawline.training import mixing
 from thawline.training.examples import Examples, HeldExamples, ImageExamples
 from thawline.training.fit import Validation
 from thawline.training.freezing import Frozen
@@ -70,11 +71,11 @@ class Parts:
             "cache": machine.cache,
         }
         with machine.group.main_first():  # the others find them in the cache
-            views = features.compute_views(
+            views = extract.compute_views(
                 self._trunk, data.store, data.indices, self._card, data.policy,
                 num_views=data.num_views, seed=machine.seed, workers=machine.workers, **how,
             )  # fmt: skip
-            val = features.compute(self._trunk, data.store, self._val_rows, self._card, **how)
+            val = extract.compute(self._trunk, data.store, self._val_rows, self._card, **how)
         labels = data.labels
         if data.rows.targets is not None and self.head_alone:
             from thawline.training import synthetic  # loads scikit-learn, which takes 0.7 s

@@ -14,10 +14,11 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
+from thawline.features import fingerprints
 from thawline.runtime import checksummed_file, workspace
 from thawline.runtime.escape import escape
 from thawline.runtime.progress import log
-from thawline.training import inputs, plain
+from thawline.training import plain
 
 SHORTEST_S = 1.0
 """Between two checkpoints after an epoch: those of a head alone take milliseconds."""
@@ -101,7 +102,7 @@ class Resume:
         self._told = True
 
     def _path_of(self, depends_on: Mapping[str, str]) -> Path:
-        return self._folder / f"{self._stage}-{inputs.of_values(dict(depends_on))}{SUFFIX}"
+        return self._folder / f"{self._stage}-{fingerprints.of_values(dict(depends_on))}{SUFFIX}"
 
     def _clear(self) -> None:
         """Remove what an earlier run of this workspace left for other inputs, and what is old."""
@@ -162,4 +163,4 @@ def take_up(
 
 
 def _workspace() -> str:
-    return inputs.of_values(str(workspace.workspace().resolve()))
+    return fingerprints.of_values(str(workspace.workspace().resolve()))

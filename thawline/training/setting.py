@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from thawline.data.views import Step
+from thawline.augment._transforms import Step
 from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
 from thawline.dataset.rows import Rows
-from thawline.training.feature_cache import FeatureCache
+from thawline.features.cache import FeatureCache
 from thawline.training.group import ALONE, Group
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from thawline.cost.flops import num_macs
+from thawline.features.profile import HeadFit
 from thawline.metrics.classification import score
 from thawline.models import checkpoint, precision
 from thawline.models.checkpoint import ModelCard
@@ -18,7 +19,6 @@ from thawline.training import auto_recipe, curves, decision, fine_tuning, time_p
 from thawline.training import group as groups
 from thawline.training.decision import Decision
 from thawline.training.linear_head import Fitted, fit_head
-from thawline.training.profile import HeadFit
 from thawline.training.setting import TrainingData
 from thawline.training.stage import CURVES, prepare
 

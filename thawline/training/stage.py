@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from thawline.data.minority import Extras
+from thawline.augment._minority import Extras
 from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
 from thawline.dataset.rows import Rows
 from thawline.errors import UserError
+from thawline.features.cache import FeatureCache
 from thawline.models import checkpoint, device
 from thawline.models.checkpoint import ModelCard
 from thawline.models.network import Network
@@ -45,7 +46,6 @@ from thawline.training import (
 from thawline.training import group as groups
 from thawline.training.decision import Decision
 from thawline.training.distillation import Teacher
-from thawline.training.feature_cache import FeatureCache
 from thawline.training.group import Group
 from thawline.training.history import Epoch, History
 from thawline.training.recipe import Recipe

@@ -38,13 +38,13 @@ def rows() -> Kind:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from thawline.data import minority
+    from thawline.augment import _minority
     from thawline.dataset.rows import Rows
 
     def read(data: bytes, folder: Path) -> None:
-        (folder / minority.FILE).write_bytes(data)
-        refusable(lambda: Rows.read(folder / minority.FILE))
-        refusable(lambda: minority.Extras.read(folder))
+        (folder / _minority.FILE).write_bytes(data)
+        refusable(lambda: Rows.read(folder / _minority.FILE))
+        refusable(lambda: _minority.Extras.read(folder))
 
     numbers = np.arange(9)
     Rows(indices=numbers, class_weights=np.ones(3), targets=np.array([3, 3, 4])).write(Path("r"))

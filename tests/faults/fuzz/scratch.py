@@ -57,8 +57,8 @@ def resumes() -> Kind:
 
 def features() -> Kind:
     """Read kept features; what is damaged is computed anew."""
+    from thawline.features import cache as feature_cache
     from thawline.runtime import checksummed_file
-    from thawline.training import feature_cache
 
     place, known_by = Path("features"), {"weights": "x"}
     array = np.arange(12, dtype=np.float32).reshape(4, 3)

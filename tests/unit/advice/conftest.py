@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from thawline.advice.facts import Cost, Facts
+from thawline.features.profile import BlockScore, Profile
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
-from thawline.training.profile import BlockScore, Profile
 
 COSTS = {
     "tf_efficientnet_lite0": Cost(parameters=3_383_818, macs=31_352_192, size_mb=13.7),

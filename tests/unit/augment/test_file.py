@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from thawline.augment import file as policy_file
-from thawline.data.views import ALLOWED, Views, argument_names
+from thawline.augment._transforms import ALLOWED, Views, argument_names
 from thawline.errors import UserError
 from thawline.params import params_file
 

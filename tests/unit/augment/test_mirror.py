@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from tests.unit.training.conftest import SIZE, card_of_digits, small_network
-from thawline.augment import _mirror
-from thawline.augment._mirror import Mirroring
 from thawline.dataset.image_store import ImageStore, StoreWriter
 from thawline.dataset.manifest import Manifest
-from thawline.training.levels import Key, extract, joined
+from thawline.features import mirror_choice
+from thawline.features.levels import Key, extract, joined
+from thawline.features.mirror_choice import Mirroring
 
 COUNT = 80
 Draw = Callable[[np.ndarray, int], None]
@@ -55,7 +55,7 @@ def measured(folder: Path, draw: Draw, *, group: int = 1, seed: int = 0) -> Mirr
         )
 
     store = ImageStore(folder)
-    return _mirror.measure(features, store, manifest, np.arange(COUNT), seed=seed)
+    return mirror_choice.measure(features, store, manifest, np.arange(COUNT), seed=seed)
 
 
 def test_no_mirror_where_left_and_right_are_the_classes(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_mirrored_where_orientation_says_nothing(tmp_path: Path, draw: Draw, gro
 def test_equal_arguments_give_an_equal_verdict(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_mirror, "MAX_ROWS", 40)
+    monkeypatch.setattr(mirror_choice, "MAX_ROWS", 40)
     runs = []
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

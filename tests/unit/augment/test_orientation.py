@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from thawline.data.views import Views
+from thawline.augment._transforms import Views
 from thawline.params import plugins
 
 SIZE = 64

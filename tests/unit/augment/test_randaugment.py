@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from thawline.augment import randaugment
-from thawline.data.views import Views, build
+from thawline.augment._transforms import Views, build
 
 IMAGE = np.random.default_rng(0).integers(20, 200, (32, 32, 3), dtype=np.uint8)
 

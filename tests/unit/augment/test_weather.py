@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from thawline.augment import driving
-from thawline.data.views import Views
+from thawline.augment._transforms import Views
 
 
 def weather_steps(size: int) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_sample_images
 
-from thawline.data import minority
+from thawline.augment import _minority
 from thawline.dataset import image_store
 from thawline.dataset.encoding import decode, encode
 from thawline.dataset.image_store import ImageStore, StoreWriter
@@ -171,7 +171,7 @@ def test_bytes_are_the_same_for_any_number_of_workers(
 
 
 def test_extra_images_are_kept_like_the_others(packed: ImageStore, tmp_path: Path) -> None:
-    extras = minority.plan(np.arange(30), np.repeat([0, 1], [25, 5]), target_ratio=1.0)
+    extras = _minority.plan(np.arange(30), np.repeat([0, 1], [25, 5]), target_ratio=1.0)
     extras.write(tmp_path / "extra", packed, [], seed=0)
     both = ImageStore(tmp_path / "packed", tmp_path / "extra")
     assert len(both) == 50

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thawline.data.minority import Extras, plan
+from thawline.augment._minority import Extras, plan
 from thawline.dataset.image_store import ImageStore, StoreWriter
 
 POLICY = [{"name": "Affine", "rotate": [-30, 30], "p": 1.0}]

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from thawline.data.minority import Extras
-from thawline.data.preview import Part, preview, rare_classes
+from thawline.augment._minority import Extras
+from thawline.augment._preview import Part, preview, rare_classes
 from thawline.dataset.image_store import ImageStore, StoreWriter
 from thawline.dataset.manifest import Manifest
 from thawline.training import mixed_preview

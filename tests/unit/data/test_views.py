@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thawline.data.views import ALLOWED, Views, build, repeats
+from thawline.augment._transforms import ALLOWED, Views, build, repeats
 
 POLICY = [
     {"name": "HorizontalFlip", "p": 0.5},
@@ -111,7 +111,7 @@ def test_repeats_count_what_stood_before(rows: list[int]) -> None:
 def test_augmenting_takes_no_torch_and_leaves_it_to_others() -> None:
     code = """
 import sys
-import thawline.data.views
+import thawline.augment._transforms
 print("torch" in sys.modules)
 from albumentations.pytorch import ToTensorV2
 """

@@ -4,9 +4,9 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from thawline.features.profile import GroupScore, HeadFit
 from thawline.report import report_figures
 from thawline.training import curves, decision
-from thawline.training.profile import GroupScore, HeadFit
 
 CLOSED_FORM = HeadFit(
     chosen=GroupScore(blocks=("stage1 2x2",), num_features=96, accuracy=0.9, squared_error=0.2),

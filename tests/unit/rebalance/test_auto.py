@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from thawline.data.plan import Plan
 from thawline.params import plugins
+from thawline.rebalance._plan import Plan
 
 CASES = [
     ([100, 100, 100], "none", {}),

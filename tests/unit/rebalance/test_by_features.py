@@ -5,7 +5,6 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from thawline.data.cleaning import spared
 from thawline.rebalance import (
     edited_nearest_neighbours,
     instance_hardness,
@@ -13,6 +12,7 @@ from thawline.rebalance import (
     smote,
     tomek_links,
 )
+from thawline.rebalance._cleaning import spared
 
 
 def rng() -> np.random.Generator:

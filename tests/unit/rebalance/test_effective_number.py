@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thawline.data.plan import Plan
 from thawline.rebalance import class_weights, effective_number
+from thawline.rebalance._plan import Plan
 
 COUNTS = np.array([500, 50, 5])
 LABELS = np.repeat(np.arange(3), COUNTS)

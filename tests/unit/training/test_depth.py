@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from thawline.dataset.image_store import ImageStore
+from thawline.features.profile import BlockScore, GroupScore, HeadFit, Profile
 from thawline.models.checkpoint import ModelCard
 from thawline.models.network import Network
 from thawline.plots import style
 from thawline.report import depth_profile
 from thawline.training import decision, depth
 from thawline.training.decision import Decision
-from thawline.training.profile import BlockScore, GroupScore, HeadFit, Profile
 from thawline.training.setting import TrainingData
 
 CPU = torch.device("cpu")

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from thawline.features.extract import compute_views
 from thawline.models import device
 from thawline.models.checkpoint import ModelCard
 from thawline.models.network import Network
 from thawline.training.examples import HeldExamples, ImageExamples, order
-from thawline.training.features import compute_views
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData
 from thawline.training.train import train

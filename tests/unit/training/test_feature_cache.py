@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import torch
 
+from thawline.features import extract
+from thawline.features.cache import FeatureCache
 from thawline.models.checkpoint import ModelCard
 from thawline.models.network import Network
 from thawline.runtime import checksummed_file
-from thawline.training import depth, features
-from thawline.training.feature_cache import FeatureCache
+from thawline.training import depth
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData
 from thawline.training.train import train
@@ -211,13 +212,13 @@ def test_whatever_changes_a_feature_is_computed(
     def found(cache: FeatureCache) -> list[bytes]:
         how = {"num_views": 1, "precision": "float32", "device": CPU, "cache": cache}
         views = [
-            features.compute_views(changed, data.store, rows, card, data.policy, seed=0, **how),
-            features.compute_views(changed, data.store, rows, card, data.policy, seed=1, **how),
-            features.compute_views(changed, data.store, rows, tall, data.policy, seed=0, **how),
-            features.compute_views(changed, data.store, rows[1:], card, data.policy, seed=0, **how),
-            features.compute_views(changed, data.store, rows, card, other, seed=0, **how),
-            features.compute_views(changed, data.store, rows, card, [], seed=0, **how),
-            features.compute_views(changed[:2], data.store, rows, card, [], seed=0, **how),
+            extract.compute_views(changed, data.store, rows, card, data.policy, seed=0, **how),
+            extract.compute_views(changed, data.store, rows, card, data.policy, seed=1, **how),
+            extract.compute_views(changed, data.store, rows, tall, data.policy, seed=0, **how),
+            extract.compute_views(changed, data.store, rows[1:], card, data.policy, seed=0, **how),
+            extract.compute_views(changed, data.store, rows, card, other, seed=0, **how),
+            extract.compute_views(changed, data.store, rows, card, [], seed=0, **how),
+            extract.compute_views(changed[:2], data.store, rows, card, [], seed=0, **how),
         ]
         return [one.contiguous().numpy().tobytes() for (one,) in views]
 
@@ -232,8 +233,8 @@ def test_rows_as_they_are_are_shared_whatever_repeats_them(
 ) -> None:
     trunk = small[:3].eval()
     how = {"precision": "float32", "device": CPU, "cache": FeatureCache(1.0, tmp_path)}
-    features.compute(trunk, data.store, data.manifest.rows("train"), card, **how)
-    features.compute_views(
+    extract.compute(trunk, data.store, data.manifest.rows("train"), card, **how)
+    extract.compute_views(
         trunk, data.store, data.rows.indices, card, [], num_views=3, seed=0, **how
     )
     assert len(files(tmp_path)) == 1

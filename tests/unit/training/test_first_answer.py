@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from thawline.training.level_choice import weighted_mean
+from thawline.features.level_choice import weighted_mean
 from thawline.training.solve_stage import interval
 
 

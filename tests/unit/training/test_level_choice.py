@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thawline.training import level_choice
-from thawline.training.level_choice import Choice, Sample, candidates, choose, draw, number_groups
-from thawline.training.levels import TRUNK, BlockFeatures, Changed, Key
+from thawline.features import level_choice
+from thawline.features.level_choice import Choice, Sample, candidates, choose, draw, number_groups
+from thawline.features.levels import TRUNK, BlockFeatures, Changed, Key
 
 COUNT = 240
 BLOCKS = ("b0", "b1", "b2", "b3", "b4", "b5")

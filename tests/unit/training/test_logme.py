@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from thawline.training.logme import logme
+from thawline.features.logme import logme
 
 
 def log_evidence(features: np.ndarray, target: np.ndarray, alpha: float, beta: float) -> float:

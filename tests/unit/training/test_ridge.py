@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from thawline.training import ridge
+from thawline.features import ridge
 
 NUM_CLASSES = 3
 

@@ -8,9 +8,9 @@ import pytest
 
 from thawline.dataset.image_store import ImageStore, StoreWriter
 from thawline.dataset.manifest import Manifest
+from thawline.features import size_choice
+from thawline.features.size_choice import SizeChoice
 from thawline.ingest.image_size import sizes_up_to
-from thawline.training import size_choice
-from thawline.training.size_choice import SizeChoice
 
 LARGEST, COUNT, TEST = 128, 60, 20
 SIZES = sizes_up_to(LARGEST)

@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from conftest import card_of_digits, packed, recipe_of, small_network
 
+from thawline.features import fingerprints
 from thawline.models import device
 from thawline.params import params_file as files
 from thawline.training import group as groups
-from thawline.training import inputs
 from thawline.training.resume import Resume
 from thawline.training.setting import Machine
 from thawline.training.train import train
@@ -48,7 +48,10 @@ def main(folder: Path, devices: int, changes: dict[str, object]) -> None:
             network, card_of_digits(), packed(own), recipe_of(**changes), machine, on_epoch, resume
         )
         if group.rank == 0:
-            found = {"epochs": history.epochs, "weights": inputs.of_tensors(network.state_dict())}
+            found = {
+                "epochs": history.epochs,
+                "weights": fingerprints.of_tensors(network.state_dict()),
+            }
             (folder / f"{devices}.json").write_text(json.dumps(found))
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from thawline.dataset.manifest import Manifest
+from thawline.features import ridge
+from thawline.features.levels import TRUNK, BlockFeatures, Changed, Key, named
+from thawline.features.profile import GroupScore
+from thawline.features.ridge import LeftOut
 from thawline.runtime.progress import track
-from thawline.training import ridge
-from thawline.training.levels import TRUNK, BlockFeatures, Changed, Key, named
-from thawline.training.profile import GroupScore
-from thawline.training.ridge import LeftOut
 
 MAX_ROWS = 1200
 """By which groups of blocks and penalties are judged: a share of 0.9 is then known to 0.9 points.

@@ -6,14 +6,14 @@ import numpy as np
 import torch
 
 from thawline.dataset.image_store import ImageStore
+from thawline.features.cache import FeatureCache
+from thawline.features.extract import compute
+from thawline.features.levels import Key, extract, joined
 from thawline.models import network as networks
 from thawline.models import precision
 from thawline.models.architectures import efficientnet
 from thawline.models.batch_norm_folding import folded
 from thawline.models.inference import images_at_once
-from thawline.training.feature_cache import FeatureCache
-from thawline.training.features import compute
-from thawline.training.levels import Key, extract, joined
 
 _FAMILY = efficientnet.__name__.rpartition(".")[2]
 """Imported above, so that its file is a dependency of the stage like any other."""

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from thawline import trunk
 from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
+from thawline.features import trunk
+from thawline.features.level_choice import quick_best, small_sample, weighted_mean
+from thawline.features.levels import smaller
+from thawline.features.ridge import LeftOut
 from thawline.models import device
 from thawline.runtime.progress import track
-from thawline.training.level_choice import quick_best, small_sample, weighted_mean
-from thawline.training.levels import smaller
-from thawline.training.ridge import LeftOut
 
 ROWS = 300
 """Images that are looked at: 0.01 s each at 224 px on 2 cores with products of bfloat16. By 200

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from thawline.data.views import Step, Views, repeats
+from thawline.augment._transforms import Step, Views, repeats
 from thawline.dataset.image_store import ImageStore
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from thawline.data.minority import Extras
-from thawline.data.views import Step, Views
+from thawline.augment._minority import Extras
+from thawline.augment._transforms import Step, Views
 from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
 

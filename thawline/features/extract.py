@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from thawline.data.views import Step
+from thawline.augment._transforms import Step
 from thawline.dataset.image_store import ImageStore
+from thawline.features import fingerprints
+from thawline.features.cache import FeatureCache, of_trunk
+from thawline.features.view_batches import ViewBatches
 from thawline.models.inference import Normalisation, batch_outputs, images_at_once
 from thawline.runtime.progress import track
-from thawline.training import inputs
-from thawline.training.feature_cache import FeatureCache, of_trunk
-from thawline.training.view_batches import ViewBatches
 
 Images = Callable[[], Iterable[np.ndarray]]
 
@@ -51,7 +51,9 @@ def compute_views(
     if cache is not None:
         known_by = of_trunk(trunk, store, indices, card, **numerics)
         # A view is seeded by the number of its row.
-        known_by["views"] = f"{inputs.of_values([list(policy), seed])} {inputs.of_arrays(indices)}"
+        known_by["views"] = (
+            f"{fingerprints.of_values([list(policy), seed])} {fingerprints.of_arrays(indices)}"
+        )
     computed = []
     for epoch in range(num_views):
         shown = partial(_augmented, views, epoch, in_order)

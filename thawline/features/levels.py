@@ -9,16 +9,16 @@ import cv2
 import numpy as np
 import torch
 
-from thawline.data.views import Step, Views
+from thawline.augment._transforms import Step, Views
 from thawline.dataset.image_store import ImageStore
+from thawline.features.cache import FeatureCache, of_trunk
+from thawline.features.fingerprints import of_values
 from thawline.models.batch_norm_folding import folded
 from thawline.models.device import numerics, to_input
 from thawline.models.inference import Normalisation, images_at_once
 from thawline.models.multilevel import Carried, Grid, map_of, pooled
 from thawline.models.network import Network
 from thawline.runtime.progress import track
-from thawline.training.feature_cache import FeatureCache, of_trunk
-from thawline.training.inputs import of_values
 
 TRUNK = ""
 """Stands for what the network's own head reads: the output of everything before it; averaged, where

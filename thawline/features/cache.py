@@ -17,11 +17,11 @@ import torch
 from torch import nn
 
 from thawline.dataset.image_store import ImageStore
+from thawline.features import fingerprints
 from thawline.models.inference import Normalisation
 from thawline.runtime import checksummed_file, workspace
 from thawline.runtime.lru import make_room, mark_used
 from thawline.runtime.progress import log
-from thawline.training import inputs
 
 SUFFIX = ".features"
 Batches = Callable[[], Iterable[np.ndarray]]
@@ -52,7 +52,7 @@ class FeatureCache:
         Returns:
             A memory map that may be written to without touching the file, or an array.
         """
-        path = self._folder / f"{inputs.of_values(dict(known_by))}{SUFFIX}"
+        path = self._folder / f"{fingerprints.of_values(dict(known_by))}{SUFFIX}"
         found = self._read(path, known_by)
         return self._made(path, known_by, num_rows, batches) if found is None else found
 
@@ -118,12 +118,12 @@ def of_trunk(
         rows: of the store, int64 (N,), in the order in which they are computed.
     """
     return {
-        "weights": inputs.of_tensors(trunk.state_dict()),
-        "structure": inputs.of_values(repr(trunk)),
-        "images": inputs.of_images(store, rows),
-        "normalisation": inputs.of_values([card.mean, card.std]),
+        "weights": fingerprints.of_tensors(trunk.state_dict()),
+        "structure": fingerprints.of_values(repr(trunk)),
+        "images": fingerprints.of_images(store, rows),
+        "normalisation": fingerprints.of_values([card.mean, card.std]),
         "precision": precision,
-        **inputs.of_machine(device),
+        **fingerprints.of_machine(device),
     }
 
 

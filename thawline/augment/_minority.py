@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from thawline.data.views import Step, Views
+from thawline.augment._transforms import Step, Views
 from thawline.dataset import stored_table
 from thawline.dataset.encoding import encode
 from thawline.dataset.image_store import ImageStore, StoreWriter

@@ -7,9 +7,9 @@ import numpy as np
 
 from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
-from thawline.training import level_choice
-from thawline.training.level_choice import weighted_mean
-from thawline.training.levels import Key, smaller
+from thawline.features import level_choice
+from thawline.features.level_choice import weighted_mean
+from thawline.features.levels import Key, smaller
 
 MAX_ROWS = 500
 """Images that are looked at, in two passes: a difference of three points shows."""
