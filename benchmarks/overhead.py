@@ -20,7 +20,7 @@ from pathlib import Path
 
 from benchmarks.flows import make_project, run
 from benchmarks.startup import STAGES
-from thawline.forkserver import client
+from thawline.pipeline.forkserver import client
 from thawline.runtime import safe_yaml
 
 _TOOK = "computing took"

@@ -21,7 +21,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from benchmarks.ingest import make_project
-from thawline.forkserver import client
+from thawline.pipeline.forkserver import client
 from thawline.runtime import execution, workspace
 
 STAGES = (

@@ -27,8 +27,8 @@ from flows.snapshot import Snapshot
 from flows.study_record import Recorded
 from flows.timings import timed
 from thawline.errors import UserError
-from thawline.forkserver import client as forkserver
 from thawline.params import params_file
+from thawline.pipeline.forkserver import client as forkserver
 from thawline.runtime import locks, workspace
 from thawline.studies import plan, report
 from thawline.studies.changes import NOTHING, Changes

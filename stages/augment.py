@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thawline import stage
 from thawline.params import plugins
 from thawline.params.schema.whole import Params
+from thawline.pipeline import stage_main
 from thawline.runtime.output_paths import (
     INGEST,
     MINORITY,
@@ -122,4 +122,4 @@ def _mixed(
 
 
 if __name__ == "__main__":
-    stage.run("augment", main)
+    stage_main.run("augment", main)

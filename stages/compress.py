@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from thawline import stage
 from thawline.params.schema.whole import Params
+from thawline.pipeline import stage_main
 from thawline.runtime.output_paths import INGEST, MODELS, REPORTS, write_metrics
 from thawline.tracking.client import StageRun
 from thawline.tracking.closing import numbers
@@ -89,4 +89,4 @@ def main(params: Params, run: StageRun) -> None:
 
 
 if __name__ == "__main__":
-    stage.run("compress", main)
+    stage_main.run("compress", main)

@@ -2,8 +2,8 @@
 
 import json
 
-from thawline import stage
 from thawline.params.schema.whole import Params
+from thawline.pipeline import stage_main
 from thawline.runtime.output_paths import (
     INGEST,
     MODELS,
@@ -106,4 +106,4 @@ def main(params: Params, run: StageRun) -> None:
 
 
 if __name__ == "__main__":
-    stage.run("evaluate", main)
+    stage_main.run("evaluate", main)

@@ -1,7 +1,7 @@
 """fine_tune: transferred checkpoint -> checkpoint with the last blocks trained too."""
 
-from thawline import stage
 from thawline.params.schema.whole import Params
+from thawline.pipeline import stage_main
 from thawline.runtime.output_paths import MODELS, REPORTS
 from thawline.tracking.client import StageRun
 
@@ -27,4 +27,4 @@ def main(params: Params, run: StageRun) -> None:
 
 
 if __name__ == "__main__":
-    stage.run("fine_tune", main)
+    stage_main.run("fine_tune", main)

@@ -4,11 +4,11 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
-from thawline import stage
 from thawline.errors import UserError
 from thawline.params import plugins
 from thawline.params.schema.data import Ingest
 from thawline.params.schema.whole import Params
+from thawline.pipeline import stage_main
 from thawline.runtime import dvc_view
 from thawline.runtime.output_paths import (
     HOLDOUT,
@@ -283,4 +283,4 @@ def _collect(p: Ingest, decided: "Decided", source: "Source", folder: Path) -> "
 
 
 if __name__ == "__main__":
-    stage.run("ingest", main)
+    stage_main.run("ingest", main)

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from thawline import stage
 from thawline.params import plugins
 from thawline.params.schema.whole import Params
+from thawline.pipeline import stage_main
 from thawline.runtime.output_paths import INGEST, REPORTS, ROWS, write_csv, write_metrics
 from thawline.runtime.progress import log
 from thawline.tracking.client import StageRun
@@ -80,4 +80,4 @@ def _features(params: Params, rows: "np.ndarray") -> "np.ndarray":
 
 
 if __name__ == "__main__":
-    stage.run("rebalance", main)
+    stage_main.run("rebalance", main)

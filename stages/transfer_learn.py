@@ -1,7 +1,7 @@
 """transfer_learn: pretrained network with a frozen trunk -> checkpoint with a trained head."""
 
-from thawline import stage
 from thawline.params.schema.whole import Params
+from thawline.pipeline import stage_main
 from thawline.runtime.output_paths import INGEST, MODELS, REPORTS
 from thawline.tracking.client import StageRun
 
@@ -42,4 +42,4 @@ def main(params: Params, run: StageRun) -> None:
 
 
 if __name__ == "__main__":
-    stage.run("transfer_learn", main)
+    stage_main.run("transfer_learn", main)

@@ -111,7 +111,7 @@ def test_an_image_that_comes_while_ingest_reads_is_no_part_of_a_result(
         import shutil
         from pathlib import Path
         from stages import ingest
-        from thawline import stage
+        from thawline.pipeline import stage_main
         from thawline.report.data import page
 
         write = page.write
@@ -121,7 +121,7 @@ def test_an_image_that_comes_while_ingest_reads_is_no_part_of_a_result(
             shutil.copy("data/insects/ant/0.png", "data/insects/ant/late.png")
 
         page.write = late
-        stage.run("ingest", ingest.main)
+        stage_main.run("ingest", ingest.main)
     """
     done = copy.run("python", "-c", textwrap.dedent(program), code=2)
     assert done.stderr.splitlines()[-1] == (

@@ -20,7 +20,7 @@ NEUTRAL = frozenset(
         "thawline/params/plugins.py",
         "thawline/errors.py",
         # Around the work: locks, where files lie, what a person or MLflow sees.
-        "thawline/stage.py",
+        "thawline/pipeline/stage_main.py",
         "thawline/runtime/locks.py",
         "thawline/runtime/listening.py",
         "thawline/dvc/cache.py",
@@ -28,7 +28,7 @@ NEUTRAL = frozenset(
         "thawline/runtime/workspace.py",
         "thawline/runtime/progress.py",
         "thawline/dvc/libraries.py",
-        "thawline/pipeline.py",
+        "thawline/pipeline/run.py",
         "thawline/runtime/relay.py",
         "thawline/report/summary.py",
         # Where freed memory goes.

@@ -62,7 +62,7 @@ def test_training_copies_everything_that_the_wheel_is_made_of() -> None:
 
 
 def test_serving_has_what_a_registered_model_asks_for_and_listens_on_loopback() -> None:
-    publish = (ROOT / "thawline/tracking/publish.py").read_text(encoding="utf-8")
+    publish = (ROOT / "thawline/registry/publish.py").read_text(encoding="utf-8")
     match = re.search(r"_REQUIREMENTS = \(([^)]*)\)", publish)
     assert match
     asked = set(re.findall(r'"([\w-]+)"', match[1]))

@@ -12,7 +12,7 @@ from tests.repo.code_graph import ROOT
 MAX_LINES = {"thawline": 300, "stages": 300, "flows": 300, "tests": 400}
 VAGUE = {"utils", "util", "helpers", "helper", "manager", "managers", "misc", "common"}
 ONLY_IMPORTERS = {
-    "mlflow": re.compile(r"thawline/tracking/.*"),
+    "mlflow": re.compile(r"thawline/(tracking|registry)/.*"),
     "albumentations": re.compile(r"thawline/augment/_transforms\.py"),
     "prefect": re.compile(r"flows/.*"),
     "dvc": re.compile(r"thawline/dvc/run_cache\.py"),

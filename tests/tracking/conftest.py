@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 STAGE = """\
 import json, os, signal, sys, time
 from pathlib import Path
-from thawline import stage
+from thawline.pipeline import stage_main
 from thawline.errors import UserError
 
 def main(params, run):
@@ -55,7 +55,7 @@ def main(params, run):
     run.artifact(Path("reports/{name}/report.md"), "made")
 
 if __name__ == "__main__":
-    stage.run({name!r}, main)
+    stage_main.run({name!r}, main)
 """
 STAGES = {"ingest": "nothing", "fine_tune": "out/ingest", "evaluate": "out/fine_tune"}
 
@@ -120,7 +120,7 @@ class Project:
         return self.run(sys.executable, "-c", code, **kwargs)  # type: ignore[arg-type]
 
     def thawline_run(self, **kwargs: object) -> subprocess.CompletedProcess[str]:
-        code = "import sys; from thawline import pipeline; sys.exit(pipeline.run())"
+        code = "import sys; from thawline.pipeline.run import run; sys.exit(run())"
         return self.python(code, **kwargs)
 
     def popen(self, *command: str, **env: str) -> subprocess.Popen[str]:

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from thawline.ingest.decoding.decode import picture
-from thawline.tracking.ships_with import copy_decoder
+from thawline.registry.ships_with import copy_decoder
 
 _SCRIPT = """
 import sys

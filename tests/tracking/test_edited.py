@@ -11,7 +11,11 @@ from tests.pipeline.project import wait_for
 from tests.tracking.conftest import Project
 
 pytestmark = pytest.mark.slow
-RUN = ("python", "-c", "import sys; from thawline import pipeline; sys.exit(pipeline.run())")
+RUN = (
+    "python",
+    "-c",
+    "import sys; from thawline.pipeline.run import run; sys.exit(run())",
+)
 REPRO = ("dvc", "repro")
 
 

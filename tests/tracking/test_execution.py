@@ -121,7 +121,7 @@ def test_a_failing_stage(project: Project, mode: str, code: int, says: str) -> N
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_everything_within_five_seconds(project: Project, signum: int) -> None:
     (project.folder / "mode-ingest").write_text("sleep")
-    code = "import sys; from thawline import pipeline; sys.exit(pipeline.run())"
+    code = "import sys; from thawline.pipeline.run import run; sys.exit(run())"
     process = project.popen("python", "-c", code)
     _wait((project.folder / ".mark").exists)
     sent = time.monotonic()
@@ -136,7 +136,7 @@ def test_a_signal_ends_everything_within_five_seconds(project: Project, signum: 
 
 def test_kill_dash_nine_of_thawline_run_leaves_nothing_running(project: Project) -> None:
     (project.folder / "mode-ingest").write_text("sleep")
-    code = "import sys; from thawline import pipeline; sys.exit(pipeline.run())"
+    code = "import sys; from thawline.pipeline.run import run; sys.exit(run())"
     process = project.popen("python", "-c", code)
     _wait((project.folder / ".mark").exists)
     dvc = psutil.Process(process.pid).children()[0]
@@ -239,7 +239,9 @@ def test_thawline_run_closes_its_run_itself_when_the_tracking_process_was_killed
 ) -> None:
     (project.folder / "mode-evaluate").write_text("pause")
     running = project.popen(
-        sys.executable, "-c", "import sys; from thawline import pipeline; sys.exit(pipeline.run())"
+        sys.executable,
+        "-c",
+        "import sys; from thawline.pipeline.run import run; sys.exit(run())",
     )
     _wait((project.folder / ".mark").exists, 60)
     hosts = [process for process in psutil.process_iter() if _is_host(process, project)]

@@ -12,10 +12,10 @@ import psutil
 import pytest
 
 from tests.tracking.conftest import Project
-from thawline.forkserver import client
+from thawline.pipeline.forkserver import client
 
 pytestmark = pytest.mark.slow
-_SERVER = "thawline.forkserver.server"
+_SERVER = "thawline.pipeline.forkserver.server"
 
 
 def _wait(true: Callable[[], object], seconds: float = 60.0) -> None:
@@ -147,8 +147,8 @@ def test_the_code_is_that_of_the_stage_s_folder(project: Project) -> None:
     )
     project.run("dvc", "repro")
     loaded = json.loads((project.folder / "loaded").read_text())
-    assert "thawline.forkserver.client" in loaded  # the stage's own
-    assert "thawline.forkserver.server" not in loaded
+    assert "thawline.pipeline.forkserver.client" in loaded  # the stage's own
+    assert "thawline.pipeline.forkserver.server" not in loaded
 
 
 def test_a_study_s_process_serves_the_stages_that_dvc_starts(

@@ -10,9 +10,9 @@ from ruamel.yaml import YAML
 from tests import colours
 from tests.tracking.registered import Registered
 from thawline.errors import UserError
+from thawline.registry import promotions, versions
+from thawline.registry.publish import Published, publish
 from thawline.report import gate_line
-from thawline.tracking import promotions, registry
-from thawline.tracking.publish import Published, publish
 
 # MLflow warns of its own type hints when it is first imported.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -158,14 +158,14 @@ def test_hands_move_the_alias_and_the_gate_respects_it(workspace: Workspace) -> 
 def test_a_version_is_fetched_with_its_files(workspace: Workspace) -> None:
     workspace.publish()
     for named in ("champion", "1"):
-        folder = registry.fetch(named)
+        folder = versions.fetch(named)
         stored = {p.name for p in folder.iterdir()}
         assert stored == {"model.onnx", "model.json", "seen.npz", "tested.npz", "restore"}
         assert (folder / "model.onnx").read_bytes() == Path(
             "models/compress/model.onnx"
         ).read_bytes()
     with pytest.raises(UserError, match=r"aliases: challenger \(1\), champion \(1\)"):
-        registry.fetch("previous")
+        versions.fetch("previous")
 
 
 def test_the_card_goes_with_the_version_and_the_report_says_who_is_better(
@@ -180,7 +180,7 @@ def test_the_card_goes_with_the_version_and_the_report_says_who_is_better(
     version = workspace.client.get_model_version("thawline", "1")
     assert version.description.startswith("# a card")
     assert len(version.description) <= 5000
-    stored = registry.fetch("1") / "model_card.md"
+    stored = versions.fetch("1") / "model_card.md"
     assert stored.read_text().endswith(card)
 
     published = workspace.folder / "reports/publish/report.html"

@@ -24,7 +24,7 @@ def used(project: Project) -> Project:
     project.thawline_run()
     colours.write(project.folder / "models/compress")
     colours.write_images(project.folder / "data/ingest", ["train", "val", "test"] * 10)
-    project.python("from thawline.tracking.publish import publish; publish()")
+    project.python("from thawline.registry.publish import publish; publish()")
     project.set("fine_tune.epochs", "7")
     project.thawline_run()
     project.run("git", "add", "-A")

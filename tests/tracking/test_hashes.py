@@ -71,6 +71,7 @@ def test_a_relative_store_lies_in_the_project(
 
 
 def test_a_stage_imports_no_mlflow() -> None:
-    code = "import sys, thawline.tracking.client, thawline.pipeline; print('mlflow' in sys.modules)"
+    loaded = "thawline.tracking.client, thawline.pipeline.run"
+    code = f"import sys, {loaded}; print('mlflow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -8,10 +8,10 @@ import pytest
 from tests import colours
 from thawline.dvc import hashes
 from thawline.errors import UserError
+from thawline.registry import description, outcome, publish
+from thawline.registry.outcome import Outcome
 from thawline.report import gate_line
 from thawline.runtime.output_paths import write_json
-from thawline.tracking import description, outcome, publish
-from thawline.tracking.outcome import Outcome
 
 HOSTILE = "set aside by <script>x</script> \u202e| [a](b)"
 

@@ -26,7 +26,7 @@ from tests import colours
 from tests.tracking.conftest import REPOSITORY, Project
 
 pytestmark = pytest.mark.slow
-PUBLISH = "from thawline.tracking.publish import publish; print(publish())"
+PUBLISH = "from thawline.registry.publish import publish; print(publish())"
 
 
 def _encoded(size: tuple[int, int], colour: tuple[int, int, int]) -> str:
@@ -200,15 +200,15 @@ def test_what_is_hashed_is_what_is_stored(project: Project) -> None:
     before = (model / "model.onnx").read_bytes()
     code = (
         "from pathlib import Path; from tests import colours\n"
-        "from thawline.tracking import publish\n"
+        "from thawline.registry import publish\n"
         "known = publish._registered\n"
         "def registered(*words):\n"
         "    colours.write(Path('models/compress'), scale=1 / 16)\n"
         "    return known(*words)\n"
         "publish._registered = registered\n"
-        "from thawline.tracking import registry\n"
+        "from thawline.registry import versions\n"
         "found = publish.publish()\n"
-        "print(registry.fetch(found.version))\n"
+        "print(versions.fetch(found.version))\n"
     )
     folder = Path(project.python(code).stdout.splitlines()[-1])
     assert (model / "model.onnx").read_bytes() != before
@@ -220,7 +220,7 @@ def test_the_gate_judges_what_is_registered(published: Project) -> None:
     colours.write(published.folder / "models/compress", scale=1 / 16)
     code = (
         "from pathlib import Path; from tests import colours\n"
-        "from thawline.tracking import publish\n"
+        "from thawline.registry import publish\n"
         "check = publish._check\n"
         "def checked(*words):\n"
         "    colours.write(Path('models/compress'), scale=1 / 4)\n"
@@ -252,7 +252,7 @@ def test_a_stage_before_that_ran_again_is_not_published(project: Project) -> Non
 
 def test_a_run_in_progress_is_not_published(published: Project) -> None:
     (published.folder / "mode-ingest").write_text("sleep")
-    run = "import sys; from thawline import pipeline; sys.exit(pipeline.run())"
+    run = "import sys; from thawline.pipeline.run import run; sys.exit(run())"
     process = published.popen(sys.executable, "-c", run)
     try:
         deadline = time.monotonic() + 60
@@ -268,7 +268,7 @@ def test_a_run_in_progress_is_not_published(published: Project) -> None:
 
 @pytest.mark.parametrize("damage", ["cut", "gone", "not said"])
 def test_a_damaged_copy_of_a_version_is_fetched_again(published: Project, damage: str) -> None:
-    code = "from thawline.tracking import registry; print(registry.fetch('1'))"
+    code = "from thawline.registry import versions; print(versions.fetch('1'))"
     folder = Path(published.python(code).stdout.splitlines()[-1])
     network = folder / "model.onnx"
     whole = network.read_bytes()

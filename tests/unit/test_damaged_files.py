@@ -14,7 +14,6 @@ from safetensors.torch import save
 
 from tests import colours
 from thawline.cost import ort_session
-from thawline.data.seen import Seen
 from thawline.dataset.image_store import ImageStore
 from thawline.dvc import cache as dvc_cache
 from thawline.dvc import input_check
@@ -26,6 +25,7 @@ from thawline.ingest.decoding.tiff_header import objection
 from thawline.models.checkpoint import WEIGHTS
 from thawline.prediction.model import Model
 from thawline.prediction.predict import predict
+from thawline.registry.training_fingerprint import Seen
 from thawline.runtime import checksummed_file, execution, safe_json, safe_yaml
 from thawline.studies import records
 from thawline.tracking import spool

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from thawline import pipeline
 from thawline.dvc import cache
+from thawline.pipeline import run
 
 WHOLE = "schema: '2.0'\nstages:\n  ingest:\n    cmd: a\n  evaluate:\n    cmd: b\n"
 
@@ -28,16 +28,16 @@ DAMAGED = pytest.mark.parametrize(
 def test_the_way_out_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dvc.lock").write_text(text)
-    assert "`rm dvc.lock`, then `thawline run`" in pipeline._problem_of_lock()
+    assert "`rm dvc.lock`, then `thawline run`" in run._problem_of_lock()
 
 
 def test_nothing_is_said_of_a_whole_one_or_of_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert pipeline._problem_of_lock() == ""
+    assert run._problem_of_lock() == ""
     (tmp_path / "dvc.lock").write_text(WHOLE)
-    assert pipeline._problem_of_lock() == ""
+    assert run._problem_of_lock() == ""
 
 
 @DAMAGED

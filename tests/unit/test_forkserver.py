@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.repo.code_graph import ROOT
-from thawline.forkserver import client, preload, wire
-from thawline.forkserver.order import Order, surroundings
+from thawline.pipeline.forkserver import client, preload, wire
+from thawline.pipeline.forkserver.order import Order, surroundings
 
 
 def _descriptors() -> list[str]:

@@ -14,8 +14,8 @@ from thawline.errors import UserError
 from thawline.params import params_file
 
 HELPER = """\
-from thawline import stage
-stage.run("fine_tune", lambda params, run: print(params.fine_tune.epochs))
+from thawline.pipeline import stage_main
+stage_main.run("fine_tune", lambda params, run: print(params.fine_tune.epochs))
 """
 
 

@@ -11,7 +11,7 @@ from thawline.errors import ChildDied
 
 PROGRAM = """\
 import os, signal, sys
-from thawline import stage
+from thawline.pipeline import stage_main
 
 def main(params, run):
     import torch
@@ -23,7 +23,7 @@ def main(params, run):
             os.kill(os.getpid(), signal.SIGKILL)
     list(DataLoader(Rows(), num_workers=1))
 
-stage.run("fine_tune", main)
+stage_main.run("fine_tune", main)
 """
 
 

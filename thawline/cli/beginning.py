@@ -22,7 +22,7 @@ def init(
     ] = False,
 ) -> None:
     """Begin a project of your own in a folder, or bring one up to the installed version."""
-    from thawline.projects import command
+    from thawline.project import command
 
     if upgrade:
         command.upgrade(folder, source, path)

@@ -10,6 +10,6 @@ def gc(
     yes: Annotated[bool, typer.Option("--yes", help="Remove it; else only say what.")] = False,
 ) -> None:
     """Remove old experiments, runs, cached files and scratch that nothing registered needs."""
-    from thawline.housekeeping import command
+    from thawline.project.gc import command
 
     command.run(older_than, sure=yes)

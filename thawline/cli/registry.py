@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from thawline.tracking.promotions import Move
+    from thawline.registry.promotions import Move
 
 Version = Annotated[str, typer.Argument(help="Its number, or an alias.")]
 Reason = Annotated[str, typer.Option(help="For the log of promotions.")]
@@ -13,7 +13,7 @@ Reason = Annotated[str, typer.Option(help="For the log of promotions.")]
 
 def publish() -> None:
     """Register the final model in MLflow, once per model; the gate decides on the champion."""
-    from thawline.tracking.publish import publish as register
+    from thawline.registry.publish import publish as register
 
     done = register()
     if done is None:
@@ -27,21 +27,21 @@ def publish() -> None:
 
 def promote(version: Version, reason: Reason = "") -> None:
     """Make a registered version the champion by hand."""
-    from thawline.tracking import promotions
+    from thawline.registry import promotions
 
     _say(promotions.promote(version, reason))
 
 
 def rollback(reason: Reason = "") -> None:
     """Make the champion's predecessor the champion; a second time undoes the first."""
-    from thawline.tracking import promotions
+    from thawline.registry import promotions
 
     _say(promotions.rollback(reason))
 
 
 def restore(version: Version) -> None:
     """Bring a registered version's commit, params and outputs into this folder."""
-    from thawline.tracking.restore import restore as bring
+    from thawline.registry.restore import restore as bring
 
     done = bring(version)
     print(f"version {done.version}: commit {done.commit[:9]}, its params and outputs are here")
@@ -55,7 +55,7 @@ def holdout(
     refresh: Annotated[bool, typer.Option("--refresh", help="Draw a new test set.")] = False,
 ) -> None:
     """Say how worn the test set is; draw a new one from images that no model has seen."""
-    from thawline.tracking import holdout as drawing
+    from thawline.registry import holdout as drawing
 
     if refresh:
         print(f"data/holdout.csv: {drawing.refresh():,} images are the test set from now on")

@@ -15,8 +15,8 @@ Paths = Annotated[list[str], typer.Argument(help="Files, folders; - reads paths 
 
 def table() -> None:
     """Show accuracy, macro-F1, latency and size of every checkpoint, and what the gate said."""
+    from thawline.registry.outcome import Outcome
     from thawline.report.summary import show
-    from thawline.tracking.outcome import Outcome
 
     show()
     published = Outcome.read()
@@ -41,12 +41,12 @@ def predict(
     csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
 ) -> None:
     """Say what is on image files; bad ones are skipped, and the exit code is 1."""
-    from thawline.prediction import command
+    from thawline.cli import predicting
 
     if json and csv:
         raise UserError("--json and --csv: one of them at a time")
     form = "json" if json else "csv" if csv else "table"
-    if not command.run(paths, model, top_k=top_k, form=form):
+    if not predicting.run(paths, model, top_k=top_k, form=form):
         raise typer.Exit(1)
 
 
@@ -59,7 +59,7 @@ def monitor(
     output: Annotated[Path | None, typer.Option(help="Write the report there.")] = None,
 ) -> None:
     """Compare new images with the validation images; exit code 1 when they have drifted."""
-    from thawline.monitoring import command
+    from thawline.cli import monitoring
 
-    if command.run(paths, model, alpha=alpha, output=output):
+    if monitoring.run(paths, model, alpha=alpha, output=output):
         raise typer.Exit(1)

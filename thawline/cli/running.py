@@ -14,9 +14,9 @@ def run(
     ] = None,
 ) -> None:
     """Reproduce the pipeline and record it as one MLflow run."""
-    from thawline import pipeline
+    from thawline.pipeline.run import run as run_pipeline
 
-    code = pipeline.run(targets or [], minutes=minutes)
+    code = run_pipeline(targets or [], minutes=minutes)
     if code:
         raise typer.Exit(code)
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from thawline.forkserver import client
 from thawline.params import params_file
+from thawline.pipeline.forkserver import client
 from thawline.runtime import safe_json
 from thawline.runtime.output_paths import INGEST, MODELS
 from thawline.studies.scores import SCORES, Rows, score

@@ -7,8 +7,8 @@ import json
 import sys
 from pathlib import Path
 
-from thawline.forkserver import client
 from thawline.params import params_file
+from thawline.pipeline.forkserver import client
 
 _KEPT = ("latency_ms", "latency_p95_ms", "throughput_per_s", "peak_memory_mb")
 

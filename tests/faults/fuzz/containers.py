@@ -106,7 +106,7 @@ def idx() -> Kind:
 
 def seen() -> Kind:
     """Read the hashes that lie with a registered version."""
-    from thawline.data.seen import Seen
+    from thawline.registry.training_fingerprint import Seen
 
     buffer = io.BytesIO()
     np.savez_compressed(buffer, rows=np.arange(9, dtype=np.uint64), groups=np.empty(0, np.uint64))

@@ -142,9 +142,9 @@ def executions() -> Kind:
     """Read the states of executions, of the inputs that were checked, of trials, of the graph."""
     from flows import dag
     from thawline.dvc import input_check
+    from thawline.registry import outcome
     from thawline.runtime import execution
     from thawline.studies import records
-    from thawline.tracking import outcome
 
     current = execution.Execution("1-ab", os.getpid(), 1.0)
     fresh = execution._fresh(current) | {"stages": {"ingest": {"status": "finished", "outs": {}}}}

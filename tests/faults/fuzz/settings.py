@@ -112,7 +112,7 @@ def schedules() -> Kind:
 def graphs() -> Kind:
     """Read dvc.yaml and dvc.lock, which a merge or a cut may have damaged."""
     from thawline.dvc.hashes import Graph
-    from thawline.pipeline import _problem_of_lock
+    from thawline.pipeline.run import _problem_of_lock
 
     def read(data: bytes, folder: Path) -> None:
         for name, other, whole in (

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.unit.advice.conftest import with_values
-from thawline import pipeline
 from thawline.advice import time_budget
 from thawline.errors import UserError
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
+from thawline.pipeline import run
 from thawline.training.time_plan import DENSE, DEPTHWISE
 
 
@@ -110,5 +110,5 @@ def test_a_run_that_is_refused_leaves_the_file_alone(
     (tmp_path / "dvc.yaml").write_text("stages: {}")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="too little for a first answer"):
-        pipeline.run(minutes=0.01)
+        run.run(minutes=0.01)
     assert file.read_bytes() == before

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests import colours
-from thawline.data.seen import Seen
 from thawline.errors import UserError
+from thawline.registry.training_fingerprint import Seen
 
 SPLITS = ["train"] * 6 + ["val"] * 2 + ["test"] * 4 + ["unused"] * 2
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from thawline.tracking import description
+from thawline.registry import description
 
 
 @pytest.mark.parametrize("size", [10, 900, 30_000])

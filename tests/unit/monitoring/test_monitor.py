@@ -11,9 +11,9 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from tests import colours
+from thawline.cli import monitoring
 from thawline.cost.ort_session import session
 from thawline.errors import UserError
-from thawline.monitoring import command
 from thawline.monitoring.sample import draw, measure
 
 SPLITS = ["train"] * 10 + ["val"] * 120 + ["test"] * 10
@@ -44,17 +44,17 @@ def test_images_like_the_old_ones_are_no_drift(
 ) -> None:
     folder = paint(workspace / "new", 100, 0, 256)
     (workspace / "new" / "bad.png").write_bytes(b"no")
-    assert not command.run([folder])
+    assert not monitoring.run([folder])
     out, err = capsys.readouterr()
     assert "**No drift found.** 100 new images (100 seen, 1 unusable)" in out
     assert "bad.png: not an image of a known format" in err
-    assert not command.run([folder])
+    assert not monitoring.run([folder])
     assert capsys.readouterr().out == out  # the same twice
 
 
 def test_darker_images_are(workspace: Path) -> None:
     folder = paint(workspace / "new", 100, 0, 90)
-    assert command.run([folder], output=workspace / "report.md")
+    assert monitoring.run([folder], output=workspace / "report.md")
     text = (workspace / "report.md").read_text(encoding="utf-8")
     assert text.splitlines()[2].startswith("**Drift** in ")
     assert "brightness" in text.splitlines()[2]
@@ -67,7 +67,7 @@ def test_another_mix_of_classes_is(workspace: Path) -> None:
     for file in (workspace / "new").iterdir():
         if Image.open(file).getpixel((0, 0))[2] > 100:  # type: ignore[index]
             file.unlink()
-    assert command.run([folder], output=workspace / "report.md")
+    assert monitoring.run([folder], output=workspace / "report.md")
     text = (workspace / "report.md").read_text(encoding="utf-8")
     assert "**Drift** in predicted classes" in text
     assert "| blue | 3" in text
@@ -75,16 +75,16 @@ def test_another_mix_of_classes_is(workspace: Path) -> None:
 
 def test_mistakes_are_one_message(workspace: Path) -> None:
     with pytest.raises(UserError, match="29 new and 120 validation images; at least 30 of each"):
-        command.run([paint(workspace / "few", 29, 0, 256)])
+        monitoring.run([paint(workspace / "few", 29, 0, 256)])
     colours.write(workspace / "other", size_px=32)
     with pytest.raises(UserError, match="takes images of 32 px, stretch; data/ingest holds 16 px"):
-        command.run(["few"], "other")
+        monitoring.run(["few"], "other")
     colours.write(workspace / "other", size_px=16, classes=("a", "b", "c"))
     with pytest.raises(UserError, match="other classes"):
-        command.run(["few"], "other")
+        monitoring.run(["few"], "other")
     shutil.rmtree(workspace / "data")
     with pytest.raises(UserError, match=r"manifest\.parquet: not there"):
-        command.run(["few"])
+        monitoring.run(["few"])
 
 
 def test_a_sample_of_a_long_stream_is_bounded_and_fair(workspace: Path) -> None:
@@ -114,14 +114,14 @@ def test_images_that_the_last_fit_had_are_not_compared_with(
     card = workspace / "models/compress/model.json"
     card.write_text(card.read_text().replace("{", '{"refit": true,', 1), encoding="utf-8")
     with pytest.raises(UserError, match="100 new and 10 test images"):
-        command.run([paint(workspace / "new", 100, 0, 256)])
+        monitoring.run([paint(workspace / "new", 100, 0, 256)])
 
 
 def test_where_to_write_is_checked_before_the_work(workspace: Path) -> None:
     (workspace / "reports").mkdir(exist_ok=True)
     for output, why in (("nowhere/report.md", "its folder does not"), ("reports", "is a folder")):
         with pytest.raises(UserError, match=f"--output: {output}: {why}"):
-            command.run([str(workspace / "no images")], output=Path(output))
+            monitoring.run([str(workspace / "no images")], output=Path(output))
 
 
 def test_a_report_that_cannot_be_written_leaves_the_old_one(
@@ -138,12 +138,12 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(
 
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(OSError, match="No space left"):
-        command.run([folder], output=old)
+        monitoring.run([folder], output=old)
     assert old.read_text() == "old"
     assert not list(workspace.glob(".report*"))
 
 
 def test_a_report_may_go_to_a_device(workspace: Path) -> None:
     folder = paint(workspace / "new", 100, 0, 90)
-    assert command.run([folder], output=Path("/dev/null"))
+    assert monitoring.run([folder], output=Path("/dev/null"))
     assert not Path("/dev/null").is_file()

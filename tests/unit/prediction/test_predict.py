@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from tests import colours
-from thawline.cli import results
+from thawline.cli import predicting, results
 from thawline.errors import UserError
-from thawline.prediction import command, decoding
+from thawline.prediction import decoding
 from thawline.prediction.listing import Bad
 from thawline.prediction.model import Model
 from thawline.prediction.predict import Prediction, predict
@@ -142,13 +142,13 @@ def test_the_command_ends_with_1_after_a_bad_file_and_names_it_on_stderr(
     paint(tmp_path / "a\nb.png", "blue")
     (tmp_path / "bad\x1b.png").write_bytes(b"no")
     paths = [str(tmp_path / "a\nb.png")]
-    assert command.run(paths, str(model), form="csv")
-    assert not command.run([*paths, str(tmp_path / "bad\x1b.png")], str(model), form="json")
+    assert predicting.run(paths, str(model), form="csv")
+    assert not predicting.run([*paths, str(tmp_path / "bad\x1b.png")], str(model), form="json")
     out, err = capsys.readouterr()
     assert "bad\\x1b.png: not an image of a known format" in err
     assert out.count("blue") == 2
     with pytest.raises(UserError, match=r"--top-k: 4 is not allowed; 1 to 3"):
-        command.run(paths, str(model), top_k=4)
+        predicting.run(paths, str(model), top_k=4)
 
 
 def test_every_file_of_a_folder_is_predicted_named_or_counted(
@@ -159,12 +159,12 @@ def test_every_file_of_a_folder_is_predicted_named_or_counted(
     for name in ("a.png", "b.jfif", "bare", "@eaDir/a.png"):
         paint(folder / name, "blue")
     (folder / "notes.txt").write_text("no image")
-    assert command.run([str(folder)], str(model), form="csv")
+    assert predicting.run([str(folder)], str(model), form="csv")
     out, err = capsys.readouterr()
     assert out.count("blue") == 3
     assert err == "passed over: 1 x left by a system or a NAS; 1 x no image, .txt\n"
     (folder / "c.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64))
-    assert not command.run([str(folder)], str(model), form="csv")
+    assert not predicting.run([str(folder)], str(model), form="csv")
     assert "c.heic: a HEIC file, which is not read\n1 file(s) skipped" in capsys.readouterr().err
 
 

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from thawline.dvc import code, commands
 from thawline.errors import UserError
-from thawline.projects import create, upgrade
+from thawline.project import create, upgrade
 
 
 def test_the_wheel_has_every_file_that_a_project_begins_with(repository: Path) -> None:

@@ -26,11 +26,12 @@ from thawline.dvc import hashes, lock_entries
 from thawline.errors import UserError
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
+from thawline.registry import description, flavors, gate, outcome, restore
+from thawline.registry.ships_with import ships_with
+from thawline.registry.versions import CHALLENGER, CHECKED_TAG, HASH_TAG
 from thawline.runtime import locks, safe_json, workspace
 from thawline.runtime.output_paths import INGEST, MANIFEST
-from thawline.tracking import address, description, flavors, gate, outcome, restore
-from thawline.tracking.registry import CHALLENGER, CHECKED_TAG, HASH_TAG
-from thawline.tracking.ships_with import ships_with
+from thawline.tracking import address
 from thawline.tracking.store import DIGEST, ROLE, Store, connect, patient
 
 MODEL = Path("models/compress")
@@ -104,7 +105,7 @@ def _publish(checked: Params, model: Path) -> Published:
     parent = _parent(store)
     outcome.write(outcome.Outcome.of(version, digest, verdict).with_reasons(), store, parent)
     if parent:
-        from thawline.tracking import overview  # loads matplotlib
+        from thawline.registry import overview  # loads matplotlib
 
         overview.log_pareto(store, parent)
     champion = verdict.outcome in ("champion", "passed")

@@ -10,18 +10,19 @@ from typing import Literal
 import numpy as np
 from mlflow.entities.model_registry import ModelVersion
 
-from thawline.data.seen import FILE, Seen
 from thawline.dataset.manifest import Manifest
 from thawline.evaluation import rescoring
 from thawline.metrics.hypothesis_tests import Comparison, compare
 from thawline.params.schema.results import Budget, Gate
 from thawline.params.schema.whole import Params
 from thawline.prediction.model import Model
+from thawline.registry import promotions, test_sets, versions
+from thawline.registry.promotions import SET_ASIDE_TAG
+from thawline.registry.training_fingerprint import FILE, Seen
+from thawline.registry.versions import CHAMPION
 from thawline.runtime.escape import visible
 from thawline.runtime.output_paths import INGEST
-from thawline.tracking import closing, promotions, registry, test_sets
-from thawline.tracking.promotions import SET_ASIDE_TAG
-from thawline.tracking.registry import CHAMPION
+from thawline.tracking import closing
 from thawline.tracking.store import TAG_LENGTH, Store, as_text
 
 OUTCOME, REASON = "thawline.gate", "thawline.gate.reason"
@@ -54,7 +55,7 @@ def decide(store: Store, checked: Params, version: ModelVersion, model: Path) ->
         model: folder of the version's model; models/compress may hold another one by now.
     """
     name, number = version.name, str(version.version)
-    champion = registry.aliases(store, name).get(CHAMPION)
+    champion = versions.aliases(store, name).get(CHAMPION)
     if champion == number:
         return Verdict(outcome="champion", reasons=("it is the champion",))
     if why := version.tags.get(SET_ASIDE_TAG):
@@ -159,7 +160,7 @@ class _Contest:
         if self._champion is None:
             return Verdict(outcome="passed", reasons=("the first one within the budget",))
         champion = self._store.client.get_model_version(self._version.name, self._champion)
-        folder = registry.files(self._store, champion)
+        folder = versions.files(self._store, champion)
         before, challenger = Model(folder), Model(self._model)
         if sorted(before.classes) != sorted(challenger.classes):
             return Verdict(outcome="refused", reasons=(_other_classes(before, challenger),))

@@ -17,11 +17,11 @@ from thawline.dvc import hashes
 from thawline.dvc.commands import dvc, git
 from thawline.errors import UserError
 from thawline.params import edit, params_file
+from thawline.registry import versions
+from thawline.registry.versions import HASH_TAG
 from thawline.runtime import locks, progress, workspace
 from thawline.runtime.escape import visible
 from thawline.runtime.safe_yaml import shown
-from thawline.tracking import registry
-from thawline.tracking.registry import HASH_TAG
 from thawline.tracking.store import connect, patient
 
 FOLDER = "restore"
@@ -109,9 +109,9 @@ def restore(named: str) -> Restored:
     checked = params_file.load()
     store = connect(checked.tracking.experiment)
     patient()
-    version = registry.find(store, checked.tracking.model_name, named)
+    version = versions.find(store, checked.tracking.model_name, named)
     commit = version.tags.get(COMMIT)
-    recorded = registry.files(store, version) / FOLDER
+    recorded = versions.files(store, version) / FOLDER
     if not commit or not recorded.is_dir():
         raise UserError(f"{version.name} {version.version}: does not say which commit made it")
     try:

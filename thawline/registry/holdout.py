@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thawline.data.seen import FILE as SEEN
-from thawline.data.seen import TESTED, Seen
 from thawline.dataset.manifest import Manifest
 from thawline.dvc import hashes
 from thawline.errors import UserError
@@ -13,9 +11,11 @@ from thawline.ingest.splits import holdout, holdout_draw
 from thawline.ingest.splits.split import UNUSED
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
+from thawline.registry import test_sets, versions
+from thawline.registry.training_fingerprint import FILE as SEEN
+from thawline.registry.training_fingerprint import TESTED, Seen
 from thawline.runtime import locks, workspace
 from thawline.runtime.output_paths import HOLDOUT, INGEST, MANIFEST
-from thawline.tracking import registry, test_sets
 from thawline.tracking.store import Store, connect, patient
 
 _FIRST_TRAINING = "transfer_learn"
@@ -89,14 +89,14 @@ def _fresh(store: Store, checked: Params, manifest: Manifest) -> np.ndarray:
     known = [Seen.of(manifest, ("train", "val", "test"))] if _trained_here() else []
     name = checked.tracking.model_name
     for version in store.client.search_model_versions(f"name = '{name}'"):
-        seen = registry.seen(store, version, SEEN)
+        seen = versions.seen(store, version, SEEN)
         if seen is None:
             raise UserError(
                 f"{name} {version.version}: does not say what it was trained on; nothing is known "
                 "to be unseen by it as long as it is registered"
             )
         # Versions of before do not say what they were tested on: then all that is tested now.
-        tested = registry.seen(store, version, TESTED) or Seen.of(manifest, ("test",))
+        tested = versions.seen(store, version, TESTED) or Seen.of(manifest, ("test",))
         known += [seen, tested]
     for seen in known:
         fresh &= ~seen.knows(manifest, rows)

@@ -8,10 +8,10 @@ import mlflow
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from thawline.data.seen import Seen
 from thawline.dvc import hashes
 from thawline.errors import UserError
 from thawline.params import params_file
+from thawline.registry.training_fingerprint import Seen
 from thawline.runtime import workspace
 from thawline.runtime.progress import log
 from thawline.tracking.store import Store, connect, patient, reason

@@ -1,4 +1,4 @@
-"""`python -m thawline.forkserver.server FD FOLDER FIRST [ID PID STARTED]`: what stages fork from.
+"""What stages fork from: `... forkserver.server FD FOLDER FIRST [ID PID STARTED]`.
 
 It ends with the execution it was started for, else with the process that started it. A stage that
 asks gets a watcher, forked from here, which forks the stage and stands between the two.
@@ -15,8 +15,8 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
-from thawline.forkserver import child, preload, wire
-from thawline.forkserver.order import Order, surroundings
+from thawline.pipeline.forkserver import child, preload, wire
+from thawline.pipeline.forkserver.order import Order, surroundings
 from thawline.runtime import execution, locks
 
 _POLL_S = 0.5

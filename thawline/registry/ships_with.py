@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from thawline.data.seen import FILE as SEEN
-from thawline.data.seen import TESTED, Seen
 from thawline.dataset.manifest import Manifest
 from thawline.ingest import decoding
 from thawline.ingest.decoding.decode import DECODER
+from thawline.registry import description, flavors, restore
+from thawline.registry.training_fingerprint import FILE as SEEN
+from thawline.registry.training_fingerprint import TESTED, Seen
 from thawline.runtime.output_paths import INGEST
-from thawline.tracking import description, flavors, restore
 
 _HERE = Path(__file__).parent
 _DECODER = "thawline_decode"

@@ -20,9 +20,9 @@ from thawline.dvc import cache, input_check, stage_inputs
 from thawline.dvc.code import check as check_code
 from thawline.dvc.hashes import Graph
 from thawline.errors import ChildDied, UserError
-from thawline.forkserver import client
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
+from thawline.pipeline.forkserver import client
 from thawline.runtime import disk_errors, execution, locks, openmp, torchrun, workspace
 from thawline.tracking.client import StageRun, open_stage_run
 

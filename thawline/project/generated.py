@@ -6,7 +6,7 @@ from pathlib import Path
 
 from thawline.dvc import code, shipped
 from thawline.params import edit
-from thawline.projects import pipeline_file
+from thawline.project import pipeline_file
 
 _FILES = "files"
 _SAYS = """\

@@ -12,7 +12,7 @@ from typing import Any
 from thawline.dvc import shipped
 from thawline.errors import UserError
 from thawline.params import edit, params_file
-from thawline.projects import generated
+from thawline.project import generated
 
 OWN = (
     "params.yaml", "data/holdout.csv", "data/label_fixes.csv", "data/none", ".gitignore",

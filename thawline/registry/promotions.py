@@ -13,9 +13,9 @@ from mlflow.entities.model_registry import ModelVersion
 
 from thawline.errors import UserError
 from thawline.params import params_file
+from thawline.registry import versions
+from thawline.registry.versions import CHAMPION, CHECKED_TAG, PREVIOUS
 from thawline.runtime import locks
-from thawline.tracking import registry
-from thawline.tracking.registry import CHAMPION, CHECKED_TAG, PREVIOUS
 from thawline.tracking.store import ROLE, SOURCE_TYPE, Store, connect, patient
 
 SET_ASIDE_TAG = "thawline.set_aside"
@@ -47,7 +47,7 @@ def promote(version: str, reason: str) -> Move:
     patient()
     name = checked.tracking.model_name
     with locks.registry("thawline promote"):
-        return _by_hand(store, name, registry.find(store, name, version), reason)
+        return _by_hand(store, name, versions.find(store, name, version), reason)
 
 
 def rollback(reason: str) -> Move:
@@ -61,15 +61,15 @@ def rollback(reason: str) -> Move:
     patient()
     name = checked.tracking.model_name
     with locks.registry("thawline rollback"):
-        if PREVIOUS not in registry.aliases(store, name):
+        if PREVIOUS not in versions.aliases(store, name):
             raise UserError(f"{name}: there is no champion before this one; nothing was moved")
-        return _by_hand(store, name, registry.find(store, name, PREVIOUS), reason)
+        return _by_hand(store, name, versions.find(store, name, PREVIOUS), reason)
 
 
 def _by_hand(store: Store, name: str, version: ModelVersion, reason: str) -> Move:
     if version.tags.get(CHECKED_TAG) != "true":
         raise UserError(f"{name} {version.version}: never passed its check; nothing was moved")
-    champion = registry.aliases(store, name).get(CHAMPION)
+    champion = versions.aliases(store, name).get(CHAMPION)
     if champion == str(version.version):
         raise UserError(f"{name} {version.version}: is the champion already; nothing was moved")
     who, client = _user(), store.client
@@ -98,7 +98,7 @@ def move(
         by: GATE, or who did it.
         metrics: of the comparison, for the log.
     """
-    before = registry.aliases(store, name).get(CHAMPION)
+    before = versions.aliases(store, name).get(CHAMPION)
     log = connect(f"{store.client.get_experiment(store.experiment_id).name}-promotions")
     tags = {ROLE: "promotion", SOURCE_TYPE: "LOCAL", "mlflow.user": by, "model": name}
     tags |= {"from": before or "none", "to": version, "by": by, "reason": reason or "none given"}

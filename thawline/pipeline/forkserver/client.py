@@ -16,8 +16,8 @@ from types import FrameType
 from typing import NoReturn
 
 from thawline.dvc.hashes import Graph
-from thawline.forkserver import preload, wire
-from thawline.forkserver.order import Order
+from thawline.pipeline.forkserver import preload, wire
+from thawline.pipeline.forkserver.order import Order
 from thawline.runtime import execution, listening, openmp, torchrun, workspace
 
 VARIABLE = "THAWLINE_FORKSERVER"

@@ -9,7 +9,7 @@ from typing import Any
 from thawline.dvc import code, shipped
 from thawline.errors import UserError
 from thawline.params import edit, params_file
-from thawline.projects import generated
+from thawline.project import generated
 from thawline.runtime import safe_yaml
 
 

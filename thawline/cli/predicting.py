@@ -60,7 +60,7 @@ def find(named: str | None) -> Model:
         named: an alias, a version's number, or a folder (`./3` for one that looks like a number).
     """
     if named in ALIASES or (named and named.isdecimal()):
-        from thawline.tracking.registry import fetch
+        from thawline.registry.versions import fetch
 
         return Model(fetch(str(named)))
     return Model(Path(named) if named else MODELS / "compress")

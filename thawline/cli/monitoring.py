@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from thawline.cli.predicting import find
 from thawline.cost import ort_session as onnx
 from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
@@ -17,7 +18,6 @@ from thawline.ingest.decoding.preprocess import Geometry
 from thawline.monitoring import drift
 from thawline.monitoring.sample import LIMIT, draw
 from thawline.params import params_file
-from thawline.prediction.command import find
 from thawline.prediction.decoding import Batch, batches
 from thawline.prediction.listing import listed
 from thawline.prediction.model import Model

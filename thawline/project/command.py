@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from thawline.errors import UserError
-from thawline.projects import create as creation
-from thawline.projects import upgrade as renewal
+from thawline.project import create as creation
+from thawline.project import upgrade as renewal
 
 
 def create(folder: Path, source: str | None, path: Path | None) -> None:

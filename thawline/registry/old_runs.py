@@ -16,9 +16,9 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.utils.file_utils import local_file_uri_to_path
 
 from thawline.dvc.hashes import Graph
+from thawline.registry.restore import COMMIT
 from thawline.runtime import safe_json, workspace
 from thawline.tracking import address
-from thawline.tracking.restore import COMMIT
 from thawline.tracking.store import DIGEST, PARENT, ROLE, Store
 
 _PAGE = 500

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from setproctitle import setproctitle
 
-from thawline.forkserver.order import Order
+from thawline.pipeline.forkserver.order import Order
 
 _OURS = ("thawline", "stages", "flows")
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thawline.errors import UserError
-from thawline.housekeeping import cache, experiments, scratch
 from thawline.params import params_file
+from thawline.project.gc import cache, experiments, scratch
 from thawline.runtime import locks
 from thawline.tracking import address
 
 if TYPE_CHECKING:
-    from thawline.tracking.old_runs import Stale
+    from thawline.registry.old_runs import Stale
     from thawline.tracking.store import Store
 
 _DAY_S = 86400.0
@@ -65,7 +65,8 @@ def _find(before_s: float) -> list[Finding]:
     if not address.enabled(checked.tracking.enabled):
         print("tracking is switched off: without MLflow nobody knows what registered versions need")
         return found
-    from thawline.tracking import old_runs, store
+    from thawline.registry import old_runs
+    from thawline.tracking import store
 
     opened = store.connect(checked.tracking.experiment)
     store.patient()
@@ -101,7 +102,7 @@ def _files(name: str, paths: list[Path]) -> Finding:
 
 
 def _forget(opened: "Store", stale: "Stale") -> None:
-    from thawline.tracking import old_runs
+    from thawline.registry import old_runs
 
     if stale.runs and not old_runs.remove(opened, stale):
         print("MLflow: marked as deleted; `mlflow gc` on the server's machine frees its disk")

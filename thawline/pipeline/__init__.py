@@ -1,0 +1,1 @@
+"""Runs of the pipeline: `thawline run`, and what every stage does around its work."""

@@ -1,0 +1,1 @@
+"""Registered models: publish, gate, promote, restore."""
