@@ -35,7 +35,7 @@ ui: $(READY)
 	thawline ui
 
 up: $(READY)
-	python -m flows.up
+	python -m thawline.flows.up
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

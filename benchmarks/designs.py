@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from flows import repository
 from thawline.compress.export import export
 from thawline.cost import hardware
 from thawline.cost import ort_session as onnx
@@ -28,6 +27,7 @@ from thawline.cost.memory import size_mb
 from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
 from thawline.errors import UserError
+from thawline.flows import repository
 from thawline.metrics.classification import bootstrap_interval
 from thawline.models import checkpoint
 from thawline.models.surgery.packed import pack

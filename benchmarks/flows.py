@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flows import server
+from thawline.flows import server
 from thawline.params import edit, params_file
 
 _ROUNDS = 5
@@ -54,10 +54,10 @@ comparisons:
 def overhead() -> None:
     _compare(lambda running: {
         "thawline run": ("thawline.cli run", {}),
-        "flow, own server": ("flows.pipeline", {}),
-        "flow, running server": ("flows.pipeline", running),
-        "retraining, own server": ("flows.retrain", {}),
-        "retraining, running server": ("flows.retrain", running),
+        "flow, own server": ("thawline.flows.pipeline", {}),
+        "flow, running server": ("thawline.flows.pipeline", running),
+        "retraining, own server": ("thawline.flows.retrain", {}),
+        "retraining, running server": ("thawline.flows.retrain", running),
     })  # fmt: skip
 
 
@@ -65,8 +65,8 @@ def training() -> None:
     _compare(
         lambda running: {
             "thawline run": ("thawline.cli run", {}),
-            "flow, own server": ("flows.pipeline", {}),
-            "flow, running server": ("flows.pipeline", running),
+            "flow, own server": ("thawline.flows.pipeline", {}),
+            "flow, running server": ("thawline.flows.pipeline", running),
         },
         before=_another_rate,
     )
@@ -113,7 +113,7 @@ def trials() -> None:
             with prefect_server(Path(scratch) / "prefect") as api:
                 began = time.perf_counter()
                 said = run(
-                    project, "flows.study", "tiny.yaml", "--workers", str(workers),
+                    project, "thawline.flows.study", "tiny.yaml", "--workers", str(workers),
                     env={"PREFECT_API_URL": api},
                 )  # fmt: skip
                 taken[workers] = time.perf_counter() - began

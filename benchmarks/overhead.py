@@ -57,7 +57,7 @@ def _one(name: str, project: Path) -> float:
         found = run(project, "benchmarks.overhead", "computing", env={"THAWLINE_TRACKING": "off"})
         return float(found.split(_TOOK)[1].split()[0])  # among the progress of the stages
     began = time.perf_counter()
-    words = ("flows.pipeline",) if name == "flow" else ("thawline.cli", "run")
+    words = ("thawline.flows.pipeline",) if name == "flow" else ("thawline.cli", "run")
     run(project, *words, env={client.VARIABLE: "off"} if name == _BY_ITSELF else {})
     return time.perf_counter() - began
 

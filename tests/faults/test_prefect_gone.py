@@ -22,7 +22,7 @@ def test_a_server_that_is_gone_ends_the_flow_and_the_next_goes_on(
     (project.folder / "mode-evaluate").write_text("sleep")  # for longer than the flow's patience
     with serving(tmp_path / "prefect") as (address, server):
         project.env["PREFECT_API_URL"] = address
-        process = project.popen(sys.executable, "-m", "flows.pipeline")
+        process = project.popen(sys.executable, "-m", "thawline.flows.pipeline")
         wait_for((project.folder / ".mark").exists, 300)
         os.killpg(server.pid, signal.SIGKILL)
     (project.folder / "go").touch()

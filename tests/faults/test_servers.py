@@ -14,9 +14,9 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from flows import server
 from tests.flows.conftest import wait_for
 from tests.tracking.conftest import Server, mlflow_server  # noqa: F401 - a fixture
+from thawline.flows import server
 
 pytestmark = pytest.mark.slow
 JSON = {"Content_Type": "application/json"}
@@ -110,7 +110,7 @@ def opened(address: str, origin: str | None) -> int:
 
 
 UI = "from thawline.tracking import server; server.ui({mlflow})"
-UP = "from flows import up; up.PORTS.update(mlflow={mlflow}, prefect={prefect}); up.main()"
+UP = "from thawline.flows import up; up.PORTS.update(mlflow={mlflow}, prefect={prefect}); up.main()"
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["kill -9", "SIGTERM"])

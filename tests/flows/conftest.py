@@ -13,8 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
-from flows import server
 from tests.tracking.conftest import REPOSITORY, Project, mlflow_server, project  # noqa: F401
+from thawline.flows import server
 
 STAGES = ("ingest", "fine_tune", "evaluate")
 
@@ -29,7 +29,7 @@ def serving(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     env |= {"PREFECT_SERVER_UI_ENABLED": "false"}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "flows.prefect_server", str(port)], env=env, stdout=log,
+            [sys.executable, "-m", "thawline.flows.prefect_server", str(port)], env=env, stdout=log,
             stderr=log, start_new_session=True,
         )  # fmt: skip
     address = f"http://{server.HOST}:{port}/api"
@@ -61,7 +61,7 @@ def small(project: Project, api: str) -> Iterator[Project]:  # noqa: F811
 def flow(project: Project, *words: str, code: int = 0) -> str:  # noqa: F811
     """Output of `python -m flows.<words>`."""
     module, *rest = words
-    done = project.run(sys.executable, "-m", f"flows.{module}", *rest, check=False)
+    done = project.run(sys.executable, "-m", f"thawline.flows.{module}", *rest, check=False)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import distributed
 import psutil
 
-from flows import server
 from tests.pipeline.project import Project, wait_for
+from thawline.flows import server
 
 
 class Cluster:

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from flows import crew
 from tests.flows.dask_cluster import cluster
 from tests.flows.test_study import TEXT
 from tests.pipeline.project import Project, make, wait_for
 from tests.tracking.conftest import Server
 from thawline.errors import UserError
+from thawline.flows import crew
 
-STUDY = (sys.executable, "-m", "flows.study", "tiny.yaml")
+STUDY = (sys.executable, "-m", "thawline.flows.study", "tiny.yaml")
 
 
 @pytest.fixture

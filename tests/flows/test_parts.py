@@ -14,8 +14,17 @@ import pytest
 from markdown_it import MarkdownIt
 from ruamel.yaml import YAML
 
-from flows import artifacts, dag, follow, pipeline, pipeline_flow, processes, retrain_flow, serve
-from flows.dag import Dag
+from thawline.flows import (
+    artifacts,
+    dag,
+    follow,
+    pipeline,
+    pipeline_flow,
+    processes,
+    retrain_flow,
+    serve,
+)
+from thawline.flows.dag import Dag
 from thawline.runtime import locks, relay
 from thawline.runtime.escape import markdown
 
@@ -62,7 +71,7 @@ def test_the_lock_of_a_dead_process_is_taken_over(capsys: pytest.CaptureFixture[
         "import os; from thawline.runtime import locks\n"
         "with locks.pipeline(owner='the dead one'): os._exit(9)"
     )
-    root = Path(locks.__file__).parents[1]
+    root = Path(locks.__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(root)}).returncode
     with locks.pipeline():
         assert "took over the lock of the dead one (process " in capsys.readouterr().err
@@ -207,7 +216,7 @@ def test_no_parameter_of_a_deployment_names_a_folder_or_holds_a_secret() -> None
         "pipeline": {"targets", "stage_timeout_s", "busy_retries"},
         "retrain": {"commit_to", "stage_timeout_s"},
     }
-    deployed = YAML(typ="safe").load(Path(serve.__file__).parents[1] / "prefect.yaml")
+    deployed = YAML(typ="safe").load(Path(serve.__file__).parents[2] / "prefect.yaml")
     named = {entry["entrypoint"].rpartition(":")[2] for entry in deployed["deployments"]}
     assert named == set(serve.FLOWS) == set(found)
 

@@ -42,7 +42,7 @@ def run_named(text: str) -> str:
 def start(project: Project, mode: str) -> Any:
     """The flow, once its fine_tune stage is at work in the given mode."""
     (project.folder / "mode-fine_tune").write_text(mode)
-    process = project.popen(sys.executable, "-m", "flows.pipeline", PYTHONUNBUFFERED="1")
+    process = project.popen(sys.executable, "-m", "thawline.flows.pipeline", PYTHONUNBUFFERED="1")
     wait_for((project.folder / ".mark").exists, 200)
     return process
 
@@ -101,7 +101,7 @@ def test_a_stage_that_takes_too_long_is_ended(small: Project) -> None:
 
 BREAKS = """
 import sys
-from flows import artifacts, pipeline
+from thawline.flows import artifacts, pipeline
 def broken(self, share):
     raise RuntimeError("the task broke")
 artifacts.Progress.stage = broken
@@ -155,7 +155,7 @@ def test_it_waits_for_a_dvc_that_is_at_work(small: Project) -> None:
     (small.folder / "mode-fine_tune").write_text("pause")
     other = small.popen("dvc", "repro")
     wait_for((small.folder / ".mark").exists, 200)
-    process = small.popen(sys.executable, "-m", "flows.pipeline")
+    process = small.popen(sys.executable, "-m", "thawline.flows.pipeline")
     log = iter(process.stderr or ())
     assert any("again in 10 s" in line for line in log)
     (small.folder / "go").touch()
@@ -213,7 +213,7 @@ def test_a_flow_that_cannot_begin_leaves_nothing_running(small: Project) -> None
     (small.folder / "mode-ingest").write_text("sleep")
     try:
         small.env["PREFECT_API_URL"] = f"http://127.0.0.1:{server.server_port}/api"
-        done = small.run(sys.executable, "-m", "flows.pipeline", check=False)
+        done = small.run(sys.executable, "-m", "thawline.flows.pipeline", check=False)
     finally:
         server.shutdown()
         server.server_close()

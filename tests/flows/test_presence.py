@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flows import environment, presence, server
+from thawline.flows import environment, presence, server
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -97,7 +97,7 @@ def test_a_task_that_failed_fails_the_flow() -> None:
     """Also where the run that it followed did not fail, or had not ended."""
     from prefect.states import Completed, Failed
 
-    from flows.pipeline_flow import _conclusion
+    from thawline.flows.pipeline_flow import _conclusion
 
     states = {"ingest": Completed(name="Ran"), "evaluate": Failed(message="odd")}
     for code in (None, 0):

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from flows import repository
-from flows.processes import CommandError
-from flows.repository import git
 from thawline.errors import UserError
+from thawline.flows import repository
+from thawline.flows.processes import CommandError
+from thawline.flows.repository import git
 
 
 @pytest.fixture

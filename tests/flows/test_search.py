@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from flows import search
 from thawline.errors import UserError
+from thawline.flows import search
 from thawline.studies.definition import Definition
 from thawline.studies.records import Record
 

@@ -77,7 +77,9 @@ def test_a_schedule_fires_and_survives_its_server(small: Project) -> None:
     assert pages
     with urllib.request.urlopen(f"{pages[1]}/ui-settings", timeout=10) as reply:
         assert json.load(reply)["api_url"] == "/api"  # where the pages look for their server
-    (server,) = [p for p in left_over(small.folder) if "flows.prefect_server" in p.cmdline()]
+    (server,) = [
+        p for p in left_over(small.folder) if "thawline.flows.prefect_server" in p.cmdline()
+    ]
     server.kill()
     wait_for(lambda: "was started again" in log.read_text(), 120)
     before = completed()
@@ -108,7 +110,7 @@ with get_client(sync_client=True) as client:
     client._client.post(f"/deployments/{made}/schedule", json=times | {"min_runs": 12})
     by_hand = client.create_flow_run_from_deployment(made)
     os.environ["PREFECT__RUNTIME__DEPLOYMENT__ID"] = str(made)
-    from flows import missed
+    from thawline.flows import missed
 
     print(missed.skip(), missed.skip())
     runs = client.read_flow_runs(limit=50)

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from flows import snapshot, workspaces
-from flows.repository import git
-from flows.worktree import WorkTree
 from tests.flows.test_worktree import shapes
 from tests.pipeline.project import make, wait_for
 from thawline.errors import UserError
+from thawline.flows import snapshot, workspaces
+from thawline.flows.repository import git
+from thawline.flows.worktree import WorkTree
 from thawline.params import params_file
 from thawline.studies.records import code
 
@@ -103,7 +103,7 @@ def test_an_edit_while_it_is_taken_is_refused(
 def test_params_and_code_edited_during_a_study(tmp_path: Path, api: str) -> None:
     project = make(tmp_path / "a project")
     (project.folder / "tiny.yaml").write_text(STUDY, encoding="utf-8")
-    words = (sys.executable, "-m", "flows.study", "tiny.yaml")
+    words = (sys.executable, "-m", "thawline.flows.study", "tiny.yaml")
     process = project.start(*words, env={"PREFECT_API_URL": api})
     try:
         records = project.folder / ".thawline/studies/tiny"

@@ -1,4 +1,4 @@
-"""`python -m flows.study`: mistakes, and a real study that goes on where it was."""
+"""`python -m thawline.flows.study`: mistakes, and a real study that goes on where it was."""
 
 import json
 import os
@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from flows import study, trial_outputs
 from tests.pipeline.project import Project, make
 from thawline.errors import UserError
+from thawline.flows import study, trial_outputs
 
 TEXT = """\
 claim: Augmentation helps.
@@ -70,7 +70,7 @@ def test_a_reader_of_the_plan_may_leave(repository: Path) -> None:
     ours, theirs = os.pipe()
     os.close(ours)
     with os.fdopen(theirs, "w") as output:
-        command = [sys.executable, "-m", "flows.study", "mobilenet", "--plan"]
+        command = [sys.executable, "-m", "thawline.flows.study", "mobilenet", "--plan"]
         done = subprocess.run(command, cwd=repository, stdout=output, stderr=subprocess.PIPE)
     assert (done.returncode, done.stderr) == (0, b"")
 
@@ -80,7 +80,7 @@ def studied(tmp_path_factory: pytest.TempPathFactory, api: str) -> Project:
     """A project in which a study of four trials ran, two at a time."""
     project = make(tmp_path_factory.mktemp("studied") / "a project")
     (project.folder / "tiny.yaml").write_text(TEXT, encoding="utf-8")
-    words = (sys.executable, "-m", "flows.study", "tiny.yaml", "--workers", "2")
+    words = (sys.executable, "-m", "thawline.flows.study", "tiny.yaml", "--workers", "2")
     project.first = project.run(*words, env={"PREFECT_API_URL": api})
     return project
 
@@ -129,7 +129,7 @@ def test_the_project_is_as_it_was(studied: Project) -> None:
 @pytest.mark.slow
 def test_what_is_known_is_not_repeated(studied: Project, api: str) -> None:
     before, runs = _records(studied), len(studied.runs("stage"))
-    words = (sys.executable, "-m", "flows.study", "tiny.yaml", "--workers", "2")
+    words = (sys.executable, "-m", "thawline.flows.study", "tiny.yaml", "--workers", "2")
     done = studied.run(*words, env={"PREFECT_API_URL": api})
     assert "tiny: 4 trials complete" in done.stdout + done.stderr
     assert _records(studied) == before
@@ -171,7 +171,7 @@ def test_half_a_lock_that_a_killed_trial_left_ends_no_later_one(
 
 
 def test_no_trial_starts_after_the_budget() -> None:
-    from flows import study_flow, trial
+    from thawline.flows import study_flow, trial
 
     trial.begin()
     assert [trial.spent(t) for t in (None, time.time() + 60, time.time() - 1)] == [

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from flows import timetable
 from thawline.errors import UserError
+from thawline.flows import timetable
 
 
 @pytest.fixture

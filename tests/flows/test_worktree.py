@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from flows import trial_outputs, workspaces
-from flows.repository import git
-from flows.worktree import WorkTree, edits
+from thawline.flows import trial_outputs, workspaces
+from thawline.flows.repository import git
+from thawline.flows.worktree import WorkTree, edits
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from flows import server
 from tests.tracking.conftest import Project, project  # noqa: F401
+from thawline.flows import server
 
 KEYS = {
     "AWS_ACCESS_KEY_ID": "somebody",

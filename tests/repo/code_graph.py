@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("thawline", "stages", "flows")
+PACKAGES = ("thawline", "stages")
 
 
 def module_file(dotted: str) -> str | None:

@@ -21,7 +21,7 @@ _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _SPAN = re.compile(r"`([^`\n]+)`")
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _KEY = re.compile(r"[a-z_]+(\.[a-z_]+)+")
-_FOLDERS = ("thawline/", "stages/", "flows/", "tests/", "docs/", "studies/", "benchmarks/")
+_FOLDERS = ("thawline/", "stages/", "tests/", "docs/", "studies/", "benchmarks/")
 _VARIABLE = re.compile(r"\bTHAWLINE_[A-Z_]+")
 _MODULE = re.compile(
     r"\bpython -m ((?:thawline|flows|stages|benchmarks|tests)(?:\.[a-z_0-9]+)*)(?!\.[<A-Z]|\w)"
@@ -120,9 +120,7 @@ MEASURED = frozenset({"compress.accuracy", "fine_tune.val_macro_f1", "transfer_l
 
 @pytest.mark.parametrize("name", NAMES)
 def test_variables_are_read(name: str) -> None:
-    code = "\n".join(
-        p.read_text("utf-8") for f in ("thawline", "flows") for p in (ROOT / f).rglob("*.py")
-    )
+    code = "\n".join(path.read_text("utf-8") for path in (ROOT / "thawline").rglob("*.py"))
     assert {found for found in _VARIABLE.findall(text(name)) if found not in code} == set()
 
 

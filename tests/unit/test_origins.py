@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flows.origins import OwnOrigin
+from thawline.flows.origins import OwnOrigin
 
 OWN = "127.0.0.1:4200"
 

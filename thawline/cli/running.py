@@ -35,7 +35,7 @@ def serve(
     given = {"cron": cron, "timezone": timezone, "interval": interval, "flow": flow}
     given |= {"commit-to": commit_to, "notify": notify}
     words = [f"--{name}={value}" for name, value in given.items() if value is not None]
-    os.execv(sys.executable, [sys.executable, "-m", "flows.serve", *words])
+    os.execv(sys.executable, [sys.executable, "-m", "thawline.flows.serve", *words])
 
 
 def study(
@@ -58,7 +58,7 @@ def study(
     given = {"budget": budget, "storage": storage, "workers": workers, "address": address}
     given["seeds"] = seeds
     words += [f"--{key}={value}" for key, value in given.items() if value is not None]
-    os.execv(sys.executable, [sys.executable, "-m", "flows.study", *words])
+    os.execv(sys.executable, [sys.executable, "-m", "thawline.flows.study", *words])
 
 
 def log() -> None:

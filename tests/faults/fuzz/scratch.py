@@ -140,8 +140,8 @@ def spools() -> Kind:
 
 def executions() -> Kind:
     """Read the states of executions, of the inputs that were checked, of trials, of the graph."""
-    from flows import dag
     from thawline.dvc import input_check
+    from thawline.flows import dag
     from thawline.registry import outcome
     from thawline.runtime import execution
     from thawline.studies import records

@@ -100,7 +100,7 @@ def studies() -> Kind:
 
 def schedules() -> Kind:
     """Read a cron line."""
-    from flows import timetable
+    from thawline.flows import timetable
 
     def read(data: bytes, _: Path) -> None:
         refusable(lambda: timetable.read(data.decode(errors="surrogateescape"), "UTC"))

@@ -14,7 +14,7 @@ from setproctitle import setproctitle
 
 from thawline.pipeline.forkserver.order import Order
 
-_OURS = ("thawline", "stages", "flows")
+_OURS = ("thawline", "stages")
 
 
 def run(order: Order, fds: list[int]) -> NoReturn:

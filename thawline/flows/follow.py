@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from flows import processes
 from thawline.errors import UserError
+from thawline.flows import processes
 from thawline.runtime import execution, locks, relay, workspace
 
 _KEPT_LINES = 12

@@ -10,7 +10,7 @@ from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
-from flows import processes
+from thawline.flows import processes
 from thawline.params import params_file
 from thawline.runtime import safe_json, workspace
 

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.repository import git
-from flows.worktree import WorkTree
 from thawline.errors import UserError
+from thawline.flows.repository import git
+from thawline.flows.worktree import WorkTree
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
 from thawline.studies.records import listing

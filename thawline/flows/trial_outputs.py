@@ -8,12 +8,12 @@ from filelock import FileLock
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from flows import processes, repository
-from flows.order import Order
-from flows.processes import CommandError, one_line
-from flows.worktree import all_but_inputs
 from thawline.dvc.hashes import Graph
 from thawline.errors import UserError
+from thawline.flows import processes, repository
+from thawline.flows.order import Order
+from thawline.flows.processes import CommandError, one_line
+from thawline.flows.worktree import all_but_inputs
 from thawline.runtime import safe_json, workspace
 from thawline.studies.records import folder
 from thawline.studies.scores import Rows

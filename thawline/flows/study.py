@@ -1,4 +1,4 @@
-"""`python -m flows.study NAME|FILE|all`: run the trials of studies and write their reports.
+"""Run the trials of studies and write their reports: `... thawline.flows.study NAME|FILE|all`.
 
 Light, so that a server starts before Prefect is loaded; the flow itself is in study_flow.py.
 """
@@ -12,8 +12,8 @@ from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from typing import Any
 
-from flows import command, crew, environment, private
 from thawline.errors import UserError
+from thawline.flows import command, crew, environment, private
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
 from thawline.studies import definition, plan
@@ -26,7 +26,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the flow from a shell; returns the exit code, see `command.run`."""
-    parser = argparse.ArgumentParser(prog="python -m flows.study")
+    parser = argparse.ArgumentParser(prog="python -m thawline.flows.study")
     parser.add_argument("names", nargs="+", help="of files in studies/, paths, or all")
     parser.add_argument("--budget", help="start no trial after this time, e.g. 90s, 30m, 8h")
     parser.add_argument("--workers", type=int, help="trials side by side; 1 by default")
@@ -127,7 +127,7 @@ def _show(studies: Sequence[plan.Study]) -> None:
 
 
 def _flow(found: crew.Crew) -> Callable[..., Any]:
-    from flows.study_flow import study
+    from thawline.flows.study_flow import study
 
     return partial(study.with_options(task_runner=found.runner()), cores=found.cores)
 

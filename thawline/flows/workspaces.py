@@ -14,9 +14,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from flows.processes import CommandError
-from flows.repository import git
-from flows.worktree import WorkTree, edits, inputs
+from thawline.flows.processes import CommandError
+from thawline.flows.repository import git
+from thawline.flows.worktree import WorkTree, edits, inputs
 from thawline.runtime import locks, workspace
 from thawline.studies.records import listing
 

@@ -18,11 +18,11 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from flows import trial
-from flows.order import Order
-from flows.snapshot import Snapshot
-from flows.timings import timed
 from thawline.errors import UserError
+from thawline.flows import trial
+from thawline.flows.order import Order
+from thawline.flows.snapshot import Snapshot
+from thawline.flows.timings import timed
 from thawline.runtime import safe_json, workspace
 from thawline.studies import plan
 from thawline.studies.definition import STAGES, Definition, Interval

@@ -12,10 +12,10 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flows import environment
+from thawline.flows import environment
 
 PATIENCE_S = 30.0
-"""`flows.serve` starts its server again within this."""
+"""`thawline.flows.serve` starts its server again within this."""
 _ANSWER_S = 5.0
 _OF_A_PROXY = (502, 503, 504)
 

@@ -1,4 +1,4 @@
-"""`python -m flows.up`: MLflow and Prefect servers on loopback, over the project's own stores."""
+"""Start MLflow's and Prefect's servers on loopback, over the project's own stores."""
 
 import signal
 import subprocess
@@ -7,8 +7,8 @@ import time
 from types import FrameType
 from typing import NoReturn
 
-from flows import environment, processes, server
 from thawline.errors import UserError
+from thawline.flows import environment, processes, server
 from thawline.tracking import address
 from thawline.tracking import server as mlflow_server
 

@@ -5,8 +5,8 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from flows import processes
-from flows.snapshot import Snapshot
+from thawline.flows import processes
+from thawline.flows.snapshot import Snapshot
 from thawline.runtime import workspace
 from thawline.studies.records import Record
 

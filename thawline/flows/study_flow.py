@@ -11,7 +11,8 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from flows import (
+from thawline.errors import UserError
+from thawline.flows import (
     artifacts,
     names,
     presence,
@@ -22,11 +23,10 @@ from flows import (
     trial,
     workspaces,
 )
-from flows.order import Order
-from flows.snapshot import Snapshot
-from flows.study_record import Recorded
-from flows.timings import timed
-from thawline.errors import UserError
+from thawline.flows.order import Order
+from thawline.flows.snapshot import Snapshot
+from thawline.flows.study_record import Recorded
+from thawline.flows.timings import timed
 from thawline.params import params_file
 from thawline.pipeline.forkserver import client as forkserver
 from thawline.runtime import locks, workspace

@@ -14,11 +14,11 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
-from flows import artifacts, missed, names, notify, presence, processes, repository
-from flows.pipeline_flow import pipeline_in
-from flows.processes import CommandError
-from flows.worktree import WorkTree
 from thawline.errors import UserError
+from thawline.flows import artifacts, missed, names, notify, presence, processes, repository
+from thawline.flows.pipeline_flow import pipeline_in
+from thawline.flows.processes import CommandError
+from thawline.flows.worktree import WorkTree
 from thawline.runtime import locks, workspace
 
 NOTHING = "nothing to do"

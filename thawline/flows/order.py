@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flows.snapshot import Snapshot
+from thawline.flows.snapshot import Snapshot
 from thawline.runtime import execution, workspace
 from thawline.studies.plan import Trial
 

@@ -8,7 +8,7 @@ from prefect import Flow, get_run_logger
 from prefect.blocks.core import Block
 from prefect.client.schemas.objects import FlowRun, State
 
-from flows import private
+from thawline.flows import private
 
 _TIMEOUT_S = 10.0
 _SILENT = ("Nothing to do", "Skipped")

@@ -6,7 +6,7 @@ second shorter for it.
 
 from collections.abc import Sequence
 
-from flows import follow, server
+from thawline.flows import follow, server
 from thawline.runtime import workspace
 
 _begun: list[follow.Run] = []

@@ -22,9 +22,9 @@ from prefect.artifacts import (
 )
 from prefect.exceptions import PrefectException
 
-from flows import presence
 from thawline.errors import UserError
 from thawline.evaluation.results import DIRECTORY, Results
+from thawline.flows import presence
 from thawline.report.summary import COLUMNS, cells
 from thawline.runtime.escape import markdown
 from thawline.tracking import address

@@ -1,15 +1,18 @@
-"""`python -m flows.retrain`: pull, run what changed in a working tree of its own, push, publish."""
+"""Retrain by `python -m thawline.flows.retrain`.
+
+Pulls, runs what changed in a working tree of its own, pushes, publishes.
+"""
 
 import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from flows import command, private
+from thawline.flows import command, private
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the flow from a shell; returns the exit code, see `command.run`."""
-    parser = argparse.ArgumentParser(prog="python -m flows.retrain")
+    parser = argparse.ArgumentParser(prog="python -m thawline.flows.retrain")
     parser.add_argument("--commit-to", metavar="BRANCH", help="record what was trained on a branch")
     parser.add_argument("--notify", metavar="URL|BLOCK", help="a webhook, or a block of Prefect's")
     parser.add_argument("--stage-timeout-s", type=float, help="end a stage that takes longer")
@@ -19,7 +22,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _flow() -> Any:
-    from flows.retrain_flow import retrain
+    from thawline.flows.retrain_flow import retrain
 
     return retrain
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from flows import environment, trial
 from thawline.errors import UserError
+from thawline.flows import environment, trial
 from thawline.runtime import workspace
 from thawline.tracking import address as addresses
 
@@ -155,7 +155,7 @@ def fair(workers: Mapping[str, Worker], slots: Mapping[str, int]) -> int:
 
 
 def _prepared() -> Any:
-    from flows.dask_worker import Prepared
+    from thawline.flows.dask_worker import Prepared
 
     named = {key: value for key, value in os.environ.items() if key.startswith(_HANDED_ON)}
     return Prepared(named, str(workspace.root()))

@@ -1,4 +1,4 @@
-"""`python -m flows.pipeline`: `thawline run` as a Prefect flow.
+"""`python -m thawline.flows.pipeline`: `thawline run` as a Prefect flow.
 
 Light, so that a server starts before Prefect is loaded; the flow itself is in pipeline_flow.py.
 """
@@ -8,13 +8,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from flows import ahead, command, follow, names
 from thawline.errors import UserError
+from thawline.flows import ahead, command, follow, names
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the flow from a shell; returns the exit code, see `command.run`."""
-    parser = argparse.ArgumentParser(prog="python -m flows.pipeline")
+    parser = argparse.ArgumentParser(prog="python -m thawline.flows.pipeline")
     parser.add_argument("targets", nargs="*", help="stages; all by default")
     parser.add_argument("--stage-timeout-s", type=float, help="end a stage that takes longer")
     parser.add_argument("--busy-retries", type=int, default=3, help="while another DVC is at work")
@@ -36,7 +36,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _flow(name: str) -> Any:
-    from flows.pipeline_flow import pipeline
+    from thawline.flows.pipeline_flow import pipeline
 
     return pipeline.with_options(flow_run_name=name)
 

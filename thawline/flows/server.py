@@ -13,8 +13,8 @@ import urllib.request
 from pathlib import Path
 from typing import BinaryIO
 
-from flows import environment, prefect_server, processes
 from thawline.errors import UserError
+from thawline.flows import environment, prefect_server, processes
 from thawline.runtime import workspace
 
 HOST = prefect_server.HOST
@@ -66,7 +66,7 @@ class Server:
         words = [str(self.port)] + ([] if self._lasting else [prefect_server.BRIEF])
         with _log() as log:
             return subprocess.Popen(
-                processes.python("flows.prefect_server", *words),
+                processes.python("thawline.flows.prefect_server", *words),
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -1,4 +1,4 @@
-"""`python -m flows.serve`: run a flow on a schedule until Ctrl-C, if need be on an own server.
+"""Run a flow on a schedule until Ctrl-C, by `python -m thawline.flows.serve`.
 
 This process only watches over two others, Prefect's server and its runner (runner.py), and starts
 them again: a runner gives up when its server has been away for some minutes.
@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from flows import environment, private, processes, repository, server, timetable
 from thawline.errors import UserError
+from thawline.flows import environment, private, processes, repository, server, timetable
 from thawline.params import params_file
 from thawline.runtime import workspace
 
@@ -62,7 +62,8 @@ def _job(options: argparse.Namespace) -> tuple[dict[str, object], str]:
     """Check the options.
 
     Returns:
-        What `flows.runner` is told: flow, name, parameters, and cron with its timezone or interval
+        What `thawline.flows.runner` is told: flow, name, parameters, and cron with its timezone
+        or interval
         (seconds). And when that is, for a person.
 
     Raises:
@@ -99,7 +100,7 @@ def _interval(text: str) -> int:
 def _watch(own: server.Server | None, job: dict[str, object]) -> NoReturn:
     while True:
         runner = subprocess.Popen(
-            processes.python("flows.runner", json.dumps(job)),
+            processes.python("thawline.flows.runner", json.dumps(job)),
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )

@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from flows import processes
-from flows.processes import CommandError
 from thawline.errors import UserError
+from thawline.flows import processes
+from thawline.flows.processes import CommandError
 
 _DVC_DIFFERS = 1
 _ENV = {"GIT_TERMINAL_PROMPT": "0"}

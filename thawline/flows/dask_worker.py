@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import distributed
 
-from flows import trial
+from thawline.flows import trial
 from thawline.ingest.packing import dask_backend
 from thawline.runtime import workspace
 

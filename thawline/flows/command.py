@@ -9,8 +9,8 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn
 
-from flows import environment, presence, server
 from thawline.errors import UserError
+from thawline.flows import environment, presence, server
 from thawline.runtime import locks
 
 _CODES = {"Skipped": locks.BUSY, "Refused": UserError.exit_code, "Cancelled": 130}

@@ -1,4 +1,4 @@
-"""`python -m flows.prefect_server PORT [brief]`: Prefect's server, for this machine alone.
+"""`python -m thawline.flows.prefect_server PORT [brief]`: Prefect's server, for this machine alone.
 
 `prefect server start` serves every page that a browser has open: it allows all origins, and asks
 neither for a token nor for whom a request is meant.
@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Mapping
 
-from flows import origins
+from thawline.flows import origins
 
 HOST = "127.0.0.1"
 BRIEF = "brief"

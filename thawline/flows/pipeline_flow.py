@@ -14,9 +14,9 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from flows import ahead, artifacts, follow, missed, names, presence
-from flows.dag import Dag
 from thawline.errors import UserError
+from thawline.flows import ahead, artifacts, follow, missed, names, presence
+from thawline.flows.dag import Dag
 from thawline.runtime import workspace
 from thawline.runtime.locks import BUSY
 

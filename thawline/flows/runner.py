@@ -1,4 +1,4 @@
-"""`python -m flows.runner JOB`: Prefect's runner for one schedule, as `flows.serve` starts it."""
+"""Run Prefect's runner for one schedule: `python -m thawline.flows.runner JOB`, of `serve`."""
 
 import json
 import logging
@@ -6,14 +6,14 @@ import sys
 import warnings
 from typing import Any
 
-from flows import environment
+from thawline.flows import environment
 
 environment.prepare()
 
 from prefect.schedules import Cron  # noqa: E402
 
-from flows.pipeline_flow import pipeline  # noqa: E402
-from flows.retrain_flow import retrain  # noqa: E402
+from thawline.flows.pipeline_flow import pipeline  # noqa: E402
+from thawline.flows.retrain_flow import retrain  # noqa: E402
 
 
 def main(text: str) -> None:

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from flows.processes import CommandError
-from flows.repository import dvc, git, has_remote
 from thawline.dvc.hashes import Graph, md5
 from thawline.errors import UserError
+from thawline.flows.processes import CommandError
+from thawline.flows.repository import dvc, git, has_remote
 from thawline.params import params_file
 from thawline.runtime import locks, workspace
 from thawline.tracking import closing

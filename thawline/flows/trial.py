@@ -12,10 +12,10 @@ from typing import Any
 
 from filelock import FileLock
 
-from flows import follow, trial_outputs, workspaces
-from flows.order import Order
-from flows.processes import CommandError, one_line
 from thawline.errors import UserError
+from thawline.flows import follow, trial_outputs, workspaces
+from thawline.flows.order import Order
+from thawline.flows.processes import CommandError, one_line
 from thawline.params import edit, params_file
 from thawline.runtime import workspace
 from thawline.runtime.output_paths import MODELS
