@@ -12,6 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.unit.advice.conftest import COSTS, profile, with_values
+from thawline.advice import proposing
 from thawline.advice.facts import Facts
 from thawline.advice.proposing import RULES, propose
 from thawline.params import edit, params_file
@@ -62,7 +63,7 @@ def kinds() -> Iterator[Facts]:
 
 
 def test_every_rule_is_of_a_section_of_params() -> None:
-    files = {p.stem for p in (Path(edit.__file__).parent / "rules").glob("[!_]*.py")}
+    files = {p.stem for p in (Path(proposing.__file__).parent / "rules").glob("[!_]*.py")}
     assert files == set(RULES)
     assert files <= set(Params.model_fields)
 
