@@ -28,10 +28,10 @@ from benchmarks.params import argument, changed
 from thawline.dataset.manifest import Manifest
 from thawline.models import device
 from thawline.models import network as networks
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.inference import BATCH, probabilities
 from thawline.models.network import Network
-from thawline.params.schema.recipes import Recipe as Section
+from thawline.params.schema.recipes import RecipeSection as Section
 from thawline.params.schema.whole import Params
 from thawline.training import batch_size, decision, depth
 from thawline.training.recipe import Recipe
@@ -129,7 +129,7 @@ class _Lab:
         self._test = np.sort(rng.permutation(test)[: given.max_test])
         self._train(self._start, params.transfer_learn, "transfer_learn", "head", 0)
 
-    def decide(self) -> decision.Decision:
+    def decide(self) -> decision.FreezeDecision:
         data, machine = self._data, self._machine
         profile = depth.measure(
             self._start.to(machine.device).eval(),
@@ -170,10 +170,10 @@ def _network(params: Params, num_classes: int, seed: int) -> Network:
     )  # fmt: skip
 
 
-def _card(params: Params, manifest: Manifest, side_px: int) -> ModelCard:
+def _card(params: Params, manifest: Manifest, side_px: int) -> ModelConfig:
     m = params.model
     described = networks.describe(m.family, m.name)
-    return ModelCard(
+    return ModelConfig(
         family=m.family, name=m.name, dropout=m.dropout, classes=manifest.classes,
         image_size_px=side_px, fit="letterbox", background=(0, 0, 0),
         mean=described.mean, std=described.std,

@@ -36,7 +36,7 @@ from thawline.plots.quantities import count, interval, megabytes, milliseconds, 
 from thawline.runtime import workspace
 from thawline.runtime.output_paths import INGEST, MODELS
 from thawline.studies.judging import rarest
-from thawline.studies.scores import Rows, score
+from thawline.studies.scores import ScoredRows, score
 from thawline.tracking.store import ROLE, connect
 
 _BATCH, _REPEATS = 64, 50
@@ -168,7 +168,7 @@ def _judged(folder: Path, threads: int) -> Reached:
     support = np.bincount(labels, minlength=len(manifest.classes))
     rare = rarest(manifest.counts("train"), support)
     ids = np.array([manifest.sha256[row] for row in at])
-    rows = Rows(ids=ids, labels=labels, predicted=predicted, rare=rare)
+    rows = ScoredRows(ids=ids, labels=labels, predicted=predicted, rare=rare)
     low, high = bootstrap_interval(predicted == labels, rng=np.random.default_rng(0))
     return Reached(
         accuracy=score("accuracy", rows),
@@ -194,7 +194,7 @@ def _packed(folder: Path, threads: int) -> tuple[float, float] | None:
     return size_mb(bits / checkpoint.WEIGHTS), found.latency_ms
 
 
-def _timing(card: checkpoint.ModelCard, threads: int) -> dict[str, Any]:
+def _timing(card: checkpoint.ModelConfig, threads: int) -> dict[str, Any]:
     return {
         "image_size_px": card.image_size_px, "batch_size": 1, "repeats": _REPEATS,
         "threads": threads, "rng": np.random.default_rng(0),

@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.ingest import make_photographs
 from thawline.cost import ort_session as onnx
 from thawline.prediction.decoding import BATCH
-from thawline.prediction.model import Model
+from thawline.prediction.model import Predictor
 
 _ROUNDS = 3
 
@@ -59,7 +59,7 @@ def _timed(command: list[str]) -> float:
 
 def bare(photographs: str, folder: str) -> None:
     """The least that any program has to do."""
-    model, cores = Model(Path(folder)), os.cpu_count() or 1
+    model, cores = Predictor(Path(folder)), os.cpu_count() or 1
     files = [str(path) for path in sorted(Path(photographs).rglob("*.jpg"))]
     batches = [files[i : i + BATCH] for i in range(0, len(files), BATCH)]
     decode = partial(_decode, size_px=model.geometry.image_size_px)

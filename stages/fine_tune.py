@@ -8,12 +8,12 @@ from thawline.tracking.client import StageRun
 
 def main(params: Params, run: StageRun) -> None:
     from thawline.models import checkpoint
-    from thawline.training.decision import Decision
+    from thawline.training.decision import FreezeDecision
     from thawline.training.stage import train_stage
 
     run.require()
     network, card = checkpoint.load(MODELS / "transfer_learn")
-    before = Decision.read(REPORTS / "transfer_learn")
+    before = FreezeDecision.read(REPORTS / "transfer_learn")
     train_stage(
         "fine_tune",
         network,

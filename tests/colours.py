@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from thawline.dataset.image_store import StoreWriter
 from thawline.dataset.manifest import Manifest
-from thawline.ingest.decided import Decided, Decision
+from thawline.ingest.decided import Decided, DecidedValue
 
 CLASSES = ("red", "green", "blue")
 
@@ -86,4 +86,4 @@ def decided(image_size_px: int, fit: str) -> Decided:
     """Make up what ingest wrote of images that were packed so, beside black."""
     values = {"image_size_px": image_size_px, "fit": fit, "background": (0, 0, 0)}
     values["near_duplicate_distance"] = None
-    return Decided({k: Decision(value=v, auto=False, reason="") for k, v in values.items()})
+    return Decided({k: DecidedValue(value=v, auto=False, reason="") for k, v in values.items()})

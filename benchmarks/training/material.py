@@ -16,7 +16,7 @@ from thawline.dataset.rows import Rows
 from thawline.models import device as devices
 from thawline.models import network as networks
 from thawline.models import precision
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData
@@ -58,9 +58,9 @@ class Case:
         made = networks.build(self.family, self.name, num_classes=NUM_CLASSES, dropout=0.0, seed=0)
         return made.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
-    def card(self) -> ModelCard:
+    def card(self) -> ModelConfig:
         described = networks.describe(self.family, self.name)
-        return ModelCard(
+        return ModelConfig(
             family=self.family,
             name=self.name,
             dropout=0.0,

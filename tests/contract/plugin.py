@@ -13,17 +13,17 @@ import torch
 from pydantic.fields import FieldInfo
 
 from thawline.params import plugins
-from thawline.params.plugins import Kind
+from thawline.params.plugins import PluginKind
 
 Case = tuple[str, dict[str, Any]]
 
 
-def function(kind: Kind, name: str) -> Callable[..., Any]:
+def function(kind: PluginKind, name: str) -> Callable[..., Any]:
     found: Callable[..., Any] = getattr(plugins.load(kind, name), kind.function)
     return found
 
 
-def options(kind: Kind, name: str) -> dict[str, inspect.Parameter]:
+def options(kind: PluginKind, name: str) -> dict[str, inspect.Parameter]:
     """Keyword-only arguments with a default, as the running interpreter sees them."""
     parameters = inspect.signature(function(kind, name)).parameters
     return {
@@ -33,12 +33,12 @@ def options(kind: Kind, name: str) -> dict[str, inspect.Parameter]:
     }
 
 
-def cases(kind: Kind) -> list[Case]:
+def cases(kind: PluginKind) -> list[Case]:
     """Each plugin with its defaults, then with one option at a time at each of its limits."""
     return [case for name in plugins.names(kind) for case in _cases(kind, name)]
 
 
-def _cases(kind: Kind, name: str) -> Iterator[Case]:
+def _cases(kind: PluginKind, name: str) -> Iterator[Case]:
     yield name, {}
     hints = typing.get_type_hints(function(kind, name), include_extras=True)
     for key in options(kind, name):

@@ -106,9 +106,9 @@ def test_seeds_decide_the_weights(family: str, name: str) -> None:
     assert digest(0) == digest(0) != digest(1)
 
 
-def card(family: str, name: str) -> checkpoint.ModelCard:
+def card(family: str, name: str) -> checkpoint.ModelConfig:
     described = network.describe(family, name)
-    return checkpoint.ModelCard(
+    return checkpoint.ModelConfig(
         family=family,
         name=name,
         dropout=0.2,

@@ -198,7 +198,7 @@ def test_a_packed_checkpoint_gives_back_every_bit(tmp_path: Path) -> None:
     design = designed({"convolution": "xnor", "convolution_options": {}})
     family, name = "efficientnet", "tf_efficientnet_lite0"
     network = build(family, name, num_classes=3, dropout=0.0, seed=0, design=design).eval()
-    card = checkpoint.ModelCard(
+    card = checkpoint.ModelConfig(
         family=family, name=name, dropout=0.0, design=design, classes=("a", "b", "c"),
         image_size_px=SIZE, fit="letterbox", background=(0, 0, 0), **NORM,
     )  # fmt: skip

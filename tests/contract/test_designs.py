@@ -91,7 +91,7 @@ def test_a_scaled_network_comes_back_from_disk(family: str, name: str, tmp_path:
     design = Design(**{**ORIGINAL.model_dump(), "depth": 0.5, "width": 0.25})
     net = build(family, name, stem, depth=0.5, width=0.25).eval()
     described = network.describe(family, name)
-    card = checkpoint.ModelCard(
+    card = checkpoint.ModelConfig(
         family=family, name=name, dropout=0.2, stem=stem, design=design, classes=("a", "b", "c"),
         image_size_px=32, fit="crop", background=(0, 0, 0), mean=described.mean, std=described.std,
     )  # fmt: skip

@@ -14,7 +14,7 @@ from thawline.compress.prune import prune
 from thawline.cost.flops import num_macs, num_parameters
 from thawline.errors import UserError
 from thawline.models import checkpoint
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network, build
 from thawline.models.surgery.channels import counts, narrow
 from thawline.params import plugins
@@ -197,7 +197,7 @@ def test_networks_are_pruned_and_loaded_again(family: str, name: str, tmp_path: 
     size = size_px(family, name)
     smaller, channels = pruned(network, "magnitude_l2", ratio=0.3, round_to=4, size=size)
     assert num_macs(smaller, size) < 0.9 * num_macs(network, size)
-    card = ModelCard(
+    card = ModelConfig(
         family=family, name=name, dropout=0.2, channels=channels, classes=("a", "b", "c"),
         image_size_px=size, fit="letterbox", background=(0, 0, 0), mean=(0.5,) * 3, std=(0.5,) * 3,
     )  # fmt: skip

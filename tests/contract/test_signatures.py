@@ -8,7 +8,7 @@ import pytest
 
 from tests.contract.plugin import cases, options
 from thawline.params import plugins
-from thawline.params.plugins import Kind
+from thawline.params.plugins import PluginKind
 
 EVERY = [(kind, name) for kind in plugins.KINDS for name in plugins.names(kind)]
 
@@ -18,7 +18,7 @@ def test_every_kind_has_plugins() -> None:
 
 
 @pytest.mark.parametrize(("kind", "name"), EVERY)
-def test_options_read_from_the_text_are_those_of_the_function(kind: Kind, name: str) -> None:
+def test_options_read_from_the_text_are_those_of_the_function(kind: PluginKind, name: str) -> None:
     found = options(kind, name)
     assert plugins.option_names(kind, name) == tuple(found)
     model = plugins._options_model(kind, name)
@@ -27,7 +27,7 @@ def test_options_read_from_the_text_are_those_of_the_function(kind: Kind, name: 
 
 
 @pytest.mark.parametrize(("kind", "name"), EVERY)
-def test_every_option_is_typed_and_its_default_allowed(kind: Kind, name: str) -> None:
+def test_every_option_is_typed_and_its_default_allowed(kind: PluginKind, name: str) -> None:
     defaults = {key: parameter.default for key, parameter in options(kind, name).items()}
     assert plugins.option_errors(kind, name, defaults) is None
     for key in defaults:
@@ -45,13 +45,13 @@ def test_every_option_is_typed_and_its_default_allowed(kind: Kind, name: str) ->
         if case[1]
     ],
 )
-def test_limits_are_allowed(kind: Kind, name: str, chosen: dict[str, Any]) -> None:
+def test_limits_are_allowed(kind: PluginKind, name: str, chosen: dict[str, Any]) -> None:
     assert plugins.option_errors(kind, name, chosen) is None
 
 
 @pytest.mark.parametrize("kind", plugins.KINDS)
 @pytest.mark.parametrize("name", ["../params", "__init__", "os", "thawline.params.params_file", ""])
-def test_nothing_but_plugins_is_loaded(kind: Kind, name: str) -> None:
+def test_nothing_but_plugins_is_loaded(kind: PluginKind, name: str) -> None:
     with pytest.raises(ValueError, match="is not one of"):
         plugins.load(kind, name)
 

@@ -64,9 +64,9 @@ def data(size: int) -> TrainingData:
     )
 
 
-def card(family: str, name: str) -> checkpoint.ModelCard:
+def card(family: str, name: str) -> checkpoint.ModelConfig:
     described = network.describe(family, name)
-    return checkpoint.ModelCard(
+    return checkpoint.ModelConfig(
         family=family, name=name, dropout=0.2, classes=CLASSES,
         image_size_px=size_px(family, name), fit="letterbox", background=(0, 0, 0),
         mean=described.mean, std=described.std,

@@ -18,7 +18,7 @@ from thawline.dataset.rows import Rows
 from thawline.errors import UserError
 from thawline.runtime import disk_errors
 from thawline.runtime.output_paths import cell, intact, staged, uncell, write_csv
-from thawline.training.decision import Decision
+from thawline.training.decision import FreezeDecision
 
 FULL = Path("/dev/full")
 """Linux's device on which there is never room."""
@@ -97,7 +97,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "manifest": ("manifest.parquet", Manifest.read),
     "rows": ("rows.parquet", lambda folder: Rows.read(folder / "rows.parquet")),
     "extras": ("sources.parquet", Extras.read),
-    "decision": ("decision.json", Decision.read),
+    "decision": ("decision.json", FreezeDecision.read),
 }
 
 

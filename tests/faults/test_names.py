@@ -10,7 +10,7 @@ import pytest
 from thawline.errors import UserError
 from thawline.ingest.files.archive_reader import members
 from thawline.models import checkpoint
-from thawline.prediction.model import CARD, Model
+from thawline.prediction.model import CARD, Predictor
 from thawline.studies import definition
 
 
@@ -29,7 +29,7 @@ def test_a_member_without_a_name_is_set_aside(tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", ["a\n b", "\x7f", "\u202eabc", "k" * 5000])
 def test_a_strange_key_of_a_card_is_shown_on_one_line(tmp_path: Path, key: str) -> None:
     (tmp_path / CARD).write_text(json.dumps({key: 1}))
-    for read in (checkpoint.read_card, Model):
+    for read in (checkpoint.read_card, Predictor):
         with pytest.raises(UserError) as caught:
             read(tmp_path)
         assert str(caught.value).isprintable()

@@ -14,9 +14,9 @@ from thawline.dataset.manifest import Manifest
 from thawline.dataset.rows import Rows
 from thawline.errors import UserError
 from thawline.models import checkpoint
-from thawline.prediction.model import NETWORK, Model
+from thawline.prediction.model import NETWORK, Predictor
 from thawline.runtime.output_paths import MANIFEST
-from thawline.training.decision import FILE, Decision, given
+from thawline.training.decision import FILE, FreezeDecision, given
 
 FIRST = {
     "format": 1, "family": "resnet", "name": "resnet18", "dropout": 0.1, "classes": ["a", "b"],
@@ -52,7 +52,7 @@ def test_a_model_of_the_first_version_works(tmp_path: Path) -> None:
     (tmp_path / NETWORK).touch()
     card = checkpoint.read_card(tmp_path)
     assert (card.stem, card.channels) == ("imagenet", {})
-    assert Model(tmp_path).classes == ("a", "b")
+    assert Predictor(tmp_path).classes == ("a", "b")
 
 
 @pytest.mark.parametrize("change", [{"format": 2}, {"brightness": 1.0}, {"std": None}])
@@ -88,7 +88,7 @@ def test_a_decision_without_a_key_is_made_anew(tmp_path: Path) -> None:
     for key in ("stage", "trainable", "profile"):
         (tmp_path / FILE).write_text(json.dumps({k: v for k, v in whole.items() if k != key}))
         with pytest.raises(UserError, match=ANEW):
-            Decision.read(tmp_path)
+            FreezeDecision.read(tmp_path)
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 from thawline.errors import UserError
 from thawline.flows import search
 from thawline.studies.definition import Definition
-from thawline.studies.records import Record
+from thawline.studies.records import TrialRecord
 
 CHOICES = [[], [1, 1, 1, 2]]
 
@@ -70,9 +70,9 @@ def test_below_the_median_it_is_hopeless(
 def test_objectives_are_of_all_seeds(definition: Definition) -> None:
     common = {"study": "x", "contender": "x", "overrides": {}, "state": "complete"}
     records = [
-        Record(key="a", seed=0, values={"val_accuracy": 0.8, "size_mb": 3.0},
+        TrialRecord(key="a", seed=0, values={"val_accuracy": 0.8, "size_mb": 3.0},
                costs={"latency_ms": 2.0}, **common),
-        Record(key="b", seed=1, values={"val_accuracy": 0.9, "size_mb": 3.0}, **common),
+        TrialRecord(key="b", seed=1, values={"val_accuracy": 0.9, "size_mb": 3.0}, **common),
     ]  # fmt: skip
     assert search.objectives(records, definition) == pytest.approx([0.85, 2.0, 3.0])
 

@@ -85,7 +85,7 @@ def code_deps(stage: str) -> set[str]:
     return {dep for dep in graph()[stage]["deps"] if dep.split("/")[0] in PACKAGES}
 
 
-def template(kind: plugins.Kind) -> str:
+def template(kind: plugins.PluginKind) -> str:
     return f"thawline/{kind.folder}/${{{kind.key}}}.py"
 
 

@@ -23,9 +23,9 @@ from thawline.evaluation.results import Results
 from thawline.features.cache import FeatureCache
 from thawline.ingest.decoding.tiff_header import objection
 from thawline.models.checkpoint import WEIGHTS
-from thawline.prediction.model import Model
+from thawline.prediction.model import Predictor
 from thawline.prediction.predict import predict
-from thawline.registry.training_fingerprint import Seen
+from thawline.registry.training_fingerprint import TrainingFingerprint
 from thawline.runtime import checksummed_file, execution, safe_json, safe_yaml
 from thawline.studies import records
 from thawline.tracking import spool
@@ -74,7 +74,7 @@ def test_hashes_with_a_damaged_header(tmp_path: Path, header: bytes) -> None:
     with zipfile.ZipFile(path, "w") as out:
         out.writestr("rows.npy", header)
         out.writestr("groups.npy", npy(np.arange(3, dtype=np.uint64)))
-    assert "seen.npz: cannot be read: " in line(lambda: Seen.read(path))
+    assert "seen.npz: cannot be read: " in line(lambda: TrainingFingerprint.read(path))
 
 
 def test_hashes_in_a_zip_that_is_damaged_inside(tmp_path: Path) -> None:
@@ -85,10 +85,10 @@ def test_hashes_in_a_zip_that_is_damaged_inside(tmp_path: Path) -> None:
     start = whole.index(b"rows.npy") + 60
     for damage in (bytes(9), b"\xff" * 9):  # of a deflated stream
         path.write_bytes(whole[:start] + damage + whole[start + 9 :])
-        assert "cannot be read" in line(lambda: Seen.read(path))
+        assert "cannot be read" in line(lambda: TrainingFingerprint.read(path))
     flags = whole.index(b"PK\1\2") + 8  # says that it is encrypted
     path.write_bytes(whole[:flags] + bytes([whole[flags] | 1]) + whole[flags + 1 :])
-    assert "encrypted" in line(lambda: Seen.read(path))
+    assert "encrypted" in line(lambda: TrainingFingerprint.read(path))
 
 
 @pytest.mark.parametrize("kind", ["header", "archive"])
@@ -116,7 +116,7 @@ def test_scratch_that_is_nested_too_deeply_counts_as_none(here: Path) -> None:
         path.write_bytes(DEEP)
     assert execution.read("1-ab") is None
     assert input_check._known() == {}
-    assert records.Record.read("s", "k") is None
+    assert records.TrialRecord.read("s", "k") is None
     waiting = spool.Spool.create({"run_id": "a" * 32, "parent_run_id": "b" * 32})
     (waiting.folder / "events.jsonl").write_bytes(b'{"event": "one"}\n' + DEEP + b"\n")
     found: list[object] = []
@@ -147,10 +147,10 @@ def test_a_trial_of_infinite_labels_counts_as_none(here: Path) -> None:
     path = here / ".thawline" / "studies" / "s" / "k" / "record.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(record))
-    assert records.Record.read("s", "k") is not None
+    assert records.TrialRecord.read("s", "k") is not None
     rows["labels"] = [float("inf")]
     path.write_text(json.dumps(record))
-    assert records.Record.read("s", "k") is None
+    assert records.TrialRecord.read("s", "k") is None
 
 
 def test_a_report_that_is_nested_too_deeply(tmp_path: Path) -> None:
@@ -241,9 +241,9 @@ def test_a_network_that_cannot_run_is_one_line(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     for old, new in ((b"Softmax", b"Softmux"), (b"probabilities", b"probabil\nties")):
         (folder / "model.onnx").write_bytes(whole.replace(old, new, 1))
-        line(lambda: list(predict([str(tmp_path / "a.png")], Model(folder))))
+        line(lambda: list(predict([str(tmp_path / "a.png")], Predictor(folder))))
     (folder / "model.onnx").write_bytes(whole.replace(b"N", b"\xff"))
-    line(lambda: list(predict([str(tmp_path / "a.png")], Model(folder))))
+    line(lambda: list(predict([str(tmp_path / "a.png")], Predictor(folder))))
 
 
 def test_what_fails_while_a_network_runs_is_one_line(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_weights_beside_a_card_are_named_on_one_line(tmp_path: Path) -> None:
     card = json.loads((colours.write(tmp_path) / "model.json").read_text())
     del card
     network = build("resnet", "resnet18", num_classes=2, dropout=0.0, seed=0)
-    whole = checkpoint.ModelCard(
+    whole = checkpoint.ModelConfig(
         family="resnet", name="resnet18", dropout=0.0, classes=("a", "b"), image_size_px=32,
         fit="crop", background=(0, 0, 0), mean=(0.5,) * 3, std=(0.2,) * 3,
     )  # fmt: skip

@@ -16,7 +16,7 @@ import pytest
 
 from tests.repo.code_graph import ROOT
 from thawline.pipeline.forkserver import client, preload, wire
-from thawline.pipeline.forkserver.order import Order, surroundings
+from thawline.pipeline.forkserver.order import ProcessRequest, surroundings
 
 
 def _descriptors() -> list[str]:
@@ -30,8 +30,8 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield ours, theirs
 
 
-def _order() -> Order:
-    return Order(
+def _order() -> ProcessRequest:
+    return ProcessRequest(
         module="stages.ingest", argv=["a"], orig_argv=["python", "a"], path=["/"], cwd="/",
         environ={"NAME": os.fsdecode(b"\xff not of any encoding")}, umask=0o22, interruptible=True,
         encoding="utf-8", errors="strict", surroundings=surroundings(),
@@ -45,7 +45,7 @@ def test_an_order_arrives_whole_with_its_streams(
     with (tmp_path / "out").open("w") as file:
         wire.send(pair[0], order.dump(), [0, file.fileno(), 2])
         text, fds = wire.receive(pair[1])
-    assert Order.load(text) == order
+    assert ProcessRequest.load(text) == order
     os.write(fds[1], b"said by the other")
     for fd in fds:
         os.close(fd)
@@ -120,9 +120,9 @@ def test_the_shell_between_dvc_and_a_stage_makes_none(shell: str) -> None:
 
 
 def test_a_program_that_is_examined_is_not_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Order.of_this_process({}, "stages.ingest") is not None
+    assert ProcessRequest.of_this_process({}, "stages.ingest") is not None
     monkeypatch.setattr(sys, "_xoptions", {"importtime": True})
-    assert Order.of_this_process({}, "stages.ingest") is None
+    assert ProcessRequest.of_this_process({}, "stages.ingest") is None
 
 
 def test_every_stage_has_its_libraries_and_all_of_them_are_ours_to_use() -> None:

@@ -14,7 +14,7 @@ from thawline.models import device, precision
 from thawline.models import network as networks
 from thawline.params.proposal import Proposal
 from thawline.params.schema.whole import Params
-from thawline.training.decision import Decision
+from thawline.training.decision import FreezeDecision
 
 
 def proposals(
@@ -55,5 +55,5 @@ def proposals(
 
 def _profile(training: Mapping[str, Path]) -> Profile | None:
     """What `auto` measured of the pretrained network, on training rows."""
-    profile = Decision.read(training["transfer_learn"]).profile
+    profile = FreezeDecision.read(training["transfer_learn"]).profile
     return profile if profile.scores else None

@@ -20,7 +20,7 @@ from thawline.monitoring.sample import LIMIT, draw
 from thawline.params import params_file
 from thawline.prediction.decoding import Batch, batches
 from thawline.prediction.listing import listed
-from thawline.prediction.model import Model
+from thawline.prediction.model import Predictor
 from thawline.prediction.predict import check
 from thawline.runtime.escape import visible
 from thawline.runtime.output_paths import INGEST, MANIFEST, replaced
@@ -107,7 +107,7 @@ def _manifest() -> Manifest:
     return Manifest.read(INGEST)
 
 
-def _check(model: Model, manifest: Manifest, decided: Decided) -> None:
+def _check(model: Predictor, manifest: Manifest, decided: Decided) -> None:
     """Both samples must have come to the network in the same way."""
     packed = Geometry(
         image_size_px=decided.image_size_px,

@@ -8,7 +8,7 @@ from pathlib import Path
 from thawline.errors import UserError
 from thawline.ingest import accounting
 from thawline.prediction.listing import STDIN, Bad, listed
-from thawline.prediction.model import Model
+from thawline.prediction.model import Predictor
 from thawline.prediction.predict import Prediction, predict
 from thawline.prediction.writing import Write, as_csv, as_json, as_table
 from thawline.runtime.escape import visible
@@ -53,7 +53,7 @@ def run(paths: list[str], named: str | None = None, *, top_k: int = 1, form: str
     return not num_bad
 
 
-def find(named: str | None) -> Model:
+def find(named: str | None) -> Predictor:
     """The model of models/compress, of a folder, or of the registry.
 
     Args:
@@ -62,8 +62,8 @@ def find(named: str | None) -> Model:
     if named in ALIASES or (named and named.isdecimal()):
         from thawline.registry.versions import fetch
 
-        return Model(fetch(str(named)))
-    return Model(Path(named) if named else MODELS / "compress")
+        return Predictor(fetch(str(named)))
+    return Predictor(Path(named) if named else MODELS / "compress")
 
 
 def _shown(paths: list[str], results: Iterable[Prediction | Bad]) -> Iterator[Prediction | Bad]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from thawline.compress import pt2
 from thawline.compress.export import compare, export, verify
 from thawline.cost.memory import size_mb
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.inference import probabilities
 from thawline.models.network import Network
 from thawline.params.schema.results import Compress
@@ -23,7 +23,7 @@ Runtime, by 0.5, since a sum beside zero had another sign."""
 def write(
     folder: Path,
     network: Network,
-    card: ModelCard,
+    card: ModelConfig,
     images: NDArray[np.uint8],
     section: Compress,
     *,
@@ -47,7 +47,7 @@ def write(
 def check(
     folder: Path,
     network: Network,
-    card: ModelCard,
+    card: ModelConfig,
     images: NDArray[np.uint8],
     section: Compress,
     *,
@@ -75,7 +75,7 @@ def check(
 def write_pt2(
     folder: Path,
     network: Network,
-    card: ModelCard,
+    card: ModelConfig,
     images: NDArray[np.uint8],
     section: Compress,
 ) -> dict[str, Any]:
@@ -92,13 +92,13 @@ def write_pt2(
     return {"max_difference": agreed.max_difference, "size_mb": size_mb(file)}
 
 
-def _limits(card: ModelCard, section: Compress) -> dict[str, Any]:
+def _limits(card: ModelConfig, section: Compress) -> dict[str, Any]:
     return {"max_difference": section.max_difference, "tolerated": _tolerated(card)}
 
 
-def _shape(card: ModelCard) -> dict[str, Any]:
+def _shape(card: ModelConfig) -> dict[str, Any]:
     return {"image_size_px": card.image_size_px, "mean": card.mean, "std": card.std}
 
 
-def _tolerated(card: ModelCard) -> float:
+def _tolerated(card: ModelConfig) -> float:
     return _TURNED if card.design.convolution == "xnor" else 0.0

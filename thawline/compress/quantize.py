@@ -102,7 +102,7 @@ def quantize(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class Int8Check:
     """An int8 file beside the float one, on the same labelled images."""
 
     num_images: int
@@ -116,7 +116,7 @@ class Comparison:
 
 def compare(
     quantized: Path, source: Path, images: Batches, labels: NDArray[np.int64], *, threads: int
-) -> Comparison:
+) -> Int8Check:
     """Run both files on the same images.
 
     Args:
@@ -127,7 +127,7 @@ def compare(
     pairs = [(predict(small, batch), predict(large, batch)) for batch in images]
     found, expected = (np.concatenate(part).argmax(axis=1) for part in zip(*pairs, strict=True))
     accuracy = float((found == labels).mean())
-    return Comparison(
+    return Int8Check(
         num_images=len(labels),
         agreement=float((found == expected).mean()),
         accuracy=accuracy,

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.device import setup, to_input
 from thawline.models.inference import probabilities
 from thawline.models.network import Network
@@ -27,7 +27,7 @@ def _knobs(params: Params) -> dict[str, Any]:
 class Recovery:
     """Everything of a network trains, as `fine_tune` of params says in all other respects."""
 
-    def __init__(self, card: ModelCard, params: Params) -> None:
+    def __init__(self, card: ModelConfig, params: Params) -> None:
         self._card, self._params = card, params
         self._data, self._machine = data_for(params, head=False), machine_for(params)
         chosen = {

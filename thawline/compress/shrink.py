@@ -8,7 +8,7 @@ from thawline.compress.curve import Point, choose, write
 from thawline.compress.prune import prune
 from thawline.compress.recovery import Recovery
 from thawline.cost.flops import num_macs, num_parameters
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.params.schema.whole import Params
 from thawline.plots import style
@@ -28,7 +28,7 @@ class Shrunk:
     """
 
     network: Network
-    card: ModelCard
+    card: ModelConfig
     points: tuple[Point, ...]
     whole_macs: int
     chosen: Point
@@ -42,7 +42,7 @@ class Shrunk:
         return {**asdict(self.chosen), "whole_macs": self.whole_macs, "reason": self.reason}
 
 
-def shrink(network: Network, card: ModelCard, params: Params) -> Shrunk:
+def shrink(network: Network, card: ModelConfig, params: Params) -> Shrunk:
     """Each ratio starts from the network given, which stays as it is.
 
     Args:
@@ -76,8 +76,8 @@ def shrink(network: Network, card: ModelCard, params: Params) -> Shrunk:
 
 
 def _pruned(
-    network: Network, card: ModelCard, params: Params, recovery: Recovery, ratio: float
-) -> tuple[Network, ModelCard]:
+    network: Network, card: ModelConfig, params: Params, recovery: Recovery, ratio: float
+) -> tuple[Network, ModelConfig]:
     recovery.begin()
     smaller, channels = prune(
         network,
@@ -91,7 +91,7 @@ def _pruned(
     return smaller, card.model_copy(update={"channels": channels})
 
 
-def _measure(network: Network, card: ModelCard, ratio: float, val_accuracy: float) -> Point:
+def _measure(network: Network, card: ModelConfig, ratio: float, val_accuracy: float) -> Point:
     return Point(
         ratio=ratio,
         val_accuracy=val_accuracy,

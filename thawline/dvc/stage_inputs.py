@@ -109,7 +109,7 @@ class Origin:
             yield "the installed code was changed"
 
 
-def begin(stage: str, graph: Graph, source: params_file.Source) -> Origin | None:
+def begin(stage: str, graph: Graph, source: params_file.ParamsSource) -> Origin | None:
     """Note what the stage is made of; None outside of DVC, which then records nothing.
 
     Raises:
@@ -161,12 +161,12 @@ def _require_as_dvc_read(deps: Collection[str], outs: Sequence[str]) -> None:
         )
 
 
-def written_down(source: params_file.Source) -> dict[str, str]:
+def written_down(source: params_file.ParamsSource) -> dict[str, str]:
     """Params as an execution's state keeps them."""
     return {key: repr(value) for key, value in params_file.flatten(source.values).items()}
 
 
-def _require_as_begun(source: params_file.Source, keys: list[str]) -> None:
+def _require_as_begun(source: params_file.ParamsSource, keys: list[str]) -> None:
     now = written_down(source)
     with execution.changed(execution.identify()) as state:
         begun = state.setdefault("params", now)
@@ -188,7 +188,9 @@ def _require_as_begun(source: params_file.Source, keys: list[str]) -> None:
         )
 
 
-def _values(entries: list[Any], source: params_file.Source) -> tuple[Values, dict[str, bytes]]:
+def _values(
+    entries: list[Any], source: params_file.ParamsSource
+) -> tuple[Values, dict[str, bytes]]:
     keys: dict[str, list[str]] = {}
     for entry in entries:
         named = entry if isinstance(entry, dict) else {str(params_file.FILE): [entry]}

@@ -225,6 +225,6 @@ def weights_of(path: Path) -> Path:
     return path / (ONNX if is_onnx(path) else checkpoint.WEIGHTS)
 
 
-def card_of(path: Path) -> checkpoint.ModelCard:
+def card_of(path: Path) -> checkpoint.ModelConfig:
     """Read the card of a checkpoint or of an exported file beside its own."""
     return checkpoint.read_card(path.parent if path.suffix == ".onnx" else path)

@@ -16,7 +16,7 @@ from thawline.ingest.items import Item, Reject
 from thawline.ingest.packing.packing import Packed, pack
 from thawline.params import plugins
 from thawline.params.schema.data import Ingest
-from thawline.prediction.model import Model
+from thawline.prediction.model import Predictor
 from thawline.prediction.predict import check
 from thawline.runtime.escape import storable
 
@@ -27,7 +27,7 @@ Batch = tuple[np.ndarray, np.ndarray]
 
 
 def predicted(
-    model: Model,
+    model: Predictor,
     manifest: Manifest,
     rows: np.ndarray,
     *,
@@ -68,7 +68,7 @@ def predicted(
     return found
 
 
-def class_ids(model: Model, manifest: Manifest) -> np.ndarray:
+def class_ids(model: Predictor, manifest: Manifest) -> np.ndarray:
     """The manifest's id of each of the model's classes, int64 (K,).
 
     Raises:

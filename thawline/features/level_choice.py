@@ -9,7 +9,7 @@ from thawline.dataset.manifest import Manifest
 from thawline.features import ridge
 from thawline.features.levels import TRUNK, BlockFeatures, Changed, Key, named
 from thawline.features.profile import GroupScore
-from thawline.features.ridge import LeftOut
+from thawline.features.ridge import LeaveGroupOut
 from thawline.runtime.progress import track
 
 MAX_ROWS = 1200
@@ -32,7 +32,7 @@ _LATE = 6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sample:
+class ChoiceSample:
     """Rows that a choice is made by.
 
     Attributes:
@@ -64,7 +64,7 @@ class Choice:
 
     keys: tuple[Key, ...]
     unit_length: bool
-    left_out: LeftOut
+    left_out: LeaveGroupOut
     augmented: bool | None
     augmented_accuracy: float | None
     tried: Mapping[tuple[Key, ...], GroupScore]
@@ -72,7 +72,7 @@ class Choice:
 
 def choose(
     features: BlockFeatures,
-    sample: Sample,
+    sample: ChoiceSample,
     *,
     last_only: bool = False,
     own_linear: bool = True,
@@ -132,11 +132,11 @@ def choose(
 
 def judge(
     parts: Sequence[np.ndarray],
-    sample: Sample,
+    sample: ChoiceSample,
     copies: Sequence[np.ndarray] | None = None,
     *,
     unit_length: bool = False,
-) -> LeftOut:
+) -> LeaveGroupOut:
     """Predict each row of the sample by a fit without it, its group and its copy.
 
     Args:
@@ -155,7 +155,7 @@ def judge(
         standard.apply(np.concatenate(parts, axis=1)), labels, num_classes=sample.num_classes,
         weights=weights, groups=groups,
     )  # fmt: skip
-    return LeftOut(
+    return LeaveGroupOut(
         penalty=out.penalty,
         scores=out.scores[:num_rows],
         right=out.right[:num_rows],
@@ -163,7 +163,9 @@ def judge(
     )
 
 
-def quick_best(found: Mapping[Key, np.ndarray], sample: Sample) -> tuple[tuple[Key, ...], LeftOut]:
+def quick_best(
+    found: Mapping[Key, np.ndarray], sample: ChoiceSample
+) -> tuple[tuple[Key, ...], LeaveGroupOut]:
     """Judge a few groups and give the best: five blocks that end late, and the last one alone.
 
     Args:
@@ -209,7 +211,7 @@ def draw(labels: np.ndarray, rng: np.random.Generator, most: int = MAX_ROWS) -> 
     return np.sort(np.concatenate(drawn))
 
 
-def small_sample(manifest: Manifest, rows: np.ndarray, most: int, *, seed: int) -> Sample:
+def small_sample(manifest: Manifest, rows: np.ndarray, most: int, *, seed: int) -> ChoiceSample:
     """Draw rows of equal weight for a rough answer; of very many classes, rows of some of them.
 
     Args:
@@ -223,7 +225,7 @@ def small_sample(manifest: Manifest, rows: np.ndarray, most: int, *, seed: int) 
         rows = rows[np.isin(manifest.labels[rows], drawn)]
     rows = rows[draw(manifest.labels[rows], rng, most)]
     kept, labels = np.unique(manifest.labels[rows], return_inverse=True)
-    return Sample(
+    return ChoiceSample(
         rows=rows,
         labels=labels.astype(np.int64),
         weights=np.ones(len(rows)),
@@ -272,7 +274,7 @@ def candidates(offered: Sequence[Key]) -> list[tuple[Key, ...]]:
     return list(dict.fromkeys(found))
 
 
-def _smallest(out: Mapping[tuple[Key, ...], LeftOut], weights: np.ndarray) -> tuple[Key, ...]:
+def _smallest(out: Mapping[tuple[Key, ...], LeaveGroupOut], weights: np.ndarray) -> tuple[Key, ...]:
     """The first group, so the one of the least network, that is as good as the best."""
     best = min(out.values(), key=lambda found: float(weights @ found.errors))
     for keys, found in out.items():

@@ -79,7 +79,7 @@ class Standard:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LeftOut:
+class LeaveGroupOut:
     """What a fit without a row's group says of the row.
 
     Attributes:
@@ -103,7 +103,7 @@ def leave_out(
     weights: np.ndarray,
     groups: np.ndarray | None = None,
     penalties: Sequence[float] = PENALTIES,
-) -> LeftOut:
+) -> LeaveGroupOut:
     """Predict every row by a fit of the rows of all other groups, with the best penalty.
 
     Args:
@@ -124,7 +124,7 @@ def leave_out(
     within, moved = root * centred, basis.T @ (root * centred)
     constant = root / np.sqrt(len(root))
     together = _together(groups)
-    best: tuple[float, LeftOut] | None = None
+    best: tuple[float, LeaveGroupOut] | None = None
     for penalty in sorted(penalties, reverse=True):
         kept = values / (values + penalty)
         residuals = within - basis @ (kept[:, None] * moved)
@@ -139,7 +139,7 @@ def leave_out(
         total = float(weights @ errors)
         if best is None or total < best[0]:
             right = scores.argmax(axis=1) == labels
-            best = total, LeftOut(penalty=penalty, scores=scores, right=right, errors=errors)
+            best = total, LeaveGroupOut(penalty=penalty, scores=scores, right=right, errors=errors)
     assert best is not None
     return best[1]
 

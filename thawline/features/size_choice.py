@@ -14,7 +14,7 @@ from thawline.dataset.manifest import Manifest
 from thawline.features import trunk
 from thawline.features.level_choice import quick_best, small_sample, weighted_mean
 from thawline.features.levels import smaller
-from thawline.features.ridge import LeftOut
+from thawline.features.ridge import LeaveGroupOut
 from thawline.models import device
 from thawline.runtime.progress import track
 
@@ -87,7 +87,7 @@ def choose(
     )
 
 
-def _smallest(found: dict[int, LeftOut], weights: np.ndarray) -> int:
+def _smallest(found: dict[int, LeaveGroupOut], weights: np.ndarray) -> int:
     best = min(found.values(), key=lambda out: float(out.errors.mean()))
     for size, out in found.items():
         worse, error = weighted_mean(out.errors - best.errors, weights)

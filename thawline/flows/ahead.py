@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from thawline.flows import follow, server
 from thawline.runtime import workspace
 
-_begun: list[follow.Run] = []
+_begun: list[follow.FollowedRun] = []
 
 
 def begin(targets: Sequence[str], api: str, owner: str) -> None:
@@ -19,10 +19,10 @@ def begin(targets: Sequence[str], api: str, owner: str) -> None:
         owner: name of the flow's run.
     """
     if server.answers(api):
-        _begun.append(follow.Run(targets, workspace.workspace(), f"flow run {owner}"))
+        _begun.append(follow.FollowedRun(targets, workspace.workspace(), f"flow run {owner}"))
 
 
-def taken() -> follow.Run | None:
+def taken() -> follow.FollowedRun | None:
     """The run, once."""
     return _begun.pop() if _begun else None
 

@@ -29,7 +29,7 @@ def check_targets(targets: Sequence[str]) -> None:
             raise UserError(f"targets: {target!r} is no name of a stage")
 
 
-class Run:
+class FollowedRun:
     """A `thawline run` in progress.
 
     Args:

@@ -9,7 +9,7 @@ from thawline.studies.plan import Trial
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class TrialRequest:
     """A trial with what it takes to run it elsewhere; all of it can be pickled.
 
     Attributes:

@@ -60,7 +60,7 @@ def _run(
     where: Path, targets: Sequence[str], stage_timeout_s: float | None, busy_retries: int
 ) -> State[Any]:
     for attempt in range(1, busy_retries + 2):
-        run = ahead.taken() or follow.Run(targets, where, f"flow run {flow_run.name}")
+        run = ahead.taken() or follow.FollowedRun(targets, where, f"flow run {flow_run.name}")
         dag = Dag(where)
         try:
             with presence.needed():
@@ -80,7 +80,7 @@ def _run(
     return state
 
 
-def _follow(run: follow.Run, dag: Dag, timeout_s: float | None) -> State[Any]:
+def _follow(run: follow.FollowedRun, dag: Dag, timeout_s: float | None) -> State[Any]:
     for line in run.lines():
         get_run_logger().info(line)
     states: dict[str, State[Any]] = {}
@@ -100,7 +100,7 @@ def _follow(run: follow.Run, dag: Dag, timeout_s: float | None) -> State[Any]:
 
 @task(cache_policy=NO_CACHE, persist_result=False)
 def stage(
-    run: follow.Run,
+    run: follow.FollowedRun,
     name: str,
     fate: str,
     progress: artifacts.Progress,
@@ -126,7 +126,7 @@ def stage(
     return Completed(name=_NAMES[fate], message=recorded)
 
 
-def _conclusion(run: follow.Run, states: dict[str, State[Any]]) -> State[Any]:
+def _conclusion(run: follow.FollowedRun, states: dict[str, State[Any]]) -> State[Any]:
     """The flow's state from `thawline run`'s exit code and its last line."""
     last = run.last[-1] if run.last else None
     if timed_out := [state for state in states.values() if state.name == "TimedOut"]:

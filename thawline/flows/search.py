@@ -20,14 +20,14 @@ from prefect.states import Completed, Failed
 
 from thawline.errors import UserError
 from thawline.flows import trial
-from thawline.flows.order import Order
+from thawline.flows.order import TrialRequest
 from thawline.flows.snapshot import Snapshot
 from thawline.flows.timings import timed
 from thawline.runtime import safe_json, workspace
 from thawline.studies import plan
 from thawline.studies.definition import STAGES, Definition, Interval
 from thawline.studies.plan import Contender, Study
-from thawline.studies.records import Record, code
+from thawline.studies.records import TrialRecord, code
 
 _BEFORE_PRUNING = 5
 _EARLY, _KEYS = "early", "keys"
@@ -39,7 +39,7 @@ def run(
     deadline: float | None,
     threads: int,
     storage: str | None,
-) -> list[Record]:
+) -> list[TrialRecord]:
     """Propose and run trials until the search has as many as its file says.
 
     Args:
@@ -68,7 +68,7 @@ def run(
     for future in futures:
         future.wait()
     keys = [key for t in search.trials for key in t.user_attrs.get(_KEYS, [])]
-    found = [Record.read(planned.name, key) for key in dict.fromkeys(keys)]
+    found = [TrialRecord.read(planned.name, key) for key in dict.fromkeys(keys)]
     return [record for record in found if record is not None]
 
 
@@ -122,7 +122,7 @@ def step(
         label=f"{asked.number}: {settings(values)}", overrides=definition.base | values
     )
     orders = [
-        Order(
+        TrialRequest(
             trial=plan.trial(planned.name, contender, seed, threads),
             until=definition.until,
             keep=seed == definition.seeds[0],
@@ -145,7 +145,7 @@ def step(
     return Completed(message=contender.label)
 
 
-def objectives(records: list[Record], definition: Definition) -> list[float]:
+def objectives(records: list[TrialRecord], definition: Definition) -> list[float]:
     """The measure's mean over the seeds, latency in ms, size in MB."""
     costs: dict[str, float] = {}
     for record in records:

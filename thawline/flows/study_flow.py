@@ -23,7 +23,7 @@ from thawline.flows import (
     trial,
     workspaces,
 )
-from thawline.flows.order import Order
+from thawline.flows.order import TrialRequest
 from thawline.flows.snapshot import Snapshot
 from thawline.flows.study_record import Recorded
 from thawline.flows.timings import timed
@@ -32,7 +32,7 @@ from thawline.pipeline.forkserver import client as forkserver
 from thawline.runtime import locks, workspace
 from thawline.studies import plan, report
 from thawline.studies.changes import NOTHING, Changes
-from thawline.studies.records import Record, code
+from thawline.studies.records import TrialRecord, code
 from thawline.studies.summary import Summary, summarise
 from thawline.tracking import address, preloaded
 
@@ -120,10 +120,10 @@ def _one(
 
 def _grid(
     planned: plan.Study, common: dict[str, Any], deadline: float | None, threads: int
-) -> list[Record]:
+) -> list[TrialRecord]:
     first, until = planned.definition.seeds[0], planned.definition.until
     orders = [
-        Order(trial=one, until=until, keep=one.seed == first, **common)
+        TrialRequest(trial=one, until=until, keep=one.seed == first, **common)
         for one in planned.trials(threads)
     ]
     futures = []
@@ -134,13 +134,13 @@ def _grid(
         future.wait()
         if not future.state.is_final():  # Dask gives up a trial that killed several workers
             trial.lost(order)
-    known = [Record.read(order.trial.study, order.key) for order in orders]
+    known = [TrialRecord.read(order.trial.study, order.key) for order in orders]
     found = [record for record in known if record is not None]
     return timed(found, common["base"], common["env"])
 
 
 @task(cache_policy=NO_CACHE, persist_result=False)
-def run(order: Order, deadline: float | None) -> State[Any]:
+def run(order: TrialRequest, deadline: float | None) -> State[Any]:
     """One trial; what failed is recorded, and the study goes on."""
     if trial.spent(deadline):
         return Completed(name="Not started", message="the budget was spent")

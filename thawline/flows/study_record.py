@@ -9,7 +9,7 @@ from prefect import get_run_logger
 
 from thawline.params.schema.whole import Params
 from thawline.studies.plan import Study
-from thawline.studies.records import Record
+from thawline.studies.records import TrialRecord
 from thawline.studies.summary import Summary
 from thawline.tracking import address
 from thawline.tracking.parent import TRIAL_TAG
@@ -39,7 +39,9 @@ class Recorded:
         """Of the processes of a trial."""
         return self._run.environment if self._run else {address.SWITCH: "off"}
 
-    def close(self, records: Sequence[Record], summary: Summary, files: Sequence[Path]) -> None:
+    def close(
+        self, records: Sequence[TrialRecord], summary: Summary, files: Sequence[Path]
+    ) -> None:
         """Send trials that are not sent yet, and the report."""
         if self._run is None:
             return
@@ -58,7 +60,7 @@ class Recorded:
             except Exception as error:
                 get_run_logger().warning("MLflow: %s", error)
 
-    def _send(self, record: Record) -> None:
+    def _send(self, record: TrialRecord) -> None:
         assert self._run is not None
         tags = {
             "thawline.study": record.study,

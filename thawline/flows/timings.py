@@ -8,12 +8,12 @@ from dataclasses import replace
 from thawline.flows import processes
 from thawline.flows.snapshot import Snapshot
 from thawline.runtime import workspace
-from thawline.studies.records import Record
+from thawline.studies.records import TrialRecord
 
 
 def timed(
-    records: Sequence[Record], base: Snapshot, environment: Mapping[str, str]
-) -> list[Record]:
+    records: Sequence[TrialRecord], base: Snapshot, environment: Mapping[str, str]
+) -> list[TrialRecord]:
     """The records, those with a network that waited for it with its costs; the copies go.
 
     Args:
@@ -30,5 +30,5 @@ def timed(
     for place, record in waiting.items():
         replace(record, costs=costs[place], logged=False).write()
         shutil.rmtree(place)
-    known = [Record.read(record.study, record.key) for record in records]
+    known = [TrialRecord.read(record.study, record.key) for record in records]
     return [record for record in known if record is not None]

@@ -14,12 +14,12 @@ from filelock import FileLock
 
 from thawline.errors import UserError
 from thawline.flows import follow, trial_outputs, workspaces
-from thawline.flows.order import Order
+from thawline.flows.order import TrialRequest
 from thawline.flows.processes import CommandError, one_line
 from thawline.params import edit, params_file
 from thawline.runtime import workspace
 from thawline.runtime.output_paths import MODELS
-from thawline.studies.records import Record, folder
+from thawline.studies.records import TrialRecord, folder
 
 Say = Callable[[str], None]
 Hopeless = Callable[[Path], str | None]
@@ -27,7 +27,7 @@ _FIRST = "ingest"
 _KILLED, _ENDED = -9, (128 + signal.SIGINT, 128 + signal.SIGTERM)
 _LOST = "the workers that ran it died; a machine may have been out of memory"
 
-_RUNNING: set[follow.Run] = set()
+_RUNNING: set[follow.FollowedRun] = set()
 _STOPPED = threading.Event()
 
 
@@ -52,14 +52,14 @@ def spent(deadline: float | None) -> bool:
     return _STOPPED.is_set() or (deadline is not None and time.time() > deadline)
 
 
-def run(order: Order, say: Say, hopeless: Hopeless = lambda _: None) -> Record:
+def run(order: TrialRequest, say: Say, hopeless: Hopeless = lambda _: None) -> TrialRecord:
     """Run a trial, or take what is known of it; a failure is a record too.
 
     Args:
         say: gets each line of output.
         hopeless: asked with the working tree when the last stage begins; a reason ends the trial.
     """
-    known = Record.read(order.trial.study, order.key)
+    known = TrialRecord.read(order.trial.study, order.key)
     if known is not None and not (order.again and known.state == "failed"):
         say(f"known already, not repeated: {known.state}")
         return known
@@ -76,12 +76,12 @@ def run(order: Order, say: Say, hopeless: Hopeless = lambda _: None) -> Record:
     return record
 
 
-def lost(order: Order) -> None:
+def lost(order: TrialRequest) -> None:
     """Record a trial that nobody came back from."""
     _record(order, "failed", message=_LOST).write()
 
 
-def _run(order: Order, tree: Path, say: Say, hopeless: Hopeless) -> Record:
+def _run(order: TrialRequest, tree: Path, say: Say, hopeless: Hopeless) -> TrialRecord:
     shutil.copy(order.base.folder / params_file.FILE, tree / params_file.FILE)
     edit.set_values(order.trial.overrides, tree / params_file.FILE)
     trial_outputs.drop_later(tree, order.until)
@@ -106,7 +106,7 @@ def _run(order: Order, tree: Path, say: Say, hopeless: Hopeless) -> Record:
 class _Stages:
     """`thawline run` up to a stage; trials that would make the same data wait for the first."""
 
-    def __init__(self, order: Order, tree: Path, say: Say) -> None:
+    def __init__(self, order: TrialRequest, tree: Path, say: Say) -> None:
         self._order, self._tree, self._say = order, tree, say
         self.code: int = 0
         self.run_id: str | None = None
@@ -120,7 +120,9 @@ class _Stages:
         if _STOPPED.is_set():  # while it waited
             lock.release()
             raise Stopped
-        run = follow.Run([order.until], self._tree, f"trial {order.name}", order.environment)
+        run = follow.FollowedRun(
+            [order.until], self._tree, f"trial {order.name}", order.environment
+        )
         _RUNNING.add(run)
         try:
             while True:
@@ -148,9 +150,9 @@ class _Stages:
         return hashlib.sha256(words.encode()).hexdigest()[:16]
 
 
-def _record(order: Order, state: Any, **values: Any) -> Record:
+def _record(order: TrialRequest, state: Any, **values: Any) -> TrialRecord:
     trial = order.trial
-    return Record(
+    return TrialRecord(
         study=trial.study,
         key=order.key,
         contender=trial.contender,
@@ -161,7 +163,7 @@ def _record(order: Order, state: Any, **values: Any) -> Record:
     )
 
 
-def _failure(run: follow.Run) -> str:
+def _failure(run: follow.FollowedRun) -> str:
     if run.code == _KILLED:
         return "killed; the machine may have been out of memory"
     return run.last[-1] if run.last else f"exit code {run.code}"

@@ -11,12 +11,12 @@ from ruamel.yaml.error import YAMLError
 from thawline.dvc.hashes import Graph
 from thawline.errors import UserError
 from thawline.flows import processes, repository
-from thawline.flows.order import Order
+from thawline.flows.order import TrialRequest
 from thawline.flows.processes import CommandError, one_line
 from thawline.flows.worktree import all_but_inputs
 from thawline.runtime import safe_json, workspace
 from thawline.studies.records import folder
-from thawline.studies.scores import Rows
+from thawline.studies.scores import ScoredRows
 
 
 def drop_later(tree: Path, until: str) -> None:
@@ -54,7 +54,7 @@ def _later(tree: Path, until: str) -> list[str]:
     return stages[stages.index(until) + 1 :]
 
 
-def judged(order: Order, tree: Path) -> dict[str, Any]:
+def judged(order: TrialRequest, tree: Path) -> dict[str, Any]:
     """Values and rows, as a `Record` has them; predicts in a process of its own."""
     out = folder(order.trial.study, order.key) / "judged.json"
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ def judged(order: Order, tree: Path) -> dict[str, Any]:
     processes.output(command, tree, order.environment)
     found = safe_json.loads(out.read_text(encoding="utf-8"))
     out.unlink()
-    return {"values": found["values"], "rows": Rows.from_json(found["rows"])}
+    return {"values": found["values"], "rows": ScoredRows.from_json(found["rows"])}
 
 
 def keep(source: Path, target: Path) -> None:
@@ -71,7 +71,7 @@ def keep(source: Path, target: Path) -> None:
     shutil.copytree(source, target)
 
 
-def saved(order: Order, tree: Path) -> dict[str, Any]:
+def saved(order: TrialRequest, tree: Path) -> dict[str, Any]:
     """The DVC experiment; the result of a trial is worth more than its name there."""
     # With a target: else DVC misses the outputs of the stages that the trial has not reached.
     words = ["--force", "--name", order.name, *_untracked(tree), order.until]

@@ -29,7 +29,7 @@ WRITTEN = tuple(_TYPES)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decision:
+class DecidedValue:
     """A value that ingest works with.
 
     Attributes:
@@ -47,7 +47,7 @@ class Decision:
 class Decided:
     """The decisions by their keys, see KEYS."""
 
-    decisions: Mapping[str, Decision]
+    decisions: Mapping[str, DecidedValue]
 
     @property
     def image_size_px(self) -> int:
@@ -99,8 +99,8 @@ class Decided:
             return cls({key: _decision(raw[key], kind) for key, kind in present.items()})
 
 
-def _decision(raw: Any, kind: TypeAdapter[Any]) -> Decision:
+def _decision(raw: Any, kind: TypeAdapter[Any]) -> DecidedValue:
     if not isinstance(raw["auto"], bool) or not isinstance(raw["reason"], str):
         raise TypeError("a decision has a value, auto and a reason")
     value = kind.validate_python(raw["value"])
-    return Decision(value=value, auto=raw["auto"], reason=raw["reason"])
+    return DecidedValue(value=value, auto=raw["auto"], reason=raw["reason"])

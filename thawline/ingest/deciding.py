@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from thawline.ingest.decided import AUTO, Decided, Decision
+from thawline.ingest.decided import AUTO, Decided, DecidedValue
 from thawline.ingest.decoding.background import choose_background
 from thawline.ingest.image_size import largest_size
 from thawline.ingest.survey import Survey
@@ -36,7 +36,7 @@ def decide(wanted: Mapping[str, Any], survey: Callable[[], Survey], num_images: 
         num_images: of the source.
     """
     given = {key: value for key, value in wanted.items() if value != AUTO}
-    decisions = {k: Decision(value=v, auto=False, reason=_GIVEN) for k, v in given.items()}
+    decisions = {k: DecidedValue(value=v, auto=False, reason=_GIVEN) for k, v in given.items()}
     if len(given) < len(wanted):
         seen = survey()
         longer = np.maximum(seen.widths, seen.heights)
@@ -48,7 +48,7 @@ def decide(wanted: Mapping[str, Any], survey: Callable[[], Survey], num_images: 
         }
         for key in wanted.keys() - given.keys():
             value, reason = rules[key]()
-            decisions[key] = Decision(value=value, auto=True, reason=reason)
+            decisions[key] = DecidedValue(value=value, auto=True, reason=reason)
     return Decided({key: decisions[key] for key in wanted})
 
 
@@ -103,7 +103,7 @@ def with_size(decided: Decided, size_px: int, figure: str) -> Decided:
 
 def without_near(decided: Decided, num_pairs: int) -> Decided:
     """Give up looking for near copies: their number says that the hash does not tell them apart."""
-    off = Decision(
+    off = DecidedValue(
         value=None,
         auto=True,
         reason=f"more than {num_pairs:,} pairs of hashes are alike: they say nothing here",

@@ -12,7 +12,7 @@ _CHANCE = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class PairedTest:
     """Challenger against champion on N rows; every ratio in [0, 1].
 
     Attributes:
@@ -48,7 +48,7 @@ def compare(
     rng: np.random.Generator,
     confidence: float,
     resamples: int,
-) -> Comparison:
+) -> PairedTest:
     """Compare predictions of the same rows.
 
     Args:
@@ -67,7 +67,7 @@ def compare(
     low, high = paired_interval(
         wins, losses, len(labels), rng=rng, confidence=confidence, resamples=resamples
     )
-    return Comparison(
+    return PairedTest(
         num_rows=len(labels),
         challenger=float(right.mean()),
         champion=float(before.mean()),

@@ -25,7 +25,7 @@ _Positive = Annotated[float, Field(gt=0)]
 _Count = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
-class ModelCard(BaseModel):
+class ModelConfig(BaseModel):
     """Everything but the weights that a network needs to predict from an image file."""
 
     model_config = ConfigDict(
@@ -62,7 +62,7 @@ class ModelCard(BaseModel):
         return classes
 
 
-def save(directory: Path, network: Network, card: ModelCard) -> None:
+def save(directory: Path, network: Network, card: ModelConfig) -> None:
     """Write both files; equal networks give equal bytes."""
     directory.mkdir(parents=True, exist_ok=True)
     state = {
@@ -72,7 +72,7 @@ def save(directory: Path, network: Network, card: ModelCard) -> None:
     write_card(directory, card)
 
 
-def load(directory: Path) -> tuple[Network, ModelCard]:
+def load(directory: Path) -> tuple[Network, ModelConfig]:
     """Rebuild the network in evaluation mode, with packed layers where the file holds bits.
 
     Raises:
@@ -106,7 +106,7 @@ def load(directory: Path) -> tuple[Network, ModelCard]:
     return network.eval(), card
 
 
-def _check_room(card: ModelCard, directory: Path) -> None:
+def _check_room(card: ModelConfig, directory: Path) -> None:
     """A card alone, of some megabytes, may ask for a head of gigabytes."""
     with torch.device("meta"):
         network = _built(card, directory)
@@ -120,7 +120,7 @@ def _check_room(card: ModelCard, directory: Path) -> None:
         )
 
 
-def _built(card: ModelCard, directory: Path) -> Network:
+def _built(card: ModelConfig, directory: Path) -> Network:
     network = build(
         card.family,
         card.name,
@@ -145,17 +145,17 @@ def _built(card: ModelCard, directory: Path) -> Network:
     return network
 
 
-def write_card(directory: Path, card: ModelCard) -> None:
+def write_card(directory: Path, card: ModelConfig) -> None:
     unused = {name for name in ("channels", "levels", "refit") if not getattr(card, name)}
     unused |= {"bit_depth"} if card.bit_depth == 16 else set()
     text = card.model_dump_json(indent=2, exclude=unused)
     (directory / CARD).write_text(text + "\n", encoding="utf-8")
 
 
-def read_card(directory: Path) -> ModelCard:
+def read_card(directory: Path) -> ModelConfig:
     path = directory / CARD
     try:
-        card = ModelCard.model_validate_json(path.read_bytes())
+        card = ModelConfig.model_validate_json(path.read_bytes())
     except OSError as error:
         raise UserError(f"{escape(str(path))}: cannot be read: {error.strerror}") from None
     except ValidationError as error:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.device import numerics, to_input
 from thawline.models.network import Network
 
@@ -76,7 +76,7 @@ def batch_outputs(
 def probabilities(
     network: Network,
     images: Iterable[np.ndarray],
-    card: ModelCard,
+    card: ModelConfig,
     *,
     device: torch.device = torch.device("cpu"),  # noqa: B008 - immutable
 ) -> np.ndarray:

@@ -36,14 +36,14 @@ def load(path: Path = FILE) -> Params:
 
 
 @dataclass(frozen=True)
-class Source:
+class ParamsSource:
     """The file as it was read: its values before they are checked, and its bytes."""
 
     values: dict[str, Any]
     text: bytes
 
 
-def read(path: Path = FILE) -> Source:
+def read(path: Path = FILE) -> ParamsSource:
     """Read the file without checking what its sections hold.
 
     Raises:
@@ -54,7 +54,7 @@ def read(path: Path = FILE) -> Source:
         found = "an empty file" if raw is None else type(raw).__name__
         sections = validation_errors.listed(Params.model_fields)
         raise UserError(f"{path}: {found} where sections are expected: {sections}")
-    return Source(raw, text)
+    return ParamsSource(raw, text)
 
 
 def check(raw: Mapping[str, Any], path: Path = FILE) -> Params:

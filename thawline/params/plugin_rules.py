@@ -48,7 +48,7 @@ def problems(params: Params) -> Iterator[str]:
 
 
 def _option_problems(
-    kind: plugins.Kind, options_key: str, name: str, options: Mapping[str, Any]
+    kind: plugins.PluginKind, options_key: str, name: str, options: Mapping[str, Any]
 ) -> Iterator[str]:
     error = plugins.option_errors(kind, name, options)
     if error is None:

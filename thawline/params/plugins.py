@@ -30,7 +30,7 @@ _ANNOTATION_NAMES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class PluginKind:
     """A place for plugins: the key that chooses, the folder, the function with the options."""
 
     key: str
@@ -45,22 +45,26 @@ class Kind:
         return _PACKAGE / self.folder / f"{name}.py"
 
 
-SOURCE = Kind(key="ingest.source", folder="ingest/sources", function="read")
-STRATEGY = Kind(key="rebalance.strategy", folder="rebalance", function="plan")
-POLICY = Kind(key="augment.policy", folder="augment", function="policy")
-FAMILY = Kind(key="model.family", folder="models/architectures", function="build")
-CONVOLUTION = Kind(key="model.design.convolution", folder="models/convolutions", function="replace")
-CRITERION = Kind(key="compress.prune.method", folder="compress/pruning", function="importance")
+SOURCE = PluginKind(key="ingest.source", folder="ingest/sources", function="read")
+STRATEGY = PluginKind(key="rebalance.strategy", folder="rebalance", function="plan")
+POLICY = PluginKind(key="augment.policy", folder="augment", function="policy")
+FAMILY = PluginKind(key="model.family", folder="models/architectures", function="build")
+CONVOLUTION = PluginKind(
+    key="model.design.convolution", folder="models/convolutions", function="replace"
+)
+CRITERION = PluginKind(
+    key="compress.prune.method", folder="compress/pruning", function="importance"
+)
 KINDS = (SOURCE, STRATEGY, POLICY, FAMILY, CONVOLUTION, CRITERION)
 
 
-def names(kind: Kind) -> tuple[str, ...]:
+def names(kind: PluginKind) -> tuple[str, ...]:
     """Every plugin of a kind, sorted."""
     files = (_PACKAGE / kind.folder).glob("[!_]*.py")
     return tuple(sorted(file.stem for file in files))
 
 
-def load(kind: Kind, name: str) -> ModuleType:
+def load(kind: PluginKind, name: str) -> ModuleType:
     """Import a plugin. The name must come from validated params.
 
     Raises:
@@ -71,7 +75,9 @@ def load(kind: Kind, name: str) -> ModuleType:
     return importlib.import_module(f"{kind.package}.{name}")
 
 
-def option_errors(kind: Kind, name: str, options: Mapping[str, Any]) -> ValidationError | None:
+def option_errors(
+    kind: PluginKind, name: str, options: Mapping[str, Any]
+) -> ValidationError | None:
     """What pydantic has against these options of a plugin, None when they are fine."""
     try:
         _options_model(kind, name).model_validate(dict(options))
@@ -80,16 +86,16 @@ def option_errors(kind: Kind, name: str, options: Mapping[str, Any]) -> Validati
     return None
 
 
-def option_names(kind: Kind, name: str) -> tuple[str, ...]:
+def option_names(kind: PluginKind, name: str) -> tuple[str, ...]:
     return tuple(arg.arg for arg, _ in _keyword_options(kind, name))
 
 
-def input_names(kind: Kind, name: str) -> tuple[str, ...]:
+def input_names(kind: PluginKind, name: str) -> tuple[str, ...]:
     """Keyword-only arguments without a default: what the pipeline has to hand on."""
     return tuple(arg.arg for arg, default in _keywords(kind, name) if default is None)
 
 
-def constant(kind: Kind, name: str, variable: str) -> Any:
+def constant(kind: PluginKind, name: str, variable: str) -> Any:
     """A literal module-level constant of a plugin, read without importing it; None when absent."""
     for node in _tree(kind, name).body:
         if isinstance(node, ast.Assign):
@@ -99,23 +105,23 @@ def constant(kind: Kind, name: str, variable: str) -> Any:
     return None
 
 
-def _tree(kind: Kind, name: str) -> ast.Module:
+def _tree(kind: PluginKind, name: str) -> ast.Module:
     return ast.parse(kind.path(name).read_text(encoding="utf-8"))
 
 
-def _keyword_options(kind: Kind, name: str) -> list[tuple[ast.arg, ast.expr]]:
+def _keyword_options(kind: PluginKind, name: str) -> list[tuple[ast.arg, ast.expr]]:
     """Keyword-only arguments that have a default: those without one come from the pipeline."""
     return [(arg, default) for arg, default in _keywords(kind, name) if default is not None]
 
 
-def _keywords(kind: Kind, name: str) -> list[tuple[ast.arg, ast.expr | None]]:
+def _keywords(kind: PluginKind, name: str) -> list[tuple[ast.arg, ast.expr | None]]:
     for node in _tree(kind, name).body:
         if isinstance(node, ast.FunctionDef) and node.name == kind.function:
             return list(zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True))
     raise TypeError(f"{kind.path(name)} has no function {kind.function!r}")
 
 
-def _options_model(kind: Kind, name: str) -> Any:
+def _options_model(kind: PluginKind, name: str) -> Any:
     fields: dict[str, Any] = {}
     for arg, default in _keyword_options(kind, name):
         if arg.annotation is None:

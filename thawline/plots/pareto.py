@@ -17,7 +17,7 @@ _LARGEST = 900.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class FinishedRun:
     """One finished run.
 
     Attributes:
@@ -35,7 +35,7 @@ class Run:
     marked: bool = False
 
 
-def front(runs: Sequence[Run]) -> NDArray[np.int64]:
+def front(runs: Sequence[FinishedRun]) -> NDArray[np.int64]:
     """Positions of the comparable runs that no other one beats, from the fastest on, int64 (M,).
 
     A run beats another that is no faster and no more accurate than it, and worse in one of the two.
@@ -53,7 +53,7 @@ def front(runs: Sequence[Run]) -> NDArray[np.int64]:
 
 
 @styled
-def picture(runs: Sequence[Run], device: str) -> Figure:
+def picture(runs: Sequence[FinishedRun], device: str) -> Figure:
     """Every run as a disc, its area the size of its model; the front as a line, named."""
     drawn = figure(8.4, 5.2, "Accuracy, latency and size of all runs")
     axis = drawn.subplots()
@@ -92,7 +92,7 @@ def _logarithmic(axis: Axes) -> None:
     axis.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _disc(axis: Axes, run: Run, area: float, *, on_front: bool) -> None:
+def _disc(axis: Axes, run: FinishedRun, area: float, *, on_front: bool) -> None:
     colour = ORANGE if run.marked else BLUE if on_front else GREY
     axis.scatter(
         [run.latency_ms], [run.accuracy], s=max(area, 12), alpha=0.75, edgecolors=colour,
@@ -100,7 +100,7 @@ def _disc(axis: Axes, run: Run, area: float, *, on_front: bool) -> None:
     )  # fmt: skip
 
 
-def _named(chosen: Sequence[Run], runs: Sequence[Run]) -> list[Run]:
+def _named(chosen: Sequence[FinishedRun], runs: Sequence[FinishedRun]) -> list[FinishedRun]:
     """The front and the marked run, as many as can be read."""
     marked = [run for run in runs if run.marked and run not in chosen]
     return [*marked, *chosen][:_MAX_NAMED]

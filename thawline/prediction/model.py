@@ -26,7 +26,7 @@ class _Card(BaseModel):
     refit: bool = False
 
 
-class Model:
+class Predictor:
     """Attributes:
     network: the ONNX file.
     classes: names of the network's outputs, in order.

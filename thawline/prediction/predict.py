@@ -11,7 +11,7 @@ from thawline.cost import ort_session as onnx
 from thawline.errors import UserError
 from thawline.prediction.decoding import Batch, batches
 from thawline.prediction.listing import Bad
-from thawline.prediction.model import Model
+from thawline.prediction.model import Predictor
 from thawline.runtime.escape import escape
 
 
@@ -28,7 +28,7 @@ class Prediction:
 
 
 def predict(
-    files: Iterable[str | Bad], model: Model, *, top_k: int = 1, processes: int | None = None
+    files: Iterable[str | Bad], model: Predictor, *, top_k: int = 1, processes: int | None = None
 ) -> Iterator[Prediction | Bad]:
     """Predict batch by batch; the result is the same for any number of processes.
 
@@ -52,7 +52,7 @@ def predict(
             yield from _named(batch, found, model, top_k)
 
 
-def check(network: InferenceSession, model: Model) -> None:
+def check(network: InferenceSession, model: Predictor) -> None:
     """Refuse a network that its model.json does not describe.
 
     Raises:
@@ -68,7 +68,7 @@ def check(network: InferenceSession, model: Model) -> None:
 
 
 def _named(
-    batch: Batch, probabilities: np.ndarray, model: Model, top_k: int
+    batch: Batch, probabilities: np.ndarray, model: Predictor, top_k: int
 ) -> Iterator[Prediction]:
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
     for name, row, order in zip(batch.names, probabilities, best, strict=True):

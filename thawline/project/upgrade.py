@@ -14,7 +14,7 @@ from thawline.runtime import safe_yaml
 
 
 @dataclass
-class Changes:
+class Upgraded:
     """What an upgrade did.
 
     Attributes:
@@ -34,7 +34,7 @@ class Changes:
     gone: list[str] = field(default_factory=list)
 
 
-def upgrade(folder: Path) -> Changes:
+def upgrade(folder: Path) -> Upgraded:
     """Renew code.yaml, the files that nobody edited, and the keys of params.yaml.
 
     Keys that are new get the package's value, keys that are gone go; values of the others stay. The
@@ -48,7 +48,7 @@ def upgrade(folder: Path) -> Changes:
         raise UserError(f"{code.FILE}: not here; `--upgrade` is for a project of `thawline init`")
     _check_committed(folder)
     before, now = code.read(folder / code.FILE), code.installed()
-    changes = Changes(
+    changes = Upgraded(
         before=str(before.get("version")),
         now=now["version"],
         stages=[n for n, value in now["stages"].items() if before["stages"].get(n) != value],
@@ -58,7 +58,7 @@ def upgrade(folder: Path) -> Changes:
     return changes
 
 
-def _renew_params(path: Path, changes: Changes) -> None:
+def _renew_params(path: Path, changes: Upgraded) -> None:
     source = shipped.folder() / params_file.FILE
     theirs, new = safe_yaml.load(path), safe_yaml.load(source)
     have, want = _leaves(theirs, new), _leaves(new, new)
@@ -82,7 +82,7 @@ def _leaves(raw: Mapping[str, Any], model: Mapping[str, Any], prefix: str = "") 
     return found
 
 
-def _renew_files(folder: Path, changes: Changes) -> None:
+def _renew_files(folder: Path, changes: Upgraded) -> None:
     known, texts = generated.recorded(folder), {}
     for name, text in generated.files().items():
         present = _text(folder / name)

@@ -12,13 +12,13 @@ from mlflow.entities.model_registry import ModelVersion
 
 from thawline.dataset.manifest import Manifest
 from thawline.evaluation import rescoring
-from thawline.metrics.hypothesis_tests import Comparison, compare
+from thawline.metrics.hypothesis_tests import PairedTest, compare
 from thawline.params.schema.results import Budget, Gate
 from thawline.params.schema.whole import Params
-from thawline.prediction.model import Model
+from thawline.prediction.model import Predictor
 from thawline.registry import promotions, test_sets, versions
 from thawline.registry.promotions import SET_ASIDE_TAG
-from thawline.registry.training_fingerprint import FILE, Seen
+from thawline.registry.training_fingerprint import FILE, TrainingFingerprint
 from thawline.registry.versions import CHAMPION
 from thawline.runtime.escape import visible
 from thawline.runtime.output_paths import INGEST
@@ -31,7 +31,7 @@ Outcome = Literal["champion", "passed", "failed", "undecided", "refused", "set a
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class GateVerdict:
     """What the gate said.
 
     Attributes:
@@ -41,11 +41,11 @@ class Verdict:
 
     outcome: Outcome
     reasons: tuple[str, ...]
-    comparison: Comparison | None = None
+    comparison: PairedTest | None = None
     looks: int = 0
 
 
-def decide(store: Store, checked: Params, version: ModelVersion, model: Path) -> Verdict:
+def decide(store: Store, checked: Params, version: ModelVersion, model: Path) -> GateVerdict:
     """Compare once, remember it on the version, and move the alias `champion` if it passed.
 
     The same model before the same champion, on the same test set and by the same rules, is not
@@ -57,9 +57,9 @@ def decide(store: Store, checked: Params, version: ModelVersion, model: Path) ->
     name, number = version.name, str(version.version)
     champion = versions.aliases(store, name).get(CHAMPION)
     if champion == number:
-        return Verdict(outcome="champion", reasons=("it is the champion",))
+        return GateVerdict(outcome="champion", reasons=("it is the champion",))
     if why := version.tags.get(SET_ASIDE_TAG):
-        return Verdict(outcome="set aside", reasons=(f"set aside by {why}",))
+        return GateVerdict(outcome="set aside", reasons=(f"set aside by {why}",))
     contest = _Contest(store, checked, version, champion, model)
     verdict = contest.remembered() or contest.judge()
     if verdict.outcome == "passed":
@@ -86,7 +86,7 @@ def misses(budget: Budget, metrics: Mapping[str, float]) -> list[str]:
     return found
 
 
-def objections(found: Comparison, rules: Gate, classes: tuple[str, ...]) -> list[str]:
+def objections(found: PairedTest, rules: Gate, classes: tuple[str, ...]) -> list[str]:
     """Why the challenger may not replace the champion; none if it may."""
     problems = []
     if found.low < -rules.max_drop:
@@ -101,7 +101,7 @@ def objections(found: Comparison, rules: Gate, classes: tuple[str, ...]) -> list
     return problems
 
 
-def numbers(verdict: Verdict) -> dict[str, float]:
+def numbers(verdict: GateVerdict) -> dict[str, float]:
     """The comparison for MLflow; empty without one."""
     found = verdict.comparison
     if found is None:
@@ -136,45 +136,45 @@ class _Contest:
         self._test_set = test_sets.digest(self._manifest)
         self._misses = misses(checked.budget, closing.final_metrics())
 
-    def remembered(self) -> Verdict | None:
+    def remembered(self) -> GateVerdict | None:
         """What was decided of the very same contest before."""
         tags = self._version.tags
         if tags.get(_KEY) != self._key() or OUTCOME not in tags:
             return None
         reasons = tuple(tags[REASON].split("\n"))
-        return Verdict(
+        return GateVerdict(
             outcome=tags[OUTCOME],
             reasons=reasons,
             looks=test_sets.looks(self._store, self._version.name, self._test_set),
         )
 
-    def judge(self) -> Verdict:
+    def judge(self) -> GateVerdict:
         verdict = self._judge()
         self._note({_TEST_SET: self._test_set, REASON: "\n".join(verdict.reasons)})
         self._note({OUTCOME: verdict.outcome, _KEY: self._key()})  # last: now it is remembered
         return verdict
 
-    def _judge(self) -> Verdict:
+    def _judge(self) -> GateVerdict:
         if self._misses:
-            return Verdict(outcome="failed", reasons=tuple(self._misses))
+            return GateVerdict(outcome="failed", reasons=tuple(self._misses))
         if self._champion is None:
-            return Verdict(outcome="passed", reasons=("the first one within the budget",))
+            return GateVerdict(outcome="passed", reasons=("the first one within the budget",))
         champion = self._store.client.get_model_version(self._version.name, self._champion)
         folder = versions.files(self._store, champion)
-        before, challenger = Model(folder), Model(self._model)
+        before, challenger = Predictor(folder), Predictor(self._model)
         if sorted(before.classes) != sorted(challenger.classes):
-            return Verdict(outcome="refused", reasons=(_other_classes(before, challenger),))
+            return GateVerdict(outcome="refused", reasons=(_other_classes(before, challenger),))
         if not (folder / FILE).is_file():
             why = f"version {self._champion} does not say what it was trained on"
-            return Verdict(outcome="undecided", reasons=(why,))
+            return GateVerdict(outcome="undecided", reasons=(why,))
         test = self._manifest.rows("test")
-        known = Seen.read(folder / FILE).knows(self._manifest, test)
+        known = TrainingFingerprint.read(folder / FILE).knows(self._manifest, test)
         return self._compared(before, challenger, test[~known])
 
-    def _compared(self, before: Model, challenger: Model, rows: np.ndarray) -> Verdict:
+    def _compared(self, before: Predictor, challenger: Predictor, rows: np.ndarray) -> GateVerdict:
         p, manifest = self._params, self._manifest
         if len(rows) < p.gate.min_rows:
-            return Verdict(outcome="undecided", reasons=(self._too_few(len(rows)),))
+            return GateVerdict(outcome="undecided", reasons=(self._too_few(len(rows)),))
         ours, theirs = (
             rescoring.predicted(
                 model, manifest, rows, images=INGEST, ingest=p.ingest, threads=p.training.threads
@@ -183,7 +183,7 @@ class _Contest:
         )
         had = (ours != rescoring.UNKNOWN) & (theirs != rescoring.UNKNOWN)
         if had.sum() < p.gate.min_rows:
-            return Verdict(outcome="undecided", reasons=(self._too_few(int(had.sum())),))
+            return GateVerdict(outcome="undecided", reasons=(self._too_few(int(had.sum())),))
         found = compare(
             ours[had], theirs[had], manifest.labels[rows[had]],
             num_classes=len(manifest.classes), rng=np.random.default_rng(p.seed),
@@ -193,9 +193,9 @@ class _Contest:
         problems = objections(found, p.gate, manifest.classes)
         reasons = (*problems, self._summary(found, looks))
         outcome: Outcome = "failed" if problems else "passed"
-        return Verdict(outcome=outcome, reasons=reasons, comparison=found, looks=looks)
+        return GateVerdict(outcome=outcome, reasons=reasons, comparison=found, looks=looks)
 
-    def _summary(self, found: Comparison, looks: int) -> str:
+    def _summary(self, found: PairedTest, looks: int) -> str:
         changed = self._champions_test_set() not in (None, self._test_set)
         return (
             f"{_credibly(found)}: {100 * found.challenger:.2f} % against "
@@ -231,13 +231,13 @@ class _Contest:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _credibly(found: Comparison) -> str:
+def _credibly(found: PairedTest) -> str:
     if found.low > 0:
         return "credibly better"
     return "credibly worse" if found.high < 0 else "no credible difference"
 
 
-def _other_classes(before: Model, challenger: Model) -> str:
+def _other_classes(before: Predictor, challenger: Predictor) -> str:
     gone = sorted(set(before.classes) - set(challenger.classes))
     new = sorted(set(challenger.classes) - set(before.classes))
     listed = [f"{word} {', '.join(visible(n, 40) for n in names[:5])}{' ...' * (len(names) > 5)}"

@@ -13,7 +13,7 @@ from thawline.params import params_file
 from thawline.params.schema.whole import Params
 from thawline.registry import test_sets, versions
 from thawline.registry.training_fingerprint import FILE as SEEN
-from thawline.registry.training_fingerprint import TESTED, Seen
+from thawline.registry.training_fingerprint import TESTED, TrainingFingerprint
 from thawline.runtime import locks, workspace
 from thawline.runtime.output_paths import HOLDOUT, INGEST, MANIFEST
 from thawline.tracking.store import Store, connect, patient
@@ -86,7 +86,7 @@ def _fresh(store: Store, checked: Params, manifest: Manifest) -> np.ndarray:
     """
     fresh: np.ndarray = manifest.splits != UNUSED
     rows = np.arange(len(manifest))
-    known = [Seen.of(manifest, ("train", "val", "test"))] if _trained_here() else []
+    known = [TrainingFingerprint.of(manifest, ("train", "val", "test"))] if _trained_here() else []
     name = checked.tracking.model_name
     for version in store.client.search_model_versions(f"name = '{name}'"):
         seen = versions.seen(store, version, SEEN)
@@ -96,7 +96,9 @@ def _fresh(store: Store, checked: Params, manifest: Manifest) -> np.ndarray:
                 "to be unseen by it as long as it is registered"
             )
         # Versions of before do not say what they were tested on: then all that is tested now.
-        tested = versions.seen(store, version, TESTED) or Seen.of(manifest, ("test",))
+        tested = versions.seen(store, version, TESTED) or TrainingFingerprint.of(
+            manifest, ("test",)
+        )
         known += [seen, tested]
     for seen in known:
         fresh &= ~seen.knows(manifest, rows)

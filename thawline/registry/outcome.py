@@ -17,7 +17,7 @@ from thawline.runtime.output_paths import REPORTS, write_json
 if TYPE_CHECKING:  # MLflow takes seconds to load, and `thawline table` needs none of it
     from mlflow.entities.model_registry import ModelVersion
 
-    from thawline.registry.gate import Verdict
+    from thawline.registry.gate import GateVerdict
     from thawline.tracking.store import Store
 
 FOLDER = Path(gate_line.FOLDER)
@@ -51,7 +51,7 @@ class Outcome:
     looks: int
 
     @classmethod
-    def of(cls, version: "ModelVersion", model: str, verdict: "Verdict") -> Self:
+    def of(cls, version: "ModelVersion", model: str, verdict: "GateVerdict") -> Self:
         return cls(
             model=model,
             version=str(version.version),

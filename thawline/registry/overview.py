@@ -56,9 +56,9 @@ def _finished(store: Store, fingerprint: str) -> list[MlflowRun]:
             return found
 
 
-def _point(run: MlflowRun, own: MlflowRun) -> pareto.Run:
+def _point(run: MlflowRun, own: MlflowRun) -> pareto.FinishedRun:
     metrics = run.data.metrics
-    return pareto.Run(
+    return pareto.FinishedRun(
         name=visible(run.info.run_name),
         accuracy=metrics[_ACCURACY],
         latency_ms=metrics[_LATENCY],

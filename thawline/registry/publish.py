@@ -50,7 +50,7 @@ class Published:
     """False when this model was registered before."""
     champion: bool
     """Whether this version is the champion."""
-    verdict: gate.Verdict
+    verdict: gate.GateVerdict
 
 
 def publish() -> Published | None:

@@ -12,7 +12,7 @@ from thawline.ingest import decoding
 from thawline.ingest.decoding.decode import DECODER
 from thawline.registry import description, flavors, restore
 from thawline.registry.training_fingerprint import FILE as SEEN
-from thawline.registry.training_fingerprint import TESTED, Seen
+from thawline.registry.training_fingerprint import TESTED, TrainingFingerprint
 from thawline.runtime.output_paths import INGEST
 
 _HERE = Path(__file__).parent
@@ -39,8 +39,8 @@ def ships_with(model: Path) -> Iterator[tuple[list[str], dict[str, Path]]]:
         copies = [shutil.copyfile(path, scratch / f"{name}.py") for name, path in _SHIPPED.items()]
         copies.append(copy_decoder(scratch / _DECODER))
         manifest = Manifest.read(INGEST)
-        Seen.of(manifest).write(seen)
-        Seen.of(manifest, ("test",)).write(tested)
+        TrainingFingerprint.of(manifest).write(seen)
+        TrainingFingerprint.of(manifest, ("test",)).write(tested)
         recorded.mkdir()
         restore.record(recorded)
         files = {flavors.NETWORK: model / "model.onnx", "card": model / "model.json"}

@@ -22,7 +22,7 @@ _HASH_DIGITS = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class TrainingFingerprint:
     """Attributes:
     rows: hashes of pixels, uint64, sorted.
     groups: hashes of the names of groups, uint64, sorted.
@@ -32,7 +32,9 @@ class Seen:
     groups: np.ndarray
 
     @classmethod
-    def of(cls, manifest: Manifest, splits: Sequence[str] = ("train", "val")) -> "Seen":
+    def of(
+        cls, manifest: Manifest, splits: Sequence[str] = ("train", "val")
+    ) -> "TrainingFingerprint":
         """Rows of some splits of a data set, and their groups."""
         rows = np.flatnonzero(np.isin(manifest.splits, splits))
         groups = [manifest.groups[row] for row in rows]
@@ -45,7 +47,7 @@ class Seen:
         np.savez_compressed(path, rows=self.rows, groups=self.groups)
 
     @classmethod
-    def read(cls, path: Path) -> "Seen":
+    def read(cls, path: Path) -> "TrainingFingerprint":
         """Raises:
         UserError: it is not there or damaged.
         """

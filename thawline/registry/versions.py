@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 from thawline.dvc import hashes
 from thawline.errors import UserError
 from thawline.params import params_file
-from thawline.registry.training_fingerprint import Seen
+from thawline.registry.training_fingerprint import TrainingFingerprint
 from thawline.runtime import workspace
 from thawline.runtime.progress import log
 from thawline.tracking.store import Store, connect, patient, reason
@@ -68,7 +68,7 @@ def aliases(store: Store, name: str) -> dict[str, str]:
     return {alias: str(version) for alias, version in found.items()}
 
 
-def seen(store: Store, version: ModelVersion, file: str) -> Seen | None:
+def seen(store: Store, version: ModelVersion, file: str) -> TrainingFingerprint | None:
     """What a version learned from, or was tested on; None where it does not say.
 
     Raises:
@@ -84,7 +84,7 @@ def seen(store: Store, version: ModelVersion, file: str) -> Seen | None:
             found = mlflow.artifacts.download_artifacts(f"{stored}/{file}", dst_path=scratch)
         except Exception as error:  # each kind of store raises its own
             raise _not_had(store, version, error) from None
-        return Seen.read(Path(found))
+        return TrainingFingerprint.read(Path(found))
 
 
 def files(store: Store, version: ModelVersion) -> Path:

@@ -7,11 +7,11 @@ from matplotlib.ticker import PercentFormatter
 
 from thawline.features.profile import Profile
 from thawline.plots.style import BLUE, GREEN, INK, LIGHT_BLUE, figure, label, styled
-from thawline.training.decision import Decision
+from thawline.training.decision import FreezeDecision
 
 
 @styled
-def draw(decided: Decision) -> Figure:
+def draw(decided: FreezeDecision) -> Figure:
     """Probe accuracy with its standard error and LogME against depth; what trains is shaded."""
     profile = decided.profile
     count = len(profile.scores)

@@ -8,18 +8,18 @@ from matplotlib.figure import Figure
 
 from thawline.evaluation import attention, confusions, embedding
 from thawline.models import checkpoint
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.inference import BATCH, outputs
 from thawline.models.network import Network
 from thawline.plots import style
 from thawline.report import gallery
-from thawline.report.markdown import Picture
+from thawline.report.markdown import ReportFigure
 from thawline.report.report_figures import Evidence
 
 _SHOWN = 6
 
 
-def draw(folder: Path, evidence: Evidence, checkpoint_folder: Path) -> list[Picture]:
+def draw(folder: Path, evidence: Evidence, checkpoint_folder: Path) -> list[ReportFigure]:
     """Write the pictures into the folder; their paths are relative to its parent.
 
     Args:
@@ -41,11 +41,11 @@ def draw(folder: Path, evidence: Evidence, checkpoint_folder: Path) -> list[Pict
     for name, (title, figure, caption) in drawn.items():
         style.save(figure, folder / f"{name}.png")
         path = PurePosixPath(folder.name, f"{name}.png")
-        pictures.append(Picture(title=title, path=path, caption=caption))
+        pictures.append(ReportFigure(title=title, path=path, caption=caption))
     return pictures
 
 
-def _attention(evidence: Evidence, network: Network, card: ModelCard) -> Figure:
+def _attention(evidence: Evidence, network: Network, card: ModelConfig) -> Figure:
     predicted, classes = evidence.final.probabilities, evidence.manifest.classes
     rows = (
         ("surest mistakes", gallery.confident_mistakes(predicted, evidence.labels, _SHOWN)),
@@ -71,7 +71,7 @@ def _pairs(evidence: Evidence) -> Figure:
     return confusions.draw(found, examples, evidence.manifest.classes)
 
 
-def _map(evidence: Evidence, network: Network, card: ModelCard) -> Figure:
+def _map(evidence: Evidence, network: Network, card: ModelConfig) -> Figure:
     count = min(len(evidence.test), embedding.MAX_POINTS)
     at = np.linspace(0, len(evidence.test) - 1, count).astype(int)
     rows = evidence.test[at]

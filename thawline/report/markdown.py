@@ -21,7 +21,7 @@ _CHECKPOINT_COLUMNS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picture:
+class ReportFigure:
     """A figure of the report; `path` is relative to the report's folder."""
 
     title: str
@@ -52,7 +52,7 @@ def render(
     results: Results,
     *,
     classes: Sequence[ClassScore],
-    pictures: Sequence[Picture],
+    pictures: Sequence[ReportFigure],
     decisions: Mapping[str, str],
     mistakes: Sequence[Mistake],
     budget: Mapping[str, float | None],
@@ -183,7 +183,7 @@ def _decisions(decisions: Mapping[str, str]) -> str:
     return "\n".join(f"- {stage}: {reason}." for stage, reason in decisions.items())
 
 
-def _picture(picture: Picture) -> str:
+def _picture(picture: ReportFigure) -> str:
     title = markdown(picture.title)
     return f"## {title}\n\n![{title}](<{picture.path}>)" + (
         f"\n\n{picture.caption}" if picture.caption else ""

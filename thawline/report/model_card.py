@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from thawline.dataset.manifest import Manifest
 from thawline.evaluation.results import Results
 from thawline.evaluation.slices import Slice
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.plots.quantities import count, megabytes, percent
 from thawline.report import score_table
 from thawline.report.markdown import ClassScore
@@ -23,7 +23,7 @@ _WEAK = 3
 def render(
     results: Results,
     *,
-    card: ModelCard,
+    card: ModelConfig,
     manifest: Manifest,
     decisions: Mapping[str, str],
     classes: Sequence[ClassScore],
@@ -61,7 +61,7 @@ def render(
     return "\n\n".join(parts) + "\n"
 
 
-def _front_matter(results: Results, card: ModelCard) -> str:
+def _front_matter(results: Results, card: ModelConfig) -> str:
     """YAML that registries read; JSON strings are YAML strings."""
     row = results.metrics[results.final]
     lines = [
@@ -83,7 +83,7 @@ def _front_matter(results: Results, card: ModelCard) -> str:
     return "\n".join(lines)
 
 
-def _details(results: Results, card: ModelCard) -> str:
+def _details(results: Results, card: ModelConfig) -> str:
     row = results.metrics[results.final]
     return "\n".join([
         f"- Network: {card.family}, {card.name}, images of {card.image_size_px} px",
@@ -93,7 +93,7 @@ def _details(results: Results, card: ModelCard) -> str:
     ])  # fmt: skip
 
 
-def _class_list(card: ModelCard) -> str:
+def _class_list(card: ModelConfig) -> str:
     shown = ", ".join(markdown(name, 40) for name in card.classes[:_MAX_CLASSES])
     more = len(card.classes) - _MAX_CLASSES
     return f"Classes: {shown}{f' and {more:,} more' if more > 0 else ''}."

@@ -16,7 +16,7 @@ from thawline.evaluation.corruptions import Robustness
 from thawline.evaluation.label_issues import LabelIssue
 from thawline.evaluation.results import Results
 from thawline.evaluation.slices import Slice
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.plots.quantities import (
     UNKNOWN,
     count,
@@ -32,7 +32,7 @@ from thawline.report.data_uris import data_uris
 from thawline.report.markdown import (
     ClassScore,
     Mistake,
-    Picture,
+    ReportFigure,
     budget_line,
     short_source,
     verdict,
@@ -57,16 +57,16 @@ Advice = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Content:
+class PageContent:
     """What the page tells; `pictures` lie below `folder`."""
 
     folder: Path
     results: Results
-    card: ModelCard
+    card: ModelConfig
     manifest: Manifest
     decisions: Mapping[str, str]
     classes: Sequence[ClassScore]
-    pictures: Sequence[Picture]
+    pictures: Sequence[ReportFigure]
     mistakes: Sequence[Mistake]
     slices: Sequence[Slice]
     robustness: Sequence[Robustness]
@@ -77,7 +77,7 @@ class Content:
     calibration_bins: int
 
 
-def write(content: Content) -> None:
+def write(content: PageContent) -> None:
     """report.html, report.md and model_card.md."""
     classes, decisions = content.classes, content.decisions
     text = markdown.render(
@@ -103,7 +103,7 @@ def write(content: Content) -> None:
         (content.folder / name).write_text(written, encoding="utf-8")
 
 
-def render(content: Content) -> str:
+def render(content: PageContent) -> str:
     """The page; equal contents give equal bytes."""
     from jinja2 import Environment, StrictUndefined
 
@@ -113,7 +113,7 @@ def render(content: Content) -> str:
     return environment.from_string(TEMPLATE).render(_context(content))
 
 
-def _context(content: Content) -> dict[str, object]:
+def _context(content: PageContent) -> dict[str, object]:
     results = content.results
     row, budget = results.of(results.final), budget_line(results, content.budget)
     return {
@@ -211,7 +211,7 @@ def _range(sides: np.ndarray) -> str:
     return f"{low}" if low == high else f"{low} to {high}"
 
 
-def _pictures(content: Content) -> dict[str, list[dict[str, str]]]:
+def _pictures(content: PageContent) -> dict[str, list[dict[str, str]]]:
     stems = {PurePosixPath(picture.path).stem: picture for picture in content.pictures}
     sources = data_uris({stem: content.folder / p.path for stem, p in stems.items()})
     found: dict[str, list[dict[str, str]]] = {
@@ -251,7 +251,7 @@ def _issue(issue: LabelIssue, manifest: Manifest) -> tuple[str, ...]:
     return visible(short_source(manifest.names[issue.row]), 60), *names, percent(issue.confidence)
 
 
-def _sentences(content: Content) -> list[str]:
+def _sentences(content: PageContent) -> list[str]:
     """The list of the Markdown report, a sentence or two each."""
     text = methods.sentences(content.results, content.bootstrap_samples, content.calibration_bins)
     return [" ".join(item.split()) for item in text.removeprefix("- ").split("\n- ")]

@@ -22,8 +22,8 @@ from thawline.models.inference import BATCH
 from thawline.params import proposal
 from thawline.params.schema.whole import Params
 from thawline.report import report_figures
-from thawline.report.markdown import Picture
-from thawline.report.page import Advice, Content
+from thawline.report.markdown import ReportFigure
+from thawline.report.page import Advice, PageContent
 from thawline.report.report_figures import Evidence
 from thawline.runtime import safe_json
 from thawline.runtime.output_paths import INGEST, MANIFEST, REPORTS, intact
@@ -48,7 +48,7 @@ def gather(
     in_torch: Path,
     compressed: Mapping[str, Any],
     pruning: Path,
-) -> Content:
+) -> PageContent:
     """Find it, write its tables and figures into the folder, and hand on what the page shows.
 
     Args:
@@ -69,7 +69,7 @@ def gather(
     slices.write(folder / "slices.csv", parts)
     robustness = _robustness(evidence, params, shipped) if p.corruptions else []
     corruptions.write(folder / "corruptions.csv", robustness)
-    return Content(
+    return PageContent(
         folder=folder,
         results=results,
         card=checkpoint.read_card(shipped),
@@ -116,7 +116,7 @@ def _robustness(evidence: Evidence, params: Params, shipped: Path) -> list[Robus
 
 def _explain(
     figures: Path, evidence: Evidence, in_torch: Path
-) -> tuple[list[Picture], list[LabelIssue]]:
+) -> tuple[list[ReportFigure], list[LabelIssue]]:
     from thawline.report import explanations  # loads captum
 
     pictures = explanations.draw(figures, evidence, in_torch)

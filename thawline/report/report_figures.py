@@ -15,11 +15,11 @@ from thawline.evaluation import head_groups
 from thawline.evaluation.checkpoints import Judged
 from thawline.plots import class_sizes, risk_coverage, style
 from thawline.report import charts, gallery
-from thawline.report.markdown import ClassScore, Mistake, Picture
+from thawline.report.markdown import ClassScore, Mistake, ReportFigure
 from thawline.runtime.escape import escape
 from thawline.training import curves, decision
 from thawline.training.curves import Curves
-from thawline.training.decision import Decision
+from thawline.training.decision import FreezeDecision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class Evidence:
         return labels
 
 
-def draw(folder: Path, evidence: Evidence) -> list[Picture]:
+def draw(folder: Path, evidence: Evidence) -> list[ReportFigure]:
     """Write every figure into the folder; the pictures' paths are relative to its parent."""
     classes, scores = evidence.manifest.classes, evidence.final.scores
     drawn = {
@@ -66,7 +66,7 @@ def draw(folder: Path, evidence: Evidence) -> list[Picture]:
     pictures = []
     for name, (title, figure) in drawn.items():
         style.save(figure, folder / f"{name}.png")
-        pictures.append(Picture(title=title, path=PurePosixPath(folder.name, f"{name}.png")))
+        pictures.append(ReportFigure(title=title, path=PurePosixPath(folder.name, f"{name}.png")))
     return [*depths(folder, evidence.training), *pictures]
 
 
@@ -78,7 +78,7 @@ def epochs(training: Mapping[str, Path]) -> dict[str, tuple[str, Figure]]:
 
 def heads(training: Mapping[str, Path]) -> dict[str, tuple[str, Figure]]:
     """Draw what was tried by the stages that solved their head in closed form."""
-    found = {stage: Decision.read(path).head for stage, path in training.items()}
+    found = {stage: FreezeDecision.read(path).head for stage, path in training.items()}
     return {
         f"{stage}_head": (f"What the head reads, {stage}", head_groups.draw(fit))
         for stage, fit in found.items()
@@ -93,7 +93,7 @@ def decisions(training: Mapping[str, Path]) -> dict[str, str]:
         training: the reports of each training stage, by its name.
     """
     outcomes = {stage: curves.describe(found) for stage, found in _curves(training).items()}
-    found = {stage: Decision.read(path) for stage, path in training.items()}
+    found = {stage: FreezeDecision.read(path) for stage, path in training.items()}
     return {
         stage: f"{one.reason}; {one.outcome}"
         if one.outcome
@@ -102,7 +102,7 @@ def decisions(training: Mapping[str, Path]) -> dict[str, str]:
     }
 
 
-def depths(folder: Path, training: Mapping[str, Path]) -> list[Picture]:
+def depths(folder: Path, training: Mapping[str, Path]) -> list[ReportFigure]:
     """Copy what `trainable: auto` measured, as the stages that did have drawn it.
 
     Args:
@@ -114,17 +114,19 @@ def depths(folder: Path, training: Mapping[str, Path]) -> list[Picture]:
         if drawn.exists():
             name = f"{stage}_depth.png"
             shutil.copyfile(drawn, folder / name)
-            found.append(Picture(title=f"Depth, {stage}", path=PurePosixPath(folder.name, name)))
+            found.append(
+                ReportFigure(title=f"Depth, {stage}", path=PurePosixPath(folder.name, name))
+            )
     return found
 
 
-def pruning(folder: Path, path: Path) -> list[Picture]:
+def pruning(folder: Path, path: Path) -> list[ReportFigure]:
     """Copy the curve that `compress` has drawn into `path`, if it pruned."""
     drawn = path / "curve.png"
     if not drawn.exists():
         return []
     shutil.copyfile(drawn, folder / "pruning.png")
-    return [Picture(title="Pruning", path=PurePosixPath(folder.name, "pruning.png"))]
+    return [ReportFigure(title="Pruning", path=PurePosixPath(folder.name, "pruning.png"))]
 
 
 def class_scores(evidence: Evidence) -> list[ClassScore]:

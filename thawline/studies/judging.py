@@ -14,7 +14,7 @@ from thawline.params import params_file
 from thawline.pipeline.forkserver import client
 from thawline.runtime import safe_json
 from thawline.runtime.output_paths import INGEST, MODELS
-from thawline.studies.scores import SCORES, Rows, score
+from thawline.studies.scores import SCORES, ScoredRows, score
 
 _ID_LENGTH = 16
 _BATCH = 64
@@ -33,7 +33,7 @@ def judge(stage: str, threads: int) -> dict[str, Any]:
     val = manifest.rows("val")
     predicted, values = _predict(folder, val, threads)
     labels = manifest.labels[val]
-    rows = Rows(
+    rows = ScoredRows(
         ids=np.array([manifest.sha256[row][:_ID_LENGTH] for row in val]),
         labels=labels,
         predicted=predicted,

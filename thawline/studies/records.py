@@ -14,7 +14,7 @@ from thawline.params import params_file
 from thawline.params.schema.whole import Params
 from thawline.runtime import safe_json, workspace
 from thawline.studies.definition import STAGES
-from thawline.studies.scores import Rows
+from thawline.studies.scores import ScoredRows
 
 _PLUGIN = re.compile(r"\$\{[^}]+\}")
 _NO_RESULT = ("tracking", "budget", "evaluate")
@@ -22,7 +22,7 @@ _NO_RESULT = ("tracking", "budget", "evaluate")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
+class TrialRecord:
     """One trial, whatever became of it.
 
     Attributes:
@@ -43,7 +43,7 @@ class Record:
     message: str = ""
     values: Mapping[str, float] = field(default_factory=dict)
     costs: Mapping[str, float] = field(default_factory=dict)
-    rows: Rows | None = None
+    rows: ScoredRows | None = None
     run_id: str | None = None
     experiment: str | None = None
     duration_s: float = 0.0
@@ -56,7 +56,7 @@ class Record:
             text = (folder(study, key) / "record.json").read_text(encoding="utf-8")
             values = safe_json.loads(text)
             rows = values.pop("rows")
-            return cls(**values, rows=rows and Rows.from_json(rows))
+            return cls(**values, rows=rows and ScoredRows.from_json(rows))
         except (OSError, ValueError, KeyError, TypeError, OverflowError):
             return None
 

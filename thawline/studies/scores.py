@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rows:
+class ScoredRows:
     """What one network said of the validation rows.
 
     Attributes:
@@ -52,7 +52,7 @@ class Rows:
         )
 
 
-def score(name: str, rows: Rows, weights: Floats | None = None) -> float:
+def score(name: str, rows: ScoredRows, weights: Floats | None = None) -> float:
     """One of SCORES, in [0, 1].
 
     Args:

@@ -8,9 +8,9 @@ import numpy as np
 
 from thawline.studies import verdict
 from thawline.studies.plan import Claim, Study
-from thawline.studies.records import Record
-from thawline.studies.scores import Rows
-from thawline.studies.verdict import Pairs, Verdict
+from thawline.studies.records import TrialRecord
+from thawline.studies.scores import ScoredRows
+from thawline.studies.verdict import ClaimVerdict, Pairs
 
 COSTS = ("latency_ms", "throughput_per_s", "peak_memory_mb", "size_mb", "parameters", "macs")
 
@@ -52,7 +52,7 @@ class Summary:
     lines: Sequence[Line]
     claims: Sequence[Claim]
     pairs: Sequence[Pairs]
-    verdicts: Sequence[Verdict]
+    verdicts: Sequence[ClaimVerdict]
     failures: Sequence[tuple[str, str]]
     """Contender with its seed, and why its trial ended early."""
 
@@ -82,7 +82,7 @@ class Summary:
         return found
 
 
-def summarise(study: Study, records: Sequence[Record]) -> Summary:
+def summarise(study: Study, records: Sequence[TrialRecord]) -> Summary:
     """Put the records of a study together; its claims are judged as one family."""
     pairs = [_pair(study, claim, records) for claim in study.claims]
     summary = Summary(
@@ -130,12 +130,12 @@ def _beats(other: tuple[float, ...], point: tuple[float, ...]) -> bool:
     return other != point and all(o <= p for o, p in zip(other, point, strict=True))
 
 
-def _labels(study: Study, records: Sequence[Record]) -> list[str]:
+def _labels(study: Study, records: Sequence[TrialRecord]) -> list[str]:
     found = [contender.label for contender in study.contenders]
     return found or list(dict.fromkeys(record.contender for record in records))
 
 
-def _line(study: Study, label: str, records: Sequence[Record]) -> Line:
+def _line(study: Study, label: str, records: Sequence[TrialRecord]) -> Line:
     own = [record for record in records if record.contender == label]
     known: dict[str, float] = {}
     for record in own:
@@ -155,12 +155,12 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values)) if values else math.nan
 
 
-def _pair(study: Study, claim: Claim, records: Sequence[Record]) -> Pairs:
+def _pair(study: Study, claim: Claim, records: Sequence[TrialRecord]) -> Pairs:
     return verdict.pair_rows(
         study.definition.score, _rows(claim.baseline, records), _rows(claim.contender, records)
     )
 
 
-def _rows(label: str, records: Sequence[Record]) -> dict[int, Rows]:
+def _rows(label: str, records: Sequence[TrialRecord]) -> dict[int, ScoredRows]:
     own = (r for r in records if r.contender == label and r.state == "complete")
     return {record.seed: record.rows for record in own if record.rows is not None}

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from thawline.studies.scores import Floats, Rows, score
+from thawline.studies.scores import Floats, ScoredRows, score
 
 State = Literal["holds", "does not hold", "not decided"]
 Expect = Literal["better", "not_worse"]
@@ -42,7 +42,7 @@ class Pairs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class ClaimVerdict:
     """What became of one claim.
 
     Attributes:
@@ -80,8 +80,8 @@ def pair(baseline: Mapping[int, float], contender: Mapping[int, float]) -> Pairs
 
 def pair_rows(
     measure: str,
-    baseline: Mapping[int, Rows],
-    contender: Mapping[int, Rows],
+    baseline: Mapping[int, ScoredRows],
+    contender: Mapping[int, ScoredRows],
     *,
     draw: int = 0,
     resamples: int = _RESAMPLES,
@@ -111,7 +111,9 @@ def pair_rows(
     return Pairs(differences=exact.differences, error=error)
 
 
-def _drawn(measure: str, pairs: Sequence[tuple[Rows, Rows]], draw: int, resamples: int) -> Floats:
+def _drawn(
+    measure: str, pairs: Sequence[tuple[ScoredRows, ScoredRows]], draw: int, resamples: int
+) -> Floats:
     """Differences of each seed on resampled images, float64 (resamples, n)."""
     rng = np.random.default_rng(draw)
     ids = np.unique(np.concatenate([rows.ids for both in pairs for rows in both]))
@@ -124,7 +126,9 @@ def _drawn(measure: str, pairs: Sequence[tuple[Rows, Rows]], draw: int, resample
     return found
 
 
-def _difference(measure: str, pair: tuple[Rows, Rows], weights: Sequence[Floats]) -> float:
+def _difference(
+    measure: str, pair: tuple[ScoredRows, ScoredRows], weights: Sequence[Floats]
+) -> float:
     if not all(w.any() for w in weights):
         return 0.0
     baseline, contender = (score(measure, rows, w) for rows, w in zip(pair, weights, strict=True))
@@ -133,7 +137,7 @@ def _difference(measure: str, pair: tuple[Rows, Rows], weights: Sequence[Floats]
 
 def judge(
     pairs: Sequence[Pairs], expects: Sequence[Expect], deltas: Sequence[float]
-) -> list[Verdict]:
+) -> list[ClaimVerdict]:
     """All claims of one report together.
 
     Args:
@@ -179,7 +183,7 @@ def _p_value(pairs: Pairs, expect: Expect, delta: float) -> float:
     return float(2 * stdtr(len(pairs.differences) - 1, -distance / pairs.error))
 
 
-def _verdict(pairs: Pairs, expect: Expect, delta: float, level: float) -> Verdict:
+def _verdict(pairs: Pairs, expect: Expect, delta: float, level: float) -> ClaimVerdict:
     number = len(pairs.differences)
     low = high = float("nan")
     if pairs.error is not None:
@@ -187,7 +191,7 @@ def _verdict(pairs: Pairs, expect: Expect, delta: float, level: float) -> Verdic
         # No score differs by more than one, whatever a t distribution of few seeds says.
         low, high = max(-1.0, pairs.mean - half), min(1.0, pairs.mean + half)
     state = _state(low, high, *_bounds(expect, delta))
-    return Verdict(
+    return ClaimVerdict(
         state=state,
         mean=pairs.mean,
         low=low,

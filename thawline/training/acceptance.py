@@ -32,7 +32,7 @@ Predict = Callable[[Network], np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class Acceptance:
     """What became of a fine-tuning.
 
     Attributes:
@@ -87,7 +87,7 @@ def settle(
     may_mix: bool,
     others: Sequence[State] = (),
     refitted: np.ndarray | None = None,
-) -> Verdict:
+) -> Acceptance:
     """Leave the best mixture in the network if it is better than the start, else the start.
 
     It is better if its squared error is less by more than a standard error of the paired
@@ -129,7 +129,7 @@ def settle(
     kept = found[best] if accepted else before
     if accepted:
         _divide_logits(network, kept.temperature)
-    return Verdict(
+    return Acceptance(
         accepted=accepted, refitted=refitted is not None, share=best, num_epochs=count,
         gain=gain, error=error, less=fewer, less_error=fewer_error,
         judged=judge(kept.honest if accepted else kept.probabilities, labels),

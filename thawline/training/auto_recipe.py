@@ -6,7 +6,7 @@ from typing import Any
 
 from thawline.params.schema import recipes
 from thawline.training.batch_size import ON_CPU
-from thawline.training.decision import Decision
+from thawline.training.decision import FreezeDecision
 from thawline.training.time_plan import DENSE, DEPTHWISE, Rates, epoch_seconds, first_answer_seconds
 
 AUTO = "auto"
@@ -91,7 +91,7 @@ def planned_seconds(
     return epochs * epoch_seconds(num_rows, macs, macs, threads, False, rates=rates)
 
 
-def learning_rates(section: recipes.Recipe, *, from_scratch: bool) -> tuple[float, ...]:
+def learning_rates(section: recipes.RecipeSection, *, from_scratch: bool) -> tuple[float, ...]:
     """List the rates to try, the next one after a collapse; of a fixed value only that."""
     if not isinstance(section.learning_rate, str):
         return (section.learning_rate,)
@@ -101,7 +101,7 @@ def learning_rates(section: recipes.Recipe, *, from_scratch: bool) -> tuple[floa
 
 
 def resolved(
-    section: recipes.Recipe, *, from_scratch: bool, epochs: int | None = None
+    section: recipes.RecipeSection, *, from_scratch: bool, epochs: int | None = None
 ) -> dict[str, Any]:
     """Replace `auto` by numbers; the first of `learning_rates`.
 
@@ -118,7 +118,7 @@ def resolved(
     return given | {key: known[key] for key in KEYS if given[key] == AUTO}
 
 
-def described(section: recipes.Recipe, values: Mapping[str, Any]) -> str:
+def described(section: recipes.RecipeSection, values: Mapping[str, Any]) -> str:
     """Say what was decided, one line; empty where nothing was."""
     return ", ".join(
         f"{key} {values[key]:g}" if isinstance(values[key], float) else f"{key} {values[key]}"
@@ -127,6 +127,6 @@ def described(section: recipes.Recipe, values: Mapping[str, Any]) -> str:
     )
 
 
-def is_solved(before: Decision | None) -> bool:
+def is_solved(before: FreezeDecision | None) -> bool:
     """Tell whether a stage starts from a head that was solved in closed form."""
     return before is not None and before.head is not None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 
 from thawline.errors import UserError
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.device import numerics
 from thawline.models.network import Network
 from thawline.models.precision import choose
@@ -24,7 +24,7 @@ ON_CPU = 32
 several processes share a batch: what fits on one of their GPUs may not fit on another."""
 
 
-def of(params: Params, network: Network, card: ModelCard, machine: Machine) -> int:
+def of(params: Params, network: Network, card: ModelConfig, machine: Machine) -> int:
     """The batch size of a stage.
 
     Raises:
@@ -63,7 +63,7 @@ def largest(attempt: Callable[[int], None], start: int = LARGEST) -> int:
     raise UserError("params.yaml: training.batch_size: auto: not even 2 images fit into memory")
 
 
-def _try(size: int, network: Network, card: ModelCard, machine: Machine) -> None:
+def _try(size: int, network: Network, card: ModelConfig, machine: Machine) -> None:
     """A step that trains everything, with an optimiser that keeps two values per weight."""
     device = machine.device
     tried = copy.deepcopy(network).to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]

@@ -20,7 +20,7 @@ _TIMES = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decision:
+class FreezeDecision:
     """The result of `trainable`.
 
     Attributes:
@@ -51,7 +51,7 @@ class Decision:
         write_json(folder / FILE, rounded(asdict(self)))
 
     @classmethod
-    def read(cls, folder: Path) -> "Decision":
+    def read(cls, folder: Path) -> "FreezeDecision":
         """Raises:
         UserError: the file is missing or damaged.
         """
@@ -66,10 +66,10 @@ class Decision:
             return cls(**raw, profile=Profile(scores=scores, **profile), head=head)
 
 
-def given(stage: str, trainable: str, num_blocks: int, *, from_scratch: bool) -> Decision:
+def given(stage: str, trainable: str, num_blocks: int, *, from_scratch: bool) -> FreezeDecision:
     """What params say."""
     number = f", num_blocks: {num_blocks}" if trainable in ("last_blocks", "first_blocks") else ""
-    return Decision(
+    return FreezeDecision(
         stage=stage,
         trainable=trainable,
         num_blocks=num_blocks,
@@ -78,19 +78,23 @@ def given(stage: str, trainable: str, num_blocks: int, *, from_scratch: bool) ->
     )
 
 
-def behind_solved_head(stage: str) -> Decision:
+def behind_solved_head(stage: str) -> FreezeDecision:
     """Everything that the network has left behind a head that was solved in closed form."""
     reason = "the network was cut after the blocks that its head reads: what is left trains"
-    return Decision(stage=stage, trainable="all", num_blocks=0, from_scratch=False, reason=reason)
+    return FreezeDecision(
+        stage=stage, trainable="all", num_blocks=0, from_scratch=False, reason=reason
+    )
 
 
-def whole(stage: str) -> Decision:
+def whole(stage: str) -> FreezeDecision:
     """Everything, for a network that began with random weights."""
     reason = "`model.weights: none`: random weights hold nothing worth keeping, so all blocks train"
-    return Decision(stage=stage, trainable="all", num_blocks=0, from_scratch=True, reason=reason)
+    return FreezeDecision(
+        stage=stage, trainable="all", num_blocks=0, from_scratch=True, reason=reason
+    )
 
 
-def by_profile(stage: str, profile: Profile) -> Decision:
+def by_profile(stage: str, profile: Profile) -> FreezeDecision:
     """The head trains, what follows the first block whose features are among the best, and as
     many blocks before that.
 
@@ -98,7 +102,7 @@ def by_profile(stage: str, profile: Profile) -> Decision:
     away; the blocks that made them still gain by training, the more of them the earlier it lies.
     """
     count = max(min(_TIMES * profile.num_after, len(profile.scores)), _AT_LEAST[stage])
-    return Decision(
+    return FreezeDecision(
         stage=stage,
         trainable="last_blocks" if count else "head",
         num_blocks=count,
@@ -108,7 +112,7 @@ def by_profile(stage: str, profile: Profile) -> Decision:
     )
 
 
-def warning(decision: Decision) -> str:
+def warning(decision: FreezeDecision) -> str:
     """What is wrong with training a part of a random network; empty where nothing is."""
     if not decision.from_scratch or decision.trainable == "all":
         return ""

@@ -12,7 +12,7 @@ from thawline.errors import UserError
 from thawline.features import fingerprints
 from thawline.models import checkpoint, precision
 from thawline.models.batch_norm_folding import folded
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.device import numerics, to_input
 from thawline.models.network import Network
 from thawline.training.losses import Loss
@@ -26,7 +26,7 @@ class Teacher:
     def __init__(
         self,
         network: Network,
-        card: ModelCard,
+        card: ModelConfig,
         *,
         temperature: float,
         weight: float,
@@ -70,7 +70,7 @@ class Teacher:
 
 def load(
     directory: Path,
-    card: ModelCard,
+    card: ModelConfig,
     *,
     key: str,
     temperature: float,

@@ -13,7 +13,7 @@ from thawline.params.schema.whole import Params
 from thawline.plots import style
 from thawline.runtime.output_paths import INGEST, MINORITY, MODELS, POLICY, REPORTS, ROWS
 from thawline.training import auto_recipe, batch_size, range_test, starting, trainable
-from thawline.training.decision import Decision
+from thawline.training.decision import FreezeDecision
 from thawline.training.range_test import Curve
 from thawline.training.recipe import Recipe
 from thawline.training.stage import prepare
@@ -44,7 +44,7 @@ def find(stage: str, params: Params) -> tuple[Curve, Path]:
         from_scratch = params.model.weights == "none"
     else:
         network, card = checkpoint.load(before)
-        decided = Decision.read(REPORTS / "transfer_learn")
+        decided = FreezeDecision.read(REPORTS / "transfer_learn")
         from_scratch = decided.from_scratch
     section = getattr(params, stage)
     chosen = trainable.decide(

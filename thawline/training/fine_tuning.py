@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from thawline.cost.flops import num_macs
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.inference import images_at_once, probabilities
 from thawline.models.network import Network
 from thawline.params.schema import recipes
@@ -31,7 +31,7 @@ Train = Callable[[Recipe], History]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class FineTuningPlan:
     """What a fine-tuning does, before it does it.
 
     Attributes:
@@ -52,16 +52,16 @@ class Plan:
 
 
 def plan(
-    section: recipes.Recipe,
+    section: recipes.RecipeSection,
     network: Network,
-    card: ModelCard,
+    card: ModelConfig,
     data: TrainingData,
     *,
     batch_size: int,
     threads: int,
     max_minutes: float | None,
     last: Refit | None = None,
-) -> Plan:
+) -> FineTuningPlan:
     """Plan by counts and by what the start says of the validation rows.
 
     Args:
@@ -84,7 +84,7 @@ def plan(
         stands = _stands(network, card, data, last) or (
             "" if epochs else "not one epoch fits into budget.max_minutes"
         )
-    return Plan(
+    return FineTuningPlan(
         values=auto_recipe.resolved(section, from_scratch=False, epochs=max(1, epochs)),
         rates=auto_recipe.learning_rates(section, from_scratch=False),
         stands=stands,
@@ -93,7 +93,7 @@ def plan(
 
 def tune(
     network: Network,
-    card: ModelCard,
+    card: ModelConfig,
     data: TrainingData,
     recipe: Recipe,
     rates: tuple[float, ...],
@@ -151,7 +151,7 @@ def untrained(
     return History(start=judged)
 
 
-def kept_start(network: Network, card: ModelCard, data: TrainingData) -> History:
+def kept_start(network: Network, card: ModelConfig, data: TrainingData) -> History:
     """The same of the validation rows of the data."""
     labels = data.manifest.labels[data.manifest.rows("val")]
     return untrained(network, partial(_predict, card=card, data=data), labels)
@@ -172,7 +172,7 @@ def too_few(data: TrainingData) -> str:
     return ""
 
 
-def _stands(network: Network, card: ModelCard, data: TrainingData, last: Refit | None) -> str:
+def _stands(network: Network, card: ModelConfig, data: TrainingData, last: Refit | None) -> str:
     if few := too_few(data):
         return few
     labels = data.manifest.labels[data.manifest.rows("val")]
@@ -183,7 +183,7 @@ def _stands(network: Network, card: ModelCard, data: TrainingData, last: Refit |
     return ""
 
 
-def _predict(network: Network, *, card: ModelCard, data: TrainingData) -> np.ndarray:
+def _predict(network: Network, *, card: ModelConfig, data: TrainingData) -> np.ndarray:
     rows = data.manifest.rows("val")
     batches = data.store.batches(rows, images_at_once(card.image_size_px))
     return probabilities(network.eval(), batches, card)

@@ -5,14 +5,14 @@ from dataclasses import asdict
 import numpy as np
 
 from thawline.features import fingerprints
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData
 
 
 def of_training(
-    network: Network, card: ModelCard, data: TrainingData, recipe: Recipe, machine: Machine
+    network: Network, card: ModelConfig, data: TrainingData, recipe: Recipe, machine: Machine
 ) -> dict[str, str]:
     """Everything that changes the result: values as they are, tensors and pixels by hash.
 

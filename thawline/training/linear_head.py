@@ -12,12 +12,12 @@ import torch
 from torch import nn
 
 from thawline.features import level_choice, ridge
-from thawline.features.level_choice import Choice, Sample, weighted_mean
+from thawline.features.level_choice import Choice, ChoiceSample, weighted_mean
 from thawline.features.levels import TRUNK, BlockFeatures, augmented
 from thawline.features.profile import HeadFit
 from thawline.metrics import temperature
 from thawline.metrics.classification import score
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.multilevel import Level, Standardise, read_levels
 from thawline.models.network import Network
 from thawline.training import fitting, refit
@@ -50,7 +50,7 @@ class Fitted:
 
 def fit_head(
     network: Network,
-    card: ModelCard,
+    card: ModelConfig,
     data: TrainingData,
     machine: Machine,
     *,
@@ -146,11 +146,11 @@ def _sample(
     groups: Sequence[str | None],
     num_classes: int,
     seed: int,
-) -> Sample:
+) -> ChoiceSample:
     """Of the manifest's own rows: copies of a row cannot be left out of one another's fit."""
     own = np.flatnonzero(rows < len(data.manifest))
     at = own[level_choice.draw(data.manifest.labels[rows[own]], np.random.default_rng(seed))]
-    return Sample(
+    return ChoiceSample(
         rows=rows[at],
         labels=data.manifest.labels[rows[at]],
         weights=weights[at],

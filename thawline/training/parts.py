@@ -9,7 +9,7 @@ import torch
 
 from thawline.features import extract
 from thawline.models.batch_norm_folding import folded
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.device import has_room, numerics, resident, to_input
 from thawline.models.inference import images_at_once
 from thawline.models.network import Network
@@ -24,14 +24,14 @@ from thawline.training.setting import Machine, TrainingData
 from thawline.training.steps import ToInput
 
 
-class Parts:
+class CutNetwork:
     """A network that is cut where it begins to train."""
 
     def __init__(
         self,
         network: Network,
         frozen: Frozen,
-        card: ModelCard,
+        card: ModelConfig,
         data: TrainingData,
         recipe: Recipe,
         machine: Machine,

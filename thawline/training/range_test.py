@@ -11,13 +11,13 @@ import torch
 
 from thawline.errors import UserError
 from thawline.models import precision
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.runtime.progress import track
 from thawline.training import switching
 from thawline.training.examples import Batch, Examples
 from thawline.training.freezing import freeze
-from thawline.training.parts import Parts
+from thawline.training.parts import CutNetwork
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData
 from thawline.training.steps import Steps
@@ -49,7 +49,7 @@ class Curve:
 
 
 def run(
-    network: Network, card: ModelCard, data: TrainingData, recipe: Recipe, machine: Machine
+    network: Network, card: ModelConfig, data: TrainingData, recipe: Recipe, machine: Machine
 ) -> Curve:
     """Train a little at rates that rise evenly in their logarithm; the network is spoilt by it.
 
@@ -66,7 +66,7 @@ def run(
         keep_statistics=recipe.norm_statistics == "keep",
     )
     chosen = precision.choose(machine.precision, network, machine.device)
-    parts = Parts(network, frozen, card, data, recipe, machine, chosen)
+    parts = CutNetwork(network, frozen, card, data, recipe, machine, chosen)
     examples, to_input, _ = parts.cached() if parts.head_alone else parts.from_images()
     rising = _rising(recipe)
     after, tail = frozen.after_cut(), network[frozen.cut :]

@@ -6,7 +6,7 @@ from thawline.cost.flops import num_macs
 from thawline.features.profile import HeadFit
 from thawline.metrics.classification import score
 from thawline.models import checkpoint, precision
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.inference import images_at_once, probabilities
 from thawline.models.network import Network
 from thawline.params.schema import recipes
@@ -17,7 +17,7 @@ from thawline.runtime.progress import log
 from thawline.tracking.client import StageRun
 from thawline.training import auto_recipe, curves, decision, fine_tuning, time_plan, trainable
 from thawline.training import group as groups
-from thawline.training.decision import Decision
+from thawline.training.decision import FreezeDecision
 from thawline.training.linear_head import Fitted, fit_head
 from thawline.training.setting import TrainingData
 from thawline.training.stage import CURVES, prepare
@@ -32,7 +32,7 @@ points."""
 def solve_stage(
     name: str,
     network: Network,
-    card: ModelCard,
+    card: ModelConfig,
     params: Params,
     section: recipes.TransferLearn,
     run: StageRun,
@@ -58,7 +58,7 @@ def solve_stage(
         )  # fmt: skip
     card = card.model_copy(update={"levels": fitted.levels})
     judged = _validation(fitted, card, data)
-    decided = Decision(
+    decided = FreezeDecision(
         stage=name,
         trainable="head",
         num_blocks=0,
@@ -81,7 +81,7 @@ def solve_stage(
     return fitted.network
 
 
-def _validation(fitted: Fitted, card: ModelCard, data: TrainingData) -> dict[str, float]:
+def _validation(fitted: Fitted, card: ModelConfig, data: TrainingData) -> dict[str, float]:
     rows = data.manifest.rows("val")
     batches = data.store.batches(rows, images_at_once(card.image_size_px))
     found = score(probabilities(fitted.network, batches, card), data.manifest.labels[rows])
@@ -120,7 +120,7 @@ def _first_answer(
     judged: dict[str, float],
     data: TrainingData,
     params: Params,
-    card: ModelCard,
+    card: ModelConfig,
 ) -> str:
     """What there is already, and how long the rest takes at most, by counts alone."""
     fit, network = fitted.fit, fitted.network

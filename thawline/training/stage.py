@@ -13,7 +13,7 @@ from thawline.dataset.rows import Rows
 from thawline.errors import UserError
 from thawline.features.cache import FeatureCache
 from thawline.models import checkpoint, device
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.params.schema import recipes
 from thawline.params.schema.whole import Params
@@ -44,7 +44,7 @@ from thawline.training import (
     trainable,
 )
 from thawline.training import group as groups
-from thawline.training.decision import Decision
+from thawline.training.decision import FreezeDecision
 from thawline.training.distillation import Teacher
 from thawline.training.group import Group
 from thawline.training.history import Epoch, History
@@ -60,13 +60,13 @@ CURVES = ("train_loss", "val_loss", "val_accuracy", "val_macro_f1", "learning_ra
 def train_stage(
     name: str,
     network: Network,
-    card: ModelCard,
+    card: ModelConfig,
     params: Params,
-    section: recipes.Recipe,
+    section: recipes.RecipeSection,
     run: StageRun,
     *,
     from_scratch: bool,
-    before: Decision | None = None,
+    before: FreezeDecision | None = None,
 ) -> None:
     """Train the network as a section says and write the stage's outputs.
 
@@ -84,14 +84,14 @@ def train_stage(
 def _train_stage(
     name: str,
     network: Network,
-    card: ModelCard,
+    card: ModelConfig,
     params: Params,
-    section: recipes.Recipe,
+    section: recipes.RecipeSection,
     run: StageRun,
     group: Group,
     *,
     from_scratch: bool,
-    before: Decision | None,
+    before: FreezeDecision | None,
 ) -> None:
     data, machine = prepare(name, params, group)
     decided = group.from_main(
@@ -183,7 +183,9 @@ def _train_stage(
         run.afterwards(resume.finish)
 
 
-def _warn(name: str, decided: Decision, recipe: Recipe, data: TrainingData, run: StageRun) -> None:
+def _warn(
+    name: str, decided: FreezeDecision, recipe: Recipe, data: TrainingData, run: StageRun
+) -> None:
     after = np.bincount(data.labels, minlength=len(data.manifest.classes))
     if data.rows.targets is not None and recipe.trainable == "head":
         after = np.maximum(after, data.rows.targets)
@@ -252,7 +254,7 @@ def rows_for(manifest: Manifest, *, head: bool, apply_to: str) -> Rows:
     return Rows.untouched(manifest.rows("train"), len(manifest.classes))
 
 
-def _teacher(recipe: Recipe, card: ModelCard, machine: Machine) -> Teacher | None:
+def _teacher(recipe: Recipe, card: ModelConfig, machine: Machine) -> Teacher | None:
     if recipe.distill is None or not recipe.distill["weight"]:
         return None
     options = dict(recipe.distill)

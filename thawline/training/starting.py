@@ -10,7 +10,7 @@ from torch import nn
 from thawline.errors import UserError
 from thawline.ingest.decided import Decided
 from thawline.models import network as networks
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.models.pretrained import Loaded
 from thawline.params import plugin_rules
@@ -23,7 +23,7 @@ def network_of(
     classes: tuple[str, ...],
     decided: Decided,
     on_loaded: Callable[[Loaded], None],
-) -> tuple[Network, ModelCard]:
+) -> tuple[Network, ModelConfig]:
     """Pretrained or random, as params say, with a new head.
 
     Args:
@@ -53,7 +53,7 @@ def network_of(
         network = networks.build_pretrained(
             m.family, m.name, weights_file=file, on_loaded=on_loaded, **common
         )
-    card = ModelCard(
+    card = ModelConfig(
         family=m.family,
         name=m.name,
         dropout=m.dropout,

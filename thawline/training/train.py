@@ -6,7 +6,7 @@ import torch
 
 from thawline.errors import UserError
 from thawline.models import precision
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.runtime.progress import log
 from thawline.training import losses, memory, mixing
@@ -15,7 +15,7 @@ from thawline.training.fit import fit
 from thawline.training.freezing import freeze
 from thawline.training.history import Epoch, History
 from thawline.training.losses import Loss
-from thawline.training.parts import Parts
+from thawline.training.parts import CutNetwork
 from thawline.training.recipe import Recipe
 from thawline.training.resume import Resume
 from thawline.training.setting import Machine, TrainingData
@@ -23,7 +23,7 @@ from thawline.training.setting import Machine, TrainingData
 
 def train(
     network: Network,
-    card: ModelCard,
+    card: ModelConfig,
     data: TrainingData,
     recipe: Recipe,
     machine: Machine,
@@ -60,7 +60,7 @@ def train(
     chosen = precision.choose(machine.precision, network, machine.device)
     if chosen.reason:
         log(f"{recipe.stage}: training.precision: auto takes {chosen.reason}")
-    parts = Parts(network, frozen, card, data, recipe, machine, chosen)
+    parts = CutNetwork(network, frozen, card, data, recipe, machine, chosen)
     cached = _is_cached(parts, recipe)
     if cached:
         _check_pixels(recipe, teacher)
@@ -102,7 +102,7 @@ def _check_pixels(recipe: Recipe, teacher: Teacher | None) -> None:
         )
 
 
-def _is_cached(parts: Parts, recipe: Recipe) -> bool:
+def _is_cached(parts: CutNetwork, recipe: Recipe) -> bool:
     if parts.head_alone:
         return True
     if recipe.cache != "views" or not parts.has_trunk:

@@ -2,28 +2,28 @@
 
 from pathlib import Path
 
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.params.schema import recipes
 from thawline.runtime.output_paths import REPORTS
 from thawline.runtime.progress import log
 from thawline.tracking.client import StageRun
 from thawline.training import decision
-from thawline.training.decision import Decision
+from thawline.training.decision import FreezeDecision
 from thawline.training.setting import Machine, TrainingData
 
 
 def decide(
     stage: str,
-    section: recipes.Recipe,
+    section: recipes.RecipeSection,
     network: Network,
-    card: ModelCard,
+    card: ModelConfig,
     data: TrainingData,
     machine: Machine,
     *,
     from_scratch: bool,
-    before: Decision | None,
-) -> Decision:
+    before: FreezeDecision | None,
+) -> FreezeDecision:
     """What params say, or with `auto` what the features of the network tell.
 
     Args:
@@ -54,7 +54,7 @@ def decide(
     return decision.by_profile(stage, profile)
 
 
-def record(decided: Decision, run: StageRun) -> None:
+def record(decided: FreezeDecision, run: StageRun) -> None:
     """Write the decision and, where something was measured, its picture; say so in MLflow."""
     folder = REPORTS / decided.stage
     decided.write(folder)
@@ -70,7 +70,7 @@ def record(decided: Decision, run: StageRun) -> None:
         run.artifact(pictures / decision.PICTURE)
 
 
-def _draw(decided: Decision, path: Path) -> None:
+def _draw(decided: FreezeDecision, path: Path) -> None:
     # Only here, because a run that measures nothing need not wait for matplotlib.
     from thawline.plots import style
     from thawline.report import depth_profile

@@ -106,7 +106,7 @@ def idx() -> Kind:
 
 def seen() -> Kind:
     """Read the hashes that lie with a registered version."""
-    from thawline.registry.training_fingerprint import Seen
+    from thawline.registry.training_fingerprint import TrainingFingerprint
 
     buffer = io.BytesIO()
     np.savez_compressed(buffer, rows=np.arange(9, dtype=np.uint64), groups=np.empty(0, np.uint64))
@@ -115,11 +115,11 @@ def seen() -> Kind:
         path = folder / "seen.npz"
         if data[:1] == b"P":
             path.write_bytes(data)
-            refusable(lambda: Seen.read(path))
+            refusable(lambda: TrainingFingerprint.read(path))
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
             out.writestr("rows.npy", data)
             out.writestr("groups.npy", data)
-        refusable(lambda: Seen.read(path))
+        refusable(lambda: TrainingFingerprint.read(path))
 
     return Kind(
         files=[buffer.getvalue(), _npy(np.arange(9, dtype=np.uint64))], read=read, text=True

@@ -23,13 +23,13 @@ _LEVELS = {"channels": {"trunk.x": [3, 4]}, "levels": [{"block": 1, "grid": 2}],
 def cards() -> Kind:
     """Read model.json as training does and as predicting does."""
     from thawline.models import checkpoint
-    from thawline.prediction.model import Model
+    from thawline.prediction.model import Predictor
 
     def read(data: bytes, folder: Path) -> None:
         (folder / checkpoint.CARD).write_bytes(data)
         (folder / "model.onnx").touch()
         refusable(lambda: checkpoint.read_card(folder))
-        refusable(lambda: Model(folder))
+        refusable(lambda: Predictor(folder))
 
     whole = [_CARD, _CARD | {"refit": True, "bit_depth": 12}, _CARD | _LEVELS]
     return Kind(files=[json.dumps(card).encode() for card in whole], read=read, text=True)
@@ -110,7 +110,7 @@ def refits() -> Kind:
 
 def networks() -> Kind:
     """Open exported networks and predict with them."""
-    from thawline.prediction.model import Model
+    from thawline.prediction.model import Predictor
     from thawline.prediction.predict import predict
 
     folder = colours.write(Path("served"), size_px=32)
@@ -119,7 +119,7 @@ def networks() -> Kind:
 
     def read(data: bytes, _: Path) -> None:
         (folder / "model.onnx").write_bytes(data)
-        refusable(lambda: list(predict([str(folder / "one.png")], Model(folder))))
+        refusable(lambda: list(predict([str(folder / "one.png")], Predictor(folder))))
 
     return Kind(files=[whole], read=read)
 

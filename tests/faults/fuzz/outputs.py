@@ -91,7 +91,7 @@ def decisions() -> Kind:
         (folder / decision.FILE).write_bytes(data)
         (folder / curves._METRICS).write_bytes(data)
         refusable(lambda: decided.Decided.read(folder))
-        refusable(lambda: decision.Decision.read(folder))
+        refusable(lambda: decision.FreezeDecision.read(folder))
         refusable(lambda: curves.read(folder))
 
     (Path() / curves.FILE).write_text("epoch,train_loss,val_loss\n1,0.5,0.4\n2,,0.3\n")

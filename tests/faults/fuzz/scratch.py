@@ -83,7 +83,7 @@ def features() -> Kind:
 
 def packed() -> Kind:
     """Find decoded images that were kept."""
-    from thawline.ingest.decoding.preprocess import Content, Geometry, content
+    from thawline.ingest.decoding.preprocess import Geometry, PreparedImage, content
     from thawline.ingest.packing import image_cache, segments
 
     geometry = Geometry(image_size_px=8, fit="crop", background=(0, 0, 0))
@@ -97,7 +97,7 @@ def packed() -> Kind:
     (file,) = place.glob(f"*{segments.SUFFIX}")
     kept = file.read_bytes()
 
-    def same(found: Content | None) -> bool:
+    def same(found: PreparedImage | None) -> bool:
         return found is None or (
             np.array_equal(found.pixels, whole.pixels) and found.sha256 == whole.sha256
         )
@@ -148,7 +148,7 @@ def executions() -> Kind:
 
     current = execution.Execution("1-ab", os.getpid(), 1.0)
     fresh = execution._fresh(current) | {"stages": {"ingest": {"status": "finished", "outs": {}}}}
-    record = records.Record(
+    record = records.TrialRecord(
         study="s", key="k", contender="c", seed=1, overrides={"seed": 1}, state="complete"
     )
 
@@ -167,7 +167,7 @@ def executions() -> Kind:
         execution.note(current, "evaluate", status="finished")
         input_check._known()
         dag._known("key")
-        records.Record.read("s", "k")
+        records.TrialRecord.read("s", "k")
         outcome.Outcome.read(_SCRATCH / "dag.json")
 
     files = [fresh, {"a/b": ["x", "y"]}, {"key": "key", "edges": [["a", "b"]]}]

@@ -13,8 +13,8 @@ from thawline.ingest.decoding.preprocess import (
     LOST,
     OPAQUE,
     TRANSPARENT,
-    Content,
     Geometry,
+    PreparedImage,
     content,
 )
 
@@ -23,7 +23,7 @@ BACKGROUNDS = [(0, 0, 0), (255, 255, 255), (128, 0, 7)]
 WITH_ALPHA = ["PNG", "WEBP", "TIFF"]
 
 
-def packed(data: bytes | np.ndarray, background: tuple[int, int, int] = (0, 0, 0)) -> Content:
+def packed(data: bytes | np.ndarray, background: tuple[int, int, int] = (0, 0, 0)) -> PreparedImage:
     geometry = Geometry(image_size_px=16, fit="letterbox", background=background)
     return content("a.png", data, geometry)
 

@@ -135,7 +135,7 @@ def test_rows_stay_when_others_come_later(hashes: list[int | None], late: list[i
 def test_links_name_the_nearest_copy_before() -> None:
     found = phash_index.find([A, B, BETWEEN, BETWEEN, A ^ 1], 2)
     assert linking.links(found) == [
-        linking.Link(2, 0, 2), linking.Link(3, 2, 0), linking.Link(4, 0, 1),
+        linking.NearCopy(2, 0, 2), linking.NearCopy(3, 2, 0), linking.NearCopy(4, 0, 1),
     ]  # fmt: skip
 
 
@@ -143,5 +143,5 @@ def test_disagreements_name_both_sides() -> None:
     found = phash_index.find([A, A ^ 1, A ^ 2, FAR], 2)
     labels = np.array([0, 1, 0, 1]).tolist()
     assert linking.disagreements(found, labels) == [
-        linking.Link(0, 1, 1), linking.Link(1, 0, 1), linking.Link(2, 1, 2),
+        linking.NearCopy(0, 1, 1), linking.NearCopy(1, 0, 1), linking.NearCopy(2, 1, 2),
     ]  # fmt: skip

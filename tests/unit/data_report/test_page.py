@@ -15,7 +15,7 @@ from thawline.dataset.manifest import Manifest
 from thawline.ingest.accounting import Account
 from thawline.ingest.decoding.image_stats import Looks
 from thawline.ingest.dedup.label_conflicts import Conflict
-from thawline.ingest.dedup.linking import Link
+from thawline.ingest.dedup.linking import NearCopy
 from thawline.report.data import outliers, page
 from thawline.report.data.contents import Contents
 
@@ -43,7 +43,7 @@ def contents(folder: Path, number: int = 60, num_classes: int = 3) -> Contents:
         manifest=manifest,
         store=ImageStore(folder),
         looks=looks,
-        links=[Link(5, 2, 3), Link(8, 2, 0)],
+        links=[NearCopy(5, 2, 3), NearCopy(8, 2, 0)],
         conflicts=[
             Conflict(row=4, image="x", label=0, other_row=None, other_image="y", other_label=1)
         ],

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.utils import check_random_state
 
-from thawline.metrics.hypothesis_tests import Comparison, compare, mcnemar, paired_interval
+from thawline.metrics.hypothesis_tests import PairedTest, compare, mcnemar, paired_interval
 
 
-def both(ours: np.ndarray, theirs: np.ndarray, labels: np.ndarray, classes: int = 3) -> Comparison:
+def both(ours: np.ndarray, theirs: np.ndarray, labels: np.ndarray, classes: int = 3) -> PairedTest:
     return compare(
         ours, theirs, labels, num_classes=classes, rng=np.random.default_rng(0),
         confidence=0.95, resamples=2000,

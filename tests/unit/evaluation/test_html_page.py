@@ -18,9 +18,9 @@ from thawline.evaluation.corruptions import Robustness
 from thawline.evaluation.label_issues import LabelIssue
 from thawline.evaluation.results import Results
 from thawline.evaluation.slices import Slice
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.report import data_uris, model_card, page
-from thawline.report.markdown import ClassScore, Mistake, Picture
+from thawline.report.markdown import ClassScore, Mistake, ReportFigure
 
 HOSTILE = "<script>alert(1)</script>\"' onload=x {{ 7*7 }} \u202e\n|"
 VOID = {"meta", "img", "br", "hr", "link"}
@@ -46,13 +46,13 @@ class Reader(HTMLParser):
         assert self.open.pop() == tag
 
 
-def content(folder: Path, name: str = "a", **changed: Any) -> page.Content:
+def content(folder: Path, name: str = "a", **changed: Any) -> page.PageContent:
     Image.new("RGB", (40, 30), "red").save(folder / "curves.png")
     classes = (name, "b")
     given: dict[str, Any] = {
         "folder": folder,
         "results": Results({"compress": QUALITY}, {"device": DEVICE, "compress": SPEED}),
-        "card": ModelCard(
+        "card": ModelConfig(
             family="resnet", name="resnet18", dropout=0, classes=classes, image_size_px=32,
             fit="letterbox", background=(0, 0, 0), mean=(0, 0, 0), std=(1, 1, 1),
         ),
@@ -63,7 +63,7 @@ def content(folder: Path, name: str = "a", **changed: Any) -> page.Content:
         ),
         "decisions": {"fine_tune": "all of it"},
         "classes": [ClassScore(name=name, precision=1, recall=0.5, f1=0.7, support=36)],
-        "pictures": [Picture(title="Training", path=PurePosixPath("curves.png"))],
+        "pictures": [ReportFigure(title="Training", path=PurePosixPath("curves.png"))],
         "mistakes": [Mistake(image=name, actual=name, predicted="b", confidence=0.9)],
         "slices": [
             Slice(column="camera", value=name, num_images=20, accuracy=0.5, low=0.3, high=0.7,
@@ -76,7 +76,7 @@ def content(folder: Path, name: str = "a", **changed: Any) -> page.Content:
         "bootstrap_samples": 2000,
         "calibration_bins": 15,
     }  # fmt: skip
-    return page.Content(**{**given, **changed})
+    return page.PageContent(**{**given, **changed})
 
 
 def test_the_page_is_whole_and_needs_nothing(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_pictures_that_are_too_large_together_are_made_smaller(tmp_path: Path) -
         assert image.size[0] == image.size[1] < 300
 
 
-def card(given: page.Content) -> str:
+def card(given: page.PageContent) -> str:
     return model_card.render(
         given.results, card=given.card, manifest=given.manifest, decisions=given.decisions,
         classes=given.classes, slices=given.slices,

@@ -7,18 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thawline.plots import style
-from thawline.plots.pareto import Run, front, picture
+from thawline.plots.pareto import FinishedRun, front, picture
 
 NUMBERS = st.tuples(st.integers(1, 5), st.integers(0, 5), st.booleans())
 
 
-def run(latency_ms: float, accuracy: float, comparable: bool = True, name: str = "a") -> Run:
-    return Run(
+def run(
+    latency_ms: float, accuracy: float, comparable: bool = True, name: str = "a"
+) -> FinishedRun:
+    return FinishedRun(
         name=name, accuracy=accuracy, latency_ms=latency_ms, size_mb=1.0, comparable=comparable
     )
 
 
-def beats(one: Run, other: Run) -> bool:
+def beats(one: FinishedRun, other: FinishedRun) -> bool:
     no_worse = one.latency_ms <= other.latency_ms and one.accuracy >= other.accuracy
     return no_worse and (one.latency_ms, one.accuracy) != (other.latency_ms, other.accuracy)
 
@@ -42,7 +44,7 @@ def test_the_picture_is_drawn_for_one_run_and_for_many(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     names = ("$x$", "a\nb", "w" * 80)
     many = [
-        Run(
+        FinishedRun(
             name=names[i % 3], accuracy=float(rng.random()), latency_ms=float(rng.random() + 0.1),
             size_mb=float(rng.random() + 0.1), comparable=i % 4 > 0, marked=i == 7,
         )

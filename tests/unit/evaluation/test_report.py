@@ -9,7 +9,7 @@ from thawline.errors import UserError
 from thawline.evaluation.results import Results
 from thawline.plots import quantities
 from thawline.report import summary
-from thawline.report.markdown import ClassScore, Mistake, Picture, render
+from thawline.report.markdown import ClassScore, Mistake, ReportFigure, render
 from thawline.runtime import escape
 
 QUALITY = {
@@ -38,7 +38,7 @@ def results() -> Results:
 def report(results: Results, **changed: Any) -> str:
     given: dict[str, Any] = {
         "classes": [ClassScore(name="0", precision=1, recall=1, f1=1, support=36)],
-        "pictures": [Picture(title="Training", path=PurePosixPath("figures/curves.png"))],
+        "pictures": [ReportFigure(title="Training", path=PurePosixPath("figures/curves.png"))],
         "decisions": {"fine_tune": "the last 3 blocks and the head, as params.yaml says"},
         "mistakes": [],
         "budget": {"min_accuracy": None, "max_latency_ms": None, "max_size_mb": None},

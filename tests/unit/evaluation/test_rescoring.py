@@ -14,7 +14,7 @@ from thawline.evaluation.rescoring import UNKNOWN, predicted
 from thawline.ingest.decoding.preprocess import Geometry, content
 from thawline.params import params_file
 from thawline.params.schema.data import Ingest
-from thawline.prediction.model import Model
+from thawline.prediction.model import Predictor
 
 GEOMETRY = Geometry(image_size_px=16, fit="stretch", background=(0, 0, 0))
 
@@ -46,8 +46,8 @@ def test_the_source_gives_what_the_packed_images_give(
 ) -> None:
     rows = np.arange(90)[::-2]
     how = {"images": tmp_path / "packed", "ingest": ingest, "threads": 1}
-    same = Model(colours.write(tmp_path / "same", size_px=16))
-    larger = Model(colours.write(tmp_path / "larger", size_px=64))
+    same = Predictor(colours.write(tmp_path / "same", size_px=16))
+    larger = Predictor(colours.write(tmp_path / "larger", size_px=64))
     expected = packed.labels[rows]
     assert predicted(same, packed, rows, **how).tolist() == expected.tolist()
     assert predicted(larger, packed, rows, **how).tolist() == expected.tolist()
@@ -58,7 +58,7 @@ def test_pictures_that_are_gone_or_others_by_now_are_unknown(
 ) -> None:
     (tmp_path / "raw" / packed.names[3]).unlink()
     Image.new("RGB", (16, 16), (1, 2, 3)).save(tmp_path / "raw" / packed.names[5])
-    larger = Model(colours.write(tmp_path / "larger", size_px=64))
+    larger = Predictor(colours.write(tmp_path / "larger", size_px=64))
     found = predicted(
         larger, packed, np.arange(10), images=tmp_path / "packed", ingest=ingest, threads=1
     )
@@ -70,7 +70,7 @@ def test_classes_in_another_order_are_matched_by_name(
 ) -> None:
     turned = replace(packed, classes=("blue", "red", "green"))
     how = {"images": tmp_path / "packed", "ingest": ingest, "threads": 1}
-    model = Model(colours.write(tmp_path / "model", size_px=16))
+    model = Predictor(colours.write(tmp_path / "model", size_px=16))
     found = predicted(model, turned, np.arange(90), **how)
     assert [turned.classes[k] for k in found] == [packed.classes[k] for k in packed.labels]
     with pytest.raises(UserError, match="other classes"):

@@ -15,7 +15,7 @@ from thawline.cli import predicting, results
 from thawline.errors import UserError
 from thawline.prediction import decoding
 from thawline.prediction.listing import Bad
-from thawline.prediction.model import Model
+from thawline.prediction.model import Predictor
 from thawline.prediction.predict import Prediction, predict
 from thawline.prediction.writing import as_csv, as_json, as_table
 
@@ -34,7 +34,7 @@ def paint(path: Path, colour: str) -> str:
 
 def test_every_file_gets_its_classes_the_likeliest_first(tmp_path: Path, model: Path) -> None:
     files = [paint(tmp_path / f"{name}.png", name) for name in COLOURS]
-    found = list(predict(files, Model(model), top_k=3))
+    found = list(predict(files, Predictor(model), top_k=3))
     assert [one.name for one in found] == files
     for one, name in zip(found, COLOURS, strict=True):
         assert isinstance(one, Prediction)
@@ -51,7 +51,7 @@ def test_bad_files_are_named_and_the_others_predicted(tmp_path: Path, model: Pat
         (tmp_path / name).write_bytes(content)
     os.mkfifo(tmp_path / "pipe.png")
     names = [*bad, "pipe.png", "absent.png", "good.png"]
-    found = list(predict([str(tmp_path / n) for n in names] + ["a\0b"], Model(model)))
+    found = list(predict([str(tmp_path / n) for n in names] + ["a\0b"], Predictor(model)))
     good_ones = [one for one in found if isinstance(one, Prediction)]
     assert [one.name for one in good_ones] == [good]
     reasons = {Path(one.name).name: one.reason for one in found if isinstance(one, Bad)}
@@ -62,7 +62,7 @@ def test_bad_files_are_named_and_the_others_predicted(tmp_path: Path, model: Pat
 def test_a_file_that_is_larger_than_any_image_is_not_read(tmp_path: Path, model: Path) -> None:
     with (tmp_path / "sparse.png").open("wb") as file:
         file.truncate(2**34)
-    (found,) = predict([str(tmp_path / "sparse.png")], Model(model))
+    (found,) = predict([str(tmp_path / "sparse.png")], Predictor(model))
     assert isinstance(found, Bad)
     assert "at most" in found.reason
 
@@ -73,8 +73,8 @@ def test_any_number_of_processes_gives_the_same(tmp_path: Path, model: Path) -> 
     files: list[str | Bad] = [paint(tmp_path / f"{i}.png", c) for i, c in enumerate(names)]
     files.insert(7, Bad("before", "for some reason"))
     (tmp_path / "9.png").write_bytes(b"damaged")
-    alone = list(predict(files, Model(model), processes=1))
-    assert alone == list(predict(files, Model(model), processes=2))
+    alone = list(predict(files, Predictor(model), processes=1))
+    assert alone == list(predict(files, Predictor(model), processes=2))
     assert len(alone) == len(files)
 
 
@@ -89,7 +89,7 @@ def test_the_list_is_read_a_bounded_way_ahead(tmp_path: Path, model: Path) -> No
 
     for processes in (1, 2):
         taken = 0
-        results = predict(endless(), Model(model), processes=processes)  # type: ignore[arg-type]
+        results = predict(endless(), Predictor(model), processes=processes)  # type: ignore[arg-type]
         next(iter(results))
         results.close()  # type: ignore[attr-defined]
         assert taken <= decoding._POOL_FROM + 3 * processes * decoding.BATCH
@@ -97,7 +97,7 @@ def test_the_list_is_read_a_bounded_way_ahead(tmp_path: Path, model: Path) -> No
 
 def test_a_damaged_model_is_one_message(tmp_path: Path, model: Path) -> None:
     with pytest.raises(UserError, match=r"nowhere/model\.json: cannot be read"):
-        Model(tmp_path / "nowhere")
+        Predictor(tmp_path / "nowhere")
     card = json.loads((model / "model.json").read_text())
     for change, message in (
         ({"classes": ["a", "b"]}, "model.json says 2 classes"),
@@ -106,14 +106,14 @@ def test_a_damaged_model_is_one_message(tmp_path: Path, model: Path) -> None:
     ):
         (model / "model.json").write_text(json.dumps(card | change))
         with pytest.raises(UserError, match=message):
-            next(predict(["x.png"], Model(model)))
+            next(predict(["x.png"], Predictor(model)))
     (model / "model.json").write_text("{")
     with pytest.raises(UserError, match="the file: "):
-        Model(model)
+        Predictor(model)
     (model / "model.json").write_text(json.dumps(card))
     (model / "model.onnx").write_bytes(b"no network")
     with pytest.raises(UserError, match="not a network"):
-        next(predict(["x.png"], Model(model)))
+        next(predict(["x.png"], Predictor(model)))
 
 
 NASTY = Prediction("=1+1\n\u202eb\udcff", (("@x\t", 0.75), ("b", 0.25)))

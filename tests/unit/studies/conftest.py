@@ -9,7 +9,7 @@ import pytest
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
 from thawline.studies import definition, plan
-from thawline.studies.scores import Rows
+from thawline.studies.scores import ScoredRows
 
 TEXT = """\
 claim: Augmentation helps.
@@ -49,12 +49,12 @@ def planned(tmp_path: Path, project: Params) -> Planned:
     return make
 
 
-def rows(accuracy: float, seed: int, number: int = 200, num_classes: int = 4) -> Rows:
+def rows(accuracy: float, seed: int, number: int = 200, num_classes: int = 4) -> ScoredRows:
     """Predictions that are right with the probability; the images of a seed are always the same."""
     labels = np.random.default_rng(seed).integers(num_classes, size=number)
     rng = np.random.default_rng((seed, int(1e6 * accuracy)))
     wrong = rng.random(number) >= accuracy
-    return Rows(
+    return ScoredRows(
         ids=np.array([f"{seed}-{k}" for k in range(number)]),
         labels=labels,
         predicted=np.where(wrong, (labels + 1) % num_classes, labels),

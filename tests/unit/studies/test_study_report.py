@@ -11,14 +11,14 @@ import pytest
 from tests.unit.studies.conftest import Planned, rows
 from thawline.studies import charts, report, summary
 from thawline.studies.plan import Study
-from thawline.studies.records import Record
+from thawline.studies.records import TrialRecord
 from thawline.studies.scores import score
 
 HOSTILE = "<script>alert(1)</script>|`x`"
 ACCURACY = {"a, 0.0": 0.5, "a, 0.9": 0.6, "b, 0.0": 0.9, "b, 0.9": 0.51}
 
 
-def records(study: Study, **changed: Any) -> list[Record]:
+def records(study: Study, **changed: Any) -> list[TrialRecord]:
     found = []
     for place, contender in enumerate(study.contenders):
         for seed in study.definition.seeds:
@@ -30,7 +30,7 @@ def records(study: Study, **changed: Any) -> list[Record]:
                            "val_rare_recall": score("rare_recall", said), "size_mb": 1.0 + place},
                 "costs": {"latency_ms": 1.0 + place}, "rows": said,
             }  # fmt: skip
-            found.append(Record(**known | changed))
+            found.append(TrialRecord(**known | changed))
     return found
 
 
@@ -124,9 +124,9 @@ def test_a_record_is_what_was_written(
 ) -> None:
     monkeypatch.setenv("THAWLINE_PROJECT", str(tmp_path))
     record = records(planned())[0]
-    assert Record.read(record.study, record.key) is None
+    assert TrialRecord.read(record.study, record.key) is None
     record.write()
-    read = Record.read(record.study, record.key)
+    read = TrialRecord.read(record.study, record.key)
     assert read is not None
     assert (read.values, read.state, read.overrides) == (
         record.values,
@@ -137,4 +137,4 @@ def test_a_record_is_what_was_written(
     assert record.rows is not None
     assert read.rows.as_json() == record.rows.as_json()
     (tmp_path / ".thawline/studies" / record.study / record.key / "record.json").write_text("{")
-    assert Record.read(record.study, record.key) is None
+    assert TrialRecord.read(record.study, record.key) is None

@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.studies.conftest import rows
 from thawline.studies import verdict
-from thawline.studies.scores import SCORES, Rows, score
+from thawline.studies.scores import SCORES, ScoredRows, score
 from thawline.studies.verdict import Expect, Pairs, judge
 
 DELTA = 0.02
@@ -94,12 +94,12 @@ def test_holm() -> None:
     assert verdict.holm([0.5], 0.05) == [0.05]
 
 
-def _shared(accuracy: float, seeds: int, rng: np.random.Generator) -> dict[int, Rows]:
+def _shared(accuracy: float, seeds: int, rng: np.random.Generator) -> dict[int, ScoredRows]:
     """Every seed says the same of the same 300 images, but for one in fifty."""
     labels, right = np.zeros(300, np.int64), rng.random(300) < accuracy
     flips = rng.random((seeds, 300)) < 0.02
     return {
-        s: Rows(
+        s: ScoredRows(
             ids=np.array([f"{k}" for k in range(300)]),
             labels=labels,
             predicted=np.where(right ^ flips[s], 0, 1),
@@ -109,7 +109,7 @@ def _shared(accuracy: float, seeds: int, rng: np.random.Generator) -> dict[int, 
     }
 
 
-def _exact(baseline: dict[int, Rows], contender: dict[int, Rows]) -> Pairs:
+def _exact(baseline: dict[int, ScoredRows], contender: dict[int, ScoredRows]) -> Pairs:
     one, other = (
         {s: score("accuracy", r) for s, r in found.items()} for found in (baseline, contender)
     )
@@ -173,9 +173,9 @@ def test_a_weight_is_a_repetition(name: str) -> None:
     given = rows(0.6, 1, number=30)
     weights = np.random.default_rng(0).integers(0, 3, 30)
     drawn = np.repeat(np.arange(30), weights)
-    again = Rows(
+    again = ScoredRows(
         ids=given.ids[drawn], labels=given.labels[drawn], predicted=given.predicted[drawn],
         rare=given.rare,
     )  # fmt: skip
     assert score(name, given, weights.astype(float)) == pytest.approx(score(name, again))
-    assert score(name, Rows.from_json(given.as_json())) == score(name, given)
+    assert score(name, ScoredRows.from_json(given.as_json())) == score(name, given)

@@ -14,7 +14,7 @@ from thawline.dataset.image_store import ImageStore, StoreWriter
 from thawline.dataset.manifest import Manifest
 from thawline.dataset.rows import Rows
 from thawline.models import network as networks
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.training.recipe import Recipe
 from thawline.training.setting import TrainingData
@@ -28,12 +28,12 @@ POLICY = [
 
 
 @pytest.fixture(scope="session")
-def card() -> ModelCard:
+def card() -> ModelConfig:
     return card_of_digits()
 
 
-def card_of_digits() -> ModelCard:
-    return ModelCard(
+def card_of_digits() -> ModelConfig:
+    return ModelConfig(
         family="efficientnet",
         name="tf_efficientnet_lite0",
         dropout=0.0,

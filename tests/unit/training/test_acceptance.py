@@ -14,7 +14,7 @@ from thawline.metrics import temperature
 from thawline.metrics.classification import score
 from thawline.models.network import Network
 from thawline.training import acceptance
-from thawline.training.acceptance import SHARES, State, Verdict, settle
+from thawline.training.acceptance import SHARES, Acceptance, State, settle
 
 COUNT = 200
 
@@ -56,7 +56,7 @@ def settled(
     *,
     may_mix: bool = True,
     others: tuple[float, ...] = (),
-) -> tuple[Network, Judge, acceptance.Verdict]:
+) -> tuple[Network, Judge, acceptance.Acceptance]:
     network, judge = of_weight(1.0), Judge(share_right)
     start: State = copy.deepcopy(of_weight(0.0).state_dict())
     states = [copy.deepcopy(of_weight(value).state_dict()) for value in others]
@@ -108,7 +108,7 @@ def test_a_gain_within_a_standard_error_leaves_the_start() -> None:
         probabilities: np.ndarray = (0.1 + 0.7 * np.eye(3)[said]).astype(np.float32)
         return probabilities
 
-    def verdict(worse: int) -> acceptance.Verdict:
+    def verdict(worse: int) -> acceptance.Acceptance:
         start = copy.deepcopy(of_weight(0.0).state_dict())
         labels = np.arange(COUNT) % 3
         return settle(of_weight(1.0), start, partial(predict, worse=worse), labels, may_mix=False)
@@ -232,7 +232,7 @@ def test_more_right_images_are_enough_where_the_error_is_no_larger() -> None:
 def test_a_start_with_more_rows_in_its_fit_is_what_must_be_surpassed() -> None:
     """What is better than the start is not enough where something better yet would ship."""
 
-    def settle_beside(share: float) -> Verdict:
+    def settle_beside(share: float) -> Acceptance:
         network, judge = of_weight(1.0), Judge(lambda value: 0.5 + 0.3 * value)
         start = copy.deepcopy(of_weight(0.0).state_dict())
         beside = Judge(lambda _: share)(network)

@@ -8,7 +8,7 @@ from torch import nn
 
 from thawline.models import network
 from thawline.models.auxiliary_heads import WithAuxiliary, taken
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.training.freezing import freeze
 from thawline.training.recipe import Recipe
@@ -56,7 +56,7 @@ def test_googlenet_has_two_and_loses_them_with_a_frozen_trunk() -> None:
 
 
 def test_training_reaches_them(
-    card: ModelCard, data: TrainingData, recipe: Callable[..., Recipe], small: Network
+    card: ModelConfig, data: TrainingData, recipe: Callable[..., Recipe], small: Network
 ) -> None:
     beside = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 3))
     small.middle = WithAuxiliary(small.middle, beside, weight=0.3)

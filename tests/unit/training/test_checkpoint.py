@@ -15,12 +15,12 @@ from torch import nn
 
 from thawline.errors import UserError
 from thawline.models import checkpoint
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network, build
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory, card: ModelCard) -> Path:
+def saved(tmp_path_factory: pytest.TempPathFactory, card: ModelConfig) -> Path:
     folder = tmp_path_factory.mktemp("saved")
     net = build(card.family, card.name, num_classes=3, dropout=0.0, seed=0)
     checkpoint.save(folder, net, card)
@@ -46,7 +46,7 @@ def refused(folder: Path) -> str:
     return text
 
 
-def test_every_bit_comes_back(saved: Path, card: ModelCard, lite0: Network) -> None:
+def test_every_bit_comes_back(saved: Path, card: ModelConfig, lite0: Network) -> None:
     net, read = checkpoint.load(saved)
     assert read == card
     assert not net.training
@@ -85,7 +85,7 @@ def test_equal_networks_are_equal_bytes(saved: Path, tmp_path: Path) -> None:
 def test_the_card_names_no_machine_and_no_time(saved: Path) -> None:
     text = (saved / checkpoint.CARD).read_text()
     assert str(saved) not in text
-    assert set(json.loads(text)) == set(ModelCard.model_fields) - {
+    assert set(json.loads(text)) == set(ModelConfig.model_fields) - {
         "channels", "levels", "refit", "bit_depth",
     }  # fmt: skip
 

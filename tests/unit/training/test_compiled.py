@@ -8,7 +8,7 @@ import torch
 
 from thawline.errors import UserError
 from thawline.models import device
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData
@@ -20,7 +20,7 @@ CPU = Machine(device=torch.device("cpu"), precision="float32", workers=0, seed=0
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_a_compiled_network_learns_the_same(
-    small: Network, card: ModelCard, data: TrainingData, recipe: Callable[..., Recipe]
+    small: Network, card: ModelConfig, data: TrainingData, recipe: Callable[..., Recipe]
 ) -> None:
     device.check_compiler(wanted=True)
     start = {name: value.clone() for name, value in small.state_dict().items()}

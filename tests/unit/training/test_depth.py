@@ -9,12 +9,12 @@ import torch
 
 from thawline.dataset.image_store import ImageStore
 from thawline.features.profile import BlockScore, GroupScore, HeadFit, Profile
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.plots import style
 from thawline.report import depth_profile
 from thawline.training import decision, depth
-from thawline.training.decision import Decision
+from thawline.training.decision import FreezeDecision
 from thawline.training.setting import TrainingData
 
 CPU = torch.device("cpu")
@@ -40,7 +40,7 @@ def profile(*accuracies: float, error: float = 0.01) -> Profile:
     return Profile(scores=scores, split="train", num_rows=100, num_classes=3)
 
 
-def measured(network: Network, card: ModelCard, data: TrainingData, **changed: object) -> Profile:
+def measured(network: Network, card: ModelConfig, data: TrainingData, **changed: object) -> Profile:
     how: dict[str, object] = {"split": "train", "seed": 0, "device": CPU, **changed}
     return depth.measure(network.eval(), card, data.store, data.manifest, **how)  # type: ignore[arg-type]
 
@@ -117,11 +117,11 @@ def test_a_decision_is_read_as_it_was_written(tmp_path: Path) -> None:
         replace(decision.given("fine_tune", "head", 0, from_scratch=False), head=CLOSED_FORM),
     ):
         decided.write(tmp_path)
-        assert Decision.read(tmp_path) == decided
+        assert FreezeDecision.read(tmp_path) == decided
 
 
 def test_every_block_with_parameters_is_measured(
-    small: Network, card: ModelCard, data: TrainingData
+    small: Network, card: ModelConfig, data: TrainingData
 ) -> None:
     found = measured(small, card, data)
     assert [score.block for score in found.scores] == ["stem", "middle", "tail"]
@@ -131,7 +131,7 @@ def test_every_block_with_parameters_is_measured(
 
 
 def test_measuring_is_a_function_of_its_arguments(
-    small: Network, card: ModelCard, data: TrainingData
+    small: Network, card: ModelConfig, data: TrainingData
 ) -> None:
     before = {name: value.clone() for name, value in small.state_dict().items()}
     random = torch.random.get_rng_state()
@@ -141,7 +141,7 @@ def test_measuring_is_a_function_of_its_arguments(
 
 
 def test_only_rows_of_the_split_are_seen(
-    small: Network, card: ModelCard, data: TrainingData, monkeypatch: pytest.MonkeyPatch
+    small: Network, card: ModelConfig, data: TrainingData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: set[int] = set()
     take = ImageStore.take
@@ -159,7 +159,7 @@ def test_only_rows_of_the_split_are_seen(
 
 
 def test_groups_of_the_manifest_are_kept_together(
-    small: Network, card: ModelCard, data: TrainingData
+    small: Network, card: ModelConfig, data: TrainingData
 ) -> None:
     """Four groups in a class cannot be cross-validated, whatever their size."""
     labels, splits = data.manifest.labels, data.manifest.splits
@@ -172,7 +172,7 @@ def test_groups_of_the_manifest_are_kept_together(
 
 
 def test_features_are_averaged_over_the_places(
-    small: Network, card: ModelCard, data: TrainingData
+    small: Network, card: ModelConfig, data: TrainingData
 ) -> None:
     images = [data.store.take(np.arange(4))]
     found = depth.block_features(small.eval(), images, card, device=CPU)

@@ -14,7 +14,7 @@ from torch import nn
 
 from thawline.features.extract import compute_views
 from thawline.models import device
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.training.examples import HeldExamples, ImageExamples, order
 from thawline.training.recipe import Recipe
@@ -115,7 +115,7 @@ def test_repeated_rows_are_different_views_with_the_same_label(data: TrainingDat
 
 
 def test_views_of_cached_features_are_those_of_image_training(
-    data: TrainingData, card: ModelCard
+    data: TrainingData, card: ModelConfig
 ) -> None:
     views = compute_views(
         nn.Flatten(),
@@ -144,7 +144,7 @@ def test_epochs_take_the_views_in_turn() -> None:
         assert sorted(labels.tolist()) == list(range(5))
 
 
-def test_without_a_policy_one_view_is_enough(data: TrainingData, card: ModelCard) -> None:
+def test_without_a_policy_one_view_is_enough(data: TrainingData, card: ModelConfig) -> None:
     views = compute_views(
         nn.Flatten(), data.store, data.rows.indices, card, [],
         num_views=5, seed=0, precision="float32", device=CPU,
@@ -155,7 +155,7 @@ def test_without_a_policy_one_view_is_enough(data: TrainingData, card: ModelCard
 @pytest.mark.parametrize(("trainable", "num_blocks"), [("head", 0), ("last_blocks", 1)])
 def test_training_is_the_same_with_workers(
     lite0: Network,
-    card: ModelCard,
+    card: ModelConfig,
     data: TrainingData,
     recipe: Callable[..., Recipe],
     trainable: str,

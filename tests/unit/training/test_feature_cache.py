@@ -14,7 +14,7 @@ import torch
 
 from thawline.features import extract
 from thawline.features.cache import FeatureCache
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.runtime import checksummed_file
 from thawline.training import depth
@@ -134,7 +134,7 @@ def test_a_full_disk_keeps_nothing_and_the_run_goes_on(
 
 def trained(
     network: Network,
-    card: ModelCard,
+    card: ModelConfig,
     data: TrainingData,
     recipe: Recipe,
     cache: FeatureCache | None,
@@ -150,7 +150,7 @@ def trained(
 @pytest.mark.parametrize("trainable", ["head", "last_blocks"])
 def test_training_is_the_same_with_a_cold_a_warm_and_no_cache(
     small: Network,
-    card: ModelCard,
+    card: ModelConfig,
     data: TrainingData,
     recipe: Change,
     tmp_path: Path,
@@ -170,7 +170,7 @@ def test_training_is_the_same_with_a_cold_a_warm_and_no_cache(
 
 
 def test_cached_views_train_what_follows_as_images_do(
-    small: Network, card: ModelCard, data: TrainingData, recipe: Change, tmp_path: Path
+    small: Network, card: ModelConfig, data: TrainingData, recipe: Change, tmp_path: Path
 ) -> None:
     """As many views as epochs: then the cache shows what training from images would."""
     small[-1][0].p = 0.0  # the loader of images draws a number from the generator of dropout
@@ -186,7 +186,7 @@ def test_cached_views_train_what_follows_as_images_do(
 
 def test_what_would_not_fit_runs_in_each_epoch(
     small: Network,
-    card: ModelCard,
+    card: ModelConfig,
     data: TrainingData,
     recipe: Change,
     tmp_path: Path,
@@ -200,7 +200,7 @@ def test_what_would_not_fit_runs_in_each_epoch(
 
 
 def test_whatever_changes_a_feature_is_computed(
-    small: Network, card: ModelCard, data: TrainingData, tmp_path: Path
+    small: Network, card: ModelConfig, data: TrainingData, tmp_path: Path
 ) -> None:
     """Each of them on its own, and none of them a second time."""
     rows, tall = data.rows.indices, card.model_copy(update={"mean": (0.4, 0.5, 0.5)})
@@ -229,7 +229,7 @@ def test_whatever_changes_a_feature_is_computed(
 
 
 def test_rows_as_they_are_are_shared_whatever_repeats_them(
-    small: Network, card: ModelCard, data: TrainingData, tmp_path: Path
+    small: Network, card: ModelConfig, data: TrainingData, tmp_path: Path
 ) -> None:
     trunk = small[:3].eval()
     how = {"precision": "float32", "device": CPU, "cache": FeatureCache(1.0, tmp_path)}
@@ -242,7 +242,7 @@ def test_rows_as_they_are_are_shared_whatever_repeats_them(
 
 @pytest.mark.slow
 def test_the_profile_of_the_blocks_is_the_same(
-    small: Network, card: ModelCard, data: TrainingData, tmp_path: Path
+    small: Network, card: ModelConfig, data: TrainingData, tmp_path: Path
 ) -> None:
     small.eval()
 
@@ -257,7 +257,7 @@ def test_the_profile_of_the_blocks_is_the_same(
 
 
 def test_mixing_is_refused(
-    small: Network, card: ModelCard, data: TrainingData, recipe: Change
+    small: Network, card: ModelConfig, data: TrainingData, recipe: Change
 ) -> None:
     chosen = recipe(trainable="last_blocks", num_blocks=1, cache="views", cutmix_alpha=1.0)
     with pytest.raises(Exception, match="features computed once"):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.unit.training.resume.kills import CPU
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.training import acceptance, fine_tuning
 from thawline.training.collapse import CollapseError
@@ -43,13 +43,13 @@ class Train:
 
 
 def tuned(
-    network: Network, card: ModelCard, data: TrainingData, recipe: Recipe, train: Train
+    network: Network, card: ModelConfig, data: TrainingData, recipe: Recipe, train: Train
 ) -> tuple[History, str]:
     return fine_tuning.tune(network, card, data, recipe, RATES, train)
 
 
 def test_the_next_rate_starts_where_the_first_did(
-    small: Network, card: ModelCard, data: TrainingData, recipe: Callable[..., Recipe]
+    small: Network, card: ModelConfig, data: TrainingData, recipe: Callable[..., Recipe]
 ) -> None:
     before = copy.deepcopy(small.state_dict())
     train = Train(small, highest=0.1)
@@ -63,7 +63,7 @@ def test_the_next_rate_starts_where_the_first_did(
 @pytest.mark.parametrize("change", [0.0, 0.1])
 def test_what_is_no_better_leaves_the_start(
     small: Network,
-    card: ModelCard,
+    card: ModelConfig,
     data: TrainingData,
     recipe: Callable[..., Recipe],
     monkeypatch: pytest.MonkeyPatch,
@@ -81,7 +81,7 @@ def test_what_is_no_better_leaves_the_start(
 @pytest.mark.parametrize(("norm_statistics", "may_mix"), [("keep", True), ("update", False)])
 def test_only_kept_statistics_let_weights_be_mixed(
     small: Network,
-    card: ModelCard,
+    card: ModelConfig,
     data: TrainingData,
     recipe: Callable[..., Recipe],
     monkeypatch: pytest.MonkeyPatch,
@@ -91,7 +91,7 @@ def test_only_kept_statistics_let_weights_be_mixed(
     asked: dict[str, Any] = {}
     settle = acceptance.settle
 
-    def noted(*args: Any, **options: Any) -> acceptance.Verdict:
+    def noted(*args: Any, **options: Any) -> acceptance.Acceptance:
         asked.update(options)
         return settle(*args, **options)
 
@@ -101,7 +101,7 @@ def test_only_kept_statistics_let_weights_be_mixed(
 
 
 def test_the_start_stands_where_every_rate_collapses(
-    small: Network, card: ModelCard, data: TrainingData, recipe: Callable[..., Recipe]
+    small: Network, card: ModelConfig, data: TrainingData, recipe: Callable[..., Recipe]
 ) -> None:
     before = copy.deepcopy(small.state_dict())
     train = Train(small, highest=0.0)
@@ -120,7 +120,7 @@ def test_the_start_stands_where_every_rate_collapses(
 )
 def test_epochs_of_any_blocks_can_be_averaged(
     small: Network,
-    card: ModelCard,
+    card: ModelConfig,
     data: TrainingData,
     recipe: Callable[..., Recipe],
     trainable: str,

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.training.freezing import freeze, trainable_blocks
 from thawline.training.recipe import Recipe
@@ -18,7 +18,7 @@ Change = Callable[..., Recipe]
 
 
 def changed_by_training(
-    network: Network, card: ModelCard, data: TrainingData, recipe: Recipe, machine: Machine = CPU
+    network: Network, card: ModelConfig, data: TrainingData, recipe: Recipe, machine: Machine = CPU
 ) -> set[str]:
     """Names of the tensors that are no longer what they were, to the bit."""
     before = {name: value.clone() for name, value in network.state_dict().items()}
@@ -56,7 +56,7 @@ def of_norms(network: Network, kinds: tuple[str, ...]) -> set[str]:
 )
 def test_whole_blocks(
     small: Network,
-    card: ModelCard,
+    card: ModelConfig,
     data: TrainingData,
     recipe: Change,
     trainable: str,
@@ -69,7 +69,7 @@ def test_whole_blocks(
 
 
 def test_statistics_can_be_kept_where_weights_train(
-    small: Network, card: ModelCard, data: TrainingData, recipe: Change
+    small: Network, card: ModelConfig, data: TrainingData, recipe: Change
 ) -> None:
     chosen = recipe(trainable="all", norm_statistics="keep")
     kept = of_norms(small, ("running_mean", "running_var", "num_batches_tracked"))
@@ -77,7 +77,7 @@ def test_statistics_can_be_kept_where_weights_train(
 
 
 def test_only_the_norms(
-    small: Network, card: ModelCard, data: TrainingData, recipe: Change
+    small: Network, card: ModelConfig, data: TrainingData, recipe: Change
 ) -> None:
     """Their statistics follow: they belong to what the scale and shift are trained for."""
     kinds = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
@@ -86,7 +86,7 @@ def test_only_the_norms(
 
 
 def test_only_the_biases(
-    small: Network, card: ModelCard, data: TrainingData, recipe: Change
+    small: Network, card: ModelConfig, data: TrainingData, recipe: Change
 ) -> None:
     changed = changed_by_training(small, card, data, recipe(trainable="bias"))
     biases = {name for name in small.state_dict() if name.endswith(".bias")}
@@ -99,7 +99,7 @@ def test_only_the_biases(
 )
 def test_a_real_network(
     lite0: Network,
-    card: ModelCard,
+    card: ModelConfig,
     data: TrainingData,
     recipe: Change,
     trainable: str,
@@ -120,7 +120,7 @@ def test_a_real_network(
 
 
 def test_bfloat16_keeps_frozen_bits_too(
-    small: Network, card: ModelCard, data: TrainingData, recipe: Change
+    small: Network, card: ModelConfig, data: TrainingData, recipe: Change
 ) -> None:
     machine = Machine(device=torch.device("cpu"), precision="bfloat16", workers=0, seed=0)
     chosen = recipe(trainable="last_blocks", num_blocks=1)

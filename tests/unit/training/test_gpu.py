@@ -11,7 +11,7 @@ from tests.unit.training.conftest import small_network
 from tests.unit.training.resume.kills import Killed, dying
 from thawline.errors import UserError
 from thawline.models import device
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.training import batch_size, identity, resume
 from thawline.training.history import History
 from thawline.training.recipe import Recipe
@@ -36,7 +36,7 @@ def there() -> None:
 
 @pytest.fixture
 def trained(
-    card: ModelCard, data: TrainingData, recipe: Callable[..., Recipe]
+    card: ModelConfig, data: TrainingData, recipe: Callable[..., Recipe]
 ) -> Callable[..., tuple[History, State]]:
     def run(
         machine: Machine, kept: Resume | None = None, **changes: object
@@ -93,7 +93,7 @@ def test_features_stay_on_the_gpu_and_change_nothing(
 
 @pytest.mark.parametrize("augmented", [True, False])
 def test_images_stay_on_the_gpu_and_change_nothing(
-    card: ModelCard,
+    card: ModelConfig,
     data: TrainingData,
     recipe: Callable[..., Recipe],
     monkeypatch: pytest.MonkeyPatch,
@@ -114,7 +114,7 @@ def test_images_stay_on_the_gpu_and_change_nothing(
 @pytest.mark.parametrize("steps", [2, 6])
 def test_a_killed_training_goes_on_in_the_same_bits(
     trained: Callable[..., tuple[History, State]],
-    card: ModelCard,
+    card: ModelConfig,
     data: TrainingData,
     recipe: Callable[..., Recipe],
     tmp_path: Path,

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thawline.features import level_choice
-from thawline.features.level_choice import Choice, Sample, candidates, choose, draw, number_groups
+from thawline.features.level_choice import (
+    Choice,
+    ChoiceSample,
+    candidates,
+    choose,
+    draw,
+    number_groups,
+)
 from thawline.features.levels import TRUNK, BlockFeatures, Changed, Key
 
 COUNT = 240
@@ -59,7 +66,7 @@ def chosen(
     copies: dict[Key, np.ndarray] | None = None,
     **options: bool,
 ) -> Choice:
-    sample = Sample(
+    sample = ChoiceSample(
         rows=np.arange(COUNT),
         labels=labels_of(),
         weights=np.ones(COUNT) if weights is None else weights,
@@ -137,7 +144,7 @@ def test_rows_of_a_group_do_not_vouch_for_one_another() -> None:
     named = (np.eye(COUNT // 4)[groups] + 0.01 * noise(3, COUNT // 4)).astype(np.float32)
     right = []
     for given_groups in (None, groups):
-        sample = Sample(
+        sample = ChoiceSample(
             rows=np.arange(COUNT), labels=labels, weights=np.ones(COUNT), groups=given_groups,
             num_classes=NUM_CLASSES,
         )  # fmt: skip
@@ -203,7 +210,7 @@ def test_groups_that_would_take_too_much_memory_are_not_judged() -> None:
     }
     found[TRUNK, 1] = noise(9)
     labels = labels_of()
-    sample = Sample(
+    sample = ChoiceSample(
         rows=np.arange(COUNT), labels=labels, weights=np.ones(COUNT), groups=None,
         num_classes=NUM_CLASSES,
     )  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from thawline.errors import UserError
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.training.examples import Batch, ImageExamples
 from thawline.training.mixing import MixedExamples
@@ -134,7 +134,7 @@ MACHINE = Machine(device=CPU, precision="float32", workers=0, seed=0)
 @pytest.mark.parametrize("key", KINDS)
 @pytest.mark.parametrize(("loss", "tau"), [("cross_entropy", 0.0), ("focal", 1.0)])
 def test_training_changes_and_repeats(
-    small: Network, card: ModelCard, data: TrainingData, recipe: Callable[..., Recipe],
+    small: Network, card: ModelConfig, data: TrainingData, recipe: Callable[..., Recipe],
     key: str, loss: str, tau: float,
 ) -> None:  # fmt: skip
     start = {name: value.clone() for name, value in small.state_dict().items()}
@@ -154,7 +154,7 @@ def test_training_changes_and_repeats(
 @pytest.mark.parametrize("key", KINDS)
 @pytest.mark.parametrize("trainable", ["head", "last_blocks"])
 def test_features_computed_once_are_refused(
-    small: Network, card: ModelCard, data: TrainingData, recipe: Callable[..., Recipe],
+    small: Network, card: ModelConfig, data: TrainingData, recipe: Callable[..., Recipe],
     key: str, trainable: str,
 ) -> None:  # fmt: skip
     chosen = recipe(trainable=trainable, num_blocks=0, **{key: 0.5})

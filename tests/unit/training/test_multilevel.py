@@ -21,7 +21,7 @@ from thawline.errors import UserError
 from thawline.evaluation import attention
 from thawline.evaluation.network_summary import summarise
 from thawline.models import checkpoint
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.device import to_input
 from thawline.models.multilevel import (
     Level,
@@ -154,7 +154,7 @@ REAL = (Level(block="stage1", grid=2), Level(block="stage2", grid=2), Level(bloc
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory, card: ModelCard) -> Path:
+def saved(tmp_path_factory: pytest.TempPathFactory, card: ModelConfig) -> Path:
     folder = tmp_path_factory.mktemp("saved")
     whole = build(card.family, card.name, num_classes=3, dropout=0.0, seed=0)
     names = [name for name, _ in whole.named_children()]
@@ -163,7 +163,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory, card: ModelCard) -> Path:
     return folder
 
 
-def test_a_checkpoint_gives_back_every_bit(saved: Path, card: ModelCard, lite0: Network) -> None:
+def test_a_checkpoint_gives_back_every_bit(saved: Path, card: ModelConfig, lite0: Network) -> None:
     network, read = checkpoint.load(saved)
     assert read.levels == REAL
     assert not network.training
@@ -209,7 +209,7 @@ def test_a_card_with_other_levels_is_refused(
     assert len(str(refused.value)) < 600
 
 
-def test_images_too_small_for_the_network_are_refused(tmp_path: Path, card: ModelCard) -> None:
+def test_images_too_small_for_the_network_are_refused(tmp_path: Path, card: ModelConfig) -> None:
     levels = (Level(block="features", grid=1),)
     tiny = card.model_copy(
         update={"family": "alexnet", "name": "alexnet", "image_size_px": 1, "levels": levels}
@@ -243,7 +243,7 @@ def test_the_summary_is_of_all_blocks(cut: Network) -> None:
     assert fields[:2] == [3, 7]
 
 
-def test_grad_cam_looks_where_the_class_is_told(card: ModelCard) -> None:
+def test_grad_cam_looks_where_the_class_is_told(card: ModelConfig) -> None:
     """A head that reads the brightness of two blocks."""
 
     def bright() -> nn.Conv2d:
@@ -268,7 +268,7 @@ def test_grad_cam_looks_where_the_class_is_told(card: ModelCard) -> None:
     assert heat[1, 16:, 16:].sum() > 0.8 * heat[1].sum() > 0
 
 
-def test_every_block_can_be_measured(cut: Network, card: ModelCard, data: TrainingData) -> None:
+def test_every_block_can_be_measured(cut: Network, card: ModelConfig, data: TrainingData) -> None:
     found = depth.measure(
         cut, card, data.store, data.manifest, split="train", seed=0, device=torch.device("cpu")
     )
@@ -311,7 +311,7 @@ CPU = Machine(device=torch.device("cpu"), precision="float32", workers=0, seed=0
 )  # fmt: skip
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_any_of_its_blocks_may_train(
-    small: Network, card: ModelCard, data: TrainingData, recipe: Callable[..., Recipe],
+    small: Network, card: ModelConfig, data: TrainingData, recipe: Callable[..., Recipe],
     changes: dict[str, Any], blocks: list[str], precision: str,
 ) -> None:  # fmt: skip
     network = solved(small, THREE)

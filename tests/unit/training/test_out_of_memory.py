@@ -9,7 +9,7 @@ from torch import nn
 
 from tests.repo.code_graph import ROOT
 from thawline.errors import UserError
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.params import params_file as files
 from thawline.training import batch_size, memory
@@ -32,7 +32,7 @@ class Hungry(nn.Module):
 
 
 def test_too_large_a_batch_is_one_message_that_names_it(
-    small: Network, card: ModelCard, data: TrainingData, recipe: Callable[..., Recipe]
+    small: Network, card: ModelConfig, data: TrainingData, recipe: Callable[..., Recipe]
 ) -> None:
     hungry = nn.Sequential(OrderedDict([("hungry", Hungry()), *small.named_children()]))
     chosen = recipe(trainable="all", batch_size=16)
@@ -83,7 +83,7 @@ def test_auto_does_not_hide_another_error() -> None:
 
 
 def test_the_step_that_is_tried_leaves_the_network_as_it_was(
-    small: Network, card: ModelCard
+    small: Network, card: ModelConfig
 ) -> None:
     before = {name: value.clone() for name, value in small.state_dict().items()}
     batch_size._try(4, small, card, CPU)
@@ -93,7 +93,7 @@ def test_the_step_that_is_tried_leaves_the_network_as_it_was(
 @pytest.mark.parametrize(("given", "taken"), [(7, 7), ("auto", batch_size.ON_CPU)])
 def test_auto_on_a_cpu_tries_nothing(
     small: Network,
-    card: ModelCard,
+    card: ModelConfig,
     monkeypatch: pytest.MonkeyPatch,
     given: int | str,
     taken: int,

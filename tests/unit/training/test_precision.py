@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from thawline.models import precision
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData
@@ -46,7 +46,7 @@ def test_precision_by_rule(
 @pytest.mark.parametrize("trainable", ["head", "last_blocks", "first_blocks", "all"])
 def test_depthwise_blocks_train_in_float32_behind_a_frozen_part_in_bfloat16(
     lite0: Network,
-    card: ModelCard,
+    card: ModelConfig,
     data: TrainingData,
     recipe: Change,
     monkeypatch: pytest.MonkeyPatch,
@@ -62,7 +62,7 @@ def test_depthwise_blocks_train_in_float32_behind_a_frozen_part_in_bfloat16(
 
 def test_auto_says_what_it_takes(
     small: Network,
-    card: ModelCard,
+    card: ModelConfig,
     data: TrainingData,
     recipe: Change,
     capsys: pytest.CaptureFixture[str],

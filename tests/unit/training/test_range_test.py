@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from thawline.errors import UserError
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.training import find_lr, range_test
 from thawline.training.range_test import Curve
@@ -20,7 +20,7 @@ CPU = Machine(device=torch.device("cpu"), precision="float32", workers=0, seed=0
 @pytest.mark.parametrize("trainable", ["head", "all"])
 def test_a_range_test(
     small: Network,
-    card: ModelCard,
+    card: ModelConfig,
     data: TrainingData,
     recipe: Callable[..., Recipe],
     trainable: str,

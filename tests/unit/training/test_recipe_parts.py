@@ -12,7 +12,7 @@ from torch.nn import functional
 from thawline.errors import UserError
 from thawline.features.fingerprints import of_tensors
 from thawline.models import checkpoint
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.device import to_input
 from thawline.models.network import Network
 from thawline.training import distillation, plain
@@ -109,7 +109,7 @@ def test_accumulated_batches_are_one_large_one(recipe: Change) -> None:
 
 def test_accumulation_trains_with_a_step_for_each_group(
     small: Network,
-    card: ModelCard,
+    card: ModelConfig,
     data: TrainingData,
     recipe: Change,
     monkeypatch: pytest.MonkeyPatch,
@@ -215,7 +215,7 @@ class Fixed(nn.Module):
         return self.logits[: len(images)]
 
 
-def test_the_loss_of_distillation(card: ModelCard) -> None:
+def test_the_loss_of_distillation(card: ModelConfig) -> None:
     """Against the definition: T squared times the divergence of softened probabilities."""
     taught, logits = torch.randn(5, 3), torch.randn(5, 3)
     labels = torch.tensor([0, 1, 2, 0, 1])
@@ -231,7 +231,7 @@ def test_the_loss_of_distillation(card: ModelCard) -> None:
 
 @pytest.mark.parametrize(("precision", "rounding"), [("float32", 1e-4), ("bfloat16", 0.05)])
 def test_a_teacher_says_what_its_network_says(
-    lite0: Network, card: ModelCard, precision: str, rounding: float
+    lite0: Network, card: ModelConfig, precision: str, rounding: float
 ) -> None:
     images = torch.randint(0, 256, (8, 32, 32, 3), dtype=torch.uint8)
     lite0.eval()
@@ -245,7 +245,7 @@ def test_a_teacher_says_what_its_network_says(
 
 
 def test_a_student_comes_nearer_to_its_teacher(
-    small: Network, card: ModelCard, data: TrainingData, recipe: Change
+    small: Network, card: ModelConfig, data: TrainingData, recipe: Change
 ) -> None:
     torch.manual_seed(1)
     always = Fixed(torch.tensor([[4.0, 0.0, 0.0]]).repeat(64, 1))
@@ -263,7 +263,7 @@ def test_a_student_comes_nearer_to_its_teacher(
 
 
 def test_a_teacher_of_other_classes_is_refused(
-    lite0: Network, card: ModelCard, tmp_path: Path
+    lite0: Network, card: ModelConfig, tmp_path: Path
 ) -> None:
     checkpoint.save(tmp_path, lite0, card)
     how = {

@@ -9,7 +9,7 @@ import torch
 
 from tests.unit.training.conftest import small_network
 from thawline.dataset.image_store import ImageStore
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.device import has_room
 from thawline.training.recipe import Recipe
 from thawline.training.setting import Machine, TrainingData
@@ -39,7 +39,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def trained(
-    card: ModelCard, data: TrainingData, recipe: Recipe
+    card: ModelConfig, data: TrainingData, recipe: Recipe
 ) -> tuple[list[dict[str, float]], dict[str, torch.Tensor]]:
     network = small_network()
     torch.manual_seed(5)  # of dropout
@@ -51,7 +51,7 @@ def trained(
 @pytest.mark.parametrize("augmented", [True, False])
 @pytest.mark.parametrize("mixup_alpha", [0.0, 0.2])
 def test_images_are_read_once_and_the_bits_are_the_same(
-    card: ModelCard,
+    card: ModelConfig,
     data: TrainingData,
     recipe: Callable[..., Recipe],
     read: list[int],

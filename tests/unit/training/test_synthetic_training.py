@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from thawline.dataset.rows import Rows
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.training import stage, synthetic
 from thawline.training.recipe import Recipe
@@ -22,7 +22,7 @@ MACHINE = Machine(device=torch.device("cpu"), precision="float32", workers=0, se
 @pytest.mark.parametrize(("trainable", "filled"), [("head", 2), ("all", 0)])
 def test_features_are_made_up_for_a_head_only(
     small: Network,
-    card: ModelCard,
+    card: ModelConfig,
     data: TrainingData,
     recipe: Callable[..., Recipe],
     trainable: str,

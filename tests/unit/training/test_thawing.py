@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.unit.training.test_freezing import CPU, changed_by_training, tensors
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.training import optimizers
 from thawline.training.freezing import freeze
@@ -28,7 +28,7 @@ def moved(state: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> set
 @pytest.mark.parametrize("ema_decay", [0.0, 0.9])
 def test_each_phase_moves_its_blocks_and_no_other_bit(
     small: Network,
-    card: ModelCard,
+    card: ModelConfig,
     data: TrainingData,
     recipe: Change,
     optimizer: str,
@@ -63,7 +63,7 @@ def _copy(network: Network) -> dict[str, torch.Tensor]:
 )
 def test_no_more_is_thawed_than_may_train(
     small: Network,
-    card: ModelCard,
+    card: ModelConfig,
     data: TrainingData,
     recipe: Change,
     trainable: str,
@@ -118,7 +118,7 @@ def test_the_state_of_what_trains_is_kept(small: Network) -> None:
 
 
 def test_a_thawed_block_starts_the_patience_anew(
-    small: Network, card: ModelCard, data: TrainingData, recipe: Change
+    small: Network, card: ModelConfig, data: TrainingData, recipe: Change
 ) -> None:
     numbers: list[int] = []
     # Biases at so small a rate change no prediction: the first epoch stays the best.
@@ -132,7 +132,7 @@ def test_a_thawed_block_starts_the_patience_anew(
 
 
 def test_it_is_deterministic(
-    small: Network, card: ModelCard, data: TrainingData, recipe: Change
+    small: Network, card: ModelConfig, data: TrainingData, recipe: Change
 ) -> None:
     start = _copy(small)
     found = []

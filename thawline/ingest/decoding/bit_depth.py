@@ -48,7 +48,7 @@ _known_to_tiff()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class SampleKind:
     """What a file's header says of its values.
 
     Attributes:
@@ -79,7 +79,7 @@ class Scale:
     remark: str | None = None
 
 
-def kind_of(image: Image.Image) -> Kind:
+def kind_of(image: Image.Image) -> SampleKind:
     """Read from an opened image, before it is loaded, what its values are.
 
     Raises:
@@ -88,7 +88,7 @@ def kind_of(image: Image.Image) -> Kind:
     if image.format != "TIFF":
         scaled = any(one[0] in ("ppm", "ppm_plain") for one in tiles(image))
         deep = any(";16" in raw for raw in raw_modes(image)) or image.mode in DEEP
-        return Kind(bits=16 if deep else 8, fixed=scaled)
+        return SampleKind(bits=16 if deep else 8, fixed=scaled)
     tags: Any = image.tag_v2  # type: ignore[attr-defined]
     bits, form, photometric = (_first(tags.get(tag, default)) for tag, default in _TAGS)
     if bits == 8 and form == _SIGNED[0]:
@@ -96,7 +96,7 @@ def kind_of(image: Image.Image) -> Kind:
     apart = tags.get(284) == 2 and len(image.getbands()) > 1
     if bits == 16 and apart and any(one[0] == "raw" for one in tiles(image)):
         raise DecodeError("a TIFF of 16 bits with its channels apart, not compressed")
-    return Kind(
+    return SampleKind(
         bits=bits,
         white_is_zero=photometric == _WHITE_IS_ZERO and image.mode in DEEP,
         fixed=bits == 12,
@@ -130,7 +130,7 @@ _NATIVE = {
 }  # fmt: skip
 
 
-def scale_of(image: Image.Image, kind: Kind, bit_depth: int = WHOLE) -> Scale:
+def scale_of(image: Image.Image, kind: SampleKind, bit_depth: int = WHOLE) -> Scale:
     """Find the scale of a loaded image of a mode of DEEP.
 
     Args:
@@ -171,7 +171,7 @@ def _clips(clipped: bool) -> str | None:
     return "values a little outside of their scale, which were clipped" if clipped else None
 
 
-def _extremes(image: Image.Image, kind: Kind) -> tuple[float, float]:
+def _extremes(image: Image.Image, kind: SampleKind) -> tuple[float, float]:
     """Least and largest value."""
     found = []
     for _, strip in strips(image):
@@ -183,12 +183,14 @@ def _extremes(image: Image.Image, kind: Kind) -> tuple[float, float]:
     return min(lows), max(highs)
 
 
-def _values(image: Image.Image, kind: Kind) -> np.ndarray:
+def _values(image: Image.Image, kind: SampleKind) -> np.ndarray:
     values = np.asarray(image)
     return values.view(np.uint32) if kind.unsigned and image.mode == "I" else values
 
 
-def to_grey(image: Image.Image, kind: Kind, scale: Scale) -> Callable[[Image.Image], Image.Image]:
+def to_grey(
+    image: Image.Image, kind: SampleKind, scale: Scale
+) -> Callable[[Image.Image], Image.Image]:
     """Build what turns strips of an image of a mode of DEEP into L, or LA where it has a
     transparent value."""
     transparent = image.info.get("transparency")

@@ -19,7 +19,7 @@ from thawline.ingest.decoding import deep_colour
 from thawline.ingest.decoding.bit_depth import (
     DEEP,
     WHOLE,
-    Kind,
+    SampleKind,
     Scale,
     kind_of,
     read_in_native_order,
@@ -222,7 +222,7 @@ def shown(image: Image.Image) -> Image.Image:
     return _eight_bits(image, kind, scale)
 
 
-def _eight_bits(image: Image.Image, kind: Kind, scale: Scale | None) -> Image.Image:
+def _eight_bits(image: Image.Image, kind: SampleKind, scale: Scale | None) -> Image.Image:
     if scale is None:
         return blacken_unseen(converted(image, converter(image, image.format)))
     grey, to_rgb = to_grey(image, kind, scale), converter(Image.new("LA", (1, 1)))

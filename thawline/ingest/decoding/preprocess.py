@@ -31,7 +31,7 @@ class Geometry:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Content:
+class PreparedImage:
     """One image, decoded.
 
     Attributes:
@@ -54,7 +54,7 @@ class Content:
     bits: int
 
 
-def content(name: str, data: bytes | np.ndarray, geometry: Geometry) -> Content:
+def content(name: str, data: bytes | np.ndarray, geometry: Geometry) -> PreparedImage:
     """Decode, fit and measure one image.
 
     Args:
@@ -70,7 +70,7 @@ def content(name: str, data: bytes | np.ndarray, geometry: Geometry) -> Content:
     digest.update(np.ascontiguousarray(known_by).data)
     square = fit(opened.image, geometry.image_size_px, geometry.fit, geometry.background)
     looks = measure(opened.seen)
-    return Content(
+    return PreparedImage(
         pixels=encode(square, geometry.encoding),
         sha256=digest.hexdigest(),
         width=opened.width,

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from thawline.errors import UserError
-from thawline.ingest.dedup.linking import Link
+from thawline.ingest.dedup.linking import NearCopy
 from thawline.runtime.escape import escape
 
 HEADER = ("image", "label", "other_image", "other_label", "bits", "outcome")
@@ -29,7 +29,9 @@ class Conflict:
     bits: int = 0
 
 
-def of_links(links: Iterable[Link], names: Sequence[str], labels: Sequence[int]) -> list[Conflict]:
+def of_links(
+    links: Iterable[NearCopy], names: Sequence[str], labels: Sequence[int]
+) -> list[Conflict]:
     """Conflicts of near copies."""
     return [
         Conflict(

@@ -13,7 +13,7 @@ from thawline.ingest.splits.predefined_splits import Given, strength
 
 
 @dataclass(frozen=True, order=True)
-class Link:
+class NearCopy:
     """A row and the nearest copy of it further up in the source."""
 
     row: int
@@ -32,20 +32,20 @@ class Settled:
     bridges: dict[int, dict[str, int]]
 
 
-def links(near: Near) -> list[Link]:
+def links(near: Near) -> list[NearCopy]:
     """Every row that has a near copy before it, with the nearest one; ascending."""
     found = []
     for number, rows in enumerate(near.rows):
-        found += [Link(row, rows[0], 0) for row in rows[1:]]
+        found += [NearCopy(row, rows[0], 0) for row in rows[1:]]
         others = near.neighbours[number].items()
         before = [(b, near.rows[k][0]) for k, b in others if near.rows[k][0] < rows[0]]
         if before:
             bits, twin = min(before)
-            found.append(Link(rows[0], twin, bits))
+            found.append(NearCopy(rows[0], twin, bits))
     return sorted(found)
 
 
-def disagreements(near: Near, labels: Sequence[int]) -> list[Link]:
+def disagreements(near: Near, labels: Sequence[int]) -> list[NearCopy]:
     """Every row that has a near copy under another label, with the nearest, else first, of them."""
     found = []
     for number, rows in enumerate(near.rows):
@@ -59,7 +59,7 @@ def disagreements(near: Near, labels: Sequence[int]) -> list[Link]:
             ]
             if other:
                 bits, twin = min(other)
-                found.append(Link(row, twin, bits))
+                found.append(NearCopy(row, twin, bits))
     return sorted(found)
 
 

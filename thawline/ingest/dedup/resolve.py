@@ -8,7 +8,7 @@ from thawline.dataset.image_store import ImageStore
 from thawline.ingest.dedup import label_conflicts as disputed
 from thawline.ingest.dedup import linking, phash_index, thumbnails
 from thawline.ingest.dedup.label_conflicts import Conflict
-from thawline.ingest.dedup.linking import Link
+from thawline.ingest.dedup.linking import NearCopy
 from thawline.ingest.packing.image_table import PackedRows
 from thawline.ingest.splits.predefined_splits import Given
 from thawline.ingest.splits.split import natural, positions
@@ -27,7 +27,7 @@ class Resolved:
     keys: Sequence[str]
     left_out: dict[int, str] = field(default_factory=dict)
     conflicts: Sequence[Conflict] = ()
-    links: Sequence[Link] = ()
+    links: Sequence[NearCopy] = ()
 
 
 def own_keys(packed: PackedRows) -> list[str]:

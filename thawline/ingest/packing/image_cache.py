@@ -25,7 +25,7 @@ from PIL import features
 from thawline.errors import UserError
 from thawline.ingest.decoding.decode import DECODER
 from thawline.ingest.decoding.image_stats import Looks
-from thawline.ingest.decoding.preprocess import Content, Geometry
+from thawline.ingest.decoding.preprocess import Geometry, PreparedImage
 from thawline.ingest.packing import segments
 from thawline.runtime import safe_json, workspace
 from thawline.runtime.lru import make_room, mark_used
@@ -86,7 +86,7 @@ class Known:
             row_of=row_of[order].astype(np.uint32),
         )
 
-    def find(self, wanted: bytes) -> Content | None:
+    def find(self, wanted: bytes) -> PreparedImage | None:
         prefix = np.frombuffer(wanted, "<u8", 1)[0]
         at = int(np.searchsorted(self.prefixes, prefix))
         while at < len(self.prefixes) and self.prefixes[at] == prefix:
@@ -116,13 +116,13 @@ class PackCache:
         self._folder = workspace.scratch() / "packed" if folder is None else folder
         self._made_with = made_with(geometry)
         self._began_ns = time.time_ns()
-        self._held: list[segments.Record] = []
+        self._held: list[segments.CachedImage] = []
         self._held_bytes = 0
         self._open = self._limit > 0
         files = self._prepared() if self._open else []
         self.known = Known.of(files, geometry) if self._open else None
 
-    def add(self, wanted: bytes, image: Content) -> None:
+    def add(self, wanted: bytes, image: PreparedImage) -> None:
         """Keep an image that was not found."""
         if not self._open:
             return
@@ -211,15 +211,15 @@ def _keys(file: Path) -> np.ndarray:
     return np.empty(0, dtype=np.uint64)
 
 
-def _record(wanted: bytes, image: Content) -> segments.Record:
-    rest = {f.name: getattr(image, f.name) for f in fields(Content) if f.name != "pixels"}
+def _record(wanted: bytes, image: PreparedImage) -> segments.CachedImage:
+    rest = {f.name: getattr(image, f.name) for f in fields(PreparedImage) if f.name != "pixels"}
     rest["looks"] = asdict(image.looks)
-    return segments.Record(wanted, image.pixels.tobytes(), json.dumps(rest).encode())
+    return segments.CachedImage(wanted, image.pixels.tobytes(), json.dumps(rest).encode())
 
 
-def _content(record: segments.Record, geometry: Geometry) -> Content:
+def _content(record: segments.CachedImage, geometry: Geometry) -> PreparedImage:
     pixels = np.frombuffer(record.pixels, dtype=np.uint8)
     if geometry.encoding == "raw":
         pixels = pixels.reshape(geometry.image_size_px, geometry.image_size_px, 3)
     rest = safe_json.loads(record.rest)
-    return Content(**rest | {"pixels": pixels, "looks": Looks(**rest["looks"])})
+    return PreparedImage(**rest | {"pixels": pixels, "looks": Looks(**rest["looks"])})

@@ -23,7 +23,7 @@ _ENTRY = np.dtype(
 """Pixels lie in the file from start to middle, the rest from there to end."""
 
 
-class Record(NamedTuple):
+class CachedImage(NamedTuple):
     key: bytes
     pixels: bytes
     rest: bytes
@@ -33,7 +33,7 @@ class Record(NamedTuple):
         return len(self.pixels) + len(self.rest) + _ENTRY.itemsize
 
 
-def write(file: Path, records: Sequence[Record]) -> None:
+def write(file: Path, records: Sequence[CachedImage]) -> None:
     """Raises:
     OSError: e.g. no space left; nothing is left behind then.
     """
@@ -78,7 +78,7 @@ def keys(file: Path) -> np.ndarray:
     return table["key"].view((np.uint8, KEY_BYTES))[:, :8].copy().view("<u8").reshape(-1)
 
 
-def read(file: Path, row: int) -> Record | None:
+def read(file: Path, row: int) -> CachedImage | None:
     """One image; None where it is damaged.
 
     Without a memory map: what one has touched counts as memory in use.
@@ -98,7 +98,7 @@ def read(file: Path, row: int) -> Record | None:
         body = os.pread(opened.fileno(), end - start, start)
     whole = _crc32(entry, body) == int(entry["crc"])
     pixels, rest = body[: middle - start], body[middle - start :]
-    return Record(entry["key"].tobytes(), pixels, rest) if whole else None
+    return CachedImage(entry["key"].tobytes(), pixels, rest) if whole else None
 
 
 def _crc32(entry: np.void, *body: bytes) -> int:

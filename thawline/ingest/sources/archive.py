@@ -55,7 +55,7 @@ Folder = tuple[str, ...]
 
 
 @dataclass
-class _Listing:
+class _ArchiveListing:
     """What the first walk found; 8 bytes a member and one entry a folder.
 
     Attributes:
@@ -135,7 +135,7 @@ def read(path: Path, *, name_encoding: str = "") -> Source:
     )
 
 
-def _hint(listing: _Listing, layout: _Layout) -> str:
+def _hint(listing: _ArchiveListing, layout: _Layout) -> str:
     """Say what became of images that are in no class."""
     if listing.num_refused:
         return escape(f"; {listing.num_refused} set aside, first {listing.refused}", 300)
@@ -153,8 +153,8 @@ def _guessed(classes: Sequence[str], folders: Collection[str]) -> tuple[str, ...
     )
 
 
-def _list(path: Path, name_encoding: str) -> _Listing:
-    listing, folder_bytes = _Listing(), 0
+def _list(path: Path, name_encoding: str) -> _ArchiveListing:
+    listing, folder_bytes = _ArchiveListing(), 0
     for member in members(path, name_encoding):
         hashed = name_hash(member.name)
         listing.hashes.append(hashed)
@@ -262,7 +262,7 @@ def _root_depth(folders: Mapping[Folder, int]) -> int:
 
 def _items(
     path: Path,
-    listing: _Listing,
+    listing: _ArchiveListing,
     layout: _Layout,
     label_of: Mapping[str, int],
     name_encoding: str,

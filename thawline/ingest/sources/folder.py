@@ -35,7 +35,7 @@ class _ClassFolder:
 
 
 @dataclass
-class _Listing:
+class _FolderListing:
     """What is in the folder: files by class, those that have none, and what a person should know.
 
     Attributes:
@@ -82,9 +82,9 @@ def read(path: Path) -> Source:
     )
 
 
-def _list(path: Path) -> _Listing:
+def _list(path: Path) -> _FolderListing:
     walker = Walker(Bounds(path))
-    listing = _Listing(walker)
+    listing = _FolderListing(walker)
     there = scan(path, "")
     if isinstance(there, str):
         problem = there.removeprefix("folder cannot be read: ")
@@ -118,7 +118,7 @@ def _list(path: Path) -> _Listing:
     return listing
 
 
-def _list_split(listing: _Listing, top: str, split: str) -> None:
+def _list_split(listing: _FolderListing, top: str, split: str) -> None:
     walker, loose = listing.walker, list[Entry]()
     below = [top]
     while len(below) == 1 and (below[0] == top or repeats_split(Path(below[0]).name, split)):
@@ -146,7 +146,7 @@ def _list_split(listing: _Listing, top: str, split: str) -> None:
     listing.remarks.append(missing_split(top, split, len(images)))
 
 
-def _list_beside(listing: _Listing, top: str, entries: list[Entry]) -> None:
+def _list_beside(listing: _FolderListing, top: str, entries: list[Entry]) -> None:
     """Pass over what lies beside the splits and has no classes, such as images to predict."""
     listing.loose += [entry for entry in entries if entry.reason]
     if images := sum(entry.reason is None for entry in entries):
@@ -159,7 +159,7 @@ def _without_class(entry: Entry) -> Entry:
 
 
 def _items(
-    listing: _Listing, filled: list[_ClassFolder], label_of: Mapping[str, int]
+    listing: _FolderListing, filled: list[_ClassFolder], label_of: Mapping[str, int]
 ) -> Iterator[Item | Reject]:
     for entry in listing.loose:
         yield Reject(name=entry.name, reason=str(entry.reason))
@@ -173,7 +173,7 @@ def _items(
                 yield Item(name=entry.name, label=label, payload=file, split=found.split)
 
 
-def _check_unchanged(path: Path, before: _Listing) -> None:
+def _check_unchanged(path: Path, before: _FolderListing) -> None:
     """Compare names, sizes and times of what may be an image with those of another walk.
 
     Inodes are left out: some file systems over a network give new ones.
@@ -183,7 +183,7 @@ def _check_unchanged(path: Path, before: _Listing) -> None:
         raise changed(path, {e.name for e in known ^ now}, {e.name for e in now - known})
 
 
-def _too_few(path: Path, names: Sequence[str], listing: _Listing) -> UserError:
+def _too_few(path: Path, names: Sequence[str], listing: _FolderListing) -> UserError:
     hint = ""
     filled = [folder for folder in listing.folders if folder.files]
     below = {e.name.split("/")[1] for one in filled for e in one.files if e.name.count("/") > 1}

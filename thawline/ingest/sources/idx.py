@@ -29,7 +29,7 @@ _CHUNK_BYTES = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Part:
+class _IdxPair:
     name: str
     images: Path
     labels: np.ndarray
@@ -59,7 +59,7 @@ def read(path: Path, *, classes: list[str] | None = None) -> Source:
     )
 
 
-def _part(path: Path, name: str) -> _Part:
+def _part(path: Path, name: str) -> _IdxPair:
     images, labels = _find(path, name, "images"), _find(path, name, "labels")
     if images is None or labels is None:
         kind = "images-idx3" if images is None else "labels-idx1"
@@ -77,7 +77,7 @@ def _part(path: Path, name: str) -> _Part:
         check_total(images, num_images * height * width)
     if num_images != count:
         raise UserError(f"ingest.path: {num_images} images, but {count} labels for {name}")
-    return _Part(name=name, images=images, labels=values, height=height, width=width)
+    return _IdxPair(name=name, images=images, labels=values, height=height, width=width)
 
 
 def _find(path: Path, part: str, kind: str) -> Path | None:
@@ -90,7 +90,7 @@ def _find(path: Path, part: str, kind: str) -> Path | None:
     return None
 
 
-def _items(part: _Part, classes: Classes) -> Iterator[Item]:
+def _items(part: _IdxPair, classes: Classes) -> Iterator[Item]:
     shape = (part.height, part.width)
     step = max(1, _CHUNK_BYTES // (part.height * part.width))
     with _opened(part.images) as file:

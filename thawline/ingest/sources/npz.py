@@ -32,7 +32,7 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Part:
+class _NpzSplit:
     name: str
     labels: np.ndarray
     shape: tuple[int, ...]
@@ -64,7 +64,7 @@ def read(path: Path, *, classes: list[str] | None = None) -> Source:
     )
 
 
-def _part(path: Path, archive: zipfile.ZipFile, name: str) -> _Part:
+def _part(path: Path, archive: zipfile.ZipFile, name: str) -> _NpzSplit:
     images, labels = f"{name}_images", f"{name}_labels"
     with _array(path, archive, labels) as (file, shape, dtype):
         if dtype.kind not in "iu" or shape not in ((shape[0],), (shape[0], 1)):
@@ -90,17 +90,17 @@ def _part(path: Path, archive: zipfile.ZipFile, name: str) -> _Part:
         raise _refusal(path, f"{shape[0]} rows in {images}, but {len(values)} in {labels}")
     if values.min() < 0:
         raise _refusal(path, f"{labels} has {values.min()}; labels start at 0")
-    return _Part(name=name, labels=values, shape=shape[1:])
+    return _NpzSplit(name=name, labels=values, shape=shape[1:])
 
 
-def _items(path: Path, parts: list[_Part], classes: Classes) -> Iterator[Item]:
+def _items(path: Path, parts: list[_NpzSplit], classes: Classes) -> Iterator[Item]:
     with _archive(path) as archive:
         for part in parts:
             yield from _part_items(path, archive, part, classes)
 
 
 def _part_items(
-    path: Path, archive: zipfile.ZipFile, part: _Part, classes: Classes
+    path: Path, archive: zipfile.ZipFile, part: _NpzSplit, classes: Classes
 ) -> Iterator[Item]:
     array, image_bytes = f"{part.name}_images", math.prod(part.shape)
     step = max(1, _CHUNK_BYTES // image_bytes)

@@ -27,7 +27,7 @@ Arguments = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Parts:
+class SetArguments:
     """How a set is made: arguments for each split; None stands for a set without splits."""
 
     arguments: Mapping[str | None, Arguments]
@@ -46,34 +46,34 @@ def _by_word(
 
 _BOOL: Mapping[str | None, Arguments] = {"train": {"train": True}, "test": {"train": False}}
 _WHOLE: Mapping[str | None, Arguments] = {None: {}}
-SETS: Mapping[str, Parts] = {
-    "CIFAR10": Parts(_BOOL),
-    "CIFAR100": Parts(_BOOL),
-    "Caltech101": Parts(_WHOLE),
-    "Caltech256": Parts(_WHOLE),
-    "Country211": Parts(_by_word(val="valid")),
-    "DTD": Parts(_by_word()),
-    "EMNIST": Parts({k: {"split": "balanced", **v} for k, v in _BOOL.items()}),
-    "EuroSAT": Parts(_WHOLE),
-    "FER2013": Parts(_by_word(val=None), 7, by_hand=True),
-    "FGVCAircraft": Parts(_by_word()),
-    "FashionMNIST": Parts(_BOOL),
-    "Flowers102": Parts(_by_word()),
-    "Food101": Parts(_by_word(val=None)),
-    "GTSRB": Parts(_by_word(val=None), 43),
-    "Imagenette": Parts({"train": {"split": "train"}, "test": {"split": "val"}}),
-    "KMNIST": Parts(_BOOL),
-    "MNIST": Parts(_BOOL),
-    "OxfordIIITPet": Parts(_by_word("trainval", None)),
-    "PCAM": Parts(_by_word(), 2),
-    "QMNIST": Parts(_BOOL),
-    "RenderedSST2": Parts(_by_word()),
-    "SEMEION": Parts(_WHOLE, 10),
-    "STL10": Parts(_by_word(val=None)),
-    "SUN397": Parts(_WHOLE),
-    "SVHN": Parts(_by_word(val=None), 10),
-    "StanfordCars": Parts(_by_word(val=None)),
-    "USPS": Parts(_BOOL, 10),
+SETS: Mapping[str, SetArguments] = {
+    "CIFAR10": SetArguments(_BOOL),
+    "CIFAR100": SetArguments(_BOOL),
+    "Caltech101": SetArguments(_WHOLE),
+    "Caltech256": SetArguments(_WHOLE),
+    "Country211": SetArguments(_by_word(val="valid")),
+    "DTD": SetArguments(_by_word()),
+    "EMNIST": SetArguments({k: {"split": "balanced", **v} for k, v in _BOOL.items()}),
+    "EuroSAT": SetArguments(_WHOLE),
+    "FER2013": SetArguments(_by_word(val=None), 7, by_hand=True),
+    "FGVCAircraft": SetArguments(_by_word()),
+    "FashionMNIST": SetArguments(_BOOL),
+    "Flowers102": SetArguments(_by_word()),
+    "Food101": SetArguments(_by_word(val=None)),
+    "GTSRB": SetArguments(_by_word(val=None), 43),
+    "Imagenette": SetArguments({"train": {"split": "train"}, "test": {"split": "val"}}),
+    "KMNIST": SetArguments(_BOOL),
+    "MNIST": SetArguments(_BOOL),
+    "OxfordIIITPet": SetArguments(_by_word("trainval", None)),
+    "PCAM": SetArguments(_by_word(), 2),
+    "QMNIST": SetArguments(_BOOL),
+    "RenderedSST2": SetArguments(_by_word()),
+    "SEMEION": SetArguments(_WHOLE, 10),
+    "STL10": SetArguments(_by_word(val=None)),
+    "SUN397": SetArguments(_WHOLE),
+    "SVHN": SetArguments(_by_word(val=None), 10),
+    "StanfordCars": SetArguments(_by_word(val=None)),
+    "USPS": SetArguments(_BOOL, 10),
 }
 """Imagenette's `val` is all it holds out, so it is the test split here."""
 

@@ -10,7 +10,7 @@ from thawline.runtime.escape import escape
 
 
 @dataclass(slots=True)
-class Seen:
+class SeenLabel:
     """A label that occurs."""
 
     where: str
@@ -30,7 +30,7 @@ class Named:
     remarks: tuple[str, ...] = ()
 
 
-def named(labels: Mapping[str, Seen], classes: Sequence[str] | None) -> Named:
+def named(labels: Mapping[str, SeenLabel], classes: Sequence[str] | None) -> Named:
     """Find the classes; one of the option that no row has is no class.
 
     Where all labels are whole numbers and none is a name of the option, the option names the

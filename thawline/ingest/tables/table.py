@@ -26,7 +26,7 @@ from thawline.ingest.splits.predefined_splits import SPLIT_NAMES
 from thawline.ingest.tables import image_files
 from thawline.ingest.tables.columns import Columns
 from thawline.ingest.tables.image_files import Peek, is_split
-from thawline.ingest.tables.labels import Seen, like_this, named
+from thawline.ingest.tables.labels import SeenLabel, like_this, named
 from thawline.ingest.tables.paths import TablePaths
 from thawline.runtime.escape import escape
 
@@ -94,7 +94,7 @@ def read_table(
     tables = image_files.find(path, format_.suffix, format_.peek, columns)
     files = list(tables.files)
     paths = TablePaths(files[0].parent)
-    listing = _Listing(paths)
+    listing = _RowListing(paths)
     for file in files:
         for row in format_.rows(file, columns, False):
             listing.add(file, row)
@@ -149,13 +149,13 @@ def _images(reading: _Reading) -> Iterator[Path]:
                 yield file.parent / reading.paths.name(row.image)
 
 
-class _Listing:
+class _RowListing:
     """Checks rows; holds the first problem, the labels, and 8 bytes for each path."""
 
     def __init__(self, paths: TablePaths) -> None:
         self._problem: str | None = None
         self._num_problems = 0
-        self.labels: dict[str, Seen] = {}
+        self.labels: dict[str, SeenLabel] = {}
         self._key = paths.key
         self.hashes: array[int] = array("Q")
         self.num_rows = 0
@@ -166,7 +166,7 @@ class _Listing:
             seen = self.labels[row.label]
             seen.num_rows += 1
         except KeyError:
-            seen = Seen(_where(file, row), self._label_problem(row.label))
+            seen = SeenLabel(_where(file, row), self._label_problem(row.label))
             self.labels[row.label] = seen
         if isinstance(row.image, str):
             self.hashes.append(name_hash(self._key(row.image)))

@@ -44,7 +44,7 @@ def apply_design(network: nn.Module, design: Design) -> None:
     new = tuple(name for name, stayed in names.items() if not stayed)
     record.attach(
         network,
-        record.Record(
+        record.SurgeryRecord(
             changed={key: layers for key, layers in changed.items() if layers},
             kept=kept,
             new=new,

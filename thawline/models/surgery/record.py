@@ -6,7 +6,7 @@ from torch import nn
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
+class SurgeryRecord:
     """Attributes:
     changed: layers per option of `model.design`, under their names before that option.
     kept: parameters whose values are those of the network as its family has it, and their number.
@@ -28,15 +28,15 @@ class Record:
         return layers | {"design.weights_kept": f"{self.num_kept} of {total}"}
 
 
-UNTOUCHED = Record(changed={}, kept=(), new=(), num_kept=0, num_new=0)
+UNTOUCHED = SurgeryRecord(changed={}, kept=(), new=(), num_kept=0, num_new=0)
 
 
-def attach(network: nn.Module, record: Record) -> None:
+def attach(network: nn.Module, record: SurgeryRecord) -> None:
     """Let a network carry its record, as no part of its state."""
     network.__dict__["surgery"] = record
 
 
-def record_of(network: nn.Module) -> Record:
+def record_of(network: nn.Module) -> SurgeryRecord:
     """What was changed in a network; UNTOUCHED when nothing was."""
-    found: Record = network.__dict__.get("surgery", UNTOUCHED)
+    found: SurgeryRecord = network.__dict__.get("surgery", UNTOUCHED)
     return found

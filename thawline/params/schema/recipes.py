@@ -10,7 +10,7 @@ Trainable = Literal["head", "last_blocks", "first_blocks", "all", "norm", "bias"
 Optimizer = Literal["adam", "adamw", "sgd", "adagrad", "adadelta", "adam_then_sgd"]
 
 
-class Recipe(Section):
+class RecipeSection(Section):
     """What the two training stages share."""
 
     trainable: Trainable
@@ -73,7 +73,7 @@ class Recipe(Section):
     all epochs, where they fit into training.cache_gb; below a head alone they always do."""
 
 
-class TransferLearn(Recipe):
+class TransferLearn(RecipeSection):
     solver: Literal["auto", "ridge", "gradient"]
     """How a head on a frozen pretrained network is found: ridge solves it in closed form, gradient
     trains it as the other keys of this section say. auto: ridge where nothing but the head trains,
@@ -100,6 +100,6 @@ class Distill(Section):
     """Of what the teacher says over what the labels say; 0 switches it off."""
 
 
-class FineTune(Recipe):
+class FineTune(RecipeSection):
     distill: Distill
     """Learn from a larger network too; needs training on images."""

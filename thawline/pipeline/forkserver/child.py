@@ -12,12 +12,12 @@ from typing import NoReturn
 
 from setproctitle import setproctitle
 
-from thawline.pipeline.forkserver.order import Order
+from thawline.pipeline.forkserver.order import ProcessRequest
 
 _OURS = ("thawline", "stages")
 
 
-def run(order: Order, fds: list[int]) -> NoReturn:
+def run(order: ProcessRequest, fds: list[int]) -> NoReturn:
     """Run it to its end.
 
     Args:
@@ -38,7 +38,7 @@ def run(order: Order, fds: list[int]) -> NoReturn:
         _leave(code)
 
 
-def _become(order: Order, fds: list[int]) -> None:
+def _become(order: ProcessRequest, fds: list[int]) -> None:
     interrupt = signal.default_int_handler if order.interruptible else signal.SIG_IGN
     signal.signal(signal.SIGINT, interrupt)
     for standard, fd in enumerate(fds):
@@ -59,7 +59,7 @@ def _become(order: Order, fds: list[int]) -> None:
     importlib.invalidate_caches()
 
 
-def _stream(fd: int, mode: str, order: Order) -> io.TextIOWrapper:
+def _stream(fd: int, mode: str, order: ProcessRequest) -> io.TextIOWrapper:
     """As `PYTHONUNBUFFERED` makes them: a stage's lines are to be seen as they are written."""
     binary = io.FileIO(fd, mode, closefd=False)
     buffered = io.BufferedReader(binary) if mode == "r" else binary

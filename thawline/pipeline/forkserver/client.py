@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from thawline.dvc.hashes import Graph
 from thawline.pipeline.forkserver import preload, wire
-from thawline.pipeline.forkserver.order import Order
+from thawline.pipeline.forkserver.order import ProcessRequest
 from thawline.runtime import execution, listening, openmp, torchrun, workspace
 
 VARIABLE = "THAWLINE_FORKSERVER"
@@ -35,7 +35,7 @@ def hand_over(stage: str) -> None:
     if current.pid == os.getpid():  # nobody's stage
         return
     # What the fork's own ancestors tell would be another execution.
-    order = Order.of_this_process({VARIABLE: _OFF, execution.VARIABLE: current.id})
+    order = ProcessRequest.of_this_process({VARIABLE: _OFF, execution.VARIABLE: current.id})
     if order and (address := _of_execution(current, stage)):
         _ask(address, order)
 
@@ -46,11 +46,11 @@ def hand_over_program(module: str) -> None:
     if address == _OFF:
         return
     openmp.wait_briefly()  # as that process does
-    if order := Order.of_this_process({VARIABLE: _OFF}, module):
+    if order := ProcessRequest.of_this_process({VARIABLE: _OFF}, module):
         _ask(address, order)
 
 
-def _ask(address: str, order: Order) -> None:
+def _ask(address: str, order: ProcessRequest) -> None:
     with suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(_LOADING_S)
         connection.connect(address)

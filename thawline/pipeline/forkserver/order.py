@@ -25,7 +25,7 @@ _LIMITS = tuple(getattr(resource, name) for name in dir(resource) if name.starts
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class ProcessRequest:
     """A Python program, `python -m module`, as another process is to run it.
 
     Attributes:
@@ -47,7 +47,9 @@ class Order:
     surroundings: dict[str, Any]
 
     @classmethod
-    def of_this_process(cls, environ: dict[str, str], module: str | None = None) -> "Order | None":
+    def of_this_process(
+        cls, environ: dict[str, str], module: str | None = None
+    ) -> "ProcessRequest | None":
         """None for a program that cannot be handed over.
 
         Args:
@@ -78,7 +80,7 @@ class Order:
         return json.dumps(asdict(self)).encode()
 
     @classmethod
-    def load(cls, text: bytes) -> "Order":
+    def load(cls, text: bytes) -> "ProcessRequest":
         return cls(**json.loads(text))
 
 

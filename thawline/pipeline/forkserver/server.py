@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from thawline.pipeline.forkserver import child, preload, wire
-from thawline.pipeline.forkserver.order import Order, surroundings
+from thawline.pipeline.forkserver.order import ProcessRequest, surroundings
 from thawline.runtime import execution, locks
 
 _POLL_S = 0.5
@@ -70,7 +70,7 @@ def _serve(listener: socket.socket, ours: dict[str, object]) -> None:
         fds: list[int] = []
         try:
             text, fds = wire.receive(connection)
-            order = Order.load(text)
+            order = ProcessRequest.load(text)
             # Said before the fork: who no longer waits runs by himself, and two would collide.
             connection.sendall(wire.OTHER if order.surroundings != ours else wire.TAKEN)
             if order.surroundings == ours and connection.recv(1) == wire.GO and os.fork() == 0:
@@ -83,7 +83,7 @@ def _serve(listener: socket.socket, ours: dict[str, object]) -> None:
                 os.close(fd)
 
 
-def _watch(connection: socket.socket, order: Order, fds: list[int]) -> NoReturn:
+def _watch(connection: socket.socket, order: ProcessRequest, fds: list[int]) -> NoReturn:
     """Fork the stage, pass signals on to it, and tell how it ended."""
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)

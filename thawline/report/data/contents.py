@@ -11,7 +11,7 @@ from thawline.ingest.decided import Decided
 from thawline.ingest.decoding.blanks import Blanks
 from thawline.ingest.decoding.image_stats import Looks
 from thawline.ingest.dedup.label_conflicts import Conflict
-from thawline.ingest.dedup.linking import Link
+from thawline.ingest.dedup.linking import NearCopy
 from thawline.runtime.escape import markdown
 
 COLUMNS = 12
@@ -41,7 +41,7 @@ class Contents:
     manifest: Manifest
     store: ImageStore
     looks: Iterable[Looks]
-    links: Sequence[Link] | None
+    links: Sequence[NearCopy] | None
     conflicts: Sequence[Conflict]
     left_out: frozenset[int]
     quarantine: Sequence[tuple[str, str]]

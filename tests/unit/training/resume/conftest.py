@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.training.resume.kills import EPOCHS, HARD, Change, Training
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.training import resume
 from thawline.training.setting import TrainingData
@@ -19,7 +19,7 @@ def always(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def training(
-    small: Network, card: ModelCard, data: TrainingData, recipe: Change, tmp_path: Path
+    small: Network, card: ModelConfig, data: TrainingData, recipe: Change, tmp_path: Path
 ) -> Callable[..., Training]:
     def made(**changes: object) -> Training:
         chosen = recipe(epochs=EPOCHS, **HARD | changes)

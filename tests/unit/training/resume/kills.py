@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from thawline.models.checkpoint import ModelCard
+from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.training import identity, resume
 from thawline.training.history import Epoch, History
@@ -31,7 +31,7 @@ class Training:
     """The same training again and again, as so many processes would do it."""
 
     def __init__(
-        self, network: Network, card: ModelCard, data: TrainingData, recipe: Recipe, folder: Path
+        self, network: Network, card: ModelConfig, data: TrainingData, recipe: Recipe, folder: Path
     ) -> None:
         self.network, self.card, self.data, self.recipe = network, card, data, recipe
         self.folder = folder
