@@ -21,7 +21,7 @@ from thawline.prediction import decoding
 PROGRAM = """\
 import signal, sys
 from thawline.ingest.packing.workers import Workers
-from tests.unit.data.test_workers import sleep
+from tests.unit.ingest.test_workers import sleep
 def leave(*_): sys.exit(1)
 for number in (signal.SIGTERM, signal.SIGHUP): signal.signal(number, leave)
 pool = Workers(2)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.data.pack_cache.conftest import COUNT, GEOMETRY, JPEG, files, run, same
+from tests.unit.ingest.image_cache.conftest import COUNT, GEOMETRY, JPEG, files, run, same
 from thawline.errors import UserError
 from thawline.ingest.decoding.preprocess import Geometry
 from thawline.ingest.items import Item

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
-from tests.unit.evaluation.test_report import DEVICE, QUALITY, SPEED
+from tests.unit.report.test_markdown import DEVICE, QUALITY, SPEED
 from thawline.dataset.manifest import Manifest
 from thawline.evaluation.corruptions import Robustness
 from thawline.evaluation.label_issues import LabelIssue

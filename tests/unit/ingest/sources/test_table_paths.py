@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.data.table_remarks import told
+from tests.unit.ingest.table_remarks import told
 from thawline.errors import UserError
 from thawline.ingest.items import Item, Reject, Source
 from thawline.ingest.sources import csv

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.idx_sample import drawn, main
-from tests.unit.data.sources.test_idx_source import images_file, labels_file
+from tests.unit.ingest.sources.test_idx_source import images_file, labels_file
 from thawline.ingest.sources import idx
 
 

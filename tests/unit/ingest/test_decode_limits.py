@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.unit.data.test_pixel_depth import deep, tiff
+from tests.unit.ingest.test_bit_depth import deep, tiff
 from thawline.ingest.decoding import limits, strips
 from thawline.ingest.decoding.decode import DecodeError, picture
 

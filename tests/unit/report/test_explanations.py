@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from tests.unit.evaluation.drawn import predictions
+from tests.unit.plots.drawn import predictions
 from thawline.dataset.manifest import Manifest
 from thawline.evaluation import attention, confusions, embedding, label_issues
 from thawline.ingest.labels import label_fixes

@@ -4,7 +4,7 @@ import sklearn.metrics as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.evaluation.drawn import predictions
+from tests.unit.plots.drawn import predictions
 from thawline.metrics.classification import score
 from thawline.metrics.ranking import rank
 

@@ -6,7 +6,7 @@ import sklearn.metrics as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.evaluation.drawn import predictions
+from tests.unit.plots.drawn import predictions
 from thawline.metrics import temperature
 from thawline.metrics.calibration import reliability
 from thawline.metrics.classification import negative_log_likelihood, score

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.unit.data.expected_pixels import assert_close, grey, over
+from tests.unit.ingest.expected_pixels import assert_close, grey, over
 from thawline.ingest.decoding.decode import decode
 
 Encode = Callable[..., bytes]

@@ -7,7 +7,7 @@ import numpy as np
 import PIL
 import pytest
 
-from tests.unit.data.pack_cache.conftest import COUNT, GEOMETRY, JPEG, files, run, same
+from tests.unit.ingest.image_cache.conftest import COUNT, GEOMETRY, JPEG, files, run, same
 from thawline.ingest.decoding.preprocess import Geometry
 from thawline.ingest.items import Item, Reject
 from thawline.ingest.packing import image_cache

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.unit.data.test_decode_damage import chunk
+from tests.unit.ingest.test_decode_damage import chunk
 from thawline.ingest.decoding.decode import DecodeError, decode, picture
 from thawline.ingest.decoding.preprocess import Geometry, content
 from thawline.ingest.decoding.unused_bits import sentence

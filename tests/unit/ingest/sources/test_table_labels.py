@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.unit.data.table_remarks import told
+from tests.unit.ingest.table_remarks import told
 from thawline.errors import UserError
 from thawline.ingest.items import Source
 from thawline.ingest.sources import csv, parquet

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from tests.unit.data.expected_pixels import assert_close, grey, muted, over
+from tests.unit.ingest.expected_pixels import assert_close, grey, muted, over
 from thawline.ingest.decoding.decode import decode
 
 Encode = Callable[..., bytes]
