@@ -35,7 +35,7 @@ ui: $(READY)
 	thawline ui
 
 up: $(READY)
-	python -m thawline.flows.up
+	python -m thawline.flows.servers
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

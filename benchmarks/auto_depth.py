@@ -33,9 +33,9 @@ from thawline.models.inference import BATCH, probabilities
 from thawline.models.network import Network
 from thawline.params.schema.recipes import RecipeSection as Section
 from thawline.params.schema.whole import Params
-from thawline.training import batch_size, decision, depth
+from thawline.training import batch_size, freeze_decision, layer_probe
+from thawline.training.context import Machine, TrainingData
 from thawline.training.recipe import Recipe
-from thawline.training.setting import Machine, TrainingData
 from thawline.training.train import train
 
 
@@ -129,9 +129,9 @@ class _Lab:
         self._test = np.sort(rng.permutation(test)[: given.max_test])
         self._train(self._start, params.transfer_learn, "transfer_learn", "head", 0)
 
-    def decide(self) -> decision.FreezeDecision:
+    def decide(self) -> freeze_decision.FreezeDecision:
         data, machine = self._data, self._machine
-        profile = depth.measure(
+        profile = layer_probe.measure(
             self._start.to(machine.device).eval(),
             self._card,
             data.store,
@@ -140,7 +140,7 @@ class _Lab:
             seed=machine.seed,
             device=machine.device,
         )
-        return decision.by_profile("fine_tune", profile)
+        return freeze_decision.by_profile("fine_tune", profile)
 
     def fine_tuned(self, blocks: int) -> np.ndarray:
         """Whether each test row is right after fine-tuning that many blocks, bool (N,)."""

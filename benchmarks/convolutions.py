@@ -14,7 +14,7 @@ from torch import nn
 
 from thawline.models import device
 from thawline.models import network as networks
-from thawline.training import quick
+from thawline.training.cpu import quick
 
 _ROUNDS, _WARM_UP = 15, 3
 

@@ -19,7 +19,7 @@ from thawline.ingest.splits.divide import divide
 from thawline.ingest.survey import spread, survey
 from thawline.params import plugins
 from thawline.params.schema.whole import Params
-from thawline.training.setting import TrainingData
+from thawline.training.context import TrainingData
 
 
 def packed(data: str, folder: Path, params: Params) -> TrainingData:

@@ -30,7 +30,7 @@ from thawline.errors import UserError
 from thawline.flows import repository
 from thawline.metrics.classification import bootstrap_interval
 from thawline.models import checkpoint
-from thawline.models.surgery.packed import pack
+from thawline.models.surgery.packed_xnor import pack
 from thawline.params import params_file
 from thawline.plots.quantities import count, interval, megabytes, milliseconds, percent
 from thawline.runtime import workspace

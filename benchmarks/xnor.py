@@ -15,8 +15,8 @@ from torch import nn
 from thawline.models import device
 from thawline.models.convolutions import xnor
 from thawline.models.surgery.binary import BinaryConv2d
-from thawline.models.surgery.packed import PackedConv2d
-from thawline.models.surgery.style import Style
+from thawline.models.surgery.block_style import Style
+from thawline.models.surgery.packed_xnor import PackedConv2d
 
 _ROUNDS, _WARM_UP = 30, 5
 

@@ -77,12 +77,12 @@ def _mirrors(params: Params, run: StageRun) -> tuple[bool, str]:
     from thawline.dataset.image_store import ImageStore
     from thawline.dataset.manifest import Manifest
     from thawline.dataset.rows import Rows
-    from thawline.features import mirror_choice, trunk
+    from thawline.features import mirror_choice, pretrained_trunk
     from thawline.models import device
     from thawline.runtime.progress import log
 
     device.setup(threads=params.training.threads, seed=params.seed)
-    features = trunk.extractor(
+    features = pretrained_trunk.extractor(
         name=params.rebalance.feature_model, device=device.select(params.training.device)
     )
     rows = np.unique(Rows.read(ROWS).indices)
@@ -104,10 +104,10 @@ def _mixed(
     on = {n: s for n, s in sections.items() if s.mixup_alpha or s.cutmix_alpha or s.random_erasing}
     if not on:
         return []
-    from thawline.training import mixed_preview  # loads torch
+    from thawline.training import mixup_preview  # loads torch
 
     return [
-        mixed_preview.part(
+        mixup_preview.part(
             name,
             manifest,
             store,

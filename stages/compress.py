@@ -17,7 +17,7 @@ def main(params: Params, run: StageRun) -> None:
 
     import torch
 
-    from thawline.compress import classifier, curve, exports, int8, outcome
+    from thawline.compress import classifier, curve, exports, int8, summary
     from thawline.cost.flops import num_macs, num_parameters
     from thawline.cost.ort_session import INT8_FILE
     from thawline.dataset.image_store import ImageStore
@@ -39,7 +39,7 @@ def main(params: Params, run: StageRun) -> None:
         (FOLDER / stale).unlink(missing_ok=True)
     if any(p.prune.ratio):
         # Only here, because a run that does not prune need not wait for torch-pruning.
-        from thawline.compress.shrink import shrink
+        from thawline.compress.prune_sweep import shrink
 
         shrunk = shrink(network, card, params)
         network, card = shrunk.network, shrunk.card
@@ -72,18 +72,20 @@ def main(params: Params, run: StageRun) -> None:
         metrics["pt2"] = exports.write_pt2(FOLDER, network, card, images, p)
     checkpoint.write_card(FOLDER, card)
     if card.design != ORIGINAL:
-        from thawline.models.surgery import packed  # loads timm
+        from thawline.models.surgery import packed_xnor  # loads timm
 
         bits = copy.deepcopy(network)
-        if packed.pack(bits):  # what `convolution: xnor` trained, 32 weights in the room of one
+        if packed_xnor.pack(
+            bits
+        ):  # what `convolution: xnor` trained, 32 weights in the room of one
             checkpoint.save(FOLDER, bits, card)
     metrics |= {
         "parameters": num_parameters(network),
         "macs": num_macs(network, card.image_size_px),
     }
-    for text in outcome.sentences(metrics):
+    for text in summary.sentences(metrics):
         log(f"compress: {text}")
-    run.tags(outcome.tags(metrics))
+    run.tags(summary.tags(metrics))
     write_metrics("compress", metrics)
     run.metrics(numbers(metrics))
 

@@ -27,7 +27,7 @@ def main(params: Params, run: StageRun) -> None:
     from thawline.dataset.manifest import Manifest
     from thawline.dataset.rows import Rows
     from thawline.evaluation import predictions
-    from thawline.evaluation.checkpoints import Judged, card_of, costs, judge
+    from thawline.evaluation.evaluate_checkpoint import Judged, card_of, costs, judge
     from thawline.evaluation.results import INT8
     from thawline.models import device
     from thawline.models.checkpoint import WEIGHTS

@@ -8,7 +8,7 @@ from thawline.tracking.client import StageRun
 
 def main(params: Params, run: StageRun) -> None:
     from thawline.models import checkpoint
-    from thawline.training.decision import FreezeDecision
+    from thawline.training.freeze_decision import FreezeDecision
     from thawline.training.stage import train_stage
 
     run.require()

@@ -65,12 +65,12 @@ def main(params: Params, run: StageRun) -> None:
 def _features(params: Params, rows: "np.ndarray") -> "np.ndarray":
     """Of the training rows, float32 (N, D); torch is loaded only for strategies that ask."""
     from thawline.dataset.image_store import ImageStore
-    from thawline.features import trunk
+    from thawline.features import pretrained_trunk
     from thawline.features.cache import FeatureCache
     from thawline.models import device
 
     device.setup(threads=params.training.threads, seed=params.seed)
-    return trunk.features(
+    return pretrained_trunk.features(
         ImageStore(INGEST),
         rows,
         name=params.rebalance.feature_model,

@@ -14,7 +14,7 @@ def main(params: Params, run: StageRun) -> None:
     from thawline.models.surgery.record import record_of
     from thawline.runtime import torchrun
     from thawline.runtime.progress import log
-    from thawline.training import refit, starting
+    from thawline.training import create_network, refit
     from thawline.training.solve_stage import solve_stage
     from thawline.training.stage import train_stage
 
@@ -24,7 +24,7 @@ def main(params: Params, run: StageRun) -> None:
 
     run.require()
     classes = Manifest.read(INGEST).classes
-    network, card = starting.network_of(params, classes, Decided.read(INGEST), record)
+    network, card = create_network.network_of(params, classes, Decided.read(INGEST), record)
     (MODELS / "transfer_learn" / refit.FILE).unlink(missing_ok=True)  # of a run without DVC
     section, from_scratch = params.transfer_learn, params.model.weights == "none"
     solved = section.is_closed_form(from_scratch=from_scratch)

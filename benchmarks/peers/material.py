@@ -25,7 +25,7 @@ from thawline.models import pretrained, weights
 from thawline.params import params_file as parameters
 from thawline.params import plugins
 from thawline.params.schema.whole import Params
-from thawline.training.setting import TrainingData
+from thawline.training.context import TrainingData
 
 LEAST_AREA = 0.5
 """Of a random crop. torchvision's 8 % is for photographs; of a digit it leaves a stroke."""

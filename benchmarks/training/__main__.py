@@ -27,7 +27,7 @@ import torch
 from benchmarks.training import loops, options, peak
 from benchmarks.training.material import Case
 from thawline.cost import hardware
-from thawline.training.setting import TrainingData
+from thawline.training.context import TrainingData
 
 Loop = Callable[[], None]
 Comparison = tuple[Sequence[Loop], Loop, float | None]

@@ -18,9 +18,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.training.material import Case
 from thawline.models.device import numerics, to_input
-from thawline.training import quick
+from thawline.training.context import TrainingData
+from thawline.training.cpu import quick
 from thawline.training.freezing import freeze
-from thawline.training.setting import TrainingData
 from thawline.training.train import train
 
 

@@ -18,8 +18,8 @@ from thawline.models import network as networks
 from thawline.models import precision
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
+from thawline.training.context import Machine, TrainingData
 from thawline.training.recipe import Recipe
-from thawline.training.setting import Machine, TrainingData
 
 NUM_CLASSES = 10
 POLICY = [{"name": "Affine", "rotate": [-10, 10], "p": 1.0}]

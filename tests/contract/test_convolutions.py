@@ -19,7 +19,7 @@ from thawline.models import checkpoint
 from thawline.models.device import to_input
 from thawline.models.network import build
 from thawline.models.surgery.apply import apply_design
-from thawline.models.surgery.packed import pack
+from thawline.models.surgery.packed_xnor import pack
 from thawline.models.surgery.record import record_of
 from thawline.params import plugins
 from thawline.params.schema.design import ORIGINAL, Design

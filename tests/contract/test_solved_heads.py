@@ -22,8 +22,8 @@ from thawline.features.level_choice import candidates
 from thawline.features.levels import TRUNK, extract, joined
 from thawline.models import checkpoint, network
 from thawline.models.inference import probabilities
+from thawline.training.context import Machine, TrainingData
 from thawline.training.linear_head import Fitted, fit_head
-from thawline.training.setting import Machine, TrainingData
 
 CPU = torch.device("cpu")
 CLASSES = ("a", "b", "c")

@@ -18,7 +18,7 @@ from thawline.dataset.rows import Rows
 from thawline.errors import UserError
 from thawline.runtime import disk_errors
 from thawline.runtime.output_paths import cell, intact, staged, uncell, write_csv
-from thawline.training.decision import FreezeDecision
+from thawline.training.freeze_decision import FreezeDecision
 
 FULL = Path("/dev/full")
 """Linux's device on which there is never room."""

@@ -110,7 +110,10 @@ def opened(address: str, origin: str | None) -> int:
 
 
 UI = "from thawline.tracking import server; server.ui({mlflow})"
-UP = "from thawline.flows import up; up.PORTS.update(mlflow={mlflow}, prefect={prefect}); up.main()"
+UP = (
+    "from thawline.flows import servers; "
+    "servers.PORTS.update(mlflow={mlflow}, prefect={prefect}); servers.main()"
+)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["kill -9", "SIGTERM"])

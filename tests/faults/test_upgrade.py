@@ -16,7 +16,7 @@ from thawline.errors import UserError
 from thawline.models import checkpoint
 from thawline.prediction.model import NETWORK, Predictor
 from thawline.runtime.output_paths import MANIFEST
-from thawline.training.decision import FILE, FreezeDecision, given
+from thawline.training.freeze_decision import FILE, FreezeDecision, given
 
 FIRST = {
     "format": 1, "family": "resnet", "name": "resnet18", "dropout": 0.1, "classes": ["a", "b"],

@@ -16,7 +16,7 @@ from tests.flows.test_study import TEXT
 from tests.pipeline.project import Project, make, wait_for
 from tests.tracking.conftest import Server
 from thawline.errors import UserError
-from thawline.flows import crew
+from thawline.flows import runners
 
 STUDY = (sys.executable, "-m", "thawline.flows.study", "tiny.yaml")
 
@@ -87,15 +87,15 @@ def test_workers_in_another_folder_are_refused(project: Project, tmp_path: Path)
         assert f"works in {elsewhere.folder}; start it in {project.folder}" in done.stderr
 
 
-def _worker(host: str, cores: int = 8, *, shares: bool = True) -> crew.Worker:
-    return crew.Worker(host=host, root="/x", cores=cores, shares=shares)
+def _worker(host: str, cores: int = 8, *, shares: bool = True) -> runners.Worker:
+    return runners.Worker(host=host, root="/x", cores=cores, shares=shares)
 
 
 def test_cores_are_shared_by_the_workers_of_a_machine() -> None:
     workers = {"a": _worker("one"), "b": _worker("one"), "c": _worker("two", cores=6)}
-    assert crew.fair(workers, {"a": 1, "b": 1, "c": 1}) == 4
-    assert crew.fair(workers, {"a": 1, "b": 1, "c": 2}) == 3
-    assert crew.fair(workers, {"a": 20, "b": 1, "c": 1}) == 1
+    assert runners.fair(workers, {"a": 1, "b": 1, "c": 1}) == 4
+    assert runners.fair(workers, {"a": 1, "b": 1, "c": 2}) == 3
+    assert runners.fair(workers, {"a": 20, "b": 1, "c": 1}) == 1
 
 
 @pytest.mark.parametrize(
@@ -109,11 +109,11 @@ def test_cores_are_shared_by_the_workers_of_a_machine() -> None:
         ),
     ],
 )
-def test_workers_that_cannot_share_are_refused(workers: list[crew.Worker], said: str) -> None:
+def test_workers_that_cannot_share_are_refused(workers: list[runners.Worker], said: str) -> None:
     with pytest.raises(UserError, match=said):
-        crew.check("tcp://here", workers, {"MLFLOW_TRACKING_URI": "sqlite:////x/mlflow.db"})
+        runners.check("tcp://here", workers, {"MLFLOW_TRACKING_URI": "sqlite:////x/mlflow.db"})
 
 
 def test_a_file_is_shared_by_workers_of_this_machine() -> None:
     here = _worker(os.uname().nodename)
-    crew.check("tcp://here", [here], {"MLFLOW_TRACKING_URI": "sqlite:////x/mlflow.db"})
+    runners.check("tcp://here", [here], {"MLFLOW_TRACKING_URI": "sqlite:////x/mlflow.db"})

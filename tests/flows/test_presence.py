@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from thawline.flows import environment, presence, server
+from thawline.flows import environment, server, server_health
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -53,25 +53,25 @@ def test_a_server_that_refuses_is_there(
     api: str, monkeypatch: pytest.MonkeyPatch, code: int, gone: bool
 ) -> None:
     monkeypatch.setattr(Handler, "code", code)
-    assert presence.gone() == gone
-    assert presence.gone(api) == gone
+    assert server_health.gone() == gone
+    assert server_health.gone(api) == gone
 
 
 def test_a_server_that_is_slow_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(presence, "_ANSWER_S", 0.2)
+    monkeypatch.setattr(server_health, "_ANSWER_S", 0.2)
     with socket.create_server((server.HOST, 0)) as listening:
-        assert not presence.gone(f"http://{server.HOST}:{listening.getsockname()[1]}/api")
+        assert not server_health.gone(f"http://{server.HOST}:{listening.getsockname()[1]}/api")
 
 
 def test_no_server_named_is_none_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(environment.API, raising=False)
-    assert not presence.gone()
+    assert not server_health.gone()
 
 
 def test_one_that_comes_back_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter([True, True, False])
-    monkeypatch.setattr(presence, "gone", lambda: next(answers))
-    with presence.needed():
+    monkeypatch.setattr(server_health, "gone", lambda: next(answers))
+    with server_health.needed():
         pass
     assert list(answers) == []
 
@@ -81,14 +81,14 @@ def test_after_one_that_is_gone_prefect_tries_once(
 ) -> None:
     from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-    monkeypatch.setattr(presence, "PATIENCE_S", 0.0)
-    assert presence.gone()
+    monkeypatch.setattr(server_health, "PATIENCE_S", 0.0)
+    assert server_health.gone()
     with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 5}):
-        with pytest.raises(presence.Gone), presence.needed():
+        with pytest.raises(server_health.Gone), server_health.needed():
             pass
         assert PREFECT_CLIENT_MAX_RETRIES.value() == 0
     with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 5}):
-        with pytest.raises(KeyboardInterrupt), presence.needed():
+        with pytest.raises(KeyboardInterrupt), server_health.needed():
             raise KeyboardInterrupt
         assert PREFECT_CLIENT_MAX_RETRIES.value() == 0
 

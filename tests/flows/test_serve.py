@@ -110,9 +110,9 @@ with get_client(sync_client=True) as client:
     client._client.post(f"/deployments/{made}/schedule", json=times | {"min_runs": 12})
     by_hand = client.create_flow_run_from_deployment(made)
     os.environ["PREFECT__RUNTIME__DEPLOYMENT__ID"] = str(made)
-    from thawline.flows import missed
+    from thawline.flows import missed_runs
 
-    print(missed.skip(), missed.skip())
+    print(missed_runs.skip(), missed_runs.skip())
     runs = client.read_flow_runs(limit=50)
     runs = [run for run in runs if run.deployment_id == made]
     print([run.state.name for run in runs if run.id == by_hand.id])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from thawline.tracking import moved
+from thawline.tracking import relocate
 
 TABLES = {
     "experiments": ("artifact_location",),
@@ -44,7 +44,7 @@ def places(folder: Path) -> Iterator[list[str | None]]:
 
 def follow(folder: Path, monkeypatch: pytest.MonkeyPatch, location: str) -> bool:
     monkeypatch.setenv("THAWLINE_PROJECT", str(folder))
-    return moved.follow(f"sqlite:///{folder / 'mlflow.db'}", location)
+    return relocate.follow(f"sqlite:///{folder / 'mlflow.db'}", location)
 
 
 @pytest.mark.parametrize("how", ["moved", "copied"])
@@ -66,7 +66,7 @@ def test_other_stores_and_places_are_left_alone(old: Path, monkeypatch: pytest.M
     assert not follow(old, monkeypatch, location)
     assert not follow(old, monkeypatch, "s3://bucket/mlartifacts")
     assert not follow(old, monkeypatch, "file:///elsewhere/of/my/own")
-    assert not moved.follow("http://127.0.0.1:9", location)
+    assert not relocate.follow("http://127.0.0.1:9", location)
     bare = old.with_name("only the store")
     bare.mkdir()
     shutil.copy(old / "mlflow.db", bare)

@@ -8,8 +8,8 @@ import pytest
 from tests import colours
 from thawline.dvc import hashes
 from thawline.errors import UserError
-from thawline.registry import description, outcome, publish
-from thawline.registry.outcome import Outcome
+from thawline.registry import description, gate_outcome, publish
+from thawline.registry.gate_outcome import Outcome
 from thawline.report import gate_line
 from thawline.runtime.output_paths import write_json
 
@@ -51,20 +51,20 @@ def test_a_report_is_filled_once_and_again(place: str) -> None:
 
 def test_words_of_strangers_stay_text() -> None:
     hostile = said(reasons=(HOSTILE,))
-    assert "<script" not in outcome.as_html(hostile)
-    assert "\u202e" not in html.unescape(outcome.as_html(hostile))
-    assert not {"<", "["} & set(outcome.as_markdown(hostile))
+    assert "<script" not in gate_outcome.as_html(hostile)
+    assert "\u202e" not in html.unescape(gate_outcome.as_html(hostile))
+    assert not {"<", "["} & set(gate_outcome.as_markdown(hostile))
 
 
 def test_the_table_shows_it_for_the_model_that_is_here(here: Path) -> None:
     assert Outcome.read() is None
     colours.write(here / "models/compress")
     written = said(hashes.md5(Path("models/compress")))
-    write_json(outcome.FILE, vars(written))
+    write_json(gate_outcome.FILE, vars(written))
     assert Outcome.read() == written
     colours.write(here / "models/compress", scale=0.5)
     assert Outcome.read() is None
-    outcome.FILE.write_text("{")
+    gate_outcome.FILE.write_text("{")
     assert Outcome.read() is None
 
 
@@ -94,8 +94,8 @@ def test_publishing_again_keeps_what_the_gate_said(
     Path("models/compress").mkdir(parents=True)
     model = hashes.md5(Path("models/compress"))
     passed = said(model, outcome="passed", reasons=("credibly better",))
-    outcome.FILE.parent.mkdir(parents=True)
-    write_json(outcome.FILE, vars(passed))
+    gate_outcome.FILE.parent.mkdir(parents=True)
+    write_json(gate_outcome.FILE, vars(passed))
     again = said(model, outcome="champion", reasons=("it is the champion",))
     assert again.with_reasons() == passed
     assert said(model, outcome="champion", version="9").with_reasons().version == "9"

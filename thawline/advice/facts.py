@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thawline.features.profile import Profile
+from thawline.features.layer_profile import Profile
 from thawline.params.schema.whole import Params
 
 

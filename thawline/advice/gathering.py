@@ -13,14 +13,14 @@ from thawline.advice.facts import Cost, Facts
 from thawline.cost.flops import num_macs, num_parameters
 from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
-from thawline.features.profile import Profile
+from thawline.features.layer_profile import Profile
 from thawline.models import device, precision
 from thawline.models import network as networks
 from thawline.params import plugins
 from thawline.params.schema.whole import Params
 from thawline.runtime import safe_json
 from thawline.runtime.output_paths import INGEST, REPORTS
-from thawline.training import depth
+from thawline.training import layer_probe
 
 
 def gather(params: Params) -> Facts:
@@ -63,7 +63,7 @@ def _profile(params: Params, manifest: Manifest, store: ImageStore) -> Profile:
         weights_file=Path(m.weights_file) if m.weights == "file" else None,
     )
     described = networks.describe(m.family, m.name)
-    return depth.measure(
+    return layer_probe.measure(
         network.to(where).eval(),
         described,
         store,

@@ -12,7 +12,7 @@ from rich.text import Text
 from thawline.advice.facts import Facts
 from thawline.params.proposal import Proposal, current, shown
 from thawline.plots.quantities import count, megabytes, milliseconds, percent
-from thawline.training import decision
+from thawline.training import freeze_decision
 
 _PLAIN_WIDTH = 160
 
@@ -66,7 +66,7 @@ def table(facts: Facts, proposals: Sequence[Proposal], *, plain: bool = False) -
 def _likeness(facts: Facts) -> str:
     if facts.profile is None:
         return "Likeness to the pretraining data: none to compare, model.weights is none."
-    reason = decision.by_profile("fine_tune", facts.profile).reason
+    reason = freeze_decision.by_profile("fine_tune", facts.profile).reason
     return f"Likeness to the pretraining data: {reason.rpartition('; so it ')[0] or reason}."
 
 

@@ -9,12 +9,12 @@ from thawline.advice.proposing import propose
 from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
 from thawline.evaluation.results import Results
-from thawline.features.profile import Profile
+from thawline.features.layer_profile import Profile
 from thawline.models import device, precision
 from thawline.models import network as networks
 from thawline.params.proposal import Proposal
 from thawline.params.schema.whole import Params
-from thawline.training.decision import FreezeDecision
+from thawline.training.freeze_decision import FreezeDecision
 
 
 def proposals(

@@ -15,7 +15,7 @@ Paths = Annotated[list[str], typer.Argument(help="Files, folders; - reads paths 
 
 def table() -> None:
     """Show accuracy, macro-F1, latency and size of every checkpoint, and what the gate said."""
-    from thawline.registry.outcome import Outcome
+    from thawline.registry.gate_outcome import Outcome
     from thawline.report.summary import show
 
     show()

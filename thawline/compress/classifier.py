@@ -6,7 +6,7 @@ from pathlib import Path
 import onnx
 from onnx import numpy_helper
 
-from thawline.compress.bare import write
+from thawline.compress.strip_onnx import write
 from thawline.models.network import Network
 from thawline.runtime.progress import log
 

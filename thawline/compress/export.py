@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from thawline.compress.bare import BATCH, write
+from thawline.compress.strip_onnx import BATCH, write
 from thawline.cost.ort_session import INPUT, OUTPUT, predict, session
 from thawline.errors import UserError
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from onnxruntime import quantization
 from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
-from thawline.compress.bare import write
+from thawline.compress.strip_onnx import write
 from thawline.cost.ort_session import INPUT, OUTPUT, predict, session
 from thawline.errors import UserError
 

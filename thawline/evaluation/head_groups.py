@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from thawline.features.profile import GroupScore, HeadFit
+from thawline.features.layer_profile import GroupScore, HeadFit
 from thawline.plots.style import BLUE, LIGHT_BLUE, figure, styled
 
 

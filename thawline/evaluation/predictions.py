@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from thawline.dataset.manifest import Manifest
-from thawline.evaluation.checkpoints import Judged
+from thawline.evaluation.evaluate_checkpoint import Judged
 from thawline.runtime.escape import escape
 from thawline.runtime.output_paths import write_csv
 

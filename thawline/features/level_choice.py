@@ -7,8 +7,8 @@ import numpy as np
 
 from thawline.dataset.manifest import Manifest
 from thawline.features import ridge
+from thawline.features.layer_profile import GroupScore
 from thawline.features.levels import TRUNK, BlockFeatures, Changed, Key, named
-from thawline.features.profile import GroupScore
 from thawline.features.ridge import LeaveGroupOut
 from thawline.runtime.progress import track
 

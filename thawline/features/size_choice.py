@@ -11,7 +11,7 @@ import torch
 
 from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
-from thawline.features import trunk
+from thawline.features import pretrained_trunk
 from thawline.features.level_choice import quick_best, small_sample, weighted_mean
 from thawline.features.levels import smaller
 from thawline.features.ridge import LeaveGroupOut
@@ -75,7 +75,7 @@ def choose(
     most = min(max(ROWS, round(SHARE * len(rows))), MOST_ROWS)
     sample = small_sample(manifest, rows, most, seed=seed)
     images = store.take(sample.rows)
-    features = trunk.extractor(name=name, device=torch.device("cpu"))
+    features = pretrained_trunk.extractor(name=name, device=torch.device("cpu"))
     found = {
         size: quick_best(features(smaller(images, size)), sample)[1]
         for size in track(sizes, "sizes", len(sizes))

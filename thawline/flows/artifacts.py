@@ -24,7 +24,7 @@ from prefect.exceptions import PrefectException
 
 from thawline.errors import UserError
 from thawline.evaluation.results import DIRECTORY, Results
-from thawline.flows import presence
+from thawline.flows import server_health
 from thawline.report.summary import COLUMNS, cells
 from thawline.runtime.escape import markdown
 from thawline.tracking import address
@@ -41,7 +41,7 @@ P = ParamSpec("P")
 def _dispensable(show: Callable[P, None]) -> Callable[P, None]:
     @wraps(show)
     def tried(*args: P.args, **kwargs: P.kwargs) -> None:
-        if presence.gone():  # else each call is tried for a minute, while a stage is at work
+        if server_health.gone():  # else each call is tried for a minute, while a stage is at work
             return
         try:
             show(*args, **kwargs)

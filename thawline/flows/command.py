@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from thawline.errors import UserError
-from thawline.flows import environment, presence, server
+from thawline.flows import environment, server, server_health
 from thawline.runtime import locks
 
 _CODES = {"Skipped": locks.BUSY, "Refused": UserError.exit_code, "Cancelled": 130}
@@ -51,7 +51,7 @@ def run(
         if type(error).__name__ == "TerminationSignal":  # prefect's; not loaded here
             return 128 + signal.SIGTERM
         api = os.environ.get(environment.API)
-        if api and isinstance(error, Exception) and presence.gone(api):
+        if api and isinstance(error, Exception) and server_health.gone(api):
             print(f"thawline: {_gone(api, error)}", file=sys.stderr)
             return 1
         raise
@@ -62,7 +62,7 @@ def leave(code: int) -> NoReturn:
     left, for minutes.
     """
     _LEFT.append(code)
-    if presence.gone():
+    if server_health.gone():
         _end()
     sys.exit(code)
 

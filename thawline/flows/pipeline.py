@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from thawline.errors import UserError
-from thawline.flows import ahead, command, follow, names
+from thawline.flows import command, follow, prefetch, run_names
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -24,15 +24,15 @@ def main(words: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"thawline: {error}", file=sys.stderr)
         return UserError.exit_code
-    name = names.of("pipeline")
+    name = run_names.of("pipeline")
     try:
         return command.run(
             lambda: _flow(name),
-            meanwhile=lambda api: ahead.begin(given.targets, api, name),
+            meanwhile=lambda api: prefetch.begin(given.targets, api, name),
             **vars(given),
         )
     finally:
-        ahead.end()
+        prefetch.end()
 
 
 def _flow(name: str) -> Any:

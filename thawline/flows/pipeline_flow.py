@@ -15,7 +15,7 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
 from thawline.errors import UserError
-from thawline.flows import ahead, artifacts, follow, missed, names, presence
+from thawline.flows import artifacts, follow, missed_runs, prefetch, run_names, server_health
 from thawline.flows.dag import Dag
 from thawline.runtime import workspace
 from thawline.runtime.locks import BUSY
@@ -25,7 +25,7 @@ BUSY_WAIT_S = 10.0
 _BUSY_RETRIES = 3
 
 
-@flow(name="pipeline", flow_run_name=names.dated, persist_result=False)
+@flow(name="pipeline", flow_run_name=run_names.dated, persist_result=False)
 def pipeline(
     targets: Sequence[str] = (),
     stage_timeout_s: float | None = None,
@@ -42,7 +42,7 @@ def pipeline(
         Completed; Completed `Skipped` when another run is in progress; Failed with the last lines,
         `Refused` where a stage refused a user's mistake, `TimedOut`; Cancelled by Ctrl-C.
     """
-    missed.skip()
+    missed_runs.skip()
     try:
         follow.check_targets(targets)
     except UserError as error:
@@ -50,7 +50,7 @@ def pipeline(
     return _run(workspace.workspace(), targets, stage_timeout_s, busy_retries)
 
 
-@flow(name="pipeline", flow_run_name=names.dated, persist_result=False)
+@flow(name="pipeline", flow_run_name=run_names.dated, persist_result=False)
 def pipeline_in(folder: str, stage_timeout_s: float | None = None) -> State[Any]:
     """Run the same in another working tree, which is for flows to choose and for no deployment."""
     return _run(Path(folder), (), stage_timeout_s, _BUSY_RETRIES)
@@ -60,10 +60,10 @@ def _run(
     where: Path, targets: Sequence[str], stage_timeout_s: float | None, busy_retries: int
 ) -> State[Any]:
     for attempt in range(1, busy_retries + 2):
-        run = ahead.taken() or follow.FollowedRun(targets, where, f"flow run {flow_run.name}")
+        run = prefetch.taken() or follow.FollowedRun(targets, where, f"flow run {flow_run.name}")
         dag = Dag(where)
         try:
-            with presence.needed():
+            with server_health.needed():
                 state = _follow(run, dag, stage_timeout_s)
         except KeyboardInterrupt:
             return Cancelled(message="ended by Ctrl-C")
@@ -94,7 +94,7 @@ def _follow(run: follow.FollowedRun, dag: Dag, timeout_s: float | None) -> State
         )
         if not states[name].is_completed():
             break  # also where the task failed and the stage did not: it would be named for ever
-        presence.require()
+        server_health.require()
     return _conclusion(run, states)
 
 

@@ -15,7 +15,15 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from thawline.errors import UserError
-from thawline.flows import artifacts, missed, names, notify, presence, processes, repository
+from thawline.flows import (
+    artifacts,
+    missed_runs,
+    notify,
+    processes,
+    repository,
+    run_names,
+    server_health,
+)
 from thawline.flows.pipeline_flow import pipeline_in
 from thawline.flows.processes import CommandError
 from thawline.flows.worktree import WorkTree
@@ -33,7 +41,7 @@ _NETWORK: dict[str, Any] = {
 }
 
 
-@flow(name="retrain", flow_run_name=names.dated, persist_result=False, **notify.HOOKS)
+@flow(name="retrain", flow_run_name=run_names.dated, persist_result=False, **notify.HOOKS)
 def retrain(
     commit_to: str | None = None,
     stage_timeout_s: float | None = None,
@@ -48,11 +56,11 @@ def retrain(
         Completed; Completed `Nothing to do` or `Skipped`; Failed, or `Refused` for what a person
         must mend, with the project as it was.
     """
-    missed.skip()
+    missed_runs.skip()
     root = workspace.root()
     try:
         owner = f"flow run {flow_run.name}"
-        with presence.needed(), locks.pipeline(kind="retrain", owner=owner):
+        with server_health.needed(), locks.pipeline(kind="retrain", owner=owner):
             return _retrain(root, commit_to, stage_timeout_s)
     except locks.Busy as busy:
         return Completed(name="Skipped", message=f"skipped: {busy}")

@@ -20,9 +20,9 @@ from prefect.states import Completed, Failed
 
 from thawline.errors import UserError
 from thawline.flows import trial
-from thawline.flows.order import TrialRequest
 from thawline.flows.snapshot import Snapshot
 from thawline.flows.timings import timed
+from thawline.flows.trial_request import TrialRequest
 from thawline.runtime import safe_json, workspace
 from thawline.studies import plan
 from thawline.studies.definition import STAGES, Definition, Interval

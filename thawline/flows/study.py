@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from thawline.errors import UserError
-from thawline.flows import command, crew, environment, private
+from thawline.flows import command, environment, private, runners
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
 from thawline.studies import definition, plan
@@ -76,16 +76,16 @@ def _check_workers(given: argparse.Namespace) -> None:
 
 def _crew(
     given: argparse.Namespace, studies: Sequence[plan.Study]
-) -> AbstractContextManager[crew.Crew]:
+) -> AbstractContextManager[runners.Crew]:
     if given.address is None:
-        start = crew.dask if given.runner == "dask" else crew.threads
+        start = runners.dask if given.runner == "dask" else runners.threads
         return start(given.workers or 1)
     stores = {environment.API: os.environ[environment.API]}
     if address.enabled(params_file.load().tracking.enabled):
         stores["MLFLOW_TRACKING_URI"] = address.uri()
     if any(study.definition.search for study in studies):
         stores["--storage"] = private.kept(private.STORAGE) or _OWN_STORAGE
-    return crew.connected(given.address, stores)
+    return runners.connected(given.address, stores)
 
 
 def checked(names: Sequence[str], changes: Changes, project: Params) -> list[plan.Study]:
@@ -126,7 +126,7 @@ def _show(studies: Sequence[plan.Study]) -> None:
     sys.stdout.flush()
 
 
-def _flow(found: crew.Crew) -> Callable[..., Any]:
+def _flow(found: runners.Crew) -> Callable[..., Any]:
     from thawline.flows.study_flow import study
 
     return partial(study.with_options(task_runner=found.runner()), cores=found.cores)

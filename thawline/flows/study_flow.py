@@ -14,19 +14,19 @@ from prefect.states import Cancelled, Completed, Failed
 from thawline.errors import UserError
 from thawline.flows import (
     artifacts,
-    names,
-    presence,
     private,
     repository,
+    run_names,
     search,
+    server_health,
     snapshot,
     trial,
     workspaces,
 )
-from thawline.flows.order import TrialRequest
 from thawline.flows.snapshot import Snapshot
 from thawline.flows.study_record import Recorded
 from thawline.flows.timings import timed
+from thawline.flows.trial_request import TrialRequest
 from thawline.params import params_file
 from thawline.pipeline.forkserver import client as forkserver
 from thawline.runtime import locks, workspace
@@ -39,7 +39,7 @@ from thawline.tracking import address, preloaded
 OUT = Path("build/studies")
 
 
-@flow(name="study", flow_run_name=names.of_studies, persist_result=False)
+@flow(name="study", flow_run_name=run_names.of_studies, persist_result=False)
 def study(
     paths: Sequence[str],
     budget_s: float | None = None,
@@ -65,7 +65,7 @@ def study(
         repository.check(workspace.root())
         owner = f"flow run {flow_run.name}"
         with (
-            presence.needed(),
+            server_health.needed(),
             locks.pipeline(kind="study", owner=owner),
             preloaded.running(address.enabled(params_file.load().tracking.enabled)) as mlflow,
             forkserver.running() as libraries,  # which load meanwhile

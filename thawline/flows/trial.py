@@ -14,8 +14,8 @@ from filelock import FileLock
 
 from thawline.errors import UserError
 from thawline.flows import follow, trial_outputs, workspaces
-from thawline.flows.order import TrialRequest
 from thawline.flows.processes import CommandError, one_line
+from thawline.flows.trial_request import TrialRequest
 from thawline.params import edit, params_file
 from thawline.runtime import workspace
 from thawline.runtime.output_paths import MODELS

@@ -11,8 +11,8 @@ from ruamel.yaml.error import YAMLError
 from thawline.dvc.hashes import Graph
 from thawline.errors import UserError
 from thawline.flows import processes, repository
-from thawline.flows.order import TrialRequest
 from thawline.flows.processes import CommandError, one_line
+from thawline.flows.trial_request import TrialRequest
 from thawline.flows.worktree import all_but_inputs
 from thawline.runtime import safe_json, workspace
 from thawline.studies.records import folder

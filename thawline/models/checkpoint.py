@@ -96,9 +96,9 @@ def load(directory: Path) -> tuple[Network, ModelConfig]:
     try:
         state = load_file(path)
         if card.design != ORIGINAL:
-            from thawline.models.surgery import packed  # loads timm
+            from thawline.models.surgery import packed_xnor  # loads timm
 
-            packed.pack_like(network, state)
+            packed_xnor.pack_like(network, state)
         network.load_state_dict(state)
     except (OSError, SafetensorError, RuntimeError, ValueError) as error:
         reason = escape(" ".join(str(error).split()), 160)

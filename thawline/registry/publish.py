@@ -26,7 +26,7 @@ from thawline.dvc import hashes, lock_entries
 from thawline.errors import UserError
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
-from thawline.registry import description, flavors, gate, outcome, restore
+from thawline.registry import description, flavors, gate, gate_outcome, restore
 from thawline.registry.ships_with import ships_with
 from thawline.registry.versions import CHALLENGER, CHECKED_TAG, HASH_TAG
 from thawline.runtime import locks, safe_json, workspace
@@ -103,7 +103,9 @@ def _publish(checked: Params, model: Path) -> Published:
         store.client.set_registered_model_alias(name, CHALLENGER, version.version)
     verdict = gate.decide(store, checked, version, model)
     parent = _parent(store)
-    outcome.write(outcome.Outcome.of(version, digest, verdict).with_reasons(), store, parent)
+    gate_outcome.write(
+        gate_outcome.Outcome.of(version, digest, verdict).with_reasons(), store, parent
+    )
     if parent:
         from thawline.registry import overview  # loads matplotlib
 

@@ -5,9 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from thawline.features.profile import Profile
+from thawline.features.layer_profile import Profile
 from thawline.plots.style import BLUE, GREEN, INK, LIGHT_BLUE, figure, label, styled
-from thawline.training.decision import FreezeDecision
+from thawline.training.freeze_decision import FreezeDecision
 
 
 @styled

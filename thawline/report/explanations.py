@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from thawline.evaluation import attention, confusions, embedding
+from thawline.evaluation import confusions, embedding_map, gradcam
 from thawline.models import checkpoint
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.inference import BATCH, outputs
@@ -54,8 +54,8 @@ def _attention(evidence: Evidence, network: Network, card: ModelConfig) -> Figur
     shown = []
     for title, at in rows:
         images = evidence.store.take(evidence.test[at])
-        heat = attention.grad_cam(network, images, predicted[at].argmax(axis=1), card)
-        overlays = [attention.overlay(*pair) for pair in zip(images, heat, strict=True)]
+        heat = gradcam.grad_cam(network, images, predicted[at].argmax(axis=1), card)
+        overlays = [gradcam.overlay(*pair) for pair in zip(images, heat, strict=True)]
         captions = [
             f"is {style.label(classes[evidence.labels[i]], 13)}\n"
             f"said {style.label(classes[predicted[i].argmax()], 11)}, {predicted[i].max():.0%}"
@@ -72,13 +72,13 @@ def _pairs(evidence: Evidence) -> Figure:
 
 
 def _map(evidence: Evidence, network: Network, card: ModelConfig) -> Figure:
-    count = min(len(evidence.test), embedding.MAX_POINTS)
+    count = min(len(evidence.test), embedding_map.MAX_POINTS)
     at = np.linspace(0, len(evidence.test) - 1, count).astype(int)
     rows = evidence.test[at]
     batches = evidence.store.batches(rows, BATCH)
     device = torch.device("cpu")
     found = outputs(network[:-1], batches, card, precision="float32", device=device)
     features = found.flatten(2).mean(dim=2) if found.ndim == 4 else found.flatten(1)
-    return embedding.draw(
+    return embedding_map.draw(
         features.numpy(), evidence.store.take(rows), evidence.labels[at], evidence.manifest.classes
     )

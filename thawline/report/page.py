@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from thawline.dataset.manifest import Manifest
-from thawline.evaluation.corruptions import Robustness
 from thawline.evaluation.label_issues import LabelIssue
 from thawline.evaluation.results import Results
+from thawline.evaluation.robustness import Robustness
 from thawline.evaluation.slices import Slice
 from thawline.models.checkpoint import ModelConfig
 from thawline.plots.quantities import (

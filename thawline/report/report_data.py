@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from thawline.advice import tracked
-from thawline.compress import outcome
-from thawline.evaluation import corruptions, label_issues, slices
-from thawline.evaluation.checkpoints import predict
-from thawline.evaluation.corruptions import Robustness
+from thawline.compress import summary
+from thawline.evaluation import label_issues, slices
+from thawline.evaluation.evaluate_checkpoint import predict
 from thawline.evaluation.label_issues import LabelIssue
 from thawline.evaluation.results import Results
+from thawline.evaluation.robustness import Robustness
+from thawline.evaluation.robustness import measure as measure_robustness
+from thawline.evaluation.robustness import write as write_robustness
 from thawline.evaluation.slices import Slice
 from thawline.ingest import deciding
 from thawline.ingest.decided import AUTO, Decided
@@ -68,7 +70,7 @@ def gather(
     parts, results = _slices(evidence), Results.read(folder)
     slices.write(folder / "slices.csv", parts)
     robustness = _robustness(evidence, params, shipped) if p.corruptions else []
-    corruptions.write(folder / "corruptions.csv", robustness)
+    write_robustness(folder / "corruptions.csv", robustness)
     return PageContent(
         folder=folder,
         results=results,
@@ -76,7 +78,7 @@ def gather(
         manifest=evidence.manifest,
         decisions=_before_training()
         | report_figures.decisions(evidence.training)
-        | outcome.describe(compressed),
+        | summary.describe(compressed),
         classes=report_figures.class_scores(evidence),
         pictures=pictures,
         mistakes=report_figures.mistake_list(evidence),
@@ -106,7 +108,7 @@ def _slices(evidence: Evidence) -> list[Slice]:
 
 
 def _robustness(evidence: Evidence, params: Params, shipped: Path) -> list[Robustness]:
-    return corruptions.measure(
+    return measure_robustness(
         partial(predict, shipped, threads=params.training.threads),
         partial(evidence.store.batches, evidence.test, BATCH),
         evidence.labels,

@@ -12,14 +12,14 @@ from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
 from thawline.dataset.rows import Rows
 from thawline.evaluation import head_groups
-from thawline.evaluation.checkpoints import Judged
+from thawline.evaluation.evaluate_checkpoint import Judged
 from thawline.plots import class_sizes, risk_coverage, style
 from thawline.report import charts, gallery
 from thawline.report.markdown import ClassScore, Mistake, ReportFigure
 from thawline.runtime.escape import escape
-from thawline.training import curves, decision
+from thawline.training import curves, freeze_decision
 from thawline.training.curves import Curves
-from thawline.training.decision import FreezeDecision
+from thawline.training.freeze_decision import FreezeDecision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +110,7 @@ def depths(folder: Path, training: Mapping[str, Path]) -> list[ReportFigure]:
     """
     found = []
     for stage, path in training.items():
-        drawn = path / decision.PICTURES / decision.PICTURE
+        drawn = path / freeze_decision.PICTURES / freeze_decision.PICTURE
         if drawn.exists():
             name = f"{stage}_depth.png"
             shutil.copyfile(drawn, folder / name)

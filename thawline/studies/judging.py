@@ -93,7 +93,7 @@ def _counted(path: Path) -> dict[str, float]:
 
 
 def _onnx() -> str:
-    from thawline.evaluation.checkpoints import ONNX
+    from thawline.evaluation.evaluate_checkpoint import ONNX
 
     return ONNX
 

@@ -14,7 +14,7 @@ _KEPT = ("latency_ms", "latency_p95_ms", "throughput_per_s", "peak_memory_mb")
 
 
 def main(folders: list[str]) -> None:
-    from thawline.evaluation import checkpoints
+    from thawline.evaluation import evaluate_checkpoint
     from thawline.models.device import select
 
     checked = params_file.load()
@@ -25,7 +25,7 @@ def main(folders: list[str]) -> None:
     for folder in folders:
         same = _network(Path(folder))
         if same not in known:
-            costs = checkpoints.cost(
+            costs = evaluate_checkpoint.cost(
                 Path(folder),
                 repeats=e.latency_repeats,
                 batch_size=e.throughput_batch,

@@ -25,7 +25,7 @@ from mlflow.exceptions import MlflowException
 
 from thawline.errors import UserError
 from thawline.runtime import workspace
-from thawline.tracking import address, moved, schema
+from thawline.tracking import address, relocate, schema
 
 PARAM_LENGTH = 6000
 """MLflow's limit for the value of a param, characters."""
@@ -103,7 +103,7 @@ def connect(experiment: str) -> Store:
             client = MlflowClient(uri, registry_uri=uri)
             found = client.get_experiment_by_name(experiment)
             if found:
-                moved.follow(uri, found.artifact_location)
+                relocate.follow(uri, found.artifact_location)
             identifier = found.experiment_id if found else _create(client, uri, experiment)
     except Exception as error:
         raise UserError(unusable(uri, error)) from None

@@ -6,7 +6,7 @@ from typing import Any
 
 from thawline.params.schema import recipes
 from thawline.training.batch_size import ON_CPU
-from thawline.training.decision import FreezeDecision
+from thawline.training.freeze_decision import FreezeDecision
 from thawline.training.time_plan import DENSE, DEPTHWISE, Rates, epoch_seconds, first_answer_seconds
 
 AUTO = "auto"

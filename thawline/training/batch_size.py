@@ -12,8 +12,8 @@ from thawline.models.network import Network
 from thawline.models.precision import choose
 from thawline.params.schema.whole import Params
 from thawline.runtime.progress import log
-from thawline.training.memory import is_shortage
-from thawline.training.setting import Machine
+from thawline.training.context import Machine
+from thawline.training.out_of_memory import is_shortage
 
 LARGEST = 256
 """Beyond it the usual learning rates and numbers of epochs no longer suit, however much fits."""

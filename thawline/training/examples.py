@@ -10,7 +10,7 @@ import torch
 from thawline.augment._transforms import Step
 from thawline.dataset.image_store import ImageStore
 from thawline.features.view_batches import ViewBatches
-from thawline.training.group import ALONE, Group
+from thawline.training.distributed import ALONE, Group
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 """Inputs of this process's share, and labels of the whole batch; one process has all of it."""

@@ -12,9 +12,9 @@ from thawline.models import checkpoint
 from thawline.params.schema.whole import Params
 from thawline.plots import style
 from thawline.runtime.output_paths import INGEST, MINORITY, MODELS, POLICY, REPORTS, ROWS
-from thawline.training import auto_recipe, batch_size, range_test, starting, trainable
-from thawline.training.decision import FreezeDecision
-from thawline.training.range_test import Curve
+from thawline.training import auto_recipe, batch_size, create_network, freeze_policy, lr_finder
+from thawline.training.freeze_decision import FreezeDecision
+from thawline.training.lr_finder import Curve
 from thawline.training.recipe import Recipe
 from thawline.training.stage import prepare
 
@@ -40,21 +40,23 @@ def find(stage: str, params: Params) -> tuple[Curve, Path]:
     decided = None
     if before is None:
         classes = Manifest.read(INGEST).classes
-        network, card = starting.network_of(params, classes, Decided.read(INGEST), lambda _: None)
+        network, card = create_network.network_of(
+            params, classes, Decided.read(INGEST), lambda _: None
+        )
         from_scratch = params.model.weights == "none"
     else:
         network, card = checkpoint.load(before)
         decided = FreezeDecision.read(REPORTS / "transfer_learn")
         from_scratch = decided.from_scratch
     section = getattr(params, stage)
-    chosen = trainable.decide(
+    chosen = freeze_policy.decide(
         stage, section, network, card, data, machine, from_scratch=from_scratch, before=decided
     )
     what = {"trainable": chosen.trainable, "num_blocks": chosen.num_blocks}
     size = batch_size.of(params, network, card, machine)
     knobs = auto_recipe.resolved(section, from_scratch=from_scratch)
     recipe = Recipe(stage=stage, batch_size=size, **knobs | what)
-    curve = range_test.run(network, card, data, recipe, machine)
+    curve = lr_finder.run(network, card, data, recipe, machine)
     picture = REPORTS / "find_lr" / f"{stage}.png"
     style.save(draw(curve, stage, recipe.learning_rate), picture)
     return curve, picture

@@ -17,10 +17,10 @@ from thawline.runtime.progress import log
 from thawline.training import acceptance, auto_recipe
 from thawline.training import resume as resuming
 from thawline.training.collapse import COLLAPSE, DAMAGE, CollapseError
+from thawline.training.context import TrainingData
 from thawline.training.history import History
 from thawline.training.recipe import Recipe
 from thawline.training.refit import Refit
-from thawline.training.setting import TrainingData
 from thawline.training.time_plan import DENSE, DEPTHWISE
 
 FEWEST_ROWS = 10

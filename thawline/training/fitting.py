@@ -9,7 +9,7 @@ import torch
 from thawline.features import level_choice, ridge
 from thawline.features.level_choice import Choice
 from thawline.features.levels import BlockFeatures, augmented
-from thawline.training.setting import Machine, TrainingData
+from thawline.training.context import Machine, TrainingData
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,10 +103,10 @@ def _filled(
     """Add the synthetic rows that a rebalancing strategy asks for."""
     if data.rows.targets is None:
         return parts, labels, weights
-    from thawline.training import synthetic
+    from thawline.training import feature_smote
 
     joint = torch.from_numpy(np.concatenate(parts, axis=1))
-    (filled,), more = synthetic.fill_up([joint], labels, data.rows.targets, seed=machine.seed)
+    (filled,), more = feature_smote.fill_up([joint], labels, data.rows.targets, seed=machine.seed)
     ends = np.cumsum([part.shape[1] for part in parts])[:-1]
     every = np.concatenate([weights, np.full(len(more) - len(labels), weights.mean())])
     return np.split(filled.numpy(), ends, axis=1), more, every

@@ -12,18 +12,18 @@ import torch
 from torch import nn
 
 from thawline.features import level_choice, ridge
+from thawline.features.layer_profile import HeadFit
 from thawline.features.level_choice import Choice, ChoiceSample, weighted_mean
 from thawline.features.levels import TRUNK, BlockFeatures, augmented
-from thawline.features.profile import HeadFit
 from thawline.metrics import temperature
 from thawline.metrics.classification import score
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.multilevel import Level, Standardise, read_levels
 from thawline.models.network import Network
 from thawline.training import fitting, refit
+from thawline.training.context import Machine, TrainingData
 from thawline.training.fitting import FitRows
 from thawline.training.refit import Refit
-from thawline.training.setting import Machine, TrainingData
 
 _MOST_BYTES = 4e9
 """Of the features of all training rows, which are held in float32: 16,000 of each of 60,000."""

@@ -18,7 +18,7 @@ from thawline.features import fingerprints
 from thawline.runtime import checksummed_file, workspace
 from thawline.runtime.escape import escape
 from thawline.runtime.progress import log
-from thawline.training import plain
+from thawline.training import state_file
 
 SHORTEST_S = 1.0
 """Between two checkpoints after an epoch: those of a head alone take milliseconds."""
@@ -61,7 +61,9 @@ class Resume:
             about = checksummed_file.read_about(self._path)
             if about["depends_on"] != self._depends_on:
                 raise ValueError("is of other inputs")
-            state: State = plain.loads(self._path.read_bytes()[checksummed_file.HEADER_BYTES :])
+            state: State = state_file.loads(
+                self._path.read_bytes()[checksummed_file.HEADER_BYTES :]
+            )
         except FileNotFoundError:
             return None
         except _BROKEN as error:
@@ -85,7 +87,7 @@ class Resume:
         """Replace the checkpoint; where that fails the last one stays and training goes on."""
         about = {"depends_on": self._depends_on, "workspace": _workspace()}
         try:
-            checksummed_file.write(self._path, about, [plain.dumps(state)])
+            checksummed_file.write(self._path, about, [state_file.dumps(state)])
         except OSError as error:
             self._warn(error)
         self._written = time.monotonic()
@@ -152,7 +154,7 @@ def take_up(
     state = resume.read()
     if state is None:
         return None
-    before = plain.loads(plain.dumps(save()))
+    before = state_file.loads(state_file.dumps(save()))
     try:
         load(state)
     except _BROKEN as error:

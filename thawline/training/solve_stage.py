@@ -3,7 +3,7 @@
 import numpy as np
 
 from thawline.cost.flops import num_macs
-from thawline.features.profile import HeadFit
+from thawline.features.layer_profile import HeadFit
 from thawline.metrics.classification import score
 from thawline.models import checkpoint, precision
 from thawline.models.checkpoint import ModelConfig
@@ -15,11 +15,18 @@ from thawline.report import frozen_blocks
 from thawline.runtime.output_paths import MODELS, REPORTS, write_csv, write_metrics
 from thawline.runtime.progress import log
 from thawline.tracking.client import StageRun
-from thawline.training import auto_recipe, curves, decision, fine_tuning, time_plan, trainable
-from thawline.training import group as groups
-from thawline.training.decision import FreezeDecision
+from thawline.training import (
+    auto_recipe,
+    curves,
+    fine_tuning,
+    freeze_decision,
+    freeze_policy,
+    time_plan,
+)
+from thawline.training import distributed as groups
+from thawline.training.context import TrainingData
+from thawline.training.freeze_decision import FreezeDecision
 from thawline.training.linear_head import Fitted, fit_head
-from thawline.training.setting import TrainingData
 from thawline.training.stage import CURVES, prepare
 
 _NO_ERROR = 1e-6
@@ -67,13 +74,13 @@ def solve_stage(
         head=fitted.fit,
     )
     log(f"{name}: {decided.reason}")
-    trainable.record(decided, run)
+    freeze_policy.record(decided, run)
     run.tags({f"{name}.decision": decided.reason})
     checkpoint.save(MODELS / name, fitted.network, card)
     if fitted.last is not None:
         fitted.last.write(MODELS / name)
     fitted.network[:-1].requires_grad_(False)
-    picture = REPORTS / name / decision.PICTURES / frozen_blocks.FILE
+    picture = REPORTS / name / freeze_decision.PICTURES / frozen_blocks.FILE
     frozen_blocks.write(picture, f"{name}: what was trained", frozen_blocks.blocks(fitted.network))
     run.artifact(picture)
     _write_reports(name, fitted, judged, run)

@@ -36,22 +36,22 @@ from thawline.training import (
     auto_recipe,
     batch_size,
     curves,
-    decision,
     distillation,
     fine_tuning,
-    identity,
+    fingerprint,
+    freeze_decision,
+    freeze_policy,
     losses,
-    trainable,
 )
-from thawline.training import group as groups
-from thawline.training.decision import FreezeDecision
+from thawline.training import distributed as groups
+from thawline.training.context import Machine, TrainingData
 from thawline.training.distillation import Teacher
-from thawline.training.group import Group
+from thawline.training.distributed import Group
+from thawline.training.freeze_decision import FreezeDecision
 from thawline.training.history import Epoch, History
 from thawline.training.recipe import Recipe
 from thawline.training.refit import Refit
 from thawline.training.resume import Resume
-from thawline.training.setting import Machine, TrainingData
 from thawline.training.train import train
 
 CURVES = ("train_loss", "val_loss", "val_accuracy", "val_macro_f1", "learning_rate")
@@ -95,7 +95,7 @@ def _train_stage(
 ) -> None:
     data, machine = prepare(name, params, group)
     decided = group.from_main(
-        lambda: trainable.decide(
+        lambda: freeze_policy.decide(
             name, section, network, card, data, machine, from_scratch=from_scratch, before=before
         )
     )
@@ -114,7 +114,7 @@ def _train_stage(
     recipe = Recipe(stage=name, batch_size=size, **values | chosen)
     teacher = _teacher(recipe, card, machine)
     if group.rank == 0:
-        trainable.record(decided, run)
+        freeze_policy.record(decided, run)
         _warn(name, decided, recipe, data, run)
         said = auto_recipe.described(section, values)
         if said and not (plan and plan.stands):
@@ -128,7 +128,7 @@ def _train_stage(
     def train_by(recipe: Recipe) -> History:
         resume = None
         if group.rank == 0:
-            known_by = identity.of_training(network, card, data, recipe, machine)
+            known_by = fingerprint.of_training(network, card, data, recipe, machine)
             if teacher is not None:
                 known_by["teacher"] = teacher.known_by()
             rate = f"{name}.learning_rate"
@@ -167,7 +167,7 @@ def _train_stage(
         decided.write(REPORTS / name)
         run.tags({f"{name}.outcome": outcome})
     checkpoint.save(MODELS / name, network, card)
-    picture = REPORTS / name / decision.PICTURES / frozen_blocks.FILE
+    picture = REPORTS / name / freeze_decision.PICTURES / frozen_blocks.FILE
     frozen_blocks.write(picture, f"{name}: what was trained", frozen_blocks.blocks(network))
     run.artifact(picture)
     _write_reports(name, history, network)
@@ -195,7 +195,7 @@ def _warn(
         after=after,
         class_weights=data.rows.class_weights,
     )
-    warnings = [text for text in (decision.warning(decided), twice) if text]
+    warnings = [text for text in (freeze_decision.warning(decided), twice) if text]
     for text in warnings:
         log(f"warning: {text}")
     if warnings:

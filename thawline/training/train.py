@@ -9,16 +9,16 @@ from thawline.models import precision
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.runtime.progress import log
-from thawline.training import losses, memory, mixing
+from thawline.training import losses, mixup, out_of_memory
+from thawline.training.context import Machine, TrainingData
+from thawline.training.cut_inputs import CutNetwork
 from thawline.training.distillation import Teacher
-from thawline.training.fit import fit
 from thawline.training.freezing import freeze
 from thawline.training.history import Epoch, History
+from thawline.training.loop import fit
 from thawline.training.losses import Loss
-from thawline.training.parts import CutNetwork
 from thawline.training.recipe import Recipe
 from thawline.training.resume import Resume
-from thawline.training.setting import Machine, TrainingData
 
 
 def train(
@@ -64,7 +64,7 @@ def train(
     cached = _is_cached(parts, recipe)
     if cached:
         _check_pixels(recipe, teacher)
-    with memory.named(recipe, machine.device):
+    with out_of_memory.named(recipe, machine.device):
         examples, prepare, validation = parts.cached() if cached else parts.from_images()
         history = fit(
             network[frozen.cut :],
@@ -92,7 +92,7 @@ def train(
 
 def _check_pixels(recipe: Recipe, teacher: Teacher | None) -> None:
     where = f"{recipe.stage}.trainable: {recipe.trainable!r} trains on features computed once"
-    if mixing.wanted(recipe):
+    if mixup.wanted(recipe):
         raise UserError(
             f"{where}, and mixup_alpha, cutmix_alpha and random_erasing change pixels; allowed: 0"
         )

@@ -84,14 +84,14 @@ def shards() -> Kind:
 def decisions() -> Kind:
     """Read what ingest and the trainings decided, their curves, the policy."""
     from thawline.ingest import decided
-    from thawline.training import curves, decision
+    from thawline.training import curves, freeze_decision
 
     def read(data: bytes, folder: Path) -> None:
         (folder / decided.FILE).write_bytes(data)
-        (folder / decision.FILE).write_bytes(data)
+        (folder / freeze_decision.FILE).write_bytes(data)
         (folder / curves._METRICS).write_bytes(data)
         refusable(lambda: decided.Decided.read(folder))
-        refusable(lambda: decision.FreezeDecision.read(folder))
+        refusable(lambda: freeze_decision.FreezeDecision.read(folder))
         refusable(lambda: curves.read(folder))
 
     (Path() / curves.FILE).write_text("epoch,train_loss,val_loss\n1,0.5,0.4\n2,,0.3\n")
@@ -102,9 +102,9 @@ def decisions() -> Kind:
             "near_duplicate_distance": 4,
         }.items()
     }  # fmt: skip
-    decision.given("fine_tune", "all", 0, from_scratch=True).write(Path())
+    freeze_decision.given("fine_tune", "all", 0, from_scratch=True).write(Path())
     metrics = {"best_epoch": 1, "val_loss": 0.1, "val_accuracy": 0.5, "val_macro_f1": 0.4}
-    files = [json.dumps(one).encode(), Path(decision.FILE).read_bytes()]
+    files = [json.dumps(one).encode(), Path(freeze_decision.FILE).read_bytes()]
     return Kind(files=[*files, json.dumps(metrics).encode()], read=read, text=True)
 
 

@@ -19,7 +19,7 @@ _SCRATCH = Path(".thawline")
 def resumes() -> Kind:
     """Take up a checkpoint of training under way, damaged as a file and under a right checksum."""
     from thawline.runtime import checksummed_file
-    from thawline.training import plain, resume
+    from thawline.training import resume, state_file
 
     known_by = {"seed": "1"}
     place = Path("resume")
@@ -49,7 +49,7 @@ def resumes() -> Kind:
                 resume.Resume("fine_tune", known_by, minutes=1, folder=place), load, state
             )
         other = {**about, "depends_on": json.loads(_json_or_null(data))}
-        checksummed_file.write(file, other, [plain.dumps({})])
+        checksummed_file.write(file, other, [state_file.dumps({})])
         resume.Resume("fine_tune", {"seed": "2"}, minutes=1, folder=place).read()
 
     return Kind(files=[kept], read=read)
@@ -142,7 +142,7 @@ def executions() -> Kind:
     """Read the states of executions, of the inputs that were checked, of trials, of the graph."""
     from thawline.dvc import input_check
     from thawline.flows import dag
-    from thawline.registry import outcome
+    from thawline.registry import gate_outcome
     from thawline.runtime import execution
     from thawline.studies import records
 
@@ -168,7 +168,7 @@ def executions() -> Kind:
         input_check._known()
         dag._known("key")
         records.TrialRecord.read("s", "k")
-        outcome.Outcome.read(_SCRATCH / "dag.json")
+        gate_outcome.Outcome.read(_SCRATCH / "dag.json")
 
     files = [fresh, {"a/b": ["x", "y"]}, {"key": "key", "edges": [["a", "b"]]}]
     files.append(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from thawline.advice.facts import Cost, Facts
-from thawline.features.profile import BlockScore, Profile
+from thawline.features.layer_profile import BlockScore, Profile
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
 

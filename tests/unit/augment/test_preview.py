@@ -10,7 +10,7 @@ from thawline.augment._minority import Extras
 from thawline.augment._preview import Part, preview, rare_classes
 from thawline.dataset.image_store import ImageStore, StoreWriter
 from thawline.dataset.manifest import Manifest
-from thawline.training import mixed_preview
+from thawline.training import mixup_preview
 
 POLICY = [{"name": "HorizontalFlip", "p": 0.5}]
 SIZE = 32
@@ -102,4 +102,4 @@ def test_a_batch_is_mixed_as_in_training(
 def mixed(manifest: Manifest, store: ImageStore, options: tuple[float, float, float]) -> Part:
     names = ("mixup_alpha", "cutmix_alpha", "random_erasing")
     values = dict(zip(names, options, strict=True))
-    return mixed_preview.part("fine_tune", manifest, store, [], seed=0, **values)
+    return mixup_preview.part("fine_tune", manifest, store, [], seed=0, **values)

@@ -6,9 +6,9 @@ import pytest
 from onnx import helper, numpy_helper
 from onnxruntime import InferenceSession
 
-from thawline.compress import int8, outcome
-from thawline.compress.bare import write
+from thawline.compress import int8, summary
 from thawline.compress.quantize import compare, quantize
+from thawline.compress.strip_onnx import write
 from thawline.cost.ort_session import INPUT, INT8_FILE, predict, session
 from thawline.errors import UserError
 
@@ -195,7 +195,7 @@ def test_what_loses_too_much_is_not_kept_and_said_so(file: Path) -> None:
     metrics = added(file, Rows(), max_drop=-1.0)
     assert not metrics["kept"]
     assert not file.with_name(INT8_FILE).exists()
-    told = outcome.describe({"int8": metrics})["compress"]
+    told = summary.describe({"int8": metrics})["compress"]
     assert "not kept" in told
     assert "more than compress.quantize.max_drop allows" in told
 
@@ -203,5 +203,5 @@ def test_what_loses_too_much_is_not_kept_and_said_so(file: Path) -> None:
 def test_what_cannot_be_quantised_ends_without_a_file(file: Path) -> None:
     metrics = added(file, Rows(), max_drop=1.0, calibration_images=0)
     assert metrics == {"kept": False}
-    assert "could not quantise" in outcome.describe({"int8": metrics})["compress"]
-    assert outcome.describe({}) == {}
+    assert "could not quantise" in summary.describe({"int8": metrics})["compress"]
+    assert summary.describe({}) == {}

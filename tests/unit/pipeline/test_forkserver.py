@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.repo.code_graph import ROOT
-from thawline.pipeline.forkserver import client, preload, wire
-from thawline.pipeline.forkserver.order import ProcessRequest, surroundings
+from thawline.pipeline.forkserver import client, preload, protocol
+from thawline.pipeline.forkserver.request import ProcessRequest, surroundings
 
 
 def _descriptors() -> list[str]:
@@ -43,8 +43,8 @@ def test_an_order_arrives_whole_with_its_streams(
 ) -> None:
     order = _order()
     with (tmp_path / "out").open("w") as file:
-        wire.send(pair[0], order.dump(), [0, file.fileno(), 2])
-        text, fds = wire.receive(pair[1])
+        protocol.send(pair[0], order.dump(), [0, file.fileno(), 2])
+        text, fds = protocol.receive(pair[1])
     assert ProcessRequest.load(text) == order
     os.write(fds[1], b"said by the other")
     for fd in fds:
@@ -63,7 +63,7 @@ def test_what_is_no_order_is_refused_and_leaves_nothing_open(
         socket.send_fds(pair[0], [sent], [0, 1, 2])
     pair[0].shutdown(socket.SHUT_WR)
     with pytest.raises((OSError, ValueError)):
-        wire.receive(pair[1])
+        protocol.receive(pair[1])
     assert _descriptors() == before
 
 
@@ -85,7 +85,7 @@ def test_a_hand_over_that_is_cut_leaves_the_stage_its_signals(number: int) -> No
 
 def test_a_lost_connection_is_no_status(pair: tuple[socket.socket, socket.socket]) -> None:
     pair[0].shutdown(socket.SHUT_WR)
-    assert wire.wait(pair[1]) is None
+    assert protocol.wait(pair[1]) is None
 
 
 def test_variables_that_libraries_read_make_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from torch import nn
 
 from tests.unit.plots.drawn import predictions
 from thawline.dataset.manifest import Manifest
-from thawline.evaluation import attention, confusions, embedding, label_issues
+from thawline.evaluation import confusions, embedding_map, gradcam, label_issues
 from thawline.ingest.labels import label_fixes
 from thawline.models.network import Description
 from thawline.report import gallery
@@ -31,7 +31,7 @@ def test_grad_cam_finds_what_spoke_for_the_class() -> None:
     images = np.zeros((2, 16, 16, 3), np.uint8)
     images[0, 2:6, 2:6] = 255
     images[1, 10:14, 10:14] = 255
-    heat = attention.grad_cam(brightness_network(), images, np.array([1, 1]), PLAIN)
+    heat = gradcam.grad_cam(brightness_network(), images, np.array([1, 1]), PLAIN)
     assert heat.shape == (2, 16, 16)
     assert heat.max(axis=(1, 2)).tolist() == [1, 1]
     assert heat[0, :8, :8].sum() > 0.8 * heat[0].sum()
@@ -40,21 +40,21 @@ def test_grad_cam_finds_what_spoke_for_the_class() -> None:
 
 def test_grad_cam_is_empty_where_nothing_spoke() -> None:
     white = np.full((1, 16, 16, 3), 255, np.uint8)
-    assert attention.grad_cam(brightness_network(), white, np.array([0]), PLAIN).max() == 0
-    assert len(attention.grad_cam(brightness_network(), white[:0], np.array([], int), PLAIN)) == 0
+    assert gradcam.grad_cam(brightness_network(), white, np.array([0]), PLAIN).max() == 0
+    assert len(gradcam.grad_cam(brightness_network(), white[:0], np.array([], int), PLAIN)) == 0
 
 
 def test_the_map_is_taken_where_it_still_has_places() -> None:
     blocks = [nn.Conv2d(3, 3, 1, stride=2) for _ in range(4)]
     network = nn.Sequential(*blocks, nn.Flatten())
-    assert attention.layer(network, torch.zeros(1, 3, 16, 16)) is blocks[1]
-    assert attention.layer(network, torch.zeros(1, 3, 2, 2)) is blocks[0]
+    assert gradcam.layer(network, torch.zeros(1, 3, 16, 16)) is blocks[1]
+    assert gradcam.layer(network, torch.zeros(1, 3, 2, 2)) is blocks[0]
 
 
 def test_an_overlay_is_warm_where_the_network_looked() -> None:
     heat = np.zeros((4, 4), np.float32)
     heat[0, 0] = 1
-    shown = attention.overlay(np.full((4, 4, 3), 100, np.uint8), heat)
+    shown = gradcam.overlay(np.full((4, 4, 3), 100, np.uint8), heat)
     assert shown[0, 0, 0] > shown[0, 0, 2] + 50
     assert len(set(shown[3, 3].tolist())) == 1
 
@@ -80,17 +80,17 @@ def test_the_plane_keeps_clusters_apart_and_is_not_mirrored() -> None:
     features[:30, :4] += 3
     features[30:, 4:] += 3
     features[0] *= 1000
-    places, shares = embedding.plane(features)
+    places, shares = embedding_map.plane(features)
     assert abs(places[:30, 0].mean() - places[30:, 0].mean()) > 0.8
     assert 0.3 < shares[0] < 1
-    again, _ = embedding.plane(features[::-1])
+    again, _ = embedding_map.plane(features[::-1])
     np.testing.assert_allclose(again[::-1], places, atol=1e-8)
 
 
 def test_equal_images_have_a_plane_too() -> None:
-    places, _ = embedding.plane(np.ones((5, 3), np.float32))
+    places, _ = embedding_map.plane(np.ones((5, 3), np.float32))
     assert np.isfinite(places).all()
-    assert len(embedding.spread(places)) == 1
+    assert len(embedding_map.spread(places)) == 1
 
 
 def manifest(labels: np.ndarray, classes: tuple[str, ...]) -> Manifest:

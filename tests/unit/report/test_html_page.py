@@ -14,9 +14,9 @@ from ruamel.yaml import YAML
 
 from tests.unit.report.test_markdown import DEVICE, QUALITY, SPEED
 from thawline.dataset.manifest import Manifest
-from thawline.evaluation.corruptions import Robustness
 from thawline.evaluation.label_issues import LabelIssue
 from thawline.evaluation.results import Results
+from thawline.evaluation.robustness import Robustness
 from thawline.evaluation.slices import Slice
 from thawline.models.checkpoint import ModelConfig
 from thawline.report import data_uris, model_card, page

@@ -4,9 +4,9 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from thawline.features.profile import GroupScore, HeadFit
+from thawline.features.layer_profile import GroupScore, HeadFit
 from thawline.report import report_figures
-from thawline.training import curves, decision
+from thawline.training import curves, freeze_decision
 
 CLOSED_FORM = HeadFit(
     chosen=GroupScore(blocks=("stage1 2x2",), num_features=96, accuracy=0.9, squared_error=0.2),
@@ -26,7 +26,7 @@ def stages(tmp_path: Path, num_epochs: dict[str, int]) -> dict[str, Path]:
     training = {name: tmp_path / name for name in num_epochs}
     for name, path in training.items():
         path.mkdir()
-        given = decision.given(name, "head", 0, from_scratch=False)
+        given = freeze_decision.given(name, "head", 0, from_scratch=False)
         head = None if num_epochs[name] else CLOSED_FORM
         replace(given, head=head, outcome="").write(path)
         keys = ("train_loss", *curves.SCORES, "learning_rate")
@@ -57,7 +57,7 @@ def test_without_any_epochs_there_is_no_picture_of_them(tmp_path: Path) -> None:
 
 def test_a_decision_ends_with_what_became_of_the_training(tmp_path: Path) -> None:
     training = stages(tmp_path, {"fine_tune": 3})
-    given = decision.given("fine_tune", "all", 0, from_scratch=False)
+    given = freeze_decision.given("fine_tune", "all", 0, from_scratch=False)
     replace(given, outcome="keeps the start: no gain").write(training["fine_tune"])
     assert report_figures.decisions(training)["fine_tune"].endswith(
         "as params.yaml says; keeps the start: no gain"
@@ -67,8 +67,10 @@ def test_a_decision_ends_with_what_became_of_the_training(tmp_path: Path) -> Non
 def test_the_picture_of_a_stage_that_measured_is_copied(tmp_path: Path) -> None:
     training = {name: tmp_path / name for name in ("transfer_learn", "fine_tune")}
     for path in training.values():
-        (path / decision.PICTURES).mkdir(parents=True)
-    (training["fine_tune"] / decision.PICTURES / decision.PICTURE).write_bytes(b"picture")
+        (path / freeze_decision.PICTURES).mkdir(parents=True)
+    (training["fine_tune"] / freeze_decision.PICTURES / freeze_decision.PICTURE).write_bytes(
+        b"picture"
+    )
     figures = tmp_path / "figures"
     figures.mkdir()
     (found,) = report_figures.depths(figures, training)
@@ -81,7 +83,7 @@ def test_decisions_say_that_a_training_was_thrown_away(tmp_path: Path) -> None:
     training = {name: tmp_path / name for name in ("transfer_learn", "fine_tune")}
     for best_epoch, (name, path) in enumerate(reversed(training.items())):
         path.mkdir()
-        decision.given(name, "head", 0, from_scratch=False).write(path)
+        freeze_decision.given(name, "head", 0, from_scratch=False).write(path)
         (path / curves.FILE).write_text("epoch,val_macro_f1\n1,0.2\n")
         metrics = {"best_epoch": best_epoch, **dict.fromkeys(curves.SCORES, 0.76)}
         (path / "metrics.json").write_text(json.dumps(metrics))

@@ -16,8 +16,8 @@ from thawline.dataset.rows import Rows
 from thawline.models import network as networks
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
+from thawline.training.context import TrainingData
 from thawline.training.recipe import Recipe
-from thawline.training.setting import TrainingData
 
 SIZE = 32
 CLASSES = ("zero", "one", "two")

@@ -10,9 +10,9 @@ from thawline.models import network
 from thawline.models.auxiliary_heads import WithAuxiliary, taken
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
+from thawline.training.context import Machine, TrainingData
 from thawline.training.freezing import freeze
 from thawline.training.recipe import Recipe
-from thawline.training.setting import Machine, TrainingData
 from thawline.training.train import train
 
 

@@ -10,8 +10,8 @@ from thawline.errors import UserError
 from thawline.models import device
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
+from thawline.training.context import Machine, TrainingData
 from thawline.training.recipe import Recipe
-from thawline.training.setting import Machine, TrainingData
 from thawline.training.train import train
 
 CPU = Machine(device=torch.device("cpu"), precision="float32", workers=0, seed=0)

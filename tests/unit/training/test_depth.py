@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from thawline.dataset.image_store import ImageStore
-from thawline.features.profile import BlockScore, GroupScore, HeadFit, Profile
+from thawline.features.layer_profile import BlockScore, GroupScore, HeadFit, Profile
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.plots import style
 from thawline.report import depth_profile
-from thawline.training import decision, depth
-from thawline.training.decision import FreezeDecision
-from thawline.training.setting import TrainingData
+from thawline.training import freeze_decision, layer_probe
+from thawline.training.context import TrainingData
+from thawline.training.freeze_decision import FreezeDecision
 
 CPU = torch.device("cpu")
 CLOSED_FORM = HeadFit(
@@ -42,7 +42,7 @@ def profile(*accuracies: float, error: float = 0.01) -> Profile:
 
 def measured(network: Network, card: ModelConfig, data: TrainingData, **changed: object) -> Profile:
     how: dict[str, object] = {"split": "train", "seed": 0, "device": CPU, **changed}
-    return depth.measure(network.eval(), card, data.store, data.manifest, **how)  # type: ignore[arg-type]
+    return layer_probe.measure(network.eval(), card, data.store, data.manifest, **how)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_twice_what_follows_the_best_features_trains(
     accuracies: tuple[float, ...], head: int, fine_tuned: int
 ) -> None:
     for stage, count in (("transfer_learn", head), ("fine_tune", fine_tuned)):
-        decided = decision.by_profile(stage, profile(*accuracies))
+        decided = freeze_decision.by_profile(stage, profile(*accuracies))
         assert (decided.trainable, decided.num_blocks) == (
             ("last_blocks", count) if count else ("head", 0)
         )
@@ -70,34 +70,38 @@ def test_twice_what_follows_the_best_features_trains(
 
 
 def test_the_reason_names_what_was_measured() -> None:
-    reason = decision.by_profile("fine_tune", profile(0.95, 0.9, 0.8)).reason
+    reason = freeze_decision.by_profile("fine_tune", profile(0.95, 0.9, 0.8)).reason
     for part in ("95.0 % (± 1.0) after b0", "80.0 % (± 1.0) after b2", "100 train images",
                  "LogME is highest after b0",
                  "the last 3 blocks and the head (2 after b0, 1 up to it)"):  # fmt: skip
         assert part in reason
-    near = decision.by_profile("fine_tune", profile(0.8, 0.895, 0.9)).reason
+    near = freeze_decision.by_profile("fine_tune", profile(0.8, 0.895, 0.9)).reason
     assert "on 89.5 % (± 1.0) after b1, within a standard error of the best (90.0 %" in near
     assert "the last 2 blocks and the head (1 after b1, 1 up to it)" in near
-    last = decision.by_profile("fine_tune", profile(0.8, 0.9)).reason
+    last = freeze_decision.by_profile("fine_tune", profile(0.8, 0.9)).reason
     assert last.endswith("so it trains the last block and the head")
-    assert "the head alone" in decision.by_profile("transfer_learn", profile(0.8, 0.9)).reason
+    assert (
+        "the head alone" in freeze_decision.by_profile("transfer_learn", profile(0.8, 0.9)).reason
+    )
 
 
 def test_too_few_rows_train_the_head_and_little_more() -> None:
     none = Profile(scores=(), split="val", num_rows=0, num_classes=0)
-    assert decision.by_profile("transfer_learn", none).trainable == "head"
-    decided = decision.by_profile("fine_tune", none)
+    assert freeze_decision.by_profile("transfer_learn", none).trainable == "head"
+    decided = freeze_decision.by_profile("fine_tune", none)
     assert decided.num_blocks == 1
     assert "no two classes have val rows enough" in decided.reason
 
 
 def test_random_weights_train_whole() -> None:
-    assert decision.whole("fine_tune").trainable == "all"
-    assert decision.warning(decision.whole("fine_tune")) == ""
+    assert freeze_decision.whole("fine_tune").trainable == "all"
+    assert freeze_decision.warning(freeze_decision.whole("fine_tune")) == ""
     for trainable in ("head", "norm", "first_blocks"):
-        decided = decision.given("transfer_learn", trainable, 2, from_scratch=True)
-        assert f"transfer_learn.trainable: {trainable}" in decision.warning(decided)
-    assert not decision.warning(decision.given("fine_tune", "head", 0, from_scratch=False))
+        decided = freeze_decision.given("transfer_learn", trainable, 2, from_scratch=True)
+        assert f"transfer_learn.trainable: {trainable}" in freeze_decision.warning(decided)
+    assert not freeze_decision.warning(
+        freeze_decision.given("fine_tune", "head", 0, from_scratch=False)
+    )
 
 
 @pytest.mark.parametrize(
@@ -105,16 +109,18 @@ def test_random_weights_train_whole() -> None:
     [("head", 3, False), ("last_blocks", 0, False), ("last_blocks", 1, True), ("norm", 0, True)],
 )
 def test_whether_the_body_trains(trainable: str, num_blocks: int, body: bool) -> None:
-    decided = decision.given("transfer_learn", trainable, num_blocks, from_scratch=False)
+    decided = freeze_decision.given("transfer_learn", trainable, num_blocks, from_scratch=False)
     assert decided.trains_body == body
 
 
 def test_a_decision_is_read_as_it_was_written(tmp_path: Path) -> None:
     for decided in (
-        decision.by_profile("fine_tune", profile(0.95, 0.9)),
-        decision.given("fine_tune", "head", 0, from_scratch=True),
-        replace(decision.behind_solved_head("fine_tune"), outcome="keeps the start"),
-        replace(decision.given("fine_tune", "head", 0, from_scratch=False), head=CLOSED_FORM),
+        freeze_decision.by_profile("fine_tune", profile(0.95, 0.9)),
+        freeze_decision.given("fine_tune", "head", 0, from_scratch=True),
+        replace(freeze_decision.behind_solved_head("fine_tune"), outcome="keeps the start"),
+        replace(
+            freeze_decision.given("fine_tune", "head", 0, from_scratch=False), head=CLOSED_FORM
+        ),
     ):
         decided.write(tmp_path)
         assert FreezeDecision.read(tmp_path) == decided
@@ -175,9 +181,11 @@ def test_features_are_averaged_over_the_places(
     small: Network, card: ModelConfig, data: TrainingData
 ) -> None:
     images = [data.store.take(np.arange(4))]
-    found = depth.block_features(small.eval(), images, card, device=CPU)
+    found = layer_probe.block_features(small.eval(), images, card, device=CPU)
     # The head's own pooling is the same average.
-    pooled = small[:4](depth.to_input(images[0], mean=card.mean, std=card.std)).detach().numpy()
+    pooled = (
+        small[:4](layer_probe.to_input(images[0], mean=card.mean, std=card.std)).detach().numpy()
+    )
     assert found["tail"] == pytest.approx(pooled, abs=1e-6)
 
 
@@ -188,7 +196,7 @@ def test_features_are_averaged_over_the_places(
 def test_the_picture_is_a_function_of_the_decision(
     tmp_path: Path, accuracies: tuple[float, ...]
 ) -> None:
-    decided = decision.by_profile("fine_tune", profile(*accuracies))
+    decided = freeze_decision.by_profile("fine_tune", profile(*accuracies))
     for name in ("a.png", "b.png"):
         style.save(depth_profile.draw(decided), tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from thawline.training.quick import convolutions
+from thawline.training.cpu.quick import convolutions
 
 CPU = torch.device("cpu")
 

@@ -16,10 +16,10 @@ from tests.repo.code_graph import ROOT
 from thawline.errors import UserError
 from thawline.params import params_file as files
 from thawline.params.schema.whole import Params
-from thawline.training import group as groups
+from thawline.training import distributed as groups
+from thawline.training.distributed import ALONE, Group
 from thawline.training.examples import order
-from thawline.training.group import ALONE, Group
-from thawline.training.shared_norm import SharedBatchNorm
+from thawline.training.sync_batch_norm import SharedBatchNorm
 
 SCRIPT = Path(__file__).parent / "together.py"
 EVERYTHING = {"trainable": "all", "learning_rate": 0.02, "epochs": 2}

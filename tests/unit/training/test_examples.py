@@ -16,9 +16,9 @@ from thawline.features.extract import compute_views
 from thawline.models import device
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
+from thawline.training.context import Machine, TrainingData
 from thawline.training.examples import HeldExamples, ImageExamples, order
 from thawline.training.recipe import Recipe
-from thawline.training.setting import Machine, TrainingData
 from thawline.training.train import train
 
 CPU = torch.device("cpu")

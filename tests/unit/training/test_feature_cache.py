@@ -17,9 +17,9 @@ from thawline.features.cache import FeatureCache
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.runtime import checksummed_file
-from thawline.training import depth
+from thawline.training import layer_probe
+from thawline.training.context import Machine, TrainingData
 from thawline.training.recipe import Recipe
-from thawline.training.setting import Machine, TrainingData
 from thawline.training.train import train
 
 Change = Callable[..., Recipe]
@@ -247,7 +247,7 @@ def test_the_profile_of_the_blocks_is_the_same(
     small.eval()
 
     def measured(cache: FeatureCache | None) -> object:
-        return depth.measure(
+        return layer_probe.measure(
             small, card, data.store, data.manifest, split="train", seed=0, device=CPU, cache=cache
         )
 

@@ -13,9 +13,9 @@ from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.training import acceptance, fine_tuning
 from thawline.training.collapse import CollapseError
+from thawline.training.context import TrainingData
 from thawline.training.history import History
 from thawline.training.recipe import Recipe
-from thawline.training.setting import TrainingData
 from thawline.training.train import train
 
 RATES = (0.5, 0.1, 0.02)

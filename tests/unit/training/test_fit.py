@@ -13,9 +13,9 @@ from thawline.models.network import Network
 from thawline.training import losses
 from thawline.training.collapse import COLLAPSE, DAMAGE, CollapseError
 from thawline.training.examples import HeldExamples
-from thawline.training.fit import Validation, fit
 from thawline.training.freezing import freeze
 from thawline.training.history import Epoch, History
+from thawline.training.loop import Validation, fit
 from thawline.training.recipe import Recipe
 
 Change = Callable[..., Recipe]

@@ -8,9 +8,9 @@ from torch import nn
 
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
+from thawline.training.context import Machine, TrainingData
 from thawline.training.freezing import freeze, trainable_blocks
 from thawline.training.recipe import Recipe
-from thawline.training.setting import Machine, TrainingData
 from thawline.training.train import train
 
 CPU = Machine(device=torch.device("cpu"), precision="float32", workers=0, seed=0)

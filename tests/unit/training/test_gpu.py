@@ -12,13 +12,13 @@ from tests.unit.training.resume.kills import Killed, dying
 from thawline.errors import UserError
 from thawline.models import device
 from thawline.models.checkpoint import ModelConfig
-from thawline.training import batch_size, identity, resume
+from thawline.training import batch_size, fingerprint, resume
+from thawline.training.context import Machine, TrainingData
 from thawline.training.history import History
 from thawline.training.recipe import Recipe
 from thawline.training.resume import Resume
-from thawline.training.setting import Machine, TrainingData
-from thawline.training.steps import Steps
 from thawline.training.train import train
+from thawline.training.train_step import Steps
 
 pytestmark = [pytest.mark.gpu, pytest.mark.filterwarnings("default")]
 CPU = Machine(device=torch.device("cpu"), precision="float32", workers=0, seed=0)
@@ -85,7 +85,7 @@ def test_features_stay_on_the_gpu_and_change_nothing(
         moved.append(len(views))
         return views
 
-    monkeypatch.setattr("thawline.training.parts.resident", elsewhere)
+    monkeypatch.setattr("thawline.training.cut_inputs.resident", elsewhere)
     here = trained(GPU, trainable="head")
     assert moved == [2]
     assert equal(there[1], here[1])
@@ -103,7 +103,7 @@ def test_images_stay_on_the_gpu_and_change_nothing(
     states = []
     for room in (None, lambda *_: False):
         if room is not None:
-            monkeypatch.setattr("thawline.training.parts.has_room", room)
+            monkeypatch.setattr("thawline.training.cut_inputs.has_room", room)
         network = small_network()
         torch.manual_seed(5)
         train(network, card, shown, recipe(**ALL), GPU, lambda *_: None)
@@ -124,7 +124,7 @@ def test_a_killed_training_goes_on_in_the_same_bits(
     monkeypatch.setattr(resume, "SHORTEST_S", 0.0)
 
     def kept() -> Resume:
-        known_by = identity.of_training(small_network(), card, data, recipe(**ALL), GPU)
+        known_by = fingerprint.of_training(small_network(), card, data, recipe(**ALL), GPU)
         return Resume("fine_tune", known_by, minutes=1e-6, folder=tmp_path)
 
     undisturbed = trained(GPU)

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from thawline.models.network import Network
-from thawline.training import plain, quick
+from thawline.training import state_file
+from thawline.training.cpu import quick
 from thawline.training.freezing import freeze
 from thawline.training.optimizers import optimizer, parameter_groups
 
@@ -40,7 +41,7 @@ def test_gradients_and_state_lie_as_parameters_do(lite0: Network, name: str) -> 
         network(images).square().sum().backward()
     chosen.step()
     assert check(chosen)
-    chosen.load_state_dict(plain.loads(plain.dumps(chosen.state_dict())))
+    chosen.load_state_dict(state_file.loads(state_file.dumps(chosen.state_dict())))
     assert check(chosen)
 
 

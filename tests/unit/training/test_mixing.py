@@ -9,10 +9,10 @@ import torch
 from thawline.errors import UserError
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
+from thawline.training.context import Machine, TrainingData
 from thawline.training.examples import Batch, ImageExamples
-from thawline.training.mixing import MixedExamples
+from thawline.training.mixup import MixedExamples
 from thawline.training.recipe import Recipe
-from thawline.training.setting import Machine, TrainingData
 from thawline.training.train import train
 
 CPU = torch.device("cpu")

@@ -18,7 +18,7 @@ from thawline.compress.prune import prune
 from thawline.cost.flops import num_macs, num_parameters
 from thawline.cost.ort_session import predict, session
 from thawline.errors import UserError
-from thawline.evaluation import attention
+from thawline.evaluation import gradcam
 from thawline.evaluation.network_summary import summarise
 from thawline.models import checkpoint
 from thawline.models.checkpoint import ModelConfig
@@ -33,9 +33,9 @@ from thawline.models.multilevel import (
 )
 from thawline.models.network import Network, build
 from thawline.models.surgery.channels import narrow
-from thawline.training import depth
+from thawline.training import layer_probe
+from thawline.training.context import Machine, TrainingData
 from thawline.training.recipe import Recipe
-from thawline.training.setting import Machine, TrainingData
 from thawline.training.train import train
 
 SIZE = 32
@@ -262,14 +262,14 @@ def test_grad_cam_looks_where_the_class_is_told(card: ModelConfig) -> None:
     pixels = np.zeros((2, SIZE, SIZE, 3), np.uint8)
     pixels[0, 4:12, 4:12] = 255
     pixels[1, 20:28, 20:28] = 255
-    heat = attention.grad_cam(cut.requires_grad_(False), pixels, np.array([1, 1]), card)
+    heat = gradcam.grad_cam(cut.requires_grad_(False), pixels, np.array([1, 1]), card)
     assert heat.shape == (2, SIZE, SIZE)
     assert heat[0, :16, :16].sum() > 0.8 * heat[0].sum() > 0
     assert heat[1, 16:, 16:].sum() > 0.8 * heat[1].sum() > 0
 
 
 def test_every_block_can_be_measured(cut: Network, card: ModelConfig, data: TrainingData) -> None:
-    found = depth.measure(
+    found = layer_probe.measure(
         cut, card, data.store, data.manifest, split="train", seed=0, device=torch.device("cpu")
     )
     assert [score.block for score in found.scores] == ["stem", "middle", "tail"]

@@ -8,7 +8,7 @@ from tests.unit.training.conftest import recipe_of
 from thawline.models import network as networks
 from thawline.training import norm_momentum
 from thawline.training.freezing import freeze
-from thawline.training.steps import Steps
+from thawline.training.train_step import Steps
 
 CPU = torch.device("cpu")
 

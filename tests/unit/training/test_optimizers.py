@@ -6,8 +6,8 @@ from torch import nn
 
 from thawline.models.network import Network
 from thawline.training.freezing import freeze
+from thawline.training.lr_schedule import by_step
 from thawline.training.optimizers import averaged, optimizer, parameter_groups
-from thawline.training.schedules import by_step
 
 
 def rates(network: Network, layer_decay: float) -> dict[str, float]:

@@ -12,9 +12,9 @@ from thawline.errors import UserError
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.params import params_file as files
-from thawline.training import batch_size, memory
+from thawline.training import batch_size, out_of_memory
+from thawline.training.context import Machine, TrainingData
 from thawline.training.recipe import Recipe
-from thawline.training.setting import Machine, TrainingData
 from thawline.training.train import train
 
 CPU = Machine(device=torch.device("cpu"), precision="float32", workers=0, seed=0)
@@ -48,7 +48,7 @@ def test_too_large_a_batch_is_one_message_that_names_it(
 def test_every_kind_of_shortage_is_known(error: Exception, recipe: Callable[..., Recipe]) -> None:
     with (
         pytest.raises(UserError, match=r"training.batch_size: 16 images"),
-        memory.named(recipe(), torch.device("cpu")),
+        out_of_memory.named(recipe(), torch.device("cpu")),
     ):
         raise error
 
@@ -56,7 +56,7 @@ def test_every_kind_of_shortage_is_known(error: Exception, recipe: Callable[...,
 def test_another_error_stays_as_it_is(recipe: Callable[..., Recipe]) -> None:
     with (
         pytest.raises(RuntimeError, match="shapes cannot be multiplied"),
-        memory.named(recipe(), torch.device("cpu")),
+        out_of_memory.named(recipe(), torch.device("cpu")),
     ):
         torch.ones(2, 3) @ torch.ones(2, 3)
 

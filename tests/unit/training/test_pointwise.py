@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from thawline.training import pointwise
-from thawline.training.quick import convolutions
+from thawline.training.cpu import pointwise
+from thawline.training.cpu.quick import convolutions
 
 CPU = torch.device("cpu")
 

@@ -8,8 +8,8 @@ import torch
 from thawline.models import precision
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
+from thawline.training.context import Machine, TrainingData
 from thawline.training.recipe import Recipe
-from thawline.training.setting import Machine, TrainingData
 from thawline.training.train import train
 
 CPU = torch.device("cpu")

@@ -9,10 +9,10 @@ import torch
 from thawline.errors import UserError
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
-from thawline.training import find_lr, range_test
-from thawline.training.range_test import Curve
+from thawline.training import find_lr, lr_finder
+from thawline.training.context import Machine, TrainingData
+from thawline.training.lr_finder import Curve
 from thawline.training.recipe import Recipe
-from thawline.training.setting import Machine, TrainingData
 
 CPU = Machine(device=torch.device("cpu"), precision="float32", workers=0, seed=0)
 
@@ -25,11 +25,11 @@ def test_a_range_test(
     recipe: Callable[..., Recipe],
     trainable: str,
 ) -> None:
-    curve = range_test.run(small, card, data, recipe(trainable=trainable, layer_decay=0.9), CPU)
+    curve = lr_finder.run(small, card, data, recipe(trainable=trainable, layer_decay=0.9), CPU)
     steps = np.diff(np.log(curve.rates))
-    assert curve.rates[0] == pytest.approx(range_test.LOWEST)
+    assert curve.rates[0] == pytest.approx(lr_finder.LOWEST)
     assert steps == pytest.approx(np.full(len(steps), steps[0]))
-    assert curve.rates[-1] <= range_test.HIGHEST * 1.001
+    assert curve.rates[-1] <= lr_finder.HIGHEST * 1.001
     assert curve.losses.min() < curve.losses[0]
     assert 1e-5 < curve.suggestion < 1.0
 

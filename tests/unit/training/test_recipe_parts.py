@@ -15,15 +15,16 @@ from thawline.models import checkpoint
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.device import to_input
 from thawline.models.network import Network
-from thawline.training import distillation, plain
+from thawline.training import distillation
+from thawline.training.context import Machine, TrainingData
 from thawline.training.distillation import Teacher
 from thawline.training.freezing import freeze
+from thawline.training.lr_schedule import Schedule
 from thawline.training.recipe import Recipe
-from thawline.training.schedules import Schedule
-from thawline.training.setting import Machine, TrainingData
-from thawline.training.steps import Steps
-from thawline.training.switching import MOMENTUM, Switch
+from thawline.training.state_file import dumps, loads
+from thawline.training.swats import MOMENTUM, Switch
 from thawline.training.train import train
+from thawline.training.train_step import Steps
 
 Change = Callable[..., Recipe]
 CPU = torch.device("cpu")
@@ -190,7 +191,7 @@ def test_swats_waits_while_the_rate_changes(recipe: Change) -> None:
 def test_a_state_after_the_switch_is_taken_up(
     recipe: Change, switch: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("thawline.training.switching._TOLERANCE", 1e9)
+    monkeypatch.setattr("thawline.training.swats._TOLERANCE", 1e9)
     chosen = recipe(optimizer="adam_then_sgd", switch=switch, switch_epochs=1, epochs=9)
     networks = linear(), linear()
     one, other = (steps(network, chosen, num_examples=16) for network in networks)
@@ -199,7 +200,7 @@ def test_a_state_after_the_switch_is_taken_up(
         one.step([batch(16, epoch)])
         one.after_epoch(epoch, 0.5)
     assert isinstance(optimizer_of(one), torch.optim.SGD)
-    other.load(plain.loads(plain.dumps(one.state())))
+    other.load(loads(dumps(one.state())))
     for each in (one, other):
         each.step([batch(16, 7)])
     states = [network.state_dict() for network in networks]

@@ -11,8 +11,8 @@ from tests.unit.training.conftest import small_network
 from thawline.dataset.image_store import ImageStore
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.device import has_room
+from thawline.training.context import Machine, TrainingData
 from thawline.training.recipe import Recipe
-from thawline.training.setting import Machine, TrainingData
 from thawline.training.train import train
 
 CPU = torch.device("cpu")
@@ -71,7 +71,7 @@ def test_images_are_read_once_and_the_bits_are_the_same(
         return device == CPU
 
     # The processor in the part of a GPU.
-    monkeypatch.setattr("thawline.training.parts.has_room", room)
+    monkeypatch.setattr("thawline.training.cut_inputs.has_room", room)
     again, same = trained(card, data, chosen)
     assert again == epochs
     assert all(torch.equal(value, same[name]) for name, value in weights.items())

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from thawline.models.network import build
-from thawline.training.starting import calm_head
+from thawline.training.create_network import calm_head
 
 
 def classifier(family: str, name: str) -> tuple[nn.Sequential, nn.Linear]:

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from thawline.training.synthetic import fill_up
+from thawline.training.feature_smote import fill_up
 
 LABELS = np.repeat([0, 1, 2], [9, 4, 1])
 TARGETS = np.array([9, 7, 5])

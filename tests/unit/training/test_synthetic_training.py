@@ -11,9 +11,9 @@ import torch
 from thawline.dataset.rows import Rows
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
-from thawline.training import stage, synthetic
+from thawline.training import feature_smote, stage
+from thawline.training.context import Machine, TrainingData
 from thawline.training.recipe import Recipe
-from thawline.training.setting import Machine, TrainingData
 from thawline.training.train import train
 
 MACHINE = Machine(device=torch.device("cpu"), precision="float32", workers=0, seed=0)
@@ -31,14 +31,14 @@ def test_features_are_made_up_for_a_head_only(
 ) -> None:
     rows = Rows(indices=data.rows.indices, class_weights=np.ones(3), targets=np.full(3, 40))
     seen: list[np.ndarray] = []
-    genuine = synthetic.fill_up
+    genuine = feature_smote.fill_up
 
     def watched(*args: object, **options: object) -> object:
         views, labels = genuine(*args, **options)  # type: ignore[arg-type]
         seen.extend(np.bincount(labels) for _ in views)
         return views, labels
 
-    monkeypatch.setattr(synthetic, "fill_up", watched)
+    monkeypatch.setattr(feature_smote, "fill_up", watched)
     chosen = recipe(trainable=trainable, epochs=1)
     train(small, card, replace(data, rows=rows), chosen, MACHINE, lambda *_: None)
     assert [counts.tolist() for counts in seen] == [[40, 40, 40]] * filled

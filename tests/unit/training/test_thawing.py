@@ -9,11 +9,11 @@ from tests.unit.training.test_freezing import CPU, changed_by_training, tensors
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.training import optimizers
+from thawline.training.context import TrainingData
 from thawline.training.freezing import freeze
+from thawline.training.gradual_unfreezing import Thawing
 from thawline.training.history import Epoch
 from thawline.training.recipe import Recipe
-from thawline.training.setting import TrainingData
-from thawline.training.thawing import Thawing
 from thawline.training.train import train
 
 Change = Callable[..., Recipe]

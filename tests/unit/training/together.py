@@ -11,9 +11,9 @@ from conftest import card_of_digits, packed, recipe_of, small_network
 from thawline.features import fingerprints
 from thawline.models import device
 from thawline.params import params_file as files
-from thawline.training import group as groups
+from thawline.training import distributed as groups
+from thawline.training.context import Machine
 from thawline.training.resume import Resume
-from thawline.training.setting import Machine
 from thawline.training.train import train
 
 PARAMS = Path(__file__).parents[3] / "params.yaml"

@@ -6,7 +6,7 @@ from thawline.advice import from_scratch
 from thawline.advice.facts import Facts
 from thawline.advice.rules import ingest, model
 from thawline.params.proposal import AUTO, Proposal, is_auto, section
-from thawline.training import decision
+from thawline.training import freeze_decision
 
 _GENTLE: dict[str, Any] = {
     "norm_statistics": "keep",
@@ -30,7 +30,7 @@ def _depth(facts: Facts) -> list[Proposal]:
     tuned = facts.params.fine_tune
     if facts.profile is None or is_auto(facts.params, "fine_tune.trainable"):
         return []
-    decided = decision.by_profile("fine_tune", facts.profile)
+    decided = freeze_decision.by_profile("fine_tune", facts.profile)
     agrees = (tuned.trainable, tuned.num_blocks) == (decided.trainable, decided.num_blocks)
     anew = [p.key for p in (*ingest.propose(facts), *model.propose(facts))]
     if agrees and not anew:

@@ -11,8 +11,8 @@ from typing import Annotated
 from pydantic import Field
 from torch import nn
 
+from thawline.models.surgery.block_style import Style
 from thawline.models.surgery.layers import is_dense, is_pointwise, is_square, pointwise, similar
-from thawline.models.surgery.style import Style
 
 FITS = (
     "a dense 1x1 or k x k convolution, neither first nor last, whose channels divide by the groups"

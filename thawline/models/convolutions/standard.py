@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from thawline.models.surgery.style import Style
+from thawline.models.surgery.block_style import Style
 
 FITS = "a convolution"
 

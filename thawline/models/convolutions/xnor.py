@@ -7,8 +7,8 @@ networks"; ResNet-18 reached 51.2 % top-1 on ImageNet where float32 reached 69.3
 from torch import nn
 
 from thawline.models.surgery.binary import BinaryConv2d
+from thawline.models.surgery.block_style import Style
 from thawline.models.surgery.layers import is_dense
-from thawline.models.surgery.style import Style
 
 FITS = "a dense convolution that is neither the first nor the last layer"
 

@@ -7,9 +7,9 @@ from torch import nn
 
 from thawline.errors import UserError
 from thawline.models.surgery import activation, bottleneck, kernel_size, record
+from thawline.models.surgery.block_style import Style, style_of
 from thawline.models.surgery.dilation import dilate
 from thawline.models.surgery.layers import convolutions, first_and_last, put
-from thawline.models.surgery.style import Style, style_of
 from thawline.params import plugins
 from thawline.params.schema.design import ORIGINAL, Design
 

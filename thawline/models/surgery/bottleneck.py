@@ -4,8 +4,8 @@ from collections import OrderedDict
 
 from torch import nn
 
+from thawline.models.surgery.block_style import Style
 from thawline.models.surgery.layers import is_dense, is_square, pointwise, similar
-from thawline.models.surgery.style import Style
 
 FITS = "a dense k x k convolution, k > 1, that is not the first layer"
 _MULTIPLE = 8

@@ -16,8 +16,8 @@ from types import FrameType
 from typing import NoReturn
 
 from thawline.dvc.hashes import Graph
-from thawline.pipeline.forkserver import preload, wire
-from thawline.pipeline.forkserver.order import ProcessRequest
+from thawline.pipeline.forkserver import preload, protocol
+from thawline.pipeline.forkserver.request import ProcessRequest
 from thawline.runtime import execution, listening, openmp, torchrun, workspace
 
 VARIABLE = "THAWLINE_FORKSERVER"
@@ -54,8 +54,8 @@ def _ask(address: str, order: ProcessRequest) -> None:
     with suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(_LOADING_S)
         connection.connect(address)
-        wire.send(connection, order.dump(), [0, 1, 2])
-        if connection.recv(1) == wire.TAKEN:
+        protocol.send(connection, order.dump(), [0, 1, 2])
+        if connection.recv(1) == protocol.TAKEN:
             connection.settimeout(None)
             _stand_in(connection)
 
@@ -77,14 +77,14 @@ def _stand_in(connection: socket.socket) -> NoReturn:
     try:
         for signum in before:
             signal.signal(signum, forward)
-        connection.sendall(wire.GO)
+        connection.sendall(protocol.GO)
     except OSError:  # the stage runs here instead, and has to hear its signals itself
         for signum, handler in before.items():
             signal.signal(signum, handler)
         for missed in unheard:
             os.kill(os.getpid(), missed)
         raise
-    status = wire.wait(connection)
+    status = protocol.wait(connection)
     if status is not None and os.WIFEXITED(status):
         os._exit(os.WEXITSTATUS(status))
     ended_by = signal.SIGKILL if status is None else os.WTERMSIG(status)

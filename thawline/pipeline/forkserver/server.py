@@ -15,8 +15,8 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
-from thawline.pipeline.forkserver import child, preload, wire
-from thawline.pipeline.forkserver.order import ProcessRequest, surroundings
+from thawline.pipeline.forkserver import preload, protocol, worker
+from thawline.pipeline.forkserver.request import ProcessRequest, surroundings
 from thawline.runtime import execution, locks
 
 _POLL_S = 0.5
@@ -69,11 +69,11 @@ def _serve(listener: socket.socket, ours: dict[str, object]) -> None:
         connection.settimeout(_ASKING_S)
         fds: list[int] = []
         try:
-            text, fds = wire.receive(connection)
+            text, fds = protocol.receive(connection)
             order = ProcessRequest.load(text)
             # Said before the fork: who no longer waits runs by himself, and two would collide.
-            connection.sendall(wire.OTHER if order.surroundings != ours else wire.TAKEN)
-            if order.surroundings == ours and connection.recv(1) == wire.GO and os.fork() == 0:
+            connection.sendall(protocol.OTHER if order.surroundings != ours else protocol.TAKEN)
+            if order.surroundings == ours and connection.recv(1) == protocol.GO and os.fork() == 0:
                 listener.close()
                 _watch(connection, order, fds)
         except (OSError, ValueError, TypeError):  # killed while it asked
@@ -91,11 +91,11 @@ def _watch(connection: socket.socket, order: ProcessRequest, fds: list[int]) -> 
         pid = os.fork()
         if pid == 0:
             connection.close()
-            child.run(order, fds)
+            worker.run(order, fds)
         for fd in fds:
             os.close(fd)
-        wire.pass_signals(connection, pid)
-        connection.sendall(wire.status(os.waitpid(pid, 0)[1]))
+        protocol.pass_signals(connection, pid)
+        connection.sendall(protocol.status(os.waitpid(pid, 0)[1]))
     except BaseException:
         traceback.print_exc()
     finally:

@@ -7,8 +7,8 @@ from torch import nn
 
 from thawline.models.convolutions.xnor import replace
 from thawline.models.surgery.binary import BinaryConv2d, hard_sign
-from thawline.models.surgery.packed import PackedConv2d, holds_bits, pack
-from thawline.models.surgery.style import Style
+from thawline.models.surgery.block_style import Style
+from thawline.models.surgery.packed_xnor import PackedConv2d, holds_bits, pack
 
 STYLE = Style(normalisation=nn.BatchNorm2d(1), activation=nn.ReLU())
 GEOMETRIES = [

@@ -9,7 +9,7 @@ from tests.unit.training.resume.kills import EPOCHS, HARD, Change, Training
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.training import resume
-from thawline.training.setting import TrainingData
+from thawline.training.context import TrainingData
 
 
 @pytest.fixture(autouse=True)

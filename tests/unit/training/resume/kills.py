@@ -8,13 +8,13 @@ import torch
 
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
-from thawline.training import identity, resume
+from thawline.training import fingerprint, resume
+from thawline.training.context import Machine, TrainingData
 from thawline.training.history import Epoch, History
 from thawline.training.recipe import Recipe
 from thawline.training.resume import Resume
-from thawline.training.setting import Machine, TrainingData
-from thawline.training.steps import Steps
 from thawline.training.train import train
+from thawline.training.train_step import Steps
 
 Change = Callable[..., Recipe]
 CPU = Machine(device=torch.device("cpu"), precision="float32", workers=0, seed=0)
@@ -41,7 +41,7 @@ class Training:
 
     def kept(self, recipe: Recipe, minutes: float = 0.0) -> Resume:
         self.restart()
-        known_by = identity.of_training(self.network, self.card, self.data, recipe, CPU)
+        known_by = fingerprint.of_training(self.network, self.card, self.data, recipe, CPU)
         return Resume("fine_tune", known_by, minutes=minutes, folder=self.folder)
 
     def run(

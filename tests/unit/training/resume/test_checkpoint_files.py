@@ -21,7 +21,7 @@ from tests.unit.training.resume.kills import (
     same,
 )
 from thawline.runtime import checksummed_file
-from thawline.training import plain
+from thawline.training import state_file
 
 
 def test_other_inputs_start_anew_and_say_so(
@@ -71,8 +71,8 @@ def _with_body(file: Path, body: bytes) -> None:
         lambda file: _flip(file, 9000),
         lambda file: _flip(file, 120),
         lambda file: _with_body(file, pickle.dumps(Trap())),
-        lambda file: _with_body(file, plain.dumps({"steps": None})),
-        lambda file: _with_body(file, plain.dumps([])),
+        lambda file: _with_body(file, state_file.dumps({"steps": None})),
+        lambda file: _with_body(file, state_file.dumps([])),
         lambda file: _with_body(file, _of_other_shapes(file)),
     ],
 )
@@ -100,10 +100,10 @@ def _flip(file: Path, at: int) -> None:
 
 
 def _of_other_shapes(file: Path) -> bytes:
-    state = plain.loads(file.read_bytes()[checksummed_file.HEADER_BYTES :])
+    state = state_file.loads(file.read_bytes()[checksummed_file.HEADER_BYTES :])
     network = state["steps"]["network"]
     state["steps"]["network"] = {name: torch.ones(2, 2) for name in network}
-    return plain.dumps(state)
+    return state_file.dumps(state)
 
 
 def test_a_full_disk_leaves_the_last_checkpoint(
@@ -136,7 +136,7 @@ def test_memory_layout_and_types_come_back() -> None:
         "a": (1, 2.5, None, True, "x", float("-inf")),
         3: [torch.rand(2, 3, 4, 5).to(memory_format=torch.channels_last), torch.tensor(7)],
     }
-    again = plain.loads(plain.dumps(tree))
+    again = state_file.loads(state_file.dumps(tree))
     assert again["a"] == tree["a"]
     assert torch.equal(again[3][0], tree[3][0])
     assert again[3][0].stride() == tree[3][0].stride()

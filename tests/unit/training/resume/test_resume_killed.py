@@ -22,7 +22,7 @@ SCRIPT = """
     from torch.nn import functional
     from thawline.training import resume
     from thawline.training.examples import HeldExamples
-    from thawline.training.fit import Validation, fit
+    from thawline.training.loop import Validation, fit
     from thawline.training.freezing import freeze
     from thawline.training.recipe import Recipe
     from thawline.models.checkpoint import WEIGHTS

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from tests.unit.training.resume.kills import BATCHES, CPU, Killed, Training, dying
-from thawline.training import fine_tuning, identity
+from thawline.training import fine_tuning, fingerprint
 from thawline.training.collapse import COLLAPSE
 from thawline.training.history import History
 from thawline.training.recipe import Recipe
 from thawline.training.resume import Resume
-from thawline.training.steps import Steps
 from thawline.training.train import train
+from thawline.training.train_step import Steps
 
 RATES = (1e12, 0.01)
 """The first makes the weights infinite in its first step."""
@@ -25,7 +25,7 @@ def _tune(one: Training, rates: tuple[float, ...] = RATES) -> Tuned:
     torch.manual_seed(5)  # of dropout
 
     def train_by(recipe: Recipe) -> History:
-        known_by = identity.of_training(one.network, one.card, one.data, recipe, CPU)
+        known_by = fingerprint.of_training(one.network, one.card, one.data, recipe, CPU)
         beside = [known_by | {"fine_tune.learning_rate": str(rate)} for rate in RATES]
         kept = Resume("fine_tune", known_by, minutes=1e-9, folder=one.folder, beside=beside)
         return train(

@@ -12,16 +12,17 @@ from thawline.models import auxiliary_heads
 from thawline.models.device import numerics
 from thawline.models.network import Network
 from thawline.runtime.progress import log
-from thawline.training import norm_momentum, optimizers, quick, switching
+from thawline.training import norm_momentum, optimizers, swats
+from thawline.training.cpu import quick
 from thawline.training.distillation import Teacher
+from thawline.training.distributed import ALONE, Group
 from thawline.training.examples import Batch
 from thawline.training.freezing import Frozen
-from thawline.training.group import ALONE, Group
+from thawline.training.gradual_unfreezing import Thawing
 from thawline.training.losses import Loss
+from thawline.training.lr_schedule import Schedule
 from thawline.training.recipe import Recipe
-from thawline.training.schedules import Schedule
-from thawline.training.switching import Switch
-from thawline.training.thawing import Thawing
+from thawline.training.swats import Switch
 
 ToInput = Callable[[torch.Tensor], torch.Tensor]
 
@@ -57,7 +58,7 @@ class Steps:
         norm_momentum.fit_to(network, recipe.epochs * num_batches)
         groups = optimizers.parameter_groups(network, recipe.learning_rate, recipe.layer_decay)
         self._parameters = [p for group in groups for p in group["params"]]
-        self._switch = Switch(recipe) if recipe.optimizer == switching.OPTIMIZER else None
+        self._switch = Switch(recipe) if recipe.optimizer == swats.OPTIMIZER else None
         self._switched: float | None = None
         name = "adam" if self._switch else recipe.optimizer
         self._done = 0
@@ -194,7 +195,7 @@ class Steps:
             optimizers.optimizer(
                 "sgd",
                 groups,
-                momentum=switching.MOMENTUM if found else self._recipe.momentum,
+                momentum=swats.MOMENTUM if found else self._recipe.momentum,
                 weight_decay=self._recipe.weight_decay,
                 nesterov=not found,
             )

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torchvision.transforms import v2
 
+from thawline.training.distributed import ALONE, Group
 from thawline.training.examples import Batch, Examples
-from thawline.training.group import ALONE, Group
 from thawline.training.recipe import Recipe
 
 

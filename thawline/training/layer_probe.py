@@ -13,14 +13,14 @@ from sklearn.preprocessing import StandardScaler
 from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
 from thawline.features.cache import FeatureCache, of_trunk
+from thawline.features.layer_profile import BlockScore, Profile
 from thawline.features.logme import logme
-from thawline.features.profile import BlockScore, Profile
 from thawline.models.device import to_input
 from thawline.models.inference import BATCH, Normalisation
 from thawline.models.multilevel import map_of
 from thawline.models.network import Network
 from thawline.runtime.progress import track
-from thawline.training import probe
+from thawline.training import linear_probe
 from thawline.training.freezing import trainable_blocks
 
 
@@ -46,13 +46,13 @@ def measure(
     """
     rows = manifest.rows(split)
     labels, groups = manifest.labels[rows], _groups(manifest, rows)
-    at = probe.sample(labels, groups, np.random.default_rng(seed))
+    at = linear_probe.sample(labels, groups, np.random.default_rng(seed))
     labels, groups = labels[at], groups[at]
     num_classes = len(np.unique(labels))
     if num_classes < 2:
         return Profile(scores=(), split=split, num_rows=len(at), num_classes=num_classes)
     pooled = _kept(network, normalisation, store, rows[at], device, cache)
-    parts = probe.folds(labels, groups, seed)
+    parts = linear_probe.folds(labels, groups, seed)
     scores = [
         _score(name, features, labels, parts)
         for name, features in track(pooled.items(), "probes", len(pooled))
@@ -125,10 +125,10 @@ def _pooled(values: torch.Tensor) -> np.ndarray:
 
 
 def _score(
-    name: str, features: np.ndarray, labels: np.ndarray, parts: Sequence[probe.Fold]
+    name: str, features: np.ndarray, labels: np.ndarray, parts: Sequence[linear_probe.Fold]
 ) -> BlockScore:
-    right = probe.correct(features, labels, parts)
-    accuracy, error = probe.balanced_accuracy(right, labels)
+    right = linear_probe.correct(features, labels, parts)
+    accuracy, error = linear_probe.balanced_accuracy(right, labels)
     return BlockScore(
         block=name,
         num_features=features.shape[1],

@@ -14,14 +14,14 @@ from thawline.models import precision
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.runtime.progress import track
-from thawline.training import switching
+from thawline.training import swats
+from thawline.training.context import Machine, TrainingData
+from thawline.training.cut_inputs import CutNetwork
 from thawline.training.examples import Batch, Examples
 from thawline.training.freezing import freeze
-from thawline.training.parts import CutNetwork
 from thawline.training.recipe import Recipe
-from thawline.training.setting import Machine, TrainingData
-from thawline.training.steps import Steps
 from thawline.training.train import loss_of
+from thawline.training.train_step import Steps
 
 LOWEST, HIGHEST = 1e-6, 10.0
 NUM_STEPS = 100
@@ -87,7 +87,7 @@ def run(
 
 
 def _rising(recipe: Recipe) -> Recipe:
-    adam_first = recipe.optimizer == switching.OPTIMIZER
+    adam_first = recipe.optimizer == swats.OPTIMIZER
     return replace(
         recipe,
         optimizer="adam" if adam_first else recipe.optimizer,

@@ -8,9 +8,9 @@ from thawline.params.schema import recipes
 from thawline.runtime.output_paths import REPORTS
 from thawline.runtime.progress import log
 from thawline.tracking.client import StageRun
-from thawline.training import decision
-from thawline.training.decision import FreezeDecision
-from thawline.training.setting import Machine, TrainingData
+from thawline.training import freeze_decision
+from thawline.training.context import Machine, TrainingData
+from thawline.training.freeze_decision import FreezeDecision
 
 
 def decide(
@@ -31,17 +31,17 @@ def decide(
         from_scratch: whether it began with random weights.
         before: what the stage before this one decided, if there was one.
     """
-    if section.trainable != decision.AUTO:
-        return decision.given(
+    if section.trainable != freeze_decision.AUTO:
+        return freeze_decision.given(
             stage, section.trainable, section.num_blocks, from_scratch=from_scratch
         )
     if from_scratch:
-        return decision.whole(stage)
+        return freeze_decision.whole(stage)
     if before is not None and before.head is not None:
-        return decision.behind_solved_head(stage)
-    from thawline.training import depth  # its probes load scikit-learn, which takes 0.7 s
+        return freeze_decision.behind_solved_head(stage)
+    from thawline.training import layer_probe  # its probes load scikit-learn, which takes 0.7 s
 
-    profile = depth.measure(
+    profile = layer_probe.measure(
         network.to(machine.device).eval(),
         card,
         data.store,
@@ -51,23 +51,23 @@ def decide(
         device=machine.device,
         cache=machine.cache,
     )
-    return decision.by_profile(stage, profile)
+    return freeze_decision.by_profile(stage, profile)
 
 
 def record(decided: FreezeDecision, run: StageRun) -> None:
     """Write the decision and, where something was measured, its picture; say so in MLflow."""
     folder = REPORTS / decided.stage
     decided.write(folder)
-    pictures = folder / decision.PICTURES
+    pictures = folder / freeze_decision.PICTURES
     pictures.mkdir(parents=True, exist_ok=True)
     run.params({f"{decided.stage}.decision": decided.reason})
-    (pictures / decision.PICTURE).unlink(missing_ok=True)
+    (pictures / freeze_decision.PICTURE).unlink(missing_ok=True)
     if decided.profile.scores:
         log(f"{decided.stage}: {decided.reason}")
-        _draw(decided, pictures / decision.PICTURE)
+        _draw(decided, pictures / freeze_decision.PICTURE)
         run.tags({f"{decided.stage}.decision": decided.reason})
-        run.artifact(folder / decision.FILE)
-        run.artifact(pictures / decision.PICTURE)
+        run.artifact(folder / freeze_decision.FILE)
+        run.artifact(pictures / freeze_decision.PICTURE)
 
 
 def _draw(decided: FreezeDecision, path: Path) -> None:

@@ -11,7 +11,7 @@ from functools import cache
 import torch
 from torch.nn import functional
 
-from thawline.training.convolution import Conv2d
+from thawline.training.cpu.conv2d_call import Conv2d
 
 _MOST_POSITIONS = 49
 """Of the map: 7 x 7. On larger ones oneDNN was as fast or faster."""

@@ -14,14 +14,14 @@ from thawline.models.device import has_room, numerics, resident, to_input
 from thawline.models.inference import images_at_once
 from thawline.models.network import Network
 from thawline.models.precision import Numerics
-from thawline.training import mixing
+from thawline.training import mixup
+from thawline.training.context import Machine, TrainingData
+from thawline.training.distributed import ALONE
 from thawline.training.examples import Examples, HeldExamples, ImageExamples
-from thawline.training.fit import Validation
 from thawline.training.freezing import Frozen
-from thawline.training.group import ALONE
+from thawline.training.loop import Validation
 from thawline.training.recipe import Recipe
-from thawline.training.setting import Machine, TrainingData
-from thawline.training.steps import ToInput
+from thawline.training.train_step import ToInput
 
 
 class CutNetwork:
@@ -78,9 +78,11 @@ class CutNetwork:
             val = extract.compute(self._trunk, data.store, self._val_rows, self._card, **how)
         labels = data.labels
         if data.rows.targets is not None and self.head_alone:
-            from thawline.training import synthetic  # loads scikit-learn, which takes 0.7 s
+            from thawline.training import feature_smote  # loads scikit-learn, which takes 0.7 s
 
-            views, labels = synthetic.fill_up(views, labels, data.rows.targets, seed=machine.seed)
+            views, labels = feature_smote.fill_up(
+                views, labels, data.rows.targets, seed=machine.seed
+            )
         examples = self._held(resident(views, machine.device), labels)
         validation = Validation(
             logits=lambda network: self._logits_of_features(network, val), labels=self._val_labels
@@ -97,7 +99,7 @@ class CutNetwork:
 
     def _images(self) -> Examples:
         data, recipe = self._data, self._recipe
-        if mixing.wanted(recipe):
+        if mixup.wanted(recipe):
             return self._mixed(self._augmented(whole_batches=True))
         there = None if data.policy else self._on_gpu(data.indices)
         if there is None:
@@ -140,7 +142,7 @@ class CutNetwork:
 
     def _mixed(self, examples: Examples) -> Examples:
         recipe = self._recipe
-        return mixing.MixedExamples(
+        return mixup.MixedExamples(
             examples=examples,
             mixup_alpha=recipe.mixup_alpha,
             cutmix_alpha=recipe.cutmix_alpha,

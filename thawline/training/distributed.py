@@ -19,7 +19,7 @@ from thawline.models import device as devices
 from thawline.params.schema.network import Training
 from thawline.params.schema.whole import Params
 from thawline.runtime import torchrun
-from thawline.training.shared_norm import SharedBatchNorm
+from thawline.training.sync_batch_norm import SharedBatchNorm
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

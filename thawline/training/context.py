@@ -11,7 +11,7 @@ from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
 from thawline.dataset.rows import Rows
 from thawline.features.cache import FeatureCache
-from thawline.training.group import ALONE, Group
+from thawline.training.distributed import ALONE, Group
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from thawline.training import depthwise, pointwise
-from thawline.training.convolution import Conv2d
+from thawline.training.cpu import depthwise, pointwise
+from thawline.training.cpu.conv2d_call import Conv2d
 
 _KINDS = (depthwise, pointwise)
 

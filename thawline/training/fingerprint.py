@@ -7,8 +7,8 @@ import numpy as np
 from thawline.features import fingerprints
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
+from thawline.training.context import Machine, TrainingData
 from thawline.training.recipe import Recipe
-from thawline.training.setting import Machine, TrainingData
 
 
 def of_training(

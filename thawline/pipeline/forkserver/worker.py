@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from setproctitle import setproctitle
 
-from thawline.pipeline.forkserver.order import ProcessRequest
+from thawline.pipeline.forkserver.request import ProcessRequest
 
 _OURS = ("thawline", "stages")
 

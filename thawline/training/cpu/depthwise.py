@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.autograd.function import once_differentiable
 
-from thawline.training.convolution import Conv2d, Pair
+from thawline.training.cpu.conv2d_call import Conv2d, Pair
 
 _Tap = tuple[int, slice, slice]
 

@@ -13,14 +13,14 @@ from thawline.runtime.progress import log, track
 from thawline.training import resume as resuming
 from thawline.training.collapse import CollapseError, check_finite, diverging
 from thawline.training.distillation import Teacher
+from thawline.training.distributed import ALONE, Group
 from thawline.training.examples import Batch, Examples
 from thawline.training.freezing import Frozen
-from thawline.training.group import ALONE, Group
 from thawline.training.history import Epoch, History
 from thawline.training.losses import Loss
 from thawline.training.recipe import Recipe
 from thawline.training.resume import Resume
-from thawline.training.steps import Steps, ToInput
+from thawline.training.train_step import Steps, ToInput
 
 OnEpoch = Callable[[int, Epoch], None]
 

@@ -11,7 +11,7 @@ from thawline.augment._transforms import Step, Views
 from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
 from thawline.training.examples import Batch
-from thawline.training.mixing import MixedExamples
+from thawline.training.mixup import MixedExamples
 
 _GREY = (0.5, 0.5, 0.5)
 """Of what is erased; in training it is the mean that the network subtracts."""

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from thawline.features.profile import BlockScore, GroupScore, HeadFit, Profile
+from thawline.features.layer_profile import BlockScore, GroupScore, HeadFit, Profile
 from thawline.runtime import safe_json
 from thawline.runtime.output_paths import intact, rounded, write_json
 

@@ -1,0 +1,1 @@
+"""Faster forms of some convolutions, on the CPU in float32."""
