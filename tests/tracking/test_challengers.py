@@ -22,7 +22,7 @@ from thawline.cost import ort_session as onnx
 from thawline.cost.latency import measure_session
 from thawline.dataset.image_store import StoreWriter
 from thawline.dataset.manifest import Manifest
-from thawline.report import gate_line
+from thawline.evaluation import gate_line
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 REPOSITORY = Path(__file__).resolve().parents[2]

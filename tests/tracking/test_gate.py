@@ -10,9 +10,9 @@ from ruamel.yaml import YAML
 from tests import colours
 from tests.tracking.registered import Registered
 from thawline.errors import UserError
+from thawline.evaluation import gate_line
 from thawline.registry import promotions, versions
 from thawline.registry.publish import Published, publish
-from thawline.report import gate_line
 
 # MLflow warns of its own type hints when it is first imported.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]

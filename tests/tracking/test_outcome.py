@@ -8,9 +8,9 @@ import pytest
 from tests import colours
 from thawline.dvc import hashes
 from thawline.errors import UserError
+from thawline.evaluation import gate_line
 from thawline.registry import description, gate_outcome, publish
 from thawline.registry.gate_outcome import Outcome
-from thawline.report import gate_line
 from thawline.runtime.output_paths import write_json
 
 HOSTILE = "set aside by <script>x</script> \u202e| [a](b)"

@@ -11,12 +11,11 @@ import numpy as np
 from mlflow.entities.model_registry import ModelVersion
 
 from thawline.dataset.manifest import Manifest
-from thawline.evaluation import rescoring
 from thawline.metrics.hypothesis_tests import PairedTest, compare
 from thawline.params.schema.results import Budget, Gate
 from thawline.params.schema.whole import Params
 from thawline.prediction.model import Predictor
-from thawline.registry import promotions, test_sets, versions
+from thawline.registry import promotions, rescoring, test_sets, versions
 from thawline.registry.promotions import SET_ASIDE_TAG
 from thawline.registry.training_fingerprint import FILE, TrainingFingerprint
 from thawline.registry.versions import CHAMPION

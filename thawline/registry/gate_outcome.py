@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from thawline.dvc import hashes
-from thawline.report import gate_line
+from thawline.evaluation import gate_line
 from thawline.runtime import safe_json
 from thawline.runtime.escape import markdown, visible
 from thawline.runtime.output_paths import REPORTS, write_json

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from thawline.evaluation import gate_line
 from thawline.evaluation.results import INT8, Results
 from thawline.plots.quantities import count, interval, megabytes, milliseconds, percent, rate, ratio
-from thawline.report import gate_line, methods, score_table
+from thawline.report import methods, score_table
 from thawline.runtime.escape import markdown
 
 MAX_CLASSES = 100

@@ -1,6 +1,6 @@
 """The look of the page. A module rather than a file beside it, so that DVC knows it as code."""
 
-from thawline.report import gate_line
+from thawline.evaluation import gate_line
 
 STYLE = """
 :root { color-scheme: light; --ink: #22272e; --soft: #56606b; --line: #dfe4e9; --blue: #2a6fb0; }

@@ -10,11 +10,11 @@ from PIL import Image
 from tests import colours
 from thawline.dataset.manifest import Manifest
 from thawline.errors import UserError
-from thawline.evaluation.rescoring import UNKNOWN, predicted
 from thawline.ingest.decoding.preprocess import Geometry, content
 from thawline.params import params_file
 from thawline.params.schema.data import Ingest
 from thawline.prediction.model import Predictor
+from thawline.registry.rescoring import UNKNOWN, predicted
 
 GEOMETRY = Geometry(image_size_px=16, fit="stretch", background=(0, 0, 0))
 
