@@ -1,0 +1,56 @@
+"""Walls: which package may import which, and numbers that must not creep up."""
+
+import statistics
+
+import pytest
+
+from tests.repo import house
+
+LAYERS = (
+    ("errors",),
+    ("metrics", "runtime", "rebalance"),
+    ("dataset", "params", "plots"),
+    ("augment", "dvc", "ingest", "models"),
+    ("cost", "features", "tracking"),
+    ("evaluation", "monitoring", "prediction"),
+    ("registry", "training"),
+    ("advice", "compress", "project"),
+    ("pipeline", "report"),
+    ("stages", "studies"),
+    ("cli", "flows"),
+)
+"""From the ground up. A room imports rooms of lower layers alone; docs/map.md says what is in each."""
+MAX_ARROWS = 185
+MAX_PIPELINE_LINES = 320
+
+
+def test_every_room_has_its_layer() -> None:
+    assert sorted(name for layer in LAYERS for name in layer) == sorted(house.edges())
+
+
+@pytest.mark.parametrize("room", sorted(house.edges()))
+def test_a_room_imports_lower_ones_alone(room: str) -> None:
+    height = {name: k for k, layer in enumerate(LAYERS) for name in layer}
+    wrong = {dep for dep in house.edges()[room] if height[dep] >= height[room]}
+    assert wrong == set(), f"thawline/{room} imports from beside or above it"
+
+
+def test_the_root_is_empty_but_for_errors() -> None:
+    assert house.root_modules() == ["thawline/errors.py"]
+
+
+def test_arrows_are_few() -> None:
+    assert house.arrows(house.edges()) <= MAX_ARROWS
+    assert house.depth(house.edges()) <= len(LAYERS)
+
+
+def test_a_class_has_a_name_of_its_own() -> None:
+    assert house.classes() == {}
+
+
+def test_functions_are_short() -> None:
+    assert statistics.median(house.function_lines()) <= 7
+
+
+def test_the_graph_of_stages_can_be_read() -> None:
+    assert house.lines(["dvc.yaml"]) <= MAX_PIPELINE_LINES
