@@ -58,7 +58,7 @@ def checkpoints() -> Kind:
         path.write_bytes(data if data[:2] == b"PK" else _around(data))
         refusable(
             lambda: [
-                state.keys() for _, state in weights.without_prefixes(weights.read_state(path))
+                found.state.keys() for found in weights.without_prefixes(weights.read_state(path))
             ]
         )
 

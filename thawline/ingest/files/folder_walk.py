@@ -70,10 +70,12 @@ class Walker:
                 yield Entry(folder or ".", entries)
                 continue
             below = f"{folder}/" if folder else ""
-            for one in entries:
+            waiting.extend(reversed(self.folders(entries, below)))
+            entries.reverse()
+            while entries:  # one that was looked at keeps its whole status: let it go
+                one = entries.pop()
                 if not one.is_dir(follow_symlinks=False):
                     yield from self.file(one, below + one.name)
-            waiting.extend(reversed(self.folders(entries, below)))
 
     def folders(self, entries: list[os.DirEntry[str]], below: str) -> list[str]:
         """Name the folders among the entries; those that a rule lets out are counted."""
