@@ -9,7 +9,7 @@ from thawline.tracking.client import StageRun
 from thawline.tracking.closing import numbers
 
 FOLDER = MODELS / "compress"
-PRUNING = REPORTS / "compress" / "pruning"
+PRUNING = REPORTS / "compress" / "pruning.csv"
 
 
 def main(params: Params, run: StageRun) -> None:
@@ -33,8 +33,7 @@ def main(params: Params, run: StageRun) -> None:
     network, card = checkpoint.load(MODELS / "fine_tune")
     manifest, store = Manifest.read(INGEST), ImageStore(INGEST)
     metrics: dict[str, Any] = {}
-    for folder in (FOLDER, PRUNING):
-        folder.mkdir(parents=True, exist_ok=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
     for stale in (checkpoint.WEIGHTS, INT8_FILE):  # DVC removes outputs beforehand, python -m not
         (FOLDER / stale).unlink(missing_ok=True)
     if any(p.prune.ratio):
@@ -46,7 +45,7 @@ def main(params: Params, run: StageRun) -> None:
         metrics["pruning"] = shrunk.record(PRUNING)
         checkpoint.save(FOLDER, network, card)
     else:
-        curve.write_none(PRUNING)
+        curve.write(PRUNING, [])
     images = store.take(manifest.rows("val")[: p.check_images])
     metrics |= exports.write(FOLDER, network, card, images, p, threads=threads)
     if p.quantize.enabled:

@@ -99,9 +99,12 @@ def main(params: Params, run: StageRun) -> None:
         shipped=MODELS / CHECKPOINTS[-1],
         in_torch=MODELS / CHECKPOINTS[-1 if (MODELS / CHECKPOINTS[-1] / WEIGHTS).exists() else -2],
         compressed=compressed,
-        pruning=REPORTS / "compress" / "pruning",
+        pruning=REPORTS / "compress" / "pruning.csv",
     )
     page.write(content)
+    for picture in content.pictures:
+        if picture.path.stem.endswith(report_figures.OF_STAGES):
+            run.artifact(FOLDER / picture.path)
     summary.show(FOLDER)
 
 

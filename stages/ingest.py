@@ -51,12 +51,9 @@ class Packing(NamedTuple):
 
 
 def main(params: Params, run: StageRun) -> None:
-    from thawline.dataset.image_store import ImageStore
-    from thawline.ingest import deciding, ingest_summary
+    from thawline.ingest import deciding, findings, ingest_summary
     from thawline.ingest.decoding import blanks, unused_bits
     from thawline.ingest.labels import class_names
-    from thawline.report.data import page as report
-    from thawline.report.data.contents import Contents
     from thawline.runtime.progress import log
 
     p = params.ingest
@@ -100,28 +97,26 @@ def main(params: Params, run: StageRun) -> None:
     write_csv(
         _REPORT / "classes.csv", ("class", "split", "images"), ingest_summary.distribution(manifest)
     )
-    contents = Contents(
-        manifest=manifest,
-        store=ImageStore(INGEST),
+    known = findings.Findings(
         looks=found.packed.looks,
         links=resolved.links if decided.near_duplicate_distance is not None else None,
         conflicts=resolved.conflicts,
         left_out=frozenset(resolved.left_out),
         quarantine=quarantine,
         notes=found.packed.notes,
-        decided=decided,
         blanks=blank,
         num_transparent=found.packed.num_transparent,
         depth=depth,
         account=account,
         remarks=remarks,
     )
-    report.write(_REPORT, contents)
+    known.write(_REPORT / findings.FOLDER)
+    known.write_tables(_REPORT, manifest)
     run.metrics(counts)
     run.params({f"ingest.decided.{k}": one.value for k, one in decided.decisions.items()})
     run.dataset(p.source, manifest.digest(), f"{p.source}:{Path(p.path).name}", counts, "training")
     run.artifact(INGEST / "quarantine.csv")
-    for name in ("report.md", "pictures", "conflicts.csv", "near_duplicates.csv"):
+    for name in ("conflicts.csv", "near_duplicates.csv"):
         run.artifact(_REPORT / name, "data")
     source.check_unchanged()
 

@@ -18,7 +18,6 @@ def main(params: Params, run: StageRun) -> None:
 
     from thawline.dataset.manifest import Manifest
     from thawline.dataset.rows import Rows
-    from thawline.plots import class_sizes, style
     from thawline.runtime.escape import visible
 
     p = params.rebalance
@@ -56,10 +55,7 @@ def main(params: Params, run: StageRun) -> None:
     counts = [(c, "before", int(n)) for c, n in zip(names, before, strict=True)]
     counts += [(c, "after", int(n)) for c, n in zip(names, after, strict=True)]
     write_csv(REPORTS / "rebalance" / "classes.csv", ("class", "when", "rows"), counts)
-    picture = REPORTS / "rebalance" / "classes.png"
-    style.save(class_sizes.rebalancing(manifest.classes, before=before, after=after), picture)
     run.metrics(metrics)
-    run.artifact(picture)
 
 
 def _features(params: Params, rows: "np.ndarray") -> "np.ndarray":

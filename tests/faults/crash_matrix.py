@@ -22,7 +22,7 @@ from pathlib import Path
 
 from tests.faults import adding, editing, killing
 from tests.faults.judging import Known, Outcome, durations, points
-from tests.pipeline.project import STAGES, Project, make
+from tests.pipeline.project import CHAIN, Project, make
 
 _IMAGES = 2100
 Fault = Callable[[Project], Outcome]
@@ -40,7 +40,7 @@ def of_stages(asked: argparse.Namespace, folder: Path) -> Iterator[Outcome]:
         return lambda copy: killing.stage(copy, stage, share, seconds[stage], known)
 
     def edited(stage: str, share: float, number: int) -> Fault:
-        turn = number + STAGES.index(stage)
+        turn = number + CHAIN.index(stage)
         name, command = stage if turn % 2 == 0 else editing.other(stage), _COMMANDS[turn % 4]
         if share == editing.AT_ITS_END:  # bare `dvc repro` is put right by the next stage only
             name, command = stage, "run"
@@ -104,7 +104,7 @@ def main() -> int:
     faults = ("stage", "worker", "params", "file")
     parser.add_argument("--points", type=int, default=5, help="for each stage and fault")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
+    parser.add_argument("--stages", nargs="+", choices=CHAIN, default=CHAIN)
     parser.add_argument("--faults", nargs="+", choices=faults, default=faults)
     asked = parser.parse_args()
     began, number, failed = time.monotonic(), 0, 0

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.faults.judging import Known, Outcome, at_work, forget, has_begun, hashes, up_to
 from tests.faults.killing import different
-from tests.pipeline.project import STAGES, Project, ran, wait_for
+from tests.pipeline.project import CHAIN, Project, ran, wait_for
 
 OWN, OTHER = "params edited", "others' params edited"
 COMMANDS = {"repro": ("dvc", "repro"), "run": (sys.executable, "-m", "thawline.cli", "run")}
@@ -48,8 +48,8 @@ class References:
 
 def other(stage: str) -> str:
     """The stage whose value is edited while this one runs: the next, of the last the one before."""
-    place = STAGES.index(stage)
-    return STAGES[place + 1] if place + 1 < len(STAGES) else STAGES[place - 1]
+    place = CHAIN.index(stage)
+    return CHAIN[place + 1] if place + 1 < len(CHAIN) else CHAIN[place - 1]
 
 
 def edit(
@@ -75,13 +75,13 @@ def edit(
         early: whether the time begins with the process, which loads libraries before it works.
     """
     key, new = EDITS[edited]
-    until = max(stage, edited, key=STAGES.index)
+    until = max(stage, edited, key=CHAIN.index)
     expected, old = hashes(project, up_to(until)), _value(project, key)
     references.hashes(edited, until)
     forget(project, stage)
-    if STAGES.index(edited) < STAGES.index(stage):
+    if CHAIN.index(edited) < CHAIN.index(stage):
         forget(project, edited)
-        project.run("dvc", "repro", STAGES[STAGES.index(stage) - 1])
+        project.run("dvc", "repro", CHAIN[CHAIN.index(stage) - 1])
     text = project.edited_params({key: new})
     run = project.start(*COMMANDS[command], stage)
     _wait(project, stage, run, share, seconds, early)

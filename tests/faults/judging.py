@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 from ruamel.yaml import YAML
 
-from tests.pipeline.project import MEASURED, STAGES, Project, wait_for
+from tests.pipeline.project import CHAIN, MEASURED, Project, wait_for
 
 _ENDS_S = 60
 
@@ -97,14 +97,14 @@ def forget(project: Project, stage: str) -> None:
     path = project.folder / "dvc.lock"
     yaml = YAML()
     lock = yaml.load(path.read_text(encoding="utf-8"))
-    for name in STAGES[STAGES.index(stage) :]:
+    for name in CHAIN[CHAIN.index(stage) :]:
         lock["stages"].pop(name, None)
     with path.open("w", encoding="utf-8") as file:
         yaml.dump(lock, file)
 
 
 def up_to(stage: str) -> tuple[str, ...]:
-    return STAGES[: STAGES.index(stage) + 1]
+    return CHAIN[: CHAIN.index(stage) + 1]
 
 
 def durations(project: Project) -> dict[str, float]:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.faults import adding, editing, killing
 from tests.faults.judging import Known, durations, points
-from tests.pipeline.project import STAGES, Project
+from tests.pipeline.project import CHAIN, Project
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def of_images(images: Project, tmp_path: Path) -> Iterator[Project]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", CHAIN)
 def test_a_killed_stage_is_made_again(copy: Project, built: Project, stage: str) -> None:
     (share,) = points(stage, 1, seed=0)
     found = killing.stage(copy, stage, share, durations(copy)[stage], Known(built))

@@ -1,7 +1,6 @@
 """A user's mistake, with results of an earlier run there: one message, and everything stays."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -105,9 +104,7 @@ def test_a_missing_input_is_refused_before_dvc_starts(copy: Project, name: str) 
 
     # DVC deletes the stage's outputs before it misses the input. The next run brings them back.
     bare = copy.run("dvc", "repro", code=255)
-    missing = Path(
-        SOURCE if name == "no folder" else "thawline/ingest/sources/kaggle.py"
-    ).as_posix()
+    missing = SOURCE if name == "no folder" else "plugins.ingest.source.kaggle"
     assert missing in bare.stderr
     assert "Traceback" not in bare.stderr
     (copy.folder / "params.yaml").write_bytes(params)

@@ -35,13 +35,13 @@ def _mean(project: Project) -> float:
 
 
 def test_a_set_of_twelve_bits_is_named_and_can_be_scaled(project: Project) -> None:
-    done = project.run("dvc", "repro", "ingest")
+    done = project.run("dvc", "repro", "pictures")
     report = project.folder / "reports/ingest/report.md"
     assert f"ingest: {LINE}" in done.stderr
     assert LINE in report.read_text(encoding="utf-8")
     assert _mean(project) < 10
     project.set_params({"ingest.bit_depth": 12})
-    done = project.run("dvc", "repro", "ingest")
+    done = project.run("dvc", "repro", "pictures")
     assert LINE not in done.stderr + report.read_text(encoding="utf-8")
     assert 110 < _mean(project) < 145
     assert Decided.read(project.folder / "data/ingest").bit_depth == 12

@@ -1,21 +1,21 @@
-"""An edit of code re-runs exactly the stages that name it."""
+"""An edit of code re-runs exactly the stages that it is part of."""
 
 import json
 
 import pytest
 
-from tests.pipeline.project import STAGES, Project, ran
+from tests.pipeline.project import STAGES, Project, begun, ran
 
 pytestmark = pytest.mark.slow
 
 
-def _edit(project: Project, file: str) -> None:
+def _edit(project: Project, file: str, old: str = "", new: str = "") -> None:
+    """Replace what stands once in a file; without it, add a comment."""
     path = project.folder / file
-    path.write_text(path.read_text(encoding="utf-8") + "\n# An edit.\n", encoding="utf-8")
-
-
-def _changed(project: Project) -> set[str]:
-    return set(json.loads(project.run("dvc", "status", "--json").stdout))
+    text = path.read_text(encoding="utf-8")
+    assert not old or text.count(old) == 1
+    edited = text.replace(old, new) if old else f"{text}\n# An edit.\n"
+    path.write_text(edited, encoding="utf-8")
 
 
 @pytest.mark.ci
@@ -23,15 +23,37 @@ def _changed(project: Project) -> set[str]:
 def test_code_that_makes_no_output_reruns_nothing(copied: Project, file: str) -> None:
     """A strategy that is not selected, and tracking, which leaves outputs alone."""
     _edit(copied, file)
-    assert _changed(copied) == set()
+    before = len(copied.runs("pipeline"))
+    done = copied.run("thawline", "run")
+    assert begun(done) == ["code"]
+    assert "nothing to do: every stage is up to date" in done.stdout
+    assert len(copied.runs("pipeline")) == before
+    assert json.loads(copied.run("dvc", "status", "--json").stdout) == {}
 
 
-def test_a_used_module_reruns_the_stages_that_name_it(copied: Project) -> None:
+@pytest.mark.ci
+def test_a_colour_reruns_what_draws(copied: Project) -> None:
+    before = copied.hashes()
+    _edit(copied, "thawline/plots/style.py", '"#2a6fb0"', '"#2a6fb1"')
+    assert begun(copied.run("dvc", "repro")) == ["code", "pictures", "evaluate"]
+    after = copied.hashes()
+    changed = {path for path in before if after[path] != before[path]}
+    assert changed == {"code.yaml", "reports/ingest/pictures", "reports/evaluate/figures"}
+
+
+def test_the_training_loop_reruns_the_trainings_and_what_follows(copied: Project) -> None:
+    old = "recipe.learning_rate, recipe.layer_decay)"
+    _edit(copied, "thawline/training/train_step.py", old, f"2 * {old}")
+    follows = ["transfer_learn", "fine_tune", "compress", "evaluate"]
+    assert begun(copied.run("dvc", "repro")) == ["code", *follows]
+
+
+def test_a_used_module_reruns_the_stages_that_are_made_of_it(copied: Project) -> None:
     _edit(copied, "thawline/augment/_preview.py")
-    assert ran(copied.run("dvc", "repro")) == ["augment"]
+    assert begun(copied.run("dvc", "repro")) == ["code", "augment"]
     _edit(copied, "thawline/dataset/rows.py")
-    stages = copied.yaml("dvc.yaml")["stages"]
-    named = {name for name in STAGES if "thawline/dataset/rows.py" in stages[name]["deps"]}
-    assert named == _changed(copied) == set(STAGES) - {"ingest"}
+    copied.run("dvc", "repro", "code")
+    changed = set(json.loads(copied.run("dvc", "status", "--json").stdout))
+    assert changed == set(STAGES) - {"ingest", "pictures"}
     up_to = ["rebalance", "augment", "transfer_learn"]
     assert ran(copied.run("dvc", "repro", "transfer_learn")) == up_to

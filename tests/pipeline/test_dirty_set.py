@@ -46,7 +46,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     made = make(tmp_path_factory.mktemp("dirty") / "a project")
     _plant(made.folder / "photographs")
     made.set_params(PARAMS)
-    made.first = made.run("dvc", "repro", "ingest")
+    made.first = made.run("dvc", "repro", "pictures")
     yield made
     made.end()
 
@@ -78,9 +78,12 @@ def test_everything_that_was_planted_is_found(project: Project) -> None:
 
 
 def test_the_report_is_logged_with_the_run(project: Project) -> None:
-    (run,) = project.runs("stage")
-    logged = {f.path for f in project.client.list_artifacts(run.info.run_id, "data")}
-    assert {"data/report.md", "data/pictures", "data/conflicts.csv"} <= logged
+    logged = {
+        run.info.run_name: {f.path for f in project.client.list_artifacts(run.info.run_id, "data")}
+        for run in project.runs("stage")
+    }
+    assert {"data/report.md", "data/pictures"} <= logged["pictures"]
+    assert {"data/conflicts.csv", "data/near_duplicates.csv"} <= logged["ingest"]
     text = (project.folder / "reports/ingest/report.md").read_text(encoding="utf-8")
     assert "further up in the source: 1," in text
     assert "empty file" in text

@@ -51,7 +51,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     made.set(ingest__path="data/insects")
     made.run("dvc", "config", "cache.type", "symlink")
     made.run("dvc", "add", "data/insects")
-    made.first = made.run("dvc", "repro", "ingest")
+    made.first = made.run("dvc", "repro", "pictures")
     yield made
     made.end()
 
@@ -97,6 +97,7 @@ def test_the_account_is_there_where_every_file_was_taken(project: Project, tmp_p
     shutil.rmtree(copy.folder / "data/insects/ant/@eaDir")
     done = copy.run("python", "-m", "stages.ingest")
     assert "ingest: 60 files: 60 images" in done.stderr.splitlines()
+    copy.run("python", "-m", "stages.pictures")
     report = (copy.folder / "reports/ingest/report.md").read_text(encoding="utf-8")
     assert "\n60 files: 60 images.\n" in report
     metrics = copy.yaml("reports/ingest/metrics.json")

@@ -1,4 +1,4 @@
-"""Seven stages, once; the same hashes wherever and however they run."""
+"""Every stage, once; the same hashes wherever and however they run."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from tests.pipeline.project import MEASURED, STAGES, Project, ran, restored
 pytestmark = [pytest.mark.slow, pytest.mark.ci]
 
 
-def test_dvc_repro_runs_the_seven_stages(built: Project) -> None:
+def test_dvc_repro_runs_every_stage(built: Project) -> None:
     assert built.first is not None
     assert ran(built.first) == list(STAGES)
     (parent,) = built.runs("pipeline")

@@ -49,7 +49,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     _fill(made.folder / "drawings")
     made.set_params({"ingest.source": "folder", "ingest.options": {}, "ingest.path": "drawings"})
     made.set_params({f"ingest.{key}": "auto" for key in WITH_DATA})
-    made.first = made.run("dvc", "repro", "augment")
+    made.first = made.run("dvc", "repro", "augment", "pictures")
     yield made
     made.end()
 

@@ -10,7 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cache
 
-from tests.repo.code_graph import ROOT, imports
+from tests.repo.code_graph import ROOT
+from thawline.dvc import graph
 
 Edges = Mapping[str, frozenset[str]]
 
@@ -31,8 +32,10 @@ def room(file: str) -> str:
 def edges() -> Edges:
     """Room -> the other rooms that it imports, anywhere in its modules."""
     found: dict[str, set[str]] = defaultdict(set)
+    read = graph.read(ROOT, ignored=lambda _: False)
     for file in files():
-        found[room(file)] |= {room(dep) for dep in imports(file) if not dep.endswith("__init__.py")}
+        deps = (dep for dep in read.imports(file) if not dep.endswith("__init__.py"))
+        found[room(file)] |= set(map(room, deps))
     return {name: frozenset(deps - {name}) for name, deps in found.items()}
 
 

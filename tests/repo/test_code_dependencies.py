@@ -1,156 +1,144 @@
-"""Every stage's `deps` name the code it is made of: else DVC keeps stale results in silence."""
+"""What the hashes of code.yaml are of: else DVC keeps stale results in silence."""
 
-import ast
+import subprocess
+import sys
 from functools import cache
 
 import pytest
 from ruamel.yaml import YAML
 
-from tests.repo.code_graph import PACKAGES, ROOT, closure, imports
-from thawline.ingest.packing import image_cache
+from tests.repo.code_graph import ROOT
+from thawline.dvc import code
+from thawline.ingest.decoding.preprocess import PreparedImage
 from thawline.params import plugins
 
-NEUTRAL = frozenset(
-    {
-        # Check what goes in; they hold no default and change no value.
-        "thawline/params/params_file.py",
-        "thawline/params/recipe_rules.py",
-        "thawline/params/plugin_rules.py",
-        "thawline/params/validation_errors.py",
-        "thawline/params/plugins.py",
-        "thawline/errors.py",
-        # Around the work: locks, where files lie, what a person or MLflow sees.
-        "thawline/pipeline/stage_main.py",
-        "thawline/runtime/locks.py",
-        "thawline/runtime/listening.py",
-        "thawline/dvc/cache.py",
-        "thawline/dvc/input_check.py",
-        "thawline/runtime/workspace.py",
-        "thawline/runtime/progress.py",
-        "thawline/dvc/libraries.py",
-        "thawline/pipeline/run.py",
-        "thawline/runtime/relay.py",
-        "thawline/report/summary.py",
-        # Where freed memory goes.
-        "thawline/models/malloc.py",
-    }
-)
-"""Cannot change a hashed output; tests/pipeline compares the hashes without tracking and forks."""
-_NEUTRAL_FOLDERS = tuple(
-    f"thawline/{name}/"
-    for name in (
-        "tracking",
-        "dvc",
-        "registry",
-        "pipeline",
-        "project",
-        "forkserver",
-        "projects",
-        "cli",
-        "params/schema",
-    )
-)
-
-LIBRARIES = "thawline/dvc/libraries.txt"
-"""What makes the numbers beside our own code."""
 IMPORTED = {
     (stage, kind)
     for stage in ("ingest", "rebalance", "augment")
     for kind in (plugins.FAMILY, plugins.CONVOLUTION)
 }
 """Not what params choose: the trunk of their features is imported by name, as it is."""
-
-
-def is_neutral(file: str) -> bool:
-    return file in NEUTRAL or file.startswith(_NEUTRAL_FOLDERS) or _is_docstring_only(file)
-
-
-@cache
-def _is_docstring_only(file: str) -> bool:
-    if not file.endswith("__init__.py"):
-        return False
-    body = ast.parse((ROOT / file).read_text(encoding="utf-8")).body
-    return all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body)
+NAMES = {
+    plugins.SOURCE: "SOURCE",
+    plugins.STRATEGY: "STRATEGY",
+    plugins.POLICY: "POLICY",
+    plugins.FAMILY: "FAMILY",
+    plugins.CONVOLUTION: "CONVOLUTION",
+    plugins.CRITERION: "CRITERION",
+}
+OF_DATA_AND_WEIGHTS = (
+    "ingest", "rebalance", "augment", "transfer_learn", "fine_tune", "compress",
+)  # fmt: skip
 
 
 @cache
 def graph() -> dict[str, dict[str, object]]:
-    return YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    """Give the stages of dvc.yaml but `code`."""
+    stages = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    return {name: spec for name, spec in stages.items() if name != code.STAGE}
 
 
 STAGES = tuple(graph())
 
 
-def code_deps(stage: str) -> set[str]:
-    return {dep for dep in graph()[stage]["deps"] if dep.split("/")[0] in PACKAGES}
+def keys(stage: str) -> set[str]:
+    (named,) = [entry for entry in graph()[stage]["params"] if isinstance(entry, dict)]
+    return set(named[code.FILE.name])
 
 
 def template(kind: plugins.PluginKind) -> str:
-    return f"thawline/{kind.folder}/${{{kind.key}}}.py"
+    return f"plugins.{kind.key}.${{{kind.key}}}"
 
 
-def neutral_files() -> frozenset[str]:
-    files = [path.relative_to(ROOT).as_posix() for path in ROOT.glob("thawline/**/*.py")]
-    return frozenset(file for file in files if is_neutral(file))
+def text(file: str) -> str:
+    return (ROOT / file).read_text(encoding="utf-8")
+
+
+def test_stages_are_the_scripts() -> None:
+    assert set(code.running().stages) == set(STAGES)
+    for stage in STAGES:
+        assert graph()[stage]["cmd"] == f"python -m stages.{stage}"
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_deps_are_the_imports(stage: str) -> None:
-    needed = {LIBRARIES, *closure(f"stages/{stage}.py", neutral_files())}
-    for kind in plugins.KINDS:
-        if template(kind) in code_deps(stage):
-            needed.add(template(kind))
-            for name in plugins.names(kind):
-                file = f"thawline/{kind.folder}/{name}.py"
-                needed |= closure(file, neutral_files()) - {file}
-    listed = code_deps(stage)
-    assert sorted(needed - listed) == [], f"missing in the deps of {stage}"
-    assert sorted(listed - needed) == [], f"in the deps of {stage}, but not imported"
+def test_each_stage_names_its_hash_and_no_module(stage: str) -> None:
+    assert f"stages.{stage}" in keys(stage)
+    assert keys(stage) - {f"stages.{stage}"} <= {template(kind) for kind in plugins.KINDS}
+    deps = [str(dep) for dep in graph()[stage]["deps"]]
+    assert not [dep for dep in deps if dep.startswith(("thawline", "stages"))]
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_plugins_are_named_by_template(stage: str) -> None:
     """A stage whose code can load plugins of a kind depends on the chosen one."""
-    code = closure(f"stages/{stage}.py", neutral_files())
+    files = [f for f in code.running().modules(f"stages.{stage}") if f.endswith(".py")]
     for kind in plugins.KINDS:
-        constant = {
-            plugins.SOURCE: "SOURCE",
-            plugins.STRATEGY: "STRATEGY",
-            plugins.POLICY: "POLICY",
-            plugins.CONVOLUTION: "CONVOLUTION",
-            plugins.CRITERION: "CRITERION",
-        }
-        word = f"plugins.{constant.get(kind, 'FAMILY')}"
-        uses = any(
-            word in (ROOT / file).read_text(encoding="utf-8")
-            for file in code
-            if "load(" in (ROOT / file).read_text(encoding="utf-8")
-        )
+        word = f"plugins.{NAMES[kind]}"
+        uses = any(word in text(file) for file in files if "load(" in text(file))
         if (stage, kind) in IMPORTED:
             continue
-        assert (template(kind) in code_deps(stage)) == uses, (stage, kind.key)
+        assert (template(kind) in keys(stage)) == uses, (stage, kind.key)
 
 
-def test_stages_are_the_scripts() -> None:
-    scripts = {path.stem for path in (ROOT / "stages").glob("[!_]*.py")}
-    assert scripts == set(STAGES)
-    for stage in STAGES:
-        assert graph()[stage]["cmd"] == f"python -m stages.{stage}"
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_is_made_of_its_script_its_libraries_and_nothing_neutral(stage: str) -> None:
+    found = code.running().modules(f"stages.{stage}")
+    assert {f"stages/{stage}.py", code.LIBRARIES} <= found
+    assert not [file for file in found if code.is_neutral(file)]
+
+
+def test_every_plugin_has_a_hash_of_what_it_imports_too() -> None:
+    record = code.running().record()
+    for kind in plugins.KINDS:
+        found = code.value(record, f"plugins.{kind.key}")
+        assert tuple(found) == plugins.names(kind)
+        assert len(set(found.values())) == len(found)
+    assert "thawline/augment/light.py" in code.running().modules("plugins.augment.policy.auto")
+
+
+def test_what_is_neutral_exists() -> None:
+    assert [file for file in code.NEUTRAL if not (ROOT / file).is_file()] == []
+    assert [name for name in code.NEUTRAL_FOLDERS if not (ROOT / name).is_dir()] == []
+
+
+@pytest.mark.parametrize("stage", OF_DATA_AND_WEIGHTS)
+def test_what_makes_data_and_weights_does_not_draw(stage: str) -> None:
+    found = code.running().modules(f"stages.{stage}")
+    assert "thawline/plots/style.py" not in found
+    assert [file for file in found if "matplotlib" in text(file)] == []
 
 
 def test_packages_hold_no_code_in_init() -> None:
-    inits = [p.relative_to(ROOT).as_posix() for p in ROOT.glob("thawline/**/__init__.py")]
-    assert [file for file in inits if not _is_docstring_only(file)] == []
+    graph = code.running().graph
+    inits = [file for file in graph.hashes if file.endswith("__init__.py")]
+    assert [file for file in inits if graph.named[graph.hashes[file]] is not None] == []
 
 
 def test_arrows_point_one_way() -> None:
-    for path in ROOT.glob("thawline/**/*.py"):
-        file = path.relative_to(ROOT).as_posix()
-        outward = {dep for dep in imports(file) if not dep.startswith("thawline/")}
-        assert not outward, f"{file} imports {outward}"
+    graph = code.running().graph
+    for file in graph.hashes:
+        if file.startswith("thawline/"):
+            outward = {dep for dep in graph.imports(file) if not dep.startswith("thawline/")}
+            assert not outward, f"{file} imports {outward}"
 
 
 def test_the_cache_of_decoded_images_names_what_decodes() -> None:
     """Else an edit of it would leave old pixels in use."""
-    code = {f"thawline/{file}" for file in image_cache.CODE}
-    assert code == closure("thawline/ingest/decoding/preprocess.py", neutral_files())
+    found = code.running().modules(PreparedImage.__module__)
+    assert {
+        f"thawline/ingest/decoding/{name}.py" for name in ("preprocess", "decode", "image_stats")
+    } <= found
+
+
+def test_the_file_that_git_has_is_of_these_modules() -> None:
+    """`python -m thawline.dvc.code` writes it."""
+    assert (ROOT / code.FILE).read_text(encoding="utf-8") == code.text(code.Code().record())
+
+
+def test_the_stage_that_hashes_loads_nothing_heavy() -> None:
+    program = "import sys, thawline.dvc.code; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = {name.split(".")[0] for name in done.stdout.split()}
+    assert loaded & {"torch", "numpy", "pydantic", "ruamel", "dvc", "mlflow"} == set()

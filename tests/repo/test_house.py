@@ -7,19 +7,18 @@ import pytest
 from tests.repo import house
 
 LAYERS = (
-    ("errors",),
-    ("metrics", "runtime", "rebalance"),
+    ("errors", "metrics", "rebalance"),
+    ("runtime",),
     ("dataset", "params", "plots"),
-    ("augment", "dvc", "ingest", "models"),
-    ("cost", "features", "tracking"),
-    ("evaluation", "monitoring", "prediction"),
-    ("registry", "training"),
-    ("advice", "compress", "project"),
-    ("pipeline", "report"),
-    ("stages", "studies"),
-    ("cli", "flows"),
+    ("augment", "dvc", "models"),
+    ("cost", "features", "ingest", "tracking"),
+    ("evaluation", "monitoring", "prediction", "training"),
+    ("advice", "compress", "registry"),
+    ("pipeline", "project", "report"),
+    ("cli", "stages", "studies"),
+    ("flows",),
 )
-"""From the ground up. A room imports rooms of lower layers alone; docs/map.md says what is in each."""
+"""From the ground up; a room imports rooms of lower layers alone. See docs/map.md."""
 MAX_ARROWS = 185
 MAX_PIPELINE_LINES = 320
 

@@ -139,7 +139,7 @@ def test_without_the_process_stages_run_by_themselves(project: Project) -> None:
 
 def test_the_code_is_that_of_the_stage_s_folder(project: Project) -> None:
     """A study's process serves working trees, each with code of its own."""
-    names = "sorted(n for n in sys.modules if n.startswith('thawline.forkserver.'))"
+    names = "sorted(n for n in sys.modules if n.startswith('thawline.pipeline.forkserver.'))"
     project._replace(
         "small/fine_tune.py",
         "    run.require()\n",

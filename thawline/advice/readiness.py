@@ -5,7 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from thawline.dvc import code, commands
+from thawline.dvc import commands
+from thawline.dvc.code import check as check_code
 from thawline.errors import UserError
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
@@ -19,7 +20,7 @@ def prepare_data_set(checked: Params) -> None:
     Raises:
         UserError: there is no project here, an input is missing, or the stage failed.
     """
-    code.check()
+    check_code()
     if not Path("dvc.yaml").is_file():
         raise UserError(
             f"dvc.yaml: not found in {workspace.workspace()}; run this in the project's folder"

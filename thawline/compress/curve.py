@@ -1,5 +1,6 @@
 """What pruning costs and saves: a point per ratio, and which of them is picked."""
 
+import csv
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from thawline.cost.memory import MEGABYTE
-from thawline.runtime.output_paths import write_csv
+from thawline.runtime.output_paths import intact, write_csv
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,18 +56,27 @@ def choose(
 
 
 def write(path: Path, points: Sequence[Point]) -> None:
-    """As a table for `dvc plots`."""
+    """Write a table for `dvc plots`, without lines where nothing was pruned."""
     write_csv(path, [field.name for field in fields(Point)], [astuple(p) for p in points])
 
 
-def write_none(folder: Path) -> None:
-    """A picture that says so: DVC warns of an empty folder at every turn."""
-    said = "Nothing was pruned (compress.prune.ratio: 0)"
-    (folder / "none.svg").write_text(
-        '<svg xmlns="http://www.w3.org/2000/svg" width="360" height="40" font-family="sans-serif" '
-        f'font-size="13"><text x="12" y="25">{said}</text></svg>\n',
-        encoding="utf-8",
-    )
+def read(path: Path) -> list[Point]:
+    """Read the table; nothing where nothing was pruned.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    with intact(path), path.open(encoding="utf-8", newline="") as file:
+        return [
+            Point(
+                ratio=float(row["ratio"]),
+                val_accuracy=float(row["val_accuracy"]),
+                macs=int(row["macs"]),
+                parameters=int(row["parameters"]),
+                bytes=int(row["bytes"]),
+            )
+            for row in csv.DictReader(file)
+        ]
 
 
 def _cost(point: Point) -> tuple[int, int, float]:

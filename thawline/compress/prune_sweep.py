@@ -11,8 +11,6 @@ from thawline.cost.flops import num_macs, num_parameters
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.params.schema.whole import Params
-from thawline.plots import style
-from thawline.report import pruning_curve
 from thawline.runtime.progress import log
 
 
@@ -34,11 +32,9 @@ class Shrunk:
     chosen: Point
     reason: str
 
-    def record(self, folder: Path) -> dict[str, Any]:
-        """Write the curve and, of several points, its picture; what the metrics hold of it."""
-        write(folder / "curve.csv", self.points)
-        if len(self.points) > 1:
-            style.save(pruning_curve.draw(self.points, self.chosen), folder / "curve.png")
+    def record(self, path: Path) -> dict[str, Any]:
+        """Write the curve; return what the metrics hold of it."""
+        write(path, self.points)
         return {**asdict(self.chosen), "whole_macs": self.whole_macs, "reason": self.reason}
 
 

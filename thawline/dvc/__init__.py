@@ -1,1 +1,1 @@
-"""What DVC knows: the graph, its cache, the code and the inputs that a result is made of."""
+"""What DVC is told of the code that results are made by."""

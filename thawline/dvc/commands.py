@@ -28,12 +28,12 @@ def dvc_messages(*words: str) -> str:
 
 
 def stale(stage: str) -> bool:
-    """Tell whether `dvc repro` would run a stage of dvc.yaml again, or restore what it made.
+    """Tell whether `dvc repro` would run a stage of dvc.yaml, or one before it, or restore it.
 
     Raises:
         UserError: DVC cannot tell.
     """
-    return bool(json.loads(dvc("status", "--json", stage) or "{}"))
+    return bool(json.loads(dvc("status", "--json", "--with-deps", stage) or "{}"))
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:

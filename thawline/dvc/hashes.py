@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from thawline.dvc import code
 from thawline.runtime import safe_yaml
 
 _CHUNK = 1 << 20
@@ -39,12 +40,15 @@ def digest(outs: dict[str, str]) -> str:
 class Graph:
     """The stages of dvc.yaml with their outputs, and the hashes recorded in dvc.lock.
 
+    The stage `code` is none of them: what it makes is no result, but what results are made by.
+
     Args:
         folder: the workspace; files that are missing or unreadable count as empty.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._stages = _stages(folder / "dvc.yaml")
+        self._written = _stages(folder / "dvc.yaml")
+        self._stages = {name: spec for name, spec in self._written.items() if name != code.STAGE}
         self._lock = _recorded(folder / "dvc.lock")
 
     @property
@@ -60,9 +64,24 @@ class Graph:
         """Names in the order of dvc.yaml."""
         return tuple(self._stages)
 
+    def until(self, stage: str) -> tuple[str, ...]:
+        """List a stage and those that it needs, in the order of dvc.yaml, by what that says."""
+        needed, waiting = set[str](), [stage]
+        while waiting:
+            name = waiting.pop()
+            if name in self._stages and name not in needed:
+                needed.add(name)
+                deps = [str(dep).rstrip("/") for dep in _list(self.spec(name).get("deps"))]
+                waiting += [
+                    other
+                    for other in self._stages
+                    if any(_inside(d, o.rstrip("/")) for d in deps for o in self.outputs(other))
+                ]
+        return tuple(name for name in self._stages if name in needed)
+
     def spec(self, stage: str) -> Mapping[str, Any]:
         """Give a stage's part of dvc.yaml, templates as they are written; empty for no stage."""
-        found = self._stages.get(stage)
+        found = self._written.get(stage)
         return found if isinstance(found, dict) else {}
 
     def outputs(self, stage: str) -> tuple[str, ...]:
@@ -75,8 +94,8 @@ class Graph:
         return tuple(map(str, entries))
 
     def uncached(self) -> tuple[str, ...]:
-        """Outputs that DVC keeps no copy of, of all stages."""
-        entries = [entry for stage in self._stages for entry in self._outs(stage)]
+        """Outputs that DVC keeps no copy of, of all stages and of `code`."""
+        entries = [entry for stage in self._written for entry in self._outs(stage)]
         found = [pair for entry in entries if isinstance(entry, dict) for pair in entry.items()]
         kept = [(path, how.get("cache")) for path, how in found if isinstance(how, dict)]
         return tuple(str(path) for path, cached in kept if cached is False)

@@ -14,6 +14,7 @@ from typing import Any
 
 from thawline.dvc import cache, code, lock_entries, run_cache
 from thawline.dvc.appearance import look
+from thawline.dvc.code import Code
 from thawline.dvc.hashes import Graph
 from thawline.errors import UserError
 from thawline.params import params_file
@@ -39,6 +40,7 @@ class Origin:
             params.yaml, which DVC commits with the result.
         files: path in `deps`, templates filled in -> what its content looks like; "" where there
             is nothing.
+        modules: path -> hash of what the stage and the plugins that it names are made of.
         texts: file of params -> its bytes, so that an equal one need not be parsed.
     """
 
@@ -47,6 +49,7 @@ class Origin:
     values: Values
     watched: Values
     files: dict[str, str]
+    modules: dict[str, str]
     outs: dict[str, bool]
     texts: dict[str, bytes]
 
@@ -103,17 +106,17 @@ class Origin:
         for name, before in self.files.items():
             if look(Path(name)) != before:
                 yield f"{name}: was changed"
-        try:
-            code.check()
-        except UserError:
-            yield "the installed code was changed"
+        now = _modules(self.values, Code())
+        for name in sorted({**self.modules, **now}):
+            if self.modules.get(name) != now.get(name):
+                yield f"{name}: was changed"
 
 
 def begin(stage: str, graph: Graph, source: params_file.ParamsSource) -> Origin | None:
     """Note what the stage is made of; None outside of DVC, which then records nothing.
 
     Raises:
-        UserError: its params were edited since the run of the pipeline began, whose earlier
+        UserError: its params or code were edited since the run of the pipeline began, whose earlier
             stages, and DVC's own reading of dvc.yaml, followed the old ones; or DVC has recorded
             an earlier result as made of something else.
     """
@@ -123,13 +126,15 @@ def begin(stage: str, graph: Graph, source: params_file.ParamsSource) -> Origin 
     spec = graph.spec(stage)
     templates = [str(dep) for dep in spec.get("deps", [])]
     values, texts = _values(spec.get("params", []), source)
-    names = {key for template in templates for key in _TEMPLATE.findall(template)}
+    names = set(_TEMPLATE.findall(json.dumps([templates, spec.get("params", [])])))
     watched = dict(values)
     if os.environ.get(_EXPERIMENT):
         watched[str(params_file.FILE)], texts[str(params_file.FILE)] = source.values, source.text
     _require_as_begun(source, [*watched.get(str(params_file.FILE), {}), *names])
     deps = [_filled(template, source.values) for template in templates]
     _require_as_dvc_read(set(deps) - set(templates), graph.outputs(stage))
+    now = Code()
+    _require_as_described(values, now)
     uncached = set(graph.uncached())
     return Origin(
         stage=stage,
@@ -137,6 +142,7 @@ def begin(stage: str, graph: Graph, source: params_file.ParamsSource) -> Origin 
         values=values,
         watched=watched,
         files={dep: look(Path(dep)) for dep in deps},
+        modules=_modules(values, now),
         outs={out: out not in uncached for out in graph.outputs(stage)},
         texts=texts,
     )
@@ -159,6 +165,20 @@ def _require_as_dvc_read(deps: Collection[str], outs: Sequence[str]) -> None:
             f"{params_file.FILE} was edited after DVC had read it, for which {missing[0]} is no "
             "input of the stage; run it again"
         )
+
+
+def _require_as_described(values: Values, now: Code) -> None:
+    """Check that the stage runs on the code that DVC will record, as the stage `code` found it."""
+    described = values.get(code.FILE.name, {})
+    if keys := [key for key, value in described.items() if now.digest(key) != value]:
+        raise UserError(
+            f"{code.FILE}: {_listed(keys)}: the code was edited since it was described, while the "
+            "run was in progress; what the stages before made is kept; run it again"
+        )
+
+
+def _modules(values: Values, now: Code) -> dict[str, str]:
+    return now.hashes(*values.get(code.FILE.name, {}))
 
 
 def written_down(source: params_file.ParamsSource) -> dict[str, str]:
@@ -195,13 +215,13 @@ def _values(
     for entry in entries:
         named = entry if isinstance(entry, dict) else {str(params_file.FILE): [entry]}
         for file, wanted in named.items():
-            keys.setdefault(str(file), []).extend(map(str, wanted or []))
+            filled = [_filled(str(key), source.values) for key in wanted or []]
+            keys.setdefault(str(file), []).extend(filled)
     values: Values = {}
     texts: dict[str, bytes] = {}
     for file, wanted in keys.items():
         own = file == str(params_file.FILE)
-        texts[file] = source.text if own else Path(file).read_bytes()
-        content = source.values if own else safe_yaml.load(Path(file))
+        content, texts[file] = (source.values, source.text) if own else safe_yaml.read(Path(file))
         chosen = dict.fromkeys(wanted or content)
         values[file] = _chosen(content, chosen)
     return values, texts

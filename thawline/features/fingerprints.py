@@ -3,19 +3,24 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from functools import cache
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from thawline.dataset.image_store import ImageStore
+from thawline.dvc import code
+from thawline.params import plugins
 
 _LIBRARIES = ("torch", "torchvision", "timm", "albumentations", "imbalanced-learn", "numpy")
 _BATCH = 256
-_PACKAGE = Path(__file__).resolve().parents[1]
+_CODE = (
+    "stages.ingest", "stages.rebalance", "stages.augment", "stages.transfer_learn",
+    "stages.fine_tune", f"plugins.{plugins.FAMILY.key}", f"plugins.{plugins.CONVOLUTION.key}",
+)  # fmt: skip
+"""Of all that computes features or trains: which of it a network runs through is not worth
+knowing. What draws, reports, tracks and serves is none of it."""
 
 
 def of_values(values: Any) -> str:
@@ -58,18 +63,9 @@ def of_machine(device: torch.device) -> dict[str, str]:
     return {
         "device": f"{device.type} {named} {torch.backends.cpu.get_cpu_capability()}",
         "threads": str(torch.get_num_threads()),
-        "code": code(),
+        "code": code.running().digest(*_CODE),
         "libraries": of_values({name: metadata.version(name) for name in _LIBRARIES}),
     }
-
-
-@cache
-def code() -> str:
-    """Of the whole package: which of its modules a network runs through is not worth knowing."""
-    files = sorted(_PACKAGE.rglob("*.py"))
-    return _digest(
-        part for f in files for part in (str(f.relative_to(_PACKAGE)).encode(), f.read_bytes())
-    )
 
 
 def _digest(parts: Iterable[bytes]) -> str:

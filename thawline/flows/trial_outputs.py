@@ -24,7 +24,7 @@ def drop_later(tree: Path, until: str) -> None:
     as its own.
     """
     graph, path = Graph(tree), tree / "dvc.lock"
-    later = _later(tree, until)
+    later = _later(graph, until)
     for name in later:
         for out in graph.outputs(name):
             target = tree / out
@@ -47,11 +47,10 @@ def drop_later(tree: Path, until: str) -> None:
         half.replace(path)
 
 
-def _later(tree: Path, until: str) -> list[str]:
-    stages = list(YAML(typ="safe").load((tree / "dvc.yaml").read_text(encoding="utf-8"))["stages"])
-    if until not in stages:
+def _later(graph: Graph, until: str) -> list[str]:
+    if until not in graph.written:
         raise UserError(f"dvc.yaml: has no stage {until!r}, where the study's trials end")
-    return stages[stages.index(until) + 1 :]
+    return [stage for stage in graph.written if stage not in graph.until(until)]
 
 
 def judged(order: TrialRequest, tree: Path) -> dict[str, Any]:

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError, create_model
+if TYPE_CHECKING:  # the kinds and names of plugins are asked for by who needs no pydantic
+    from pydantic import ValidationError
 
 _PACKAGE = Path(__file__).parents[1]
 _ANNOTATION_NAMES = {
     "Annotated": Annotated,
-    "Field": Field,
     "Literal": Literal,
     "bool": bool,
     "dict": dict,
@@ -77,8 +77,10 @@ def load(kind: PluginKind, name: str) -> ModuleType:
 
 def option_errors(
     kind: PluginKind, name: str, options: Mapping[str, Any]
-) -> ValidationError | None:
-    """What pydantic has against these options of a plugin, None when they are fine."""
+) -> "ValidationError | None":
+    """Tell what pydantic has against these options of a plugin, None when they are fine."""
+    from pydantic import ValidationError
+
     try:
         _options_model(kind, name).model_validate(dict(options))
     except ValidationError as error:
@@ -122,12 +124,15 @@ def _keywords(kind: PluginKind, name: str) -> list[tuple[ast.arg, ast.expr | Non
 
 
 def _options_model(kind: PluginKind, name: str) -> Any:
+    from pydantic import ConfigDict, Field, create_model
+
+    known = _ANNOTATION_NAMES | {"Field": Field}
     fields: dict[str, Any] = {}
     for arg, default in _keyword_options(kind, name):
         if arg.annotation is None:
             raise TypeError(f"{kind.path(name)}: option {arg.arg!r} has no type")
         annotation = eval(  # noqa: S307 - of a file of this package
-            ast.unparse(arg.annotation), {"__builtins__": {}}, dict(_ANNOTATION_NAMES)
+            ast.unparse(arg.annotation), {"__builtins__": {}}, dict(known)
         )
         fields[arg.arg] = (annotation, ast.literal_eval(default))
     config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)

@@ -33,6 +33,7 @@ def upgrade(folder: Path, source: str | None, path: Path | None) -> None:
         "edited here, so the new text is in <name>.new": done.beside,
         "params.yaml, new keys, with the package's values": done.added,
         "params.yaml, keys that are gone": done.gone,
+        ".gitignore, outputs that it lacked": done.ignored,
         "stages whose code is another; what they change runs again": done.stages,
     }
     for what, names in lines.items():

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from thawline.dvc import code, shipped
-from thawline.params import edit
-from thawline.project import pipeline_file
 
 _FILES = "files"
 _SAYS = """\
@@ -41,7 +39,19 @@ def files() -> dict[str, str]:
     folder = shipped.folder() / "studies"
     studies = {f"studies/{path.name}": path.read_text("utf-8") for path in folder.glob("*.yaml")}
     readme = _README.format(version=shipped.version())
-    return {"dvc.yaml": pipeline_file.text(), "README.md": readme, **studies}
+    return {"dvc.yaml": pipeline(), "README.md": readme, **studies}
+
+
+def pipeline() -> str:
+    """The package's dvc.yaml without the stage `code`: the modules lie elsewhere."""
+    text = (shipped.folder() / "dvc.yaml").read_text(encoding="utf-8")
+    before, _, rest = text.partition(f"  {code.STAGE}:\n")
+    return before + rest.partition("\n\n")[2]
+
+
+def record() -> code.Hashes:
+    """Say what the installed package would have code.yaml say, without the files."""
+    return {"version": shipped.version(), **code.running().record()}
 
 
 def write(folder: Path, texts: Mapping[str, str], known: Mapping[str, str] | None = None) -> None:
@@ -55,10 +65,8 @@ def write(folder: Path, texts: Mapping[str, str], known: Mapping[str, str] | Non
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
     hashes = dict(known or {}) | {name: digest(text) for name, text in texts.items()}
-    record = code.installed() | {_FILES: dict(sorted(hashes.items()))}
-    with (folder / code.FILE).open("w", encoding="utf-8") as file:
-        file.write(_SAYS)
-        edit.round_trip().dump(record, file)
+    content = record() | {_FILES: dict(sorted(hashes.items()))}
+    (folder / code.FILE).write_text(code.text(content, _SAYS), encoding="utf-8")
 
 
 def recorded(folder: Path) -> dict[str, str]:

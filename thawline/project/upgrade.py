@@ -23,6 +23,7 @@ class Upgraded:
         renewed: files that were written.
         beside: files that had been edited; the new text is beside them, as `<name>.new`.
         added, gone: keys of params.yaml, dotted.
+        ignored: lines that .gitignore lacked, of new outputs.
     """
 
     before: str
@@ -32,6 +33,7 @@ class Upgraded:
     beside: list[str] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
 
 
 def upgrade(folder: Path) -> Upgraded:
@@ -47,13 +49,14 @@ def upgrade(folder: Path) -> Upgraded:
     if not (folder / code.FILE).is_file():
         raise UserError(f"{code.FILE}: not here; `--upgrade` is for a project of `thawline init`")
     _check_committed(folder)
-    before, now = code.read(folder / code.FILE), code.installed()
+    before, now = code.read(folder / code.FILE), generated.record()
     changes = Upgraded(
         before=str(before.get("version")),
         now=now["version"],
         stages=[n for n, value in now["stages"].items() if before["stages"].get(n) != value],
     )
     _renew_params(folder / params_file.FILE, changes)
+    _renew_ignored(folder / ".gitignore", changes)
     _renew_files(folder, changes)
     return changes
 
@@ -80,6 +83,15 @@ def _leaves(raw: Mapping[str, Any], model: Mapping[str, Any], prefix: str = "") 
         else:
             found[f"{prefix}{key}"] = value
     return found
+
+
+def _renew_ignored(path: Path, changes: Upgraded) -> None:
+    """Add the outputs that the file does not name: else DVC writes a .gitignore beside each."""
+    have = (_text(path) or "").splitlines()
+    shipped_lines = (shipped.folder() / path.name).read_text(encoding="utf-8").splitlines()
+    changes.ignored = [line for line in shipped_lines if line[:1] == "/" and line not in have]
+    if changes.ignored:
+        path.write_text("\n".join([*have, *changes.ignored, ""]), encoding="utf-8")
 
 
 def _renew_files(folder: Path, changes: Upgraded) -> None:

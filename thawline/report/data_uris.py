@@ -18,8 +18,9 @@ def data_uris(pictures: Mapping[str, Path], max_bytes: int = MAX_BYTES) -> dict[
     As they are where they fit; else the largest are made smaller until all of them do.
     """
     contents = {name: path.read_bytes() for name, path in pictures.items()}
-    while _as_text(contents) > max_bytes:
-        largest = max(contents, key=lambda name: len(contents[name]))
+    pixels = [name for name, content in contents.items() if not _is_drawing(content)]
+    while _as_text(contents) > max_bytes and pixels:
+        largest = max(pixels, key=lambda name: len(contents[name]))
         smaller = _smaller(contents[largest])
         if len(smaller) >= len(contents[largest]):
             break
@@ -44,6 +45,12 @@ def _smaller(content: bytes) -> bytes:
     return buffer.getvalue()
 
 
+def _is_drawing(content: bytes) -> bool:
+    """Tell an SVG file, which is small and stays as it is."""
+    return content.startswith(b"<svg")
+
+
 def _data_uri(content: bytes) -> str:
-    kind = "webp" if content[8:12] == b"WEBP" else "png"
+    bitmap = "webp" if content[8:12] == b"WEBP" else "png"
+    kind = "svg+xml" if _is_drawing(content) else bitmap
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

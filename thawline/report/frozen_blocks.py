@@ -3,32 +3,11 @@
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import NamedTuple
 
-from torch import nn
+from thawline.training.trained_blocks import Block
 
-FILE = "blocks.svg"
 _WIDTH, _ROW, _LEFT = 560, 22, 12
 _TRAINED, _PARTLY, _FROZEN = "#e8710a", "#f5b97f", "#c3ccd6"
-
-
-class Block(NamedTuple):
-    name: str
-    parameters: int
-    trained: int
-    """How many of the parameters were trained."""
-
-
-def blocks(network: nn.Sequential) -> list[Block]:
-    """Of a network as training left it, from the input to the head."""
-    return [
-        Block(
-            name,
-            sum(p.numel() for p in block.parameters()),
-            sum(p.numel() for p in block.parameters() if p.requires_grad),
-        )
-        for name, block in network.named_children()
-    ]
 
 
 def write(path: Path, title: str, found: Sequence[Block]) -> None:

@@ -45,6 +45,9 @@ _MAX_ISSUES = 20
 _SECTION_OF = {
     "class_distribution": "data",
     "curves": "training",
+    "rebalancing": "data",
+    "transfer_learn_blocks": "training",
+    "fine_tune_blocks": "training",
     "transfer_learn_head": "training",
     "transfer_learn_depth": "training",
     "fine_tune_depth": "training",

@@ -57,11 +57,15 @@ def gather(
         shipped: the checkpoint that is reported on.
         in_torch: the one that gradients are taken of, to see where the network looked.
         compressed: metrics of the stage compress.
-        pruning: folder of its curve.
+        pruning: its curve.
     """
     p = params.evaluate
     figures = folder / "figures"
-    pictures = [*report_figures.draw(figures, evidence), *report_figures.pruning(figures, pruning)]
+    chosen = compressed["pruning"]["ratio"] if "pruning" in compressed else None
+    pictures = [
+        *report_figures.draw(figures, evidence),
+        *report_figures.pruning(figures, pruning, chosen),
+    ]
     issues: list[LabelIssue] = []
     if p.explanations:
         explained, issues = _explain(figures, evidence, in_torch)

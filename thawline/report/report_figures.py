@@ -1,6 +1,5 @@
 """The pictures and lists of the report, drawn from the final checkpoint's predictions."""
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -8,18 +7,22 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from matplotlib.figure import Figure
 
+from thawline.compress import curve
 from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
 from thawline.dataset.rows import Rows
 from thawline.evaluation import head_groups
 from thawline.evaluation.evaluate_checkpoint import Judged
 from thawline.plots import class_sizes, risk_coverage, style
-from thawline.report import charts, gallery
+from thawline.report import charts, depth_profile, frozen_blocks, gallery, pruning_curve
 from thawline.report.markdown import ClassScore, Mistake, ReportFigure
 from thawline.runtime.escape import escape
-from thawline.training import curves, freeze_decision
+from thawline.training import curves, trained_blocks
 from thawline.training.curves import Curves
 from thawline.training.freeze_decision import FreezeDecision
+
+OF_STAGES = ("rebalancing", "_head", "_depth", "_blocks", "pruning")
+"""Ends of the names of pictures that show what earlier stages did."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,7 @@ def draw(folder: Path, evidence: Evidence) -> list[ReportFigure]:
     classes, scores = evidence.manifest.classes, evidence.final.scores
     drawn = {
         **heads(evidence.training),
+        **depths(evidence.training),
         **epochs(evidence.training),
         "confusion": ("Confusion matrix", charts.confusion(scores.confusion, classes)),
         "per_class_f1": (
@@ -61,13 +65,14 @@ def draw(folder: Path, evidence: Evidence) -> list[ReportFigure]:
         "reliability": ("Calibration", charts.reliability_diagram(evidence.final.reliability)),
         "risk_coverage": ("Abstaining", risk_coverage.risk_coverage(evidence.final.risk_coverage)),
         "class_distribution": ("Images per class", _distribution(evidence)),
+        "rebalancing": ("Training rows per class", _rebalancing(evidence)),
         "mistakes": ("Most confident mistakes", _mistakes(evidence)),
     }
     pictures = []
     for name, (title, figure) in drawn.items():
         style.save(figure, folder / f"{name}.png")
         pictures.append(ReportFigure(title=title, path=PurePosixPath(folder.name, f"{name}.png")))
-    return [*depths(folder, evidence.training), *pictures]
+    return [*trained(folder, evidence.training), *pictures]
 
 
 def epochs(training: Mapping[str, Path]) -> dict[str, tuple[str, Figure]]:
@@ -102,30 +107,38 @@ def decisions(training: Mapping[str, Path]) -> dict[str, str]:
     }
 
 
-def depths(folder: Path, training: Mapping[str, Path]) -> list[ReportFigure]:
-    """Copy what `trainable: auto` measured, as the stages that did have drawn it.
+def depths(training: Mapping[str, Path]) -> dict[str, tuple[str, Figure]]:
+    """Draw what `trainable: auto` measured, of the stages that did."""
+    found = {stage: FreezeDecision.read(path) for stage, path in training.items()}
+    return {
+        f"{stage}_depth": (f"Depth, {stage}", depth_profile.draw(decided))
+        for stage, decided in found.items()
+        if decided.profile.scores
+    }
 
-    Args:
-        training: the reports of each training stage, by its name.
-    """
+
+def trained(folder: Path, training: Mapping[str, Path]) -> list[ReportFigure]:
+    """Draw which blocks each stage trained."""
     found = []
     for stage, path in training.items():
-        drawn = path / freeze_decision.PICTURES / freeze_decision.PICTURE
-        if drawn.exists():
-            name = f"{stage}_depth.png"
-            shutil.copyfile(drawn, folder / name)
-            found.append(
-                ReportFigure(title=f"Depth, {stage}", path=PurePosixPath(folder.name, name))
-            )
+        name, title = f"{stage}_blocks.svg", f"{stage}: what was trained"
+        frozen_blocks.write(folder / name, title, trained_blocks.read(path))
+        found.append(ReportFigure(title=title, path=PurePosixPath(folder.name, name)))
     return found
 
 
-def pruning(folder: Path, path: Path) -> list[ReportFigure]:
-    """Copy the curve that `compress` has drawn into `path`, if it pruned."""
-    drawn = path / "curve.png"
-    if not drawn.exists():
+def pruning(folder: Path, path: Path, chosen: float | None) -> list[ReportFigure]:
+    """Draw the curve that `compress` has written, if it has several points.
+
+    Args:
+        chosen: ratio of the point that ships, as the metrics have it; None where nothing was
+            pruned.
+    """
+    points = curve.read(path)
+    if chosen is None or len(points) < 2:
         return []
-    shutil.copyfile(drawn, folder / "pruning.png")
+    ships = min(points, key=lambda point: abs(point.ratio - chosen))
+    style.save(pruning_curve.draw(points, ships), folder / "pruning.png")
     return [ReportFigure(title="Pruning", path=PurePosixPath(folder.name, "pruning.png"))]
 
 
@@ -154,6 +167,12 @@ def mistake_list(evidence: Evidence) -> list[Mistake]:
 
 def _curves(training: Mapping[str, Path]) -> dict[str, Curves]:
     return {stage: curves.read(path) for stage, path in training.items()}
+
+
+def _rebalancing(evidence: Evidence) -> Figure:
+    manifest = evidence.manifest
+    after = evidence.rows.counts(manifest.labels, len(manifest.classes))
+    return class_sizes.rebalancing(manifest.classes, before=manifest.counts("train"), after=after)
 
 
 def _distribution(evidence: Evidence) -> Figure:

@@ -3,12 +3,12 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from thawline.dvc.code import FILE as CODE
+from thawline.dvc import code as made_by
 from thawline.dvc.hashes import Graph, md5
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
@@ -90,10 +90,12 @@ def code(root: Path, checked: Params, until: str, *, inputs: bool = True) -> str
     """
     graph = Graph(root)
     made = {out for stage in graph.stages for out in graph.outputs(stage)}
-    before = _before(graph, until)
-    names = {str(dep) for stage in before for dep in graph.spec(stage)["deps"]} - made
-    names.add(CODE.as_posix())  # stands for the modules in a project of one's own
-    found = hashlib.sha256()
+    before = graph.until(until)
+    names = {str(dep) for stage in before for dep in graph.spec(stage).get("deps", [])} - made
+    keys, found = _keys(graph, before), hashlib.sha256()
+    record = made_by.of(root) if keys else {}
+    for key in sorted(keys):
+        found.update(f"{key} {json.dumps(made_by.value(record, key), sort_keys=True)}\n".encode())
     for name in sorted(names):
         if not name.startswith("${"):
             for path in sorted(root.glob(_PLUGIN.sub("*", name))):
@@ -106,10 +108,11 @@ def code(root: Path, checked: Params, until: str, *, inputs: bool = True) -> str
     return found.hexdigest()
 
 
-def _before(graph: Graph, until: str) -> list[str]:
-    """The stage and those that dvc.yaml names before it."""
-    names = list(graph.written)
-    return names[: names.index(until) + 1]
+def _keys(graph: Graph, stages: Iterable[str]) -> set[str]:
+    """Name what the stages are made of, by keys of code.yaml; all plugins where params choose."""
+    entries = [entry for stage in stages for entry in graph.spec(stage).get("params", [])]
+    named = [entry.get(made_by.FILE.name) for entry in entries if isinstance(entry, dict)]
+    return {str(key).partition(".${")[0] for keys in named for key in keys or []}
 
 
 def _unused(until: str) -> set[str]:

@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
+from thawline.dvc import hashes
 from thawline.runtime import execution, locks, workspace
 from thawline.tracking import closing
 from thawline.tracking.recorder import Recorder, log_params, set_tags
@@ -115,7 +116,9 @@ def _origin() -> dict[str, str]:
     tags = {SOURCE_TYPE: "LOCAL"}
     commit, branch = _git("rev-parse", "HEAD"), _branch()
     if commit:
-        changes = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *_GENERATED)
+        made = [f":!{path}" for path in hashes.Graph(workspace.workspace()).uncached()]
+        paths = (".", *_GENERATED, *made)
+        changes = _git("status", "--porcelain", "--untracked-files=no", "--", *paths)
         tags |= {"git.commit": commit, "git.dirty": str(bool(changes)).lower()}
         tags["mlflow.source.git.commit"] = commit
     if branch:

@@ -8,8 +8,6 @@ from thawline.runtime import safe_json
 from thawline.runtime.output_paths import intact, rounded, write_json
 
 FILE = "decision.json"
-PICTURES = "depth"
-PICTURE = "probe.png"
 AUTO = "auto"
 _NOTHING = Profile(scores=(), split="train", num_rows=0, num_classes=0)
 _AT_LEAST = {"transfer_learn": 0, "fine_tune": 1}

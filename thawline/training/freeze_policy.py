@@ -1,7 +1,5 @@
 """How `trainable` of params becomes a decision, and where that decision is kept."""
 
-from pathlib import Path
-
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.params.schema import recipes
@@ -55,24 +53,11 @@ def decide(
 
 
 def record(decided: FreezeDecision, run: StageRun) -> None:
-    """Write the decision and, where something was measured, its picture; say so in MLflow."""
+    """Write the decision; say so in MLflow."""
     folder = REPORTS / decided.stage
     decided.write(folder)
-    pictures = folder / freeze_decision.PICTURES
-    pictures.mkdir(parents=True, exist_ok=True)
     run.params({f"{decided.stage}.decision": decided.reason})
-    (pictures / freeze_decision.PICTURE).unlink(missing_ok=True)
     if decided.profile.scores:
         log(f"{decided.stage}: {decided.reason}")
-        _draw(decided, pictures / freeze_decision.PICTURE)
         run.tags({f"{decided.stage}.decision": decided.reason})
         run.artifact(folder / freeze_decision.FILE)
-        run.artifact(pictures / freeze_decision.PICTURE)
-
-
-def _draw(decided: FreezeDecision, path: Path) -> None:
-    # Only here, because a run that measures nothing need not wait for matplotlib.
-    from thawline.plots import style
-    from thawline.report import depth_profile
-
-    style.save(depth_profile.draw(decided), path)

@@ -11,7 +11,6 @@ from thawline.models.inference import images_at_once, probabilities
 from thawline.models.network import Network
 from thawline.params.schema import recipes
 from thawline.params.schema.whole import Params
-from thawline.report import frozen_blocks
 from thawline.runtime.output_paths import MODELS, REPORTS, write_csv, write_metrics
 from thawline.runtime.progress import log
 from thawline.tracking.client import StageRun
@@ -19,9 +18,9 @@ from thawline.training import (
     auto_recipe,
     curves,
     fine_tuning,
-    freeze_decision,
     freeze_policy,
     time_plan,
+    trained_blocks,
 )
 from thawline.training import distributed as groups
 from thawline.training.context import TrainingData
@@ -80,9 +79,8 @@ def solve_stage(
     if fitted.last is not None:
         fitted.last.write(MODELS / name)
     fitted.network[:-1].requires_grad_(False)
-    picture = REPORTS / name / freeze_decision.PICTURES / frozen_blocks.FILE
-    frozen_blocks.write(picture, f"{name}: what was trained", frozen_blocks.blocks(fitted.network))
-    run.artifact(picture)
+    trained_blocks.write(REPORTS / name, trained_blocks.blocks(fitted.network))
+    run.artifact(REPORTS / name / trained_blocks.FILE)
     _write_reports(name, fitted, judged, run)
     log(f"{name}: {_first_answer(name, fitted, judged, data, params, card)}")
     return fitted.network

@@ -17,7 +17,6 @@ from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
 from thawline.params.schema import recipes
 from thawline.params.schema.whole import Params
-from thawline.report import frozen_blocks
 from thawline.runtime.output_paths import (
     INGEST,
     MINORITY,
@@ -42,6 +41,7 @@ from thawline.training import (
     freeze_decision,
     freeze_policy,
     losses,
+    trained_blocks,
 )
 from thawline.training import distributed as groups
 from thawline.training.context import Machine, TrainingData
@@ -167,9 +167,8 @@ def _train_stage(
         decided.write(REPORTS / name)
         run.tags({f"{name}.outcome": outcome})
     checkpoint.save(MODELS / name, network, card)
-    picture = REPORTS / name / freeze_decision.PICTURES / frozen_blocks.FILE
-    frozen_blocks.write(picture, f"{name}: what was trained", frozen_blocks.blocks(network))
-    run.artifact(picture)
+    trained_blocks.write(REPORTS / name, trained_blocks.blocks(network))
+    run.artifact(REPORTS / name / trained_blocks.FILE)
     _write_reports(name, history, network)
     macro_f1 = history.kept()["val_macro_f1"]
     run.metrics({"best_epoch": history.best_epoch + 1, "best_val_macro_f1": macro_f1})

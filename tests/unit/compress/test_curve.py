@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from thawline.compress.curve import Point, choose, write
+from thawline.compress.curve import Point, choose, read, write
 from thawline.plots import style
 from thawline.report import pruning_curve, report_figures
 
@@ -59,14 +59,17 @@ def test_short_and_flat_curves(points: tuple[Point, ...], ratio: float) -> None:
     assert choose(points, min_accuracy=None, max_size_mb=None)[0].ratio == ratio
 
 
-def test_the_report_takes_the_picture_over_where_there_is_one(tmp_path: Path) -> None:
-    figures, drawn = tmp_path / "figures", tmp_path / "pruning"
-    figures.mkdir()
-    drawn.mkdir()
-    assert report_figures.pruning(figures, drawn) == []
-    (drawn / "curve.png").write_bytes(b"x")
-    (picture,) = report_figures.pruning(figures, drawn)
-    assert (tmp_path / picture.path).read_bytes() == b"x"
+def test_the_report_draws_the_curve_where_there_is_one(tmp_path: Path) -> None:
+    figures, table = tmp_path / "figures", tmp_path / "pruning.csv"
+    write(table, [])
+    assert report_figures.pruning(figures, table, None) == []
+    write(table, CURVE[:1])
+    assert report_figures.pruning(figures, table, 0.0) == []
+    write(table, CURVE)
+    assert read(table) == list(CURVE)
+    (picture,) = report_figures.pruning(figures, table, 0.4)
+    style.save(pruning_curve.draw(CURVE, CURVE[2]), tmp_path / "expected.png")
+    assert (tmp_path / picture.path).read_bytes() == (tmp_path / "expected.png").read_bytes()
 
 
 def test_equal_points_give_equal_files(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from thawline.dvc import code, commands
 from thawline.errors import UserError
-from thawline.project import create, upgrade
+from thawline.project import create, generated, upgrade
 
 
 def test_the_wheel_has_every_file_that_a_project_begins_with(repository: Path) -> None:
@@ -23,16 +23,14 @@ def test_the_wheel_has_every_file_that_a_project_begins_with(repository: Path) -
                for pattern in p)  # fmt: skip
 
 
-def test_every_stage_has_modules_and_every_template_a_plugin() -> None:
-    stages = code.graph()["stages"]
-    known = code.installed()["plugins"]
-    for name, stage in stages.items():
-        assert f"stages/{name}.py" in code.modules(name)
-        for key in filter(None, map(code.chosen_by, code.code_deps(stage))):
-            found = known
-            for part in key.split("."):
-                found = found[part]
-            assert found, key
+def test_the_pipeline_is_the_package_s_without_the_stage_that_reads_the_code(
+    repository: Path,
+) -> None:
+    whole = YAML(typ="safe").load((repository / "dvc.yaml").read_text(encoding="utf-8"))
+    made = YAML(typ="safe").load(generated.pipeline())
+    assert whole["stages"].pop(code.STAGE)["outs"] == [{code.FILE.name: {"cache": False}}]
+    assert made == whole
+    assert set(generated.record()["stages"]) == set(made["stages"])
 
 
 @pytest.mark.parametrize("part", ["stages", "plugins"])
@@ -41,14 +39,22 @@ def test_another_hash_is_refused_with_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     code.check()  # without the file, nothing is asked
-    record = code.installed()
+    record = generated.record()
     write(record)
     code.check()
     write(record | {"package": "0" * 16})
-    code.check()  # only modules differ that no stage is made of
-    write(record | {"package": "0" * 16, "version": "0.0.9", part: {"ingest": "1"}})
+    code.check()  # as an earlier version wrote it
+    write({key: {"ingest": "1"} for key in ("stages", "plugins")})
+    code.check()  # as the stage `code` writes it, which runs first
+    write(record | {"version": "0.0.9", part: {"ingest": "1"}})
     with pytest.raises(UserError, match=r"code of thawline 0\.0\.9, and .*--upgrade"):
         code.check()
+
+
+def test_a_hash_is_read_back_as_a_text(tmp_path: Path) -> None:
+    record = {"version": "1.0", "stages": {"ingest": "12e45678", "none": "0123"}}
+    (tmp_path / "code.yaml").write_text(code.text(record))
+    assert code.read(tmp_path / "code.yaml") == record
 
 
 @pytest.mark.parametrize("text", ["", "[]", "stages: 3", "a: &b c", "\x00"])
@@ -96,7 +102,34 @@ def test_an_upgrade_wants_a_project(tmp_path: Path) -> None:
         upgrade.upgrade(tmp_path)
 
 
-def write(record: code.Record) -> None:
+def test_a_project_of_the_version_before_gets_the_pipeline_of_this_one(tmp_path: Path) -> None:
+    """Its dvc.yaml had other outputs, and its code.yaml a hash of the whole package."""
+    folder = tmp_path / "leaves"
+    create.create(folder, {})
+    old = "stages: {ingest: {cmd: python -m stages.ingest}}\n"
+    (folder / "dvc.yaml").write_text(old)
+    ignored = (folder / ".gitignore").read_text().replace("/reports/ingest/findings\n", "")
+    (folder / ".gitignore").write_text(ignored)
+    record = code.read(folder / code.FILE)
+    now = dict(record["stages"])
+    record["stages"].pop("pictures")
+    record["stages"]["ingest"] = "0" * 16
+    record["files"]["dvc.yaml"] = generated.digest(old)
+    (folder / code.FILE).write_text(code.text({**record, "package": "1" * 16}))
+    who = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.org")
+    git = ("git", "-C", str(folder), *who)
+    subprocess.run([*git, "commit", "--quiet", "--all", "-m", "Start"], check=True)
+    done = upgrade.upgrade(folder)
+    assert done.stages == ["ingest", "pictures"]
+    assert (done.renewed, done.beside) == (["dvc.yaml"], [])
+    assert done.ignored == ["/reports/ingest/findings"]
+    assert (folder / "dvc.yaml").read_text() == generated.pipeline()
+    after = code.read(folder / code.FILE)
+    assert after["stages"] == now
+    assert "package" not in after
+
+
+def write(record: code.Hashes) -> None:
     with code.FILE.open("w", encoding="utf-8") as file:
         YAML().dump(record, file)
 

@@ -1,12 +1,13 @@
-"""What the report takes over from the training stages."""
+"""What the report shows of the training stages, by what they recorded."""
 
 import json
 from dataclasses import replace
 from pathlib import Path
 
-from thawline.features.layer_profile import GroupScore, HeadFit
+from thawline.features.layer_profile import BlockScore, GroupScore, HeadFit, Profile
 from thawline.report import report_figures
-from thawline.training import curves, freeze_decision
+from thawline.training import curves, freeze_decision, trained_blocks
+from thawline.training.trained_blocks import Block
 
 CLOSED_FORM = HeadFit(
     chosen=GroupScore(blocks=("stage1 2x2",), num_features=96, accuracy=0.9, squared_error=0.2),
@@ -64,19 +65,27 @@ def test_a_decision_ends_with_what_became_of_the_training(tmp_path: Path) -> Non
     )
 
 
-def test_the_picture_of_a_stage_that_measured_is_copied(tmp_path: Path) -> None:
+def test_a_stage_that_measured_is_drawn(tmp_path: Path) -> None:
+    training = {name: tmp_path / name for name in ("transfer_learn", "fine_tune")}
+    for name, path in training.items():
+        freeze_decision.given(name, "head", 0, from_scratch=False).write(path)
+    score = BlockScore(block="a", num_features=4, accuracy=0.9, error=0.01, logme=0.1)
+    scores = (score, replace(score, block="b"))
+    profile = Profile(scores=scores, split="train", num_rows=10, num_classes=2)
+    freeze_decision.by_profile("fine_tune", profile).write(training["fine_tune"])
+    ((name, (title, drawn)),) = report_figures.depths(training).items()
+    assert (name, title) == ("fine_tune_depth", "Depth, fine_tune")
+    assert [tick.get_text() for tick in drawn.axes[1].get_xticklabels()] == ["a", "b"]
+
+
+def test_the_blocks_of_each_stage_are_drawn(tmp_path: Path) -> None:
     training = {name: tmp_path / name for name in ("transfer_learn", "fine_tune")}
     for path in training.values():
-        (path / freeze_decision.PICTURES).mkdir(parents=True)
-    (training["fine_tune"] / freeze_decision.PICTURES / freeze_decision.PICTURE).write_bytes(
-        b"picture"
-    )
-    figures = tmp_path / "figures"
-    figures.mkdir()
-    (found,) = report_figures.depths(figures, training)
-    assert found.path.as_posix() == "figures/fine_tune_depth.png"
-    assert (figures / "fine_tune_depth.png").read_bytes() == b"picture"
-    assert len(list(figures.iterdir())) == 1
+        trained_blocks.write(path, [Block("stem", 9, 0), Block("head", 4, 4)])
+    found = report_figures.trained(tmp_path / "figures", training)
+    names = [f"figures/{name}_blocks.svg" for name in training]
+    assert [picture.path.as_posix() for picture in found] == names
+    assert all("frozen" in (tmp_path / name).read_text(encoding="utf-8") for name in names)
 
 
 def test_decisions_say_that_a_training_was_thrown_away(tmp_path: Path) -> None:

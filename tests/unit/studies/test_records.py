@@ -14,17 +14,21 @@ DVC = """\
 stages:
   ingest:
     deps: ["${ingest.path}", "sources/${ingest.source}.py", ingest.py]
+    outs: [data/ingest]
   transfer_learn:
-    deps: [data/ingest, train.py]
+    deps: [data/ingest/, train.py]
+    outs: [models/transfer_learn]
   fine_tune:
-    deps: [tune.py]
+    deps: [models/transfer_learn, tune.py]
+  pictures:
+    deps: [data/ingest, pictures.py]
 """
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     (tmp_path / "dvc.yaml").write_text(DVC, encoding="utf-8")
-    for name in ("ingest", "train", "tune", "sources/digits", "unused"):
+    for name in ("ingest", "train", "tune", "sources/digits", "unused", "pictures"):
         path = tmp_path / f"{name}.py"
         path.parent.mkdir(exist_ok=True)
         path.write_text(name, encoding="utf-8")
@@ -36,7 +40,7 @@ def root(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("name", "matters"),
     [("train", True), ("sources/digits", True), ("sources/new", True), ("tune", False),
-     ("unused", False)],
+     ("unused", False), ("pictures", False)],
 )  # fmt: skip
 def test_code_up_to_the_stage_matters(
     root: Path, project: Params, name: str, matters: bool
@@ -81,9 +85,10 @@ def test_the_rarest_third_of_the_scored_classes() -> None:
 
 def test_what_stages_have_made_does_not_matter(root: Path, project: Params) -> None:
     spec = root / "dvc.yaml"
-    made = "deps: [rows.parquet, tune.py]\n    outs: [tuned.json]\n    metrics: [scores.json]\n"
-    text = spec.read_text(encoding="utf-8").replace("deps: [tune.py]\n", made)
-    text = text.replace("ingest.py]\n", "ingest.py]\n    outs: [rows.parquet: {cache: false}]\n")
+    text = spec.read_text(encoding="utf-8")
+    made = "outs: [tuned.json]\n    metrics: [scores.json]\n"
+    text = text.replace("tune.py]\n", f"rows.parquet, tune.py]\n    {made}")
+    text = text.replace("[data/ingest]", "[data/ingest, rows.parquet: {cache: false}]")
     spec.write_text(text, encoding="utf-8")
     before = code(root, project, "fine_tune")
     (root / "rows.parquet").write_bytes(b"rows")

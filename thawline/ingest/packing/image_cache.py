@@ -22,8 +22,8 @@ import numpy as np
 import PIL
 from PIL import features
 
+from thawline.dvc import code
 from thawline.errors import UserError
-from thawline.ingest.decoding.decode import DECODER
 from thawline.ingest.decoding.image_stats import Looks
 from thawline.ingest.decoding.preprocess import Geometry, PreparedImage
 from thawline.ingest.packing import segments
@@ -34,14 +34,6 @@ from thawline.runtime.progress import log
 LIMIT = "THAWLINE_PACK_CACHE_GB"
 """Environment variable: the disk of a machine is no matter of an experiment. 0 switches it off."""
 DEFAULT_GB = 10.0
-_PACKAGE = Path(__file__).parents[2]
-_DECODING = ("preprocess", "file_format", "image_stats", *DECODER)
-CODE = (
-    "dataset/encoding.py",
-    "ingest/format_warnings.py",
-    *(f"ingest/decoding/{module}.py" for module in _DECODING),
-)
-"""Modules that make a Content of a file's bytes, from the package."""
 SEGMENT_BYTES = 32 * 2**20
 """Held before it is written."""
 _HALF_FILES_NS = 3600 * 10**9
@@ -194,8 +186,7 @@ def made_with(geometry: Geometry) -> str:
     libraries = ("jpg", "libjpeg_turbo", "zlib", "webp", "libtiff", "littlecms2")
     versions = [PIL.__version__, cv2.__version__, np.__version__, *map(features.version, libraries)]
     digest = hashlib.sha256(repr((geometry, versions)).encode())
-    for module in CODE:
-        digest.update((_PACKAGE / module).read_bytes())
+    digest.update(code.running().digest(PreparedImage.__module__).encode())
     return digest.hexdigest()[:16]
 
 

@@ -19,8 +19,9 @@ _AUGMENT = "thawline.augment._transforms"
 """Albumentations in our way, which keeps it from loading PyTorch; a fork's own views are loaded
 anew."""
 LIBRARIES: dict[str, tuple[str, ...]] = {
-    "ingest": (*_COMMON, *_FIGURES, "PIL.ImageCms", "PIL.ImageOps", "sklearn.datasets"),
-    "rebalance": (*_COMMON, *_FIGURES, "imblearn.over_sampling", "imblearn.under_sampling"),
+    "ingest": (*_COMMON, "PIL.ImageCms", "PIL.ImageOps", "sklearn.datasets"),
+    "pictures": (*_COMMON, *_FIGURES),
+    "rebalance": (*_COMMON, "imblearn.over_sampling", "imblearn.under_sampling"),
     "augment": (*_COMMON, _AUGMENT),
     "transfer_learn": (*_COMMON, _AUGMENT, *_NETWORKS),
     "fine_tune": (*_COMMON, _AUGMENT, *_NETWORKS),

@@ -9,37 +9,20 @@ from pathlib import Path
 
 import numpy as np
 
-from thawline.ingest.dedup import label_conflicts
 from thawline.report.data import oddities, overview, tiles
 from thawline.report.data.contents import COLUMNS, Contents, picture
-from thawline.runtime.escape import escape, markdown
-from thawline.runtime.output_paths import write_csv
+from thawline.runtime.escape import markdown
 
 MAX_SHEETS = 40
 _PER_SHEET = 24
 
 
 def write(folder: Path, contents: Contents) -> None:
-    """Write report.md, a folder `pictures` beside it, and the tables of all copies."""
+    """Write report.md, and a folder `pictures` beside it."""
     pictures = folder / "pictures"
     if pictures.exists():
         shutil.rmtree(pictures)
     pictures.mkdir(parents=True)
-    names, classes = contents.manifest.names, contents.manifest.classes
-    splits = contents.manifest.splits.tolist()
-    write_csv(
-        folder / "conflicts.csv",
-        label_conflicts.HEADER,
-        label_conflicts.table(contents.conflicts, classes, contents.left_out),
-    )
-    write_csv(
-        folder / "near_duplicates.csv",
-        ("image", "copy", "bits", "split"),
-        (
-            (escape(names[k.row], 400), escape(names[k.twin], 400), k.bits, splits[k.row])
-            for k in contents.links or ()
-        ),
-    )
     parts = [
         "# The data set",
         *overview.classes(pictures, contents.manifest),

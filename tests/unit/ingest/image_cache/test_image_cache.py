@@ -1,6 +1,7 @@
 """Whatever the cache of decoded images holds, a run gives what it gives without one."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import PIL
 import pytest
 
 from tests.unit.ingest.image_cache.conftest import COUNT, GEOMETRY, JPEG, files, run, same
+from thawline.dvc import code
 from thawline.ingest.decoding.preprocess import Geometry
 from thawline.ingest.items import Item, Reject
 from thawline.ingest.packing import image_cache
@@ -66,7 +68,12 @@ def test_another_geometry_code_or_library_decodes_anew(
     monkeypatch.setattr(PIL, "__version__", "0.0")
     assert image_cache.made_with(GEOMETRY) != before
     monkeypatch.undo()
-    monkeypatch.setattr(image_cache, "CODE", (*image_cache.CODE, "near"))
+    decoder = code.Code()
+    changed = decoder.graph.hashes | {"thawline/ingest/decoding/decode.py": "0" * 64}
+    decoder.graph = replace(
+        decoder.graph, hashes=changed, named={**decoder.graph.named, "0" * 64: []}
+    )
+    monkeypatch.setattr(code, "running", lambda: decoder)
     assert image_cache.made_with(GEOMETRY) != before
 
 

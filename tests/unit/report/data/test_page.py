@@ -12,10 +12,12 @@ from PIL import Image
 from tests import colours
 from thawline.dataset.image_store import ImageStore, StoreWriter
 from thawline.dataset.manifest import Manifest
+from thawline.errors import UserError
 from thawline.ingest.accounting import Account
 from thawline.ingest.decoding.image_stats import Looks
 from thawline.ingest.dedup.label_conflicts import Conflict
 from thawline.ingest.dedup.linking import NearCopy
+from thawline.ingest.findings import Findings
 from thawline.report.data import outliers, page
 from thawline.report.data.contents import Contents
 
@@ -74,6 +76,7 @@ def files(folder: Path) -> dict[str, bytes]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     page.write(folder / "out", contents(folder / "store"))
+    contents(folder / "store").write_tables(folder / "out", contents(folder / "store").manifest)
     return folder / "out"
 
 
@@ -125,8 +128,23 @@ def test_the_tables_hold_every_copy(made: Path) -> None:
 def test_equal_sets_give_equal_bytes(made: Path, tmp_path: Path) -> None:
     (tmp_path / "out" / "pictures").mkdir(parents=True)
     (tmp_path / "out" / "pictures" / "class-99999.png").write_bytes(b"of an earlier run")
-    page.write(tmp_path / "out", contents(tmp_path / "store"))
+    given = contents(tmp_path / "store")
+    given.write(tmp_path / "findings")
+    given.write_tables(tmp_path / "out", given.manifest)
+    found = vars(Findings.read(tmp_path / "findings"))
+    known = {"manifest": given.manifest, "store": given.store, "decided": given.decided}
+    page.write(tmp_path / "out", Contents(**known, **found))
     assert files(tmp_path / "out") == files(made)
+
+
+def test_findings_without_a_search_for_copies(tmp_path: Path) -> None:
+    given = replace(contents(tmp_path / "store"), links=None, depth="few bits", remarks=("\ud800",))
+    given.write(tmp_path / "findings")
+    found = Findings.read(tmp_path / "findings")
+    assert (found.links, found.depth, found.remarks) == (None, "few bits", ["\ud800"])
+    (tmp_path / "findings/findings.json").write_text("{}")
+    with pytest.raises(UserError, match=r"findings\.json: damaged"):
+        Findings.read(tmp_path / "findings")
 
 
 @pytest.mark.slow
