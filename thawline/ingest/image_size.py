@@ -1,6 +1,6 @@
-"""Bound the side of the packed squares by the sizes and the number of the images.
+"""Limit the side of the packed squares by the sizes and the number of the images.
 
-Which of the sides below the bound is taken is measured, see thawline/features/size_choice.py.
+Which of the sides below the limit is used is measured, see thawline/features/size_choice.py.
 """
 
 import numpy as np
@@ -24,10 +24,10 @@ def largest_size(longer: np.ndarray, num_images: int) -> tuple[int, str]:
 
     Args:
         longer: longer sides of a sample of the images, px, int64 (N,).
-        num_images: of the whole set.
+        num_images: number of images in the whole set.
 
     Returns:
-        The side in px, and why.
+        The side in px, and the reason.
     """
     if not len(longer):
         return NO_SIZES_PX, "no image could be looked at"
@@ -42,5 +42,5 @@ def largest_size(longer: np.ndarray, num_images: int) -> tuple[int, str]:
 
 
 def sizes_up_to(largest: int) -> tuple[int, ...]:
-    """List the sides that are compared, ascending."""
+    """List the sides to compare, px, ascending."""
     return tuple(size for size in ALL_SIZES if size <= largest)

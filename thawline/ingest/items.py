@@ -1,4 +1,4 @@
-"""What a source hands to ingest."""
+"""Types that a source hands to ingest."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True)
 class Reject:
-    """A file that a source will not hand on, for quarantine.csv."""
+    """A file that a source cannot use, for quarantine.csv."""
 
     name: str
     reason: str
@@ -40,7 +40,7 @@ class Reject:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Images with their labels, and what is known of them before they are read."""
+    """Images with their labels, and what is known about them before they are read."""
 
     classes: tuple[str, ...]
     items: Iterable[Item | Reject]

@@ -1,4 +1,4 @@
-"""Corrections of labels that somebody has looked at: a CSV file kept with the code.
+"""Read hand-made corrections of labels: a CSV file kept with the code.
 
 Columns `image` (the manifest's name), `label`, and optionally `was`, the label it had; a
 correction whose `was` is not the label any more is refused, so that none is applied twice.
@@ -29,7 +29,7 @@ class Fix:
 
 @dataclass
 class LabelFixes:
-    """Corrections by the image's name, and which of them were met."""
+    """Corrections by the image's name, and which of them were used."""
 
     file: str
     classes: tuple[str, ...]
@@ -37,10 +37,10 @@ class LabelFixes:
     _met: set[str] = field(default_factory=set)
 
     def label(self, name: str, label: int) -> int:
-        """The label of an image that the source labels so.
+        """Return the corrected label of an image, else its own.
 
         Raises:
-            UserError: the correction says that it was another one.
+            UserError: the correction names another old label.
         """
         fix = self.fixes.get(name)
         if fix is None:
@@ -59,7 +59,7 @@ class LabelFixes:
         """Refuse corrections of images that the source does not have, or that cannot be used.
 
         Raises:
-            UserError: naming the first.
+            UserError: with the first such image.
         """
         missing = [name for name in self.fixes if name not in self._met]
         if missing:
@@ -73,11 +73,11 @@ class LabelFixes:
 
 
 def read(path: Path, classes: Sequence[str]) -> LabelFixes:
-    """Read and check the file; one that is not there, or holds a header only, corrects nothing.
+    """Read and check the corrections; a missing file, or a header only, corrects nothing.
 
     Raises:
         UserError: a missing column, an empty cell, an unknown class or an image twice, with the
-            row; text that is no CSV.
+            row; text that is not CSV.
     """
     found = LabelFixes(str(path), tuple(classes))
     number_of = {name: number for number, name in enumerate(classes)}
@@ -99,7 +99,7 @@ def read(path: Path, classes: Sequence[str]) -> LabelFixes:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Read row by row; a spreadsheet may have written a mark at the start, and semicolons."""
+    """Yield row numbers and cells; a byte-order mark and semicolons are accepted."""
     if not path.exists():
         return
     try:

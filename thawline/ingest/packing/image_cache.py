@@ -1,4 +1,4 @@
-"""Decoded images kept by the content of their files, so that only new ones are decoded again.
+"""Cache decoded images by the content of their files, so that only new ones are decoded again.
 
 Untracked, in the project's scratch folder, which its temporary copies share. No output depends on
 it: an image counts only for the code, library versions and geometry that it was made with, and if
@@ -49,7 +49,7 @@ _HALF_FILES_NS = 3600 * 10**9
 
 
 def key(name: str, data: bytes) -> bytes:
-    """32 bytes for a file's bytes, and the suffix of its name, on which its note depends."""
+    """Hash a file's bytes and the suffix of its name, on which its note depends; 32 bytes."""
     digest = hashlib.sha256(PurePosixPath(name).suffix.lower().encode("utf-8", "surrogatepass"))
     digest.update(b"\0")
     digest.update(data)
@@ -58,7 +58,7 @@ def key(name: str, data: bytes) -> bytes:
 
 @dataclass
 class Known:
-    """Where each image is found: 16 bytes for one, read by the processes that decode."""
+    """Index of the cached images, 16 bytes each, read by the processes that decode."""
 
     geometry: Geometry
     files: list[Path]
@@ -71,7 +71,7 @@ class Known:
 
     @classmethod
     def of(cls, files: list[Path], geometry: Geometry) -> Self:
-        """Removes what is not whole."""
+        """Index the images of segment files; remove damaged files."""
         prefixes = [_keys(file) for file in files]
         lengths = [len(found) for found in prefixes]
         together = np.concatenate([np.empty(0, np.uint64), *prefixes])
@@ -99,18 +99,20 @@ class Known:
         return None
 
     def _used(self, number: int) -> None:
-        """For eviction; images come in much the order in which they were written."""
+        """Mark a segment as used, for eviction; images come roughly in the order of writing."""
         if number != self._last:
             mark_used(self.files[number])
             self._last = number
 
 
 class PackCache:
-    """Finds decoded images and takes up new ones; a context, which writes what it still holds."""
+    """Cache of decoded images; as a context manager it writes pending images at the end."""
 
     def __init__(self, geometry: Geometry, folder: Path | None = None) -> None:
-        """Raises:
-        UserError: the environment variable is no size.
+        """Open the cache.
+
+        Raises:
+            UserError: the environment variable LIMIT is not a size.
         """
         self._limit = limit_bytes()
         self._folder = workspace.scratch() / "packed" if folder is None else folder
@@ -123,7 +125,7 @@ class PackCache:
         self.known = Known.of(files, geometry) if self._open else None
 
     def add(self, wanted: bytes, image: PreparedImage) -> None:
-        """Keep an image that was not found."""
+        """Cache an image that was not found."""
         if not self._open:
             return
         self._held.append(_record(wanted, image))
@@ -139,7 +141,7 @@ class PackCache:
             self._write()
 
     def _prepared(self) -> list[Path]:
-        """The folder's files that were made as this run would make them."""
+        """List the segment files that were made by the same code, versions and geometry."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             for half in self._folder.glob(f"*{segments.HALF}"):
@@ -168,16 +170,16 @@ class PackCache:
         self._held, self._held_bytes = [], 0
 
     def _give_up(self, error: OSError) -> None:
-        """A disk that is full ends the keeping, not the run."""
+        """Stop caching, with a message: a full disk does not end the run."""
         self._open = False
         log(f"ingest: decoded images are not kept: {self._folder}: {error.strerror}")
 
 
 def limit_bytes() -> int:
-    """What the environment allows the cache to take.
+    """Read the size limit of the cache from the environment, bytes.
 
     Raises:
-        UserError: no number, or below 0.
+        UserError: not a number, or below 0.
     """
     text = os.environ.get(LIMIT, str(DEFAULT_GB))
     try:
@@ -190,7 +192,7 @@ def limit_bytes() -> int:
 
 
 def made_with(geometry: Geometry) -> str:
-    """16 hexadecimal digits for all that decides, beside a file, what becomes of it."""
+    """Fingerprint everything that affects decoding besides the file, 16 hexadecimal digits."""
     libraries = ("jpg", "libjpeg_turbo", "zlib", "webp", "libtiff", "littlecms2")
     versions = [PIL.__version__, cv2.__version__, np.__version__, *map(features.version, libraries)]
     digest = hashlib.sha256(repr((geometry, versions)).encode())
@@ -200,7 +202,7 @@ def made_with(geometry: Geometry) -> str:
 
 
 def _keys(file: Path) -> np.ndarray:
-    """None of a damaged file, which is removed."""
+    """Read the keys of a segment; remove a damaged file, which has none."""
     try:
         return segments.keys(file)
     except ValueError:

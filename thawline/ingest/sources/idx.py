@@ -1,4 +1,4 @@
-"""The MNIST family: a folder with `train-images-idx3-ubyte`, `t10k-images-idx3-ubyte` and labels.
+"""Read the MNIST family: `train-images-idx3-ubyte`, `t10k-images-idx3-ubyte` and labels.
 
 Plain or gzip. `t10k` is the test split; validation is drawn from `train`. Format: Y. LeCun,
 C. Cortes and C. J. C. Burges, "The MNIST database of handwritten digits", 1998.
@@ -38,9 +38,10 @@ class _IdxPair:
 
 
 def read(path: Path, *, classes: list[str] | None = None) -> Source:
-    """Images are read in pieces as they are asked for, labels at once.
+    """Read a folder of IDX files: labels at once, images in pieces as they are asked for.
 
     Args:
+        path: the folder.
         classes: class names in the order of the labels; the numbers by default. A number without
             an image is no class.
 
@@ -110,7 +111,7 @@ def _items(part: _IdxPair, classes: Classes) -> Iterator[Item]:
 
 
 def _header(file: BinaryIO, path: Path, magic: int) -> tuple[int, ...]:
-    """Number of items, then for images height and width in px."""
+    """Read the number of items, then for images height and width in px."""
     found, count = struct.unpack(">2I", _exactly(file, path, 8))
     if found != magic:
         raise _refusal(
@@ -144,7 +145,7 @@ def _exactly(file: BinaryIO, path: Path, size: int) -> bytes:
 
 
 def _check_end(file: BinaryIO, path: Path) -> None:
-    """Also makes gzip compare its checksum."""
+    """Refuse bytes after the last item; this also makes gzip compare its checksum."""
     if file.read(1):
         raise _refusal(path, "longer than its header says")
 

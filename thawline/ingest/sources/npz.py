@@ -1,4 +1,4 @@
-"""One NumPy archive in the layout of MedMNIST: train_images, train_labels, val_..., test_...
+"""Read one NumPy archive in the layout of MedMNIST: train_images, train_labels, val_..., test_...
 
 Source of the layout: J. Yang et al., "MedMNIST v2", Scientific Data, 2023. Arrays are read in
 pieces from the archive: a set of 224 px images does not fit into memory. Nothing is unpickled.
@@ -40,9 +40,10 @@ class _NpzSplit:
 
 
 def read(path: Path, *, classes: list[str] | None = None) -> Source:
-    """Images are uint8 (N, H, W), (N, H, W, 1) or (N, H, W, 3), labels whole, (N,) or (N, 1).
+    """Read images, uint8 (N, H, W), (N, H, W, 1) or (N, H, W, 3), and labels, (N,) or (N, 1).
 
     Args:
+        path: the archive.
         classes: class names in the order of the labels; the numbers by default. A number without
             an image is no class.
 
@@ -133,7 +134,7 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
 def _array(
     path: Path, archive: zipfile.ZipFile, name: str
 ) -> Iterator[tuple[IO[bytes], tuple[int, ...], np.dtype[np.generic]]]:
-    """An array's bytes from its first value on, its shape and its type."""
+    """Open an array: yield its bytes from the first value on, its shape and its dtype."""
     try:
         member = archive.getinfo(f"{name}.npy")
     except KeyError:

@@ -1,4 +1,4 @@
-"""A classification set of torchvision.datasets by its name.
+"""Read a classification set of torchvision.datasets by its name.
 
 Each set of the list below has one label an image and can be made from a folder alone. Others
 (ImageNet, Places365, iNaturalist) are folders of classes: `folder` reads them.
@@ -28,7 +28,7 @@ Arguments = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class SetArguments:
-    """How a set is made: arguments for each split; None stands for a set without splits."""
+    """Arguments that make each split of a set; None stands for a set without splits."""
 
     arguments: Mapping[str | None, Arguments]
     num_classes: int | None = None
@@ -90,17 +90,17 @@ def read(
     download: bool = False,
     sha256: str = "",
 ) -> Source:  # fmt: skip
-    """The set's own splits stand; what it does not hold out is drawn from train.
+    """Read a set; its own splits are kept, and held-out rows that it lacks are drawn from train.
 
     Args:
         path: torchvision's `root`; with `download`, a folder below the project's `data/`.
         name: class of torchvision.datasets.
-        download: fetch what is missing, on a machine with a network.
-        sha256: of all files below the path; others are refused with theirs.
+        download: True to fetch what is missing, on a machine with a network.
+        sha256: hash of all files below the path; others are refused with theirs.
 
     Raises:
-        UserError: the set is not there, is another one, or cannot be downloaded; labels of fewer
-            than two classes, or beside the set's own.
+        UserError: the set is missing, is another one, or cannot be downloaded; labels of fewer
+            than two classes, or outside the set's own.
     """
     if download:
         _check_download(path, name)

@@ -1,4 +1,4 @@
-"""Classes of a table: what its labels, which are text, stand for."""
+"""Find the classes of a table, whose labels are text."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class SeenLabel:
 
 @dataclass(frozen=True, kw_only=True)
 class Named:
-    """Classes of a table, and which of them each of its labels is."""
+    """Classes of a table, and the class of each of its labels."""
 
     classes: tuple[str, ...]
     label_of: Mapping[str, int]
@@ -31,7 +31,7 @@ class Named:
 
 
 def named(labels: Mapping[str, SeenLabel], classes: Sequence[str] | None) -> Named:
-    """Find the classes; one of the option that no row has is no class.
+    """Find the classes; a class of the option without a row is no class.
 
     Where all labels are whole numbers and none is a name of the option, the option names the
     numbers, as it does in npz and idx.
@@ -62,7 +62,7 @@ def named(labels: Mapping[str, SeenLabel], classes: Sequence[str] | None) -> Nam
 
 
 def _by_number(numbers: Mapping[str, int], known: Sequence[str] | None) -> Named:
-    """Name labels that are numbers by the option, as sources do that have nothing else."""
+    """Name labels that are numbers by the option, as npz and idx do."""
     found = of_numbers(known, numbers.values())
     first = min(found.position)
     remark = f"labels are numbers, named by ingest.options.classes: {first} is {found.names[0]!r}"
@@ -75,5 +75,5 @@ def _by_number(numbers: Mapping[str, int], known: Sequence[str] | None) -> Named
 
 
 def like_this(number: int) -> str:
-    """Say for how many rows a message stands."""
+    """Format the number of rows that a message stands for; empty for one."""
     return f" ({number} rows like this)" if number > 1 else ""
