@@ -21,7 +21,7 @@ class ChildDied(UserError):
     exit_code = 71
 
     @classmethod
-    def of(cls, what: str, exitcode: int | None) -> "ChildDied":
+    def from_exit_code(cls, what: str, exitcode: int | None) -> "ChildDied":
         """Say how it ended.
 
         Args:

@@ -87,7 +87,7 @@ def test_the_lock_of_a_dead_process_is_taken_over(capsys: pytest.CaptureFixture[
     ],
 )
 def test_fate(line: str, found: tuple[str, str] | None) -> None:
-    assert relay.fate(line) == found
+    assert relay.status(line) == found
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ for heading, commands in PANELS.items():
 def main() -> None:
     """Entry point: a user's mistake is one line on stderr and exit code 2."""
     try:
-        with disk_errors.named():
+        with disk_errors.translate_errors():
             app()
     except UserError as error:
         print(f"thawline: {error}", file=sys.stderr)

@@ -68,7 +68,7 @@ class FollowedRun:
         self.last.clear()
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while (line := self._lines.next(deadline and deadline - time.monotonic())) is not None:
-            if mark := relay.fate(line):
+            if mark := relay.status(line):
                 self.mark = mark
                 return
             if line:
@@ -79,7 +79,7 @@ class FollowedRun:
 
     def run_id(self, stage: str | None = None) -> str | None:
         """Of the stage's run in MLflow, or of its parent; None where none was opened."""
-        state = execution.of_process(self._lines.process.pid) or {"stages": {}}
+        state = execution.find_for_process(self._lines.process.pid) or {"stages": {}}
         if stage is None:
             return state.get("parent_run_id")
         found: str | None = state["stages"].get(stage, {}).get("run_id")

@@ -24,7 +24,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"thawline: {error}", file=sys.stderr)
         return UserError.exit_code
-    name = run_names.of("pipeline")
+    name = run_names.with_time("pipeline")
     try:
         return command.run(
             lambda: _flow(name),

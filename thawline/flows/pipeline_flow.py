@@ -86,11 +86,11 @@ def _follow(run: follow.FollowedRun, dag: Dag, timeout_s: float | None) -> State
     states: dict[str, State[Any]] = {}
     progress = artifacts.Progress(dag.stages)
     while run.mark:
-        name, fate = run.mark
+        name, status = run.mark
         needed = [states[other] for other in dag.needs(name) if other in states]
         named = stage.with_options(name=name, task_run_name=name)
         states[name] = named(
-            run, name, fate, progress, timeout_s, wait_for=needed, return_state=True
+            run, name, status, progress, timeout_s, wait_for=needed, return_state=True
         )
         if not states[name].is_completed():
             break  # also where the task failed and the stage did not: it would be named for ever
@@ -102,7 +102,7 @@ def _follow(run: follow.FollowedRun, dag: Dag, timeout_s: float | None) -> State
 def stage(
     run: follow.FollowedRun,
     name: str,
-    fate: str,
+    status: str,
     progress: artifacts.Progress,
     timeout_s: float | None,
 ) -> State[Any]:
@@ -121,9 +121,9 @@ def stage(
     if run_id:
         artifacts.link(run_id, name)
     recorded = f"MLflow run {run_id}" if run_id else None
-    if fate == "running" and run.code:
+    if status == "running" and run.code:
         return Failed(message="\n".join(filter(None, (recorded, *run.last))))
-    return Completed(name=_NAMES[fate], message=recorded)
+    return Completed(name=_NAMES[status], message=recorded)
 
 
 def _conclusion(run: follow.FollowedRun, states: dict[str, State[Any]]) -> State[Any]:
@@ -138,7 +138,7 @@ def _conclusion(run: follow.FollowedRun, states: dict[str, State[Any]]) -> State
         return Failed(name=name, message=last or f"exit code {run.code}")
     if broken := [state for state in states.values() if not state.is_completed()]:
         return Failed(message=broken[0].message)
-    fates = [state.name for state in states.values()]
-    counts = ", ".join(f"{fates.count(n)} {n.lower()}" for n in _NAMES.values() if n in fates)
+    outcomes = [state.name for state in states.values()]
+    counts = ", ".join(f"{outcomes.count(n)} {n.lower()}" for n in _NAMES.values() if n in outcomes)
     parent = run.run_id()
     return Completed(message=f"{counts}; MLflow run {parent}" if parent else counts)

@@ -6,7 +6,7 @@ from pathlib import Path
 _SHOWN = 3
 
 
-def of(flow: str) -> str:
+def with_time(flow: str) -> str:
     """`retrain 2026-11-27 03:00:07`, by this machine's clock."""
     return f"{flow} {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}"
 
@@ -15,13 +15,13 @@ def dated() -> str:
     """Of the flow that begins; Prefect asks for it."""
     from prefect.runtime import flow_run  # a run that is begun ahead has its name before Prefect
 
-    return of(str(flow_run.flow_name))
+    return with_time(str(flow_run.flow_name))
 
 
-def of_studies() -> str:
+def for_studies() -> str:
     """`study depth, width 2026-11-27 03:00:07`."""
     from prefect.runtime import flow_run
 
     paths = flow_run.parameters["paths"]
     listed = ", ".join(Path(path).stem for path in paths[:_SHOWN])
-    return of(f"{flow_run.flow_name} {listed}{' ...' * (len(paths) > _SHOWN)}")
+    return with_time(f"{flow_run.flow_name} {listed}{' ...' * (len(paths) > _SHOWN)}")

@@ -39,7 +39,7 @@ from thawline.tracking import address, preloaded
 OUT = Path("build/studies")
 
 
-@flow(name="study", flow_run_name=run_names.of_studies, persist_result=False)
+@flow(name="study", flow_run_name=run_names.for_studies, persist_result=False)
 def study(
     paths: Sequence[str],
     budget_s: float | None = None,

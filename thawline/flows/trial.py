@@ -22,7 +22,7 @@ from thawline.runtime.output_paths import MODELS
 from thawline.studies.records import TrialRecord, folder
 
 Say = Callable[[str], None]
-Hopeless = Callable[[Path], str | None]
+ShouldPrune = Callable[[Path], str | None]
 _FIRST = "ingest"
 _KILLED, _ENDED = -9, (128 + signal.SIGINT, 128 + signal.SIGTERM)
 _LOST = "the workers that ran it died; a machine may have been out of memory"
@@ -52,12 +52,13 @@ def spent(deadline: float | None) -> bool:
     return _STOPPED.is_set() or (deadline is not None and time.time() > deadline)
 
 
-def run(order: TrialRequest, say: Say, hopeless: Hopeless = lambda _: None) -> TrialRecord:
+def run(order: TrialRequest, say: Say, should_prune: ShouldPrune = lambda _: None) -> TrialRecord:
     """Run a trial, or take what is known of it; a failure is a record too.
 
     Args:
         say: gets each line of output.
-        hopeless: asked with the working tree when the last stage begins; a reason ends the trial.
+        should_prune: called with the working tree when the last stage begins; a reason ends the
+            trial.
     """
     known = TrialRecord.read(order.trial.study, order.key)
     if known is not None and not (order.again and known.state == "failed"):
@@ -66,7 +67,7 @@ def run(order: TrialRequest, say: Say, hopeless: Hopeless = lambda _: None) -> T
     began = time.monotonic()
     with workspaces.free(order.base.folder) as tree:
         try:
-            record = _run(order, tree, say, hopeless)
+            record = _run(order, tree, say, should_prune)
         except (CommandError, UserError, OSError) as error:
             record = _record(order, "failed", message=one_line(error))
     if _STOPPED.is_set():
@@ -81,12 +82,12 @@ def lost(order: TrialRequest) -> None:
     _record(order, "failed", message=_LOST).write()
 
 
-def _run(order: TrialRequest, tree: Path, say: Say, hopeless: Hopeless) -> TrialRecord:
+def _run(order: TrialRequest, tree: Path, say: Say, should_prune: ShouldPrune) -> TrialRecord:
     shutil.copy(order.base.folder / params_file.FILE, tree / params_file.FILE)
     edit.set_values(order.trial.overrides, tree / params_file.FILE)
     trial_outputs.drop_later(tree, order.until)
     stages = _Stages(order, tree, say)
-    reason = stages.run(hopeless)
+    reason = stages.run(should_prune)
     common = {"run_id": stages.run_id}
     if reason is not None:
         return _record(order, "pruned", message=reason, **common)
@@ -112,7 +113,7 @@ class _Stages:
         self.run_id: str | None = None
         self.message = ""
 
-    def run(self, hopeless: Hopeless) -> str | None:
+    def run(self, should_prune: ShouldPrune) -> str | None:
         """Returns why it was ended early, or None."""
         order = self._order
         lock = FileLock(workspace.scratch() / "locks" / f"data-{self._data()}.lock")
@@ -133,7 +134,7 @@ class _Stages:
                 if run.mark is None:
                     return None
                 last = run.mark[0] == order.until
-                if last and (reason := hopeless(self._tree)):
+                if last and (reason := should_prune(self._tree)):
                     return reason
         finally:
             self.run_id = run.run_id()

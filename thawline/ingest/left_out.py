@@ -19,7 +19,7 @@ class LeftOut:
         self._resolved = resolved
         self._classes = classes
 
-    def of_class(self, label: int) -> str:
+    def describe_class(self, label: int) -> str:
         """Count the excluded images of a class by reason."""
         counts = Counter(kind for kind, _ in self._images(label))
         return ", ".join(f"{count} {kind}" for kind, count in counts.most_common())

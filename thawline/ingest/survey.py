@@ -17,7 +17,7 @@ from typing import IO, Generic, NamedTuple, TypeVar
 import numpy as np
 from PIL import Image
 
-from thawline.ingest.decoding.decode import FORMATS, DecodeError, picture, shown
+from thawline.ingest.decoding.decode import FORMATS, DecodeError, picture, to_rgb
 from thawline.ingest.files.file_filter import read_regular
 from thawline.ingest.items import Item, Reject, Source
 from thawline.runtime.links import open_unlinked
@@ -144,7 +144,7 @@ def _opaque_colours(payload: Payload) -> np.ndarray | None:
     """
     try:
         if isinstance(payload, np.ndarray):
-            image = shown(Image.fromarray(payload))
+            image = to_rgb(Image.fromarray(payload))
         else:
             data = read_regular(payload, follow=False) if isinstance(payload, Path) else payload
             image = picture(data, _POINTS, "stretch").known_by

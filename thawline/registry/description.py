@@ -10,7 +10,7 @@ LIMIT = 5000
 _REST = "\n\nThe rest is in the model's artifacts: `artifacts/model_card.md`."
 
 
-def of_card(path: Path = CARD) -> str | None:
+def from_card(path: Path = CARD) -> str | None:
     """The card as MLflow's page of the version shows it, in Markdown; None where there is none.
 
     Without the lines that are for machines, and cut after a section where it would be too long.

@@ -51,7 +51,7 @@ class Outcome:
     looks: int
 
     @classmethod
-    def of(cls, version: "ModelVersion", model: str, verdict: "GateVerdict") -> Self:
+    def from_verdict(cls, version: "ModelVersion", model: str, verdict: "GateVerdict") -> Self:
         return cls(
             model=model,
             version=str(version.version),

@@ -86,7 +86,9 @@ def _fresh(store: Store, checked: Params, manifest: Manifest) -> np.ndarray:
     """
     fresh: np.ndarray = manifest.splits != UNUSED
     rows = np.arange(len(manifest))
-    known = [TrainingFingerprint.of(manifest, ("train", "val", "test"))] if _trained_here() else []
+    known = []
+    if _trained_here():
+        known.append(TrainingFingerprint.from_manifest(manifest, ("train", "val", "test")))
     name = checked.tracking.model_name
     for version in store.client.search_model_versions(f"name = '{name}'"):
         seen = versions.seen(store, version, SEEN)
@@ -96,7 +98,7 @@ def _fresh(store: Store, checked: Params, manifest: Manifest) -> np.ndarray:
                 "to be unseen by it as long as it is registered"
             )
         # Versions of before do not say what they were tested on: then all that is tested now.
-        tested = versions.seen(store, version, TESTED) or TrainingFingerprint.of(
+        tested = versions.seen(store, version, TESTED) or TrainingFingerprint.from_manifest(
             manifest, ("test",)
         )
         known += [seen, tested]

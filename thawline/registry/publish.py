@@ -104,7 +104,7 @@ def _publish(checked: Params, model: Path) -> Published:
     verdict = gate.decide(store, checked, version, model)
     parent = _parent(store)
     gate_outcome.write(
-        gate_outcome.Outcome.of(version, digest, verdict).with_reasons(), store, parent
+        gate_outcome.Outcome.from_verdict(version, digest, verdict).with_reasons(), store, parent
     )
     if parent:
         from thawline.registry import overview  # loads matplotlib
@@ -175,7 +175,7 @@ def _create_version(
     tags["thawline.outs"] = json.dumps({path: md5 for found in outs for path, md5 in found.items()})
     known = store.client.get_run(parent).data.tags if parent else {}
     tags |= {key: known[key] for key in (restore.COMMIT, restore.DIRTY) if key in known}
-    text = description.of_card()
+    text = description.from_card()
     return store.client.create_model_version(
         name, info.model_uri, parent, tags=tags, description=text, model_id=info.model_id
     )

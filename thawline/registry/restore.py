@@ -21,7 +21,7 @@ from thawline.registry import versions
 from thawline.registry.versions import HASH_TAG
 from thawline.runtime import locks, progress, workspace
 from thawline.runtime.escape import visible
-from thawline.runtime.safe_yaml import shown
+from thawline.runtime.safe_yaml import format_value
 from thawline.tracking.store import connect, patient
 
 FOLDER = "restore"
@@ -74,7 +74,9 @@ def _undo_edits(path: Path) -> None:
         edit.set_values(edited, path)
     except UserError as error:
         raise UserError(f"edited since the run; put its values back: {error}") from None
-    listed = ", ".join(f"{key} {shown(value)}" for key, value in list(edited.items())[:_LISTED])
+    listed = ", ".join(
+        f"{key} {format_value(value)}" for key, value in list(edited.items())[:_LISTED]
+    )
     more = f" and {len(edited) - _LISTED} more" if len(edited) > _LISTED else ""
     progress.log(
         f"{params_file.FILE} was edited since; recorded as the model was made: {listed}{more}"

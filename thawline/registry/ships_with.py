@@ -39,8 +39,8 @@ def ships_with(model: Path) -> Iterator[tuple[list[str], dict[str, Path]]]:
         copies = [shutil.copyfile(path, scratch / f"{name}.py") for name, path in _SHIPPED.items()]
         copies.append(copy_decoder(scratch / _DECODER))
         manifest = Manifest.read(INGEST)
-        TrainingFingerprint.of(manifest).write(seen)
-        TrainingFingerprint.of(manifest, ("test",)).write(tested)
+        TrainingFingerprint.from_manifest(manifest).write(seen)
+        TrainingFingerprint.from_manifest(manifest, ("test",)).write(tested)
         recorded.mkdir()
         restore.record(recorded)
         files = {flavors.NETWORK: model / "model.onnx", "card": model / "model.json"}

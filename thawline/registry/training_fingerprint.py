@@ -32,7 +32,7 @@ class TrainingFingerprint:
     groups: np.ndarray
 
     @classmethod
-    def of(
+    def from_manifest(
         cls, manifest: Manifest, splits: Sequence[str] = ("train", "val")
     ) -> "TrainingFingerprint":
         """Rows of some splits of a data set, and their groups."""

@@ -20,7 +20,7 @@ _REMEDY = {
 
 
 @contextmanager
-def named() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Give such an error its cause, its file and a way out.
 
     By the text: safetensors, ONNX and shutil raise errors of their own, without a number.

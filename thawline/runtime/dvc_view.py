@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from thawline.runtime.links import unreadable_link
-from thawline.runtime.safe_yaml import shown
+from thawline.runtime.safe_yaml import format_value
 
 _NEVER = frozenset({".git", ".hg", ".dvc"})
 _IGNORE = ".dvcignore"
@@ -63,8 +63,8 @@ def unseen(path: Path) -> list[str]:
     parts = {"links to folders": links, "DVC projects of their own": projects,
              "what .dvcignore names": hidden}  # fmt: skip
     return [
-        f"DVC does not see {what} in {shown(str(path))} ({len(names):,}, first {shown(names[0])}): "
-        "a change there runs nothing"
+        f"DVC does not see {what} in {format_value(str(path))} ({len(names):,}, first "
+        f"{format_value(names[0])}): a change there runs nothing"
         for what, names in parts.items()
         if names
     ]

@@ -146,7 +146,7 @@ def everything() -> Iterator[tuple[Execution, State]]:
             yield Execution(path.stem, *known), state
 
 
-def of_process(pid: int) -> State | None:
+def find_for_process(pid: int) -> State | None:
     """The newest state that the process, of this machine, stands for."""
     here = socket.gethostname()
     found = [

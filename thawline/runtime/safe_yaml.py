@@ -50,7 +50,7 @@ def parse(text: str, place: str) -> Any:
     return _parse(place, text.encode("utf-8", "surrogateescape"))
 
 
-def of_a_program(text: str) -> Any:
+def parse_machine_written(text: str) -> Any:
     """Parse YAML that DVC, a program of ours or a merge has written, e.g. dvc.lock, at any size.
 
     Once and not twice, as `load` does, and by libyaml: it is read at the start of every stage (a
@@ -70,7 +70,7 @@ def of_a_program(text: str) -> Any:
         raise ValueError(_problem(error)) from None
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value for a message: one line, at most 80 characters."""
     try:
         text = repr(value)

@@ -39,7 +39,9 @@ class Changes:
         for word in words:
             key, equals, text = word.partition("=")
             if not equals:
-                raise UserError(f"--set: {safe_yaml.shown(word)} is not allowed; KEY=VALUE is")
+                raise UserError(
+                    f"--set: {safe_yaml.format_value(word)} is not allowed; KEY=VALUE is"
+                )
             if key == plan.SEED:
                 raise UserError(f"--set: {key}: a study's file lists its seeds; see --seeds")
             if key not in allowed:

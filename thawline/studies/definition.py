@@ -115,8 +115,8 @@ def load(path: Path) -> Definition:
     """
     if not _NAME.fullmatch(path.stem):
         raise UserError(
-            f"{safe_yaml.shown(path.name)}: not allowed as the name of a study: at most 64 letters "
-            "of a to z, digits, - and _, the first one a letter or a digit"
+            f"{safe_yaml.format_value(path.name)}: not allowed as the name of a study: at most "
+            "64 letters of a to z, digits, - and _, the first one a letter or a digit"
         )
     raw = safe_yaml.load(path)
     if not isinstance(raw, dict):

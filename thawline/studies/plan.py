@@ -15,7 +15,7 @@ from typing import Any, Literal
 from thawline.errors import UserError
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
-from thawline.runtime.safe_yaml import shown
+from thawline.runtime.safe_yaml import format_value
 from thawline.studies import mistakes
 from thawline.studies.definition import LABEL, MOST_TRIALS, Axis, Definition, Interval
 
@@ -131,12 +131,12 @@ def checked(path: Path, project: Params, overrides: Mapping[str, Any], label: st
     try:
         if overrides.get(REFIT, "none") != "none":
             raise UserError(
-                f"{path}: {REFIT}: {shown(str(overrides[REFIT]))}; allowed: none, since trials are "
-                "compared by the validation rows"
+                f"{path}: {REFIT}: {format_value(str(overrides[REFIT]))}; allowed: none, since "
+                "trials are compared by the validation rows"
             )
         return params_file.check(raw, path)
     except UserError as error:
-        raise UserError(f"{error} (in {shown(label)})") from None
+        raise UserError(f"{error} (in {format_value(label)})") from None
 
 
 def keys(project: Params) -> list[str]:

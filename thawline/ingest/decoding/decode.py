@@ -34,7 +34,7 @@ from thawline.ingest.decoding.tiff_header import objection
 
 __all__ = [
     "Background", "DecodeError", "Picture", "decode", "effort_px", "fit", "over", "picture",
-    "shown",
+    "to_rgb",
 ]  # fmt: skip
 DECODER = (
     "decode", "bit_depth", "colour", "deep_colour", "limits", "square", "strips", "tiff_header",
@@ -217,7 +217,7 @@ def _loaded(image: Image.Image, data: bytes, width: int, height: int, bit_depth:
     return _Loaded(image=rgb, width=width, height=height, bits=bits, remark=remark)
 
 
-def shown(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
     """Convert a loaded image of any Pillow mode to RGB, or to RGBA where a pixel is not opaque.
 
     Raises:

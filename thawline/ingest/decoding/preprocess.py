@@ -8,7 +8,7 @@ from PIL import Image
 
 from thawline.dataset.encoding import encode
 from thawline.ingest.decoding.bit_depth import WHOLE
-from thawline.ingest.decoding.decode import Background, Picture, fit, over, picture, shown
+from thawline.ingest.decoding.decode import Background, Picture, fit, over, picture, to_rgb
 from thawline.ingest.decoding.image_stats import Looks, is_one_colour, measure
 from thawline.ingest.format_warnings import note
 
@@ -85,7 +85,7 @@ def content(name: str, data: bytes | np.ndarray, geometry: Geometry) -> Prepared
 
 def _open(data: bytes | np.ndarray, geometry: Geometry) -> Picture:
     if isinstance(data, np.ndarray):
-        known_by = shown(Image.fromarray(data))
+        known_by = to_rgb(Image.fromarray(data))
         image = over(known_by, geometry.background)
         return Picture(known_by=known_by, image=image, width=image.width, height=image.height)
     return picture(

@@ -29,7 +29,7 @@ class Conflict:
     bits: int = 0
 
 
-def of_links(
+def from_links(
     links: Iterable[NearCopy], names: Sequence[str], labels: Sequence[int]
 ) -> list[Conflict]:
     """Build the conflicts of near copies."""

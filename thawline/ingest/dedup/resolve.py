@@ -72,14 +72,14 @@ def resolve(
         by_hash = phash_index.find(packed.hashes, near_distance)
         alike = phash_index.verified(by_hash, partial(thumbnails.read, store), near_distance)
         links = linking.links(alike)
-        all_conflicts += disputed.of_links(linking.disagreements(alike, labels), names, labels)
+        all_conflicts += disputed.from_links(linking.disagreements(alike, labels), names, labels)
     dropped = disputed.left_out(all_conflicts, conflicts)
     first: dict[int, Conflict] = {}
     for one in all_conflicts:
         first.setdefault(one.row, one)
     left_out = {row: _dispute(first[row]) for row in sorted(dropped)}
     if alike is not None:
-        given = Given.of(keys, packed.splits)
+        given = Given.from_rows(keys, packed.splits)
         place = positions(keys, seed)
         own = natural(keys, place, val_ratio=val_ratio, test_ratio=test_ratio, given=given)
         settled = linking.settle(alike, keys, packed.splits, own, given, without=dropped)

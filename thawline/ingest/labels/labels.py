@@ -74,7 +74,7 @@ def numbered(classes: Sequence[str] | None, largest: int) -> tuple[str, ...]:
     return named
 
 
-def of_numbers(classes: Sequence[str] | None, labels: Iterable[int]) -> Classes:
+def from_numbers(classes: Sequence[str] | None, labels: Iterable[int]) -> Classes:
     """Build the classes from the numbers that occur; a number or a name without a row is no class.
 
     Labels that start at 1 may have as many names as the largest label.

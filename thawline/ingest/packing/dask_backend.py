@@ -63,7 +63,7 @@ class Engine:
 
 
 @contextmanager
-def named(geometry: Geometry) -> Iterator[Engine | None]:
+def connect(geometry: Geometry) -> Iterator[Engine | None]:
     """Connect to the cluster that the environment names; yield None where it names none.
 
     Raises:

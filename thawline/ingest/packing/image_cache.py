@@ -70,7 +70,7 @@ class Known:
     """File of the image that was found last."""
 
     @classmethod
-    def of(cls, files: list[Path], geometry: Geometry) -> Self:
+    def from_files(cls, files: list[Path], geometry: Geometry) -> Self:
         """Index the images of segment files; remove damaged files."""
         prefixes = [_keys(file) for file in files]
         lengths = [len(found) for found in prefixes]
@@ -122,7 +122,7 @@ class PackCache:
         self._held_bytes = 0
         self._open = self._limit > 0
         files = self._prepared() if self._open else []
-        self.known = Known.of(files, geometry) if self._open else None
+        self.known = Known.from_files(files, geometry) if self._open else None
 
     def add(self, wanted: bytes, image: PreparedImage) -> None:
         """Cache an image that was not found."""

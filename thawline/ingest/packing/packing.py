@@ -76,7 +76,7 @@ def pack(
         ChildDied: a process that decodes was killed.
     """
     known = cache.known if cache else None
-    with dask_backend.named(geometry) as cluster:
+    with dask_backend.connect(geometry) as cluster:
         if cluster:
             results = _spread(items, cluster, known)
         elif num_items is not None and num_items < _PROCESSES_FROM:

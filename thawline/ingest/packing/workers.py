@@ -160,7 +160,7 @@ class Workers:
 
     def _lose(self, process: BaseProcess) -> None:
         process.join(_END_S)  # its pipe is closed a moment before it has ended
-        died = ChildDied.of("a process that decodes images", process.exitcode)
+        died = ChildDied.from_exit_code("a process that decodes images", process.exitcode)
         with self._lock:
             self._died = self._died or died
             left, self._open = self._open, set()

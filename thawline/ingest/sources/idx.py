@@ -18,7 +18,7 @@ import numpy as np
 from thawline.errors import UserError
 from thawline.ingest.files.archive_reader import check_total
 from thawline.ingest.items import MAX_SIDE_PX, Item, Source
-from thawline.ingest.labels.labels import Classes, of_numbers
+from thawline.ingest.labels.labels import Classes, from_numbers
 from thawline.runtime.escape import escape
 
 _PARTS = {"train": "train", "t10k": "test"}
@@ -50,7 +50,7 @@ def read(path: Path, *, classes: list[str] | None = None) -> Source:
             or when the piece is reached.
     """
     parts = [_part(path, name) for name in _PARTS if name == "train" or _find(path, name, "images")]
-    found = of_numbers(classes, (k for part in parts for k in np.unique(part.labels).tolist()))
+    found = from_numbers(classes, (k for part in parts for k in np.unique(part.labels).tolist()))
     return Source(
         classes=found.names,
         items=(item for part in parts for item in _items(part, found)),

@@ -19,7 +19,7 @@ from thawline.errors import UserError
 from thawline.ingest.files.archive_reader import check_total
 from thawline.ingest.files.file_filter import signature
 from thawline.ingest.items import MAX_SIDE_PX, Item, Source
-from thawline.ingest.labels.labels import Classes, of_numbers
+from thawline.ingest.labels.labels import Classes, from_numbers
 from thawline.runtime.escape import escape
 
 _PARTS = ("train", "val", "test")
@@ -55,7 +55,7 @@ def read(path: Path, *, classes: list[str] | None = None) -> Source:
         held = {Path(name).stem for name in archive.namelist()}
         parts = [_part(path, archive, n) for n in _PARTS if n == "train" or f"{n}_images" in held]
     check_total(path, sum(len(part.labels) * math.prod(part.shape) for part in parts))
-    found = of_numbers(classes, (k for part in parts for k in np.unique(part.labels).tolist()))
+    found = from_numbers(classes, (k for part in parts for k in np.unique(part.labels).tolist()))
     return Source(
         classes=found.names,
         items=_items(path, parts, found),

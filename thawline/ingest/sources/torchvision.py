@@ -13,8 +13,7 @@ import numpy as np
 from torchvision import datasets
 
 from thawline.errors import UserError
-from thawline.ingest.decoding.decode import DecodeError
-from thawline.ingest.decoding.decode import shown as to_rgb
+from thawline.ingest.decoding.decode import DecodeError, to_rgb
 from thawline.ingest.files import checksums
 from thawline.ingest.items import Item, Reject, Source
 from thawline.ingest.labels.labels import numbered

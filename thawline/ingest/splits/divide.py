@@ -36,7 +36,7 @@ def divide(
     keys = [resolved.keys[row] for row in kept.tolist()]
     ratios = {"val_ratio": val_ratio, "test_ratio": test_ratio}
     own = found.packed.splits
-    given = Given.of(keys, [own[row] for row in kept.tolist()])
+    given = Given.from_rows(keys, [own[row] for row in kept.tolist()])
     splits = np.full(len(before), UNUSED)
     splits[kept] = assign(
         keys, before[kept], classes,

@@ -190,7 +190,7 @@ class Given:
     split_of: Mapping[str, str]
 
     @classmethod
-    def of(cls, keys: Sequence[str], splits: Sequence[str | None]) -> "Given":
+    def from_rows(cls, keys: Sequence[str], splits: Sequence[str | None]) -> "Given":
         """Build the predefined splits from the rows.
 
         Raises:

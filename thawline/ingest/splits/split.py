@@ -26,7 +26,7 @@ _MAX_NAMED = 20
 class Explanation(Protocol):
     """What became of images that count for no class, in words."""
 
-    def of_class(self, label: int) -> str:
+    def describe_class(self, label: int) -> str:
         """Count excluded images of a class by reason; empty where there are none."""
 
     def examples(self, labels: Sequence[int]) -> str:
@@ -34,7 +34,7 @@ class Explanation(Protocol):
 
 
 class _Nothing:
-    def of_class(self, label: int) -> str:  # noqa: ARG002 - as the protocol has it
+    def describe_class(self, label: int) -> str:  # noqa: ARG002 - as the protocol has it
         return ""
 
     def examples(self, labels: Sequence[int]) -> str:  # noqa: ARG002
@@ -192,7 +192,7 @@ def _check_numbers(classes: Sequence[str], num_keys: Sequence[int], left_out: Ex
 
 
 def _beside(left_out: Explanation, label: int) -> str:
-    text = left_out.of_class(label)
+    text = left_out.describe_class(label)
     return f" (beside {text})" if text else ""
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from thawline.errors import UserError
 from thawline.ingest.labels.class_names import canonical
-from thawline.ingest.labels.labels import checked, of_numbers, ordered, whole_number
+from thawline.ingest.labels.labels import checked, from_numbers, ordered, whole_number
 from thawline.runtime.escape import escape
 
 
@@ -30,7 +30,7 @@ class Named:
     remarks: tuple[str, ...] = ()
 
 
-def named(labels: Mapping[str, SeenLabel], classes: Sequence[str] | None) -> Named:
+def find_classes(labels: Mapping[str, SeenLabel], classes: Sequence[str] | None) -> Named:
     """Find the classes; a class of the option without a row is no class.
 
     Where all labels are whole numbers and none is a name of the option, the option names the
@@ -63,7 +63,7 @@ def named(labels: Mapping[str, SeenLabel], classes: Sequence[str] | None) -> Nam
 
 def _by_number(numbers: Mapping[str, int], known: Sequence[str] | None) -> Named:
     """Name labels that are numbers by the option, as npz and idx do."""
-    found = of_numbers(known, numbers.values())
+    found = from_numbers(known, numbers.values())
     first = min(found.position)
     remark = f"labels are numbers, named by ingest.options.classes: {first} is {found.names[0]!r}"
     return Named(

@@ -26,7 +26,7 @@ from thawline.ingest.splits.predefined_splits import SPLIT_NAMES
 from thawline.ingest.tables import image_files
 from thawline.ingest.tables.columns import Columns
 from thawline.ingest.tables.image_files import Peek, is_split
-from thawline.ingest.tables.labels import SeenLabel, like_this, named
+from thawline.ingest.tables.labels import SeenLabel, find_classes, like_this
 from thawline.ingest.tables.paths import TablePaths
 from thawline.runtime.escape import escape
 
@@ -105,7 +105,7 @@ def read_table(
             f"ingest.path: {escape(path.name)!r} has {len(listing.labels)} class(es) in column "
             f"{escape(columns.label, 60)!r}; at least 2 are needed"
         )
-    found = named(listing.labels, classes)
+    found = find_classes(listing.labels, classes)
     remarks = [*tables.remarks, *found.remarks]
     if listing.hashes and not path.is_dir():
         remarks.append(_ALONE)

@@ -54,7 +54,7 @@ class Contents:
     remarks: Sequence[str] = ()
 
 
-def named(manifest: Manifest, row: int) -> tuple[str, str]:
+def name_and_class(manifest: Manifest, row: int) -> tuple[str, str]:
     """A row's name and class, escaped."""
     return markdown(manifest.names[row], 80), markdown(manifest.classes[manifest.labels[row]], 60)
 

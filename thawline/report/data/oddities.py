@@ -5,7 +5,14 @@ from pathlib import Path
 
 from thawline.ingest.accounting import reason_kind
 from thawline.report.data import tiles
-from thawline.report.data.contents import COLUMNS, MAX_SHOWN, Contents, named, picture, table
+from thawline.report.data.contents import (
+    COLUMNS,
+    MAX_SHOWN,
+    Contents,
+    name_and_class,
+    picture,
+    table,
+)
 from thawline.runtime.escape import markdown
 
 _MAX_REASONS = 20
@@ -67,7 +74,7 @@ def _pairs(
     rows = [row for one, two, _ in pairs for row in (one, two)]
     tiles.grid(file, contents.store, rows, COLUMNS // 2)
     lines = [
-        (*named(contents.manifest, one), *named(contents.manifest, two), value)
+        (*name_and_class(contents.manifest, one), *name_and_class(contents.manifest, two), value)
         for one, two, value in pairs
     ]
     return [picture("Pairs", file), table(("image", "class", "copy", "its class", last), lines)]
@@ -86,7 +93,7 @@ def blank(pictures: Path, contents: Contents) -> list[str]:
         rows = list(found[:MAX_SHOWN])
         file = pictures / f"blank-{number}.png"
         tiles.grid(file, contents.store, rows, COLUMNS)
-        lines = [named(contents.manifest, row) for row in rows]
+        lines = [name_and_class(contents.manifest, row) for row in rows]
         title = f"{kind[0].upper()}{kind[1:]}"
         parts += [
             f"### {title}: {len(found):,}",

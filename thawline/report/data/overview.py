@@ -8,7 +8,14 @@ import numpy as np
 from thawline.dataset.manifest import Manifest
 from thawline.plots import style
 from thawline.report.data import charts, outliers, tiles
-from thawline.report.data.contents import COLUMNS, MAX_SHOWN, Contents, named, picture, table
+from thawline.report.data.contents import (
+    COLUMNS,
+    MAX_SHOWN,
+    Contents,
+    name_and_class,
+    picture,
+    table,
+)
 from thawline.runtime.escape import markdown
 
 MAX_CLASSES = 100
@@ -42,14 +49,14 @@ def classes(pictures: Path, manifest: Manifest) -> list[str]:
 def decisions(contents: Contents) -> list[str]:
     """Tell how the images were packed, and why so."""
     rows = [
-        (f"`{key}`", markdown(shown(one.value), 40), "the data" if one.auto else "params.yaml",
-         markdown(one.reason, 200))
+        (f"`{key}`", markdown(format_value(one.value), 40),
+         "the data" if one.auto else "params.yaml", markdown(one.reason, 200))
         for key, one in contents.decided.decisions.items()
     ]  # fmt: skip
     return ["## Decided", table(("ingest", "value", "by", "why"), rows)]
 
 
-def shown(value: object) -> str:
+def format_value(value: object) -> str:
     """Spell a value as params.yaml does."""
     return json.dumps(value) if not isinstance(value, str) else value
 
@@ -86,6 +93,6 @@ def outlying(pictures: Path, contents: Contents) -> list[str]:
         if rows:
             file = pictures / f"outliers-{number}.png"
             tiles.grid(file, contents.store, rows, COLUMNS)
-            lines = [(*named(manifest, row), f"{found.values[row]:.1f}") for row in rows]
+            lines = [(*name_and_class(manifest, row), f"{found.values[row]:.1f}") for row in rows]
             parts += [picture(found.title, file), table(("image", "class", "value"), lines)]
     return parts
