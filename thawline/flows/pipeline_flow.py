@@ -1,4 +1,4 @@
-"""The DVC pipeline as a Prefect flow: one task per stage, in DVC's order.
+"""Define the DVC pipeline as a Prefect flow: one task per stage, in DVC's order.
 
 DVC alone decides what runs, and Prefect caches nothing: docs/decisions/0012-flows.md.
 """
@@ -31,12 +31,13 @@ def pipeline(
     stage_timeout_s: float | None = None,
     busy_retries: int = _BUSY_RETRIES,
 ) -> State[Any]:
-    """Run what changed, and record it in MLflow.
+    """Run the stages that changed, and record them in MLflow.
 
     Args:
         targets: names of stages; all if empty.
         stage_timeout_s: ends a stage that takes longer, and with it the run.
-        busy_retries: further attempts while another DVC, or a stage that still ends, is in the way.
+        busy_retries: further attempts while another DVC, or a stage that is still ending, is in the
+            way.
 
     Returns:
         Completed; Completed `Skipped` when another run is in progress; Failed with the last lines,
@@ -52,7 +53,7 @@ def pipeline(
 
 @flow(name="pipeline", flow_run_name=run_names.dated, persist_result=False)
 def pipeline_in(folder: str, stage_timeout_s: float | None = None) -> State[Any]:
-    """Run the same in another working tree, which is for flows to choose and for no deployment."""
+    """Run the pipeline in another working tree, which flows choose and no deployment."""
     return _run(Path(folder), (), stage_timeout_s, _BUSY_RETRIES)
 
 
@@ -106,7 +107,7 @@ def stage(
     progress: artifacts.Progress,
     timeout_s: float | None,
 ) -> State[Any]:
-    """Follow one stage to its end; the state says what became of it."""
+    """Follow one stage to its end; return its outcome as a state."""
     logger = get_run_logger()
     try:
         for line in run.lines(timeout_s):
@@ -127,7 +128,7 @@ def stage(
 
 
 def _conclusion(run: follow.FollowedRun, states: dict[str, State[Any]]) -> State[Any]:
-    """The flow's state from `thawline run`'s exit code and its last line."""
+    """Return the flow's state by `thawline run`'s exit code and its last line."""
     last = run.last[-1] if run.last else None
     if timed_out := [state for state in states.values() if state.name == "TimedOut"]:
         return Failed(name="TimedOut", message=timed_out[0].message)

@@ -26,7 +26,7 @@ _GRACE_S = 3.0
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Serve; returns 0 after Ctrl-C or SIGTERM, within five seconds, and 2 for a user's mistake."""
+    """Serve until stopped; return 0 after Ctrl-C or SIGTERM, 2 for a user's mistake."""
     options = _options(words)
     os.environ.setdefault("PREFECT_RUNNER_POLL_FREQUENCY", "5")
     signal.signal(signal.SIGTERM, _interrupt)
@@ -62,12 +62,11 @@ def _job(options: argparse.Namespace) -> tuple[dict[str, object], str]:
     """Check the options.
 
     Returns:
-        What `thawline.flows.runner` is told: flow, name, parameters, and cron with its timezone
-        or interval
-        (seconds). And when that is, for a person.
+        The job for `thawline.flows.runner`: flow, name, parameters, and cron with its timezone or
+        interval (seconds). And a description of the schedule for the user.
 
     Raises:
-        UserError: no schedule or two, one that is none, an option of another flow.
+        UserError: no schedule or two, an invalid one, or an option of another flow.
     """
     if (options.cron is None) == (options.interval is None):
         raise UserError("serve: needs either --cron EXPR or --interval S")

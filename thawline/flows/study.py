@@ -25,7 +25,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run the flow from a shell; returns the exit code, see `command.run`."""
+    """Run the flow from a shell; return the exit code, see `command.run`."""
     parser = argparse.ArgumentParser(prog="python -m thawline.flows.study")
     parser.add_argument("names", nargs="+", help="of files in studies/, paths, or all")
     parser.add_argument("--budget", help="start no trial after this time, e.g. 90s, 30m, 8h")
@@ -89,7 +89,7 @@ def _crew(
 
 
 def checked(names: Sequence[str], changes: Changes, project: Params) -> list[plan.Study]:
-    """All studies that the names mean, each once, before any of them runs.
+    """Read all studies that the names mean, each once, before any of them runs.
 
     Raises:
         UserError: an unknown study, or a mistake in a file.
@@ -100,7 +100,7 @@ def checked(names: Sequence[str], changes: Changes, project: Params) -> list[pla
 
 
 def seconds(text: str | None) -> float | None:
-    """Of `90s`, `30m` or `8h`.
+    """Parse a time such as `90s`, `30m` or `8h` to seconds; None stays None.
 
     Raises:
         UserError: anything else.

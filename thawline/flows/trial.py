@@ -1,4 +1,4 @@
-"""One trial of a study: stages in a working tree, what its network says, a DVC experiment."""
+"""Run one trial of a study: stages in a working tree, its predictions, a DVC experiment."""
 
 import hashlib
 import shutil
@@ -32,7 +32,7 @@ _STOPPED = threading.Event()
 
 
 class Stopped(Exception):
-    """The trial was ended from outside; it runs again the next time."""
+    """Raised when a trial was ended from outside; it runs again the next time."""
 
 
 def begin() -> None:
@@ -48,17 +48,25 @@ def stop() -> None:
 
 
 def spent(deadline: float | None) -> bool:
-    """Whether it is too late to start a trial; seconds since the epoch."""
+    """Return True where it is too late to start a trial.
+
+    Args:
+        deadline: seconds since the epoch; None for no limit.
+    """
     return _STOPPED.is_set() or (deadline is not None and time.time() > deadline)
 
 
 def run(order: TrialRequest, say: Say, should_prune: ShouldPrune = lambda _: None) -> TrialRecord:
-    """Run a trial, or take what is known of it; a failure is a record too.
+    """Run a trial, or return its known record; a failure is a record too.
 
     Args:
+        order: the trial, and what it takes to run it.
         say: gets each line of output.
         should_prune: called with the working tree when the last stage begins; a reason ends the
             trial.
+
+    Raises:
+        Stopped: the trial was ended from outside.
     """
     known = TrialRecord.read(order.trial.study, order.key)
     if known is not None and not (order.again and known.state == "failed"):
@@ -78,7 +86,7 @@ def run(order: TrialRequest, say: Say, should_prune: ShouldPrune = lambda _: Non
 
 
 def lost(order: TrialRequest) -> None:
-    """Record a trial that nobody came back from."""
+    """Record the failure of a trial whose worker died."""
     _record(order, "failed", message=_LOST).write()
 
 
@@ -105,7 +113,7 @@ def _run(order: TrialRequest, tree: Path, say: Say, should_prune: ShouldPrune) -
 
 
 class _Stages:
-    """`thawline run` up to a stage; trials that would make the same data wait for the first."""
+    """A `thawline run` up to a stage; trials that need the same data wait for the first."""
 
     def __init__(self, order: TrialRequest, tree: Path, say: Say) -> None:
         self._order, self._tree, self._say = order, tree, say
@@ -114,7 +122,7 @@ class _Stages:
         self.message = ""
 
     def run(self, should_prune: ShouldPrune) -> str | None:
-        """Returns why it was ended early, or None."""
+        """Run the stages; return why the trial was ended early, or None."""
         order = self._order
         lock = FileLock(workspace.scratch() / "locks" / f"data-{self._data()}.lock")
         lock.acquire()
@@ -145,7 +153,7 @@ class _Stages:
             self.message = _failure(run)
 
     def _data(self) -> str:
-        """A name for the data that the trial trains on."""
+        """Hash the params that decide the data the trial trains on."""
         checked = params_file.load(self._tree / params_file.FILE)
         words = f"{checked.seed} {checked.ingest.model_dump_json()}"
         return hashlib.sha256(words.encode()).hexdigest()[:16]
