@@ -1,4 +1,4 @@
-"""Versions of the registered model: which one is meant, its aliases, its files."""
+"""Find versions of the registered model, their aliases and their files."""
 
 import shutil
 import tempfile
@@ -22,13 +22,13 @@ CHECKED_TAG = "thawline.checked"
 
 
 def fetch(named: str) -> Path:
-    """A folder with the files of a version, kept in the project's scratch by the model's hash.
+    """Return a folder with a version's files, kept in the project's scratch by the model's hash.
 
     Args:
         named: an alias, or a version's number.
 
     Raises:
-        UserError: there is no such version, or its files cannot be had.
+        UserError: there is no such version, or its files cannot be fetched.
     """
     checked = params_file.load()
     store = connect(checked.tracking.experiment)
@@ -37,7 +37,7 @@ def fetch(named: str) -> Path:
 
 
 def find(store: Store, name: str, named: str) -> ModelVersion:
-    """The version that an alias or a number stands for.
+    """Find the version that an alias or a number stands for.
 
     Raises:
         UserError: there is none; the message lists those that there are.
@@ -58,7 +58,7 @@ def find(store: Store, name: str, named: str) -> ModelVersion:
 
 
 def aliases(store: Store, name: str) -> dict[str, str]:
-    """Alias to version; empty for a model that was never registered."""
+    """Map aliases to versions; empty for a model that was never registered."""
     try:
         found = store.client.get_registered_model(name).aliases
     except MlflowException as error:
@@ -69,10 +69,10 @@ def aliases(store: Store, name: str) -> dict[str, str]:
 
 
 def seen(store: Store, version: ModelVersion, file: str) -> TrainingFingerprint | None:
-    """What a version learned from, or was tested on; None where it does not say.
+    """Read what a version was trained on, or tested on; None where it does not record it.
 
     Raises:
-        UserError: it cannot be had, or is damaged.
+        UserError: it cannot be fetched, or is damaged.
     """
     stored = f"models:/{version.name}/{version.version}/artifacts"
     _point_at(store)
@@ -88,10 +88,10 @@ def seen(store: Store, version: ModelVersion, file: str) -> TrainingFingerprint 
 
 
 def files(store: Store, version: ModelVersion) -> Path:
-    """model.onnx, model.json and what else was stored with a version.
+    """Return the folder of a version's files: model.onnx, model.json and others.
 
     Raises:
-        UserError: they cannot be had.
+        UserError: they cannot be fetched.
     """
     digest = version.tags.get(HASH_TAG, "").removesuffix(".dir")
     folder = workspace.scratch() / "registered" / f"{version.version}-{digest or 'unknown'}"
@@ -125,7 +125,7 @@ def _said(path: Path) -> str:
 
 
 def _point_at(store: Store) -> None:
-    """mlflow.artifacts knows no client of its own."""
+    """Point mlflow.artifacts, which has no client argument, at the store."""
     mlflow.set_tracking_uri(store.uri)
     mlflow.set_registry_uri(store.uri)
 
