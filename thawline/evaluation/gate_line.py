@@ -1,4 +1,4 @@
-"""The place in a report for what only `thawline publish` knows: better than the champion or not."""
+"""Fill the place in a report for the gate's decision, which `thawline publish` knows."""
 
 START, END = "<!-- gate -->", "<!-- /gate -->"
 FOLDER = "reports/publish"
@@ -8,12 +8,13 @@ MARKDOWN = f"{START}Whether it replaces the champion {_WHERE}.{END}"
 
 
 def fill(report: str, line: str) -> str:
-    """The report with a line in that place; unchanged where it has none.
+    """Insert a line into that place of a report; unchanged where the report has no such place.
 
     Names of strangers cannot hold the marks: reports write `<` of theirs as a reference.
 
     Args:
-        line: in the report's own language, HTML or Markdown.
+        report: HTML or Markdown text.
+        line: the line, in the same language.
     """
     before, start, rest = report.partition(START)
     _, end, after = rest.partition(END)
