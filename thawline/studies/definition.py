@@ -1,4 +1,4 @@
-"""A study's file: what is claimed, what is varied, and what decides; written before any trial."""
+"""Read a study's file: its claims, axes and deciding measure, written before any trial."""
 
 import re
 from pathlib import Path
@@ -41,7 +41,7 @@ class Comparison(Section):
 
 
 class Interval(Section):
-    """A range of numbers to search; whole ones if both ends are."""
+    """A range of numbers to search; whole numbers if both ends are."""
 
     low: int | float
     high: int | float
@@ -57,7 +57,7 @@ class Interval(Section):
 
 
 class Search(Section):
-    """Values proposed one after another: accuracy up, latency and size down."""
+    """Values proposed one after another, for high accuracy, low latency and small size."""
 
     trials: Annotated[int, Field(ge=1, le=MOST_TRIALS)]
     space: Annotated[dict[_Key, Interval | Choices], Field(min_length=1)]
@@ -86,12 +86,12 @@ class Definition(Section):
 
     @property
     def until(self) -> str:
-        """The stage that gives the measure."""
+        """Name of the stage that gives the measure."""
         return self.measure.partition(".")[0]
 
     @property
     def score(self) -> str:
-        """The measure's key in `scores.SCORES`."""
+        """Key of the measure in `scores.SCORES`."""
         return self.measure.partition(".val_")[2]
 
     @model_validator(mode="after")
@@ -111,7 +111,8 @@ def load(path: Path) -> Definition:
     """Read and check a study's file.
 
     Raises:
-        UserError: missing, no YAML, an unknown key or measure, a name or value that is not allowed.
+        UserError: missing, not YAML, an unknown key or measure, or a name or value that is not
+            allowed.
     """
     if not _NAME.fullmatch(path.stem):
         raise UserError(
@@ -129,10 +130,10 @@ def load(path: Path) -> Definition:
 
 
 def find(name: str) -> list[Path]:
-    """The files that a name on the command line means.
+    """Find the files that a name on the command line means.
 
     Args:
-        name: of a file in studies/, a path, or `all`.
+        name: name of a file in studies/, a path, or `all`.
 
     Raises:
         UserError: there is no such study.
