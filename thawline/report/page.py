@@ -1,4 +1,4 @@
-"""The report as one HTML file: a verdict, then data, training, errors, certainty, cost.
+"""Write the report as one HTML file: a verdict, then data, training, errors, certainty, cost.
 
 It needs no network and no script, can be read on a phone and printed. Every name that comes from
 the data is first written out (`labels.visible`) and then escaped by the template engine.
@@ -58,7 +58,7 @@ Advice = tuple[str, str, str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class PageContent:
-    """What the page tells; `pictures` lie below `folder`."""
+    """Contents of the page; `pictures` lie below `folder`."""
 
     folder: Path
     results: Results
@@ -78,7 +78,7 @@ class PageContent:
 
 
 def write(content: PageContent) -> None:
-    """report.html, report.md and model_card.md."""
+    """Write report.html, report.md and model_card.md."""
     classes, decisions = content.classes, content.decisions
     text = markdown.render(
         content.results,
@@ -104,7 +104,7 @@ def write(content: PageContent) -> None:
 
 
 def render(content: PageContent) -> str:
-    """The page; equal contents give equal bytes."""
+    """Render the page as HTML; equal contents give equal bytes."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(
@@ -178,7 +178,7 @@ def _runtime(row: Mapping[str, Any]) -> str:
 
 
 def _batches(results: Results) -> list[tuple[str, ...]]:
-    """Throughput by batch size: a row per checkpoint, the sizes in front."""
+    """Tabulate throughput by batch size: a row per checkpoint, the sizes in front."""
     measured = {
         name: results.of(name)["throughput_by_batch"]
         for name in results.metrics
@@ -252,6 +252,6 @@ def _issue(issue: LabelIssue, manifest: Manifest) -> tuple[str, ...]:
 
 
 def _sentences(content: PageContent) -> list[str]:
-    """The list of the Markdown report, a sentence or two each."""
+    """List the items of `methods.sentences`, a sentence or two each."""
     text = methods.sentences(content.results, content.bootstrap_samples, content.calibration_bins)
     return [" ".join(item.split()) for item in text.removeprefix("- ").split("\n- ")]

@@ -1,4 +1,7 @@
-"""The look of the page. A module rather than a file beside it, so that DVC knows it as code."""
+"""Template of the page.
+
+A module rather than a file beside it, so that DVC knows it as code.
+"""
 
 from thawline.evaluation import gate_line
 

@@ -1,4 +1,4 @@
-"""What a data report is about, and how its parts are set."""
+"""Hold the contents of a data report, and format its parts."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,20 +22,20 @@ MAX_SHOWN = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
-    """What the report is about.
+    """Contents of a data report.
 
     Attributes:
-        looks: per row; asked for several times, so no generator.
+        looks: statistics of each row; iterated several times, so not a generator.
         links: near copies; None where none were looked for.
-        conflicts: with what became of each row in `left_out`.
+        conflicts: label conflicts; what became of each row is in `left_out`.
         quarantine: names and reasons, printable.
-        notes: per row, what is odd about its file.
-        decided: how the images were packed.
-        blanks: rows on which nothing is to be seen.
-        num_transparent: images of which not every pixel is opaque.
-        depth: that images of 16 bits use few of them, or None.
-        account: what became of every file.
-        remarks: how the source was understood, where that is worth a word.
+        notes: per row what is odd about its file, or None.
+        decided: decisions on how the images were packed.
+        blanks: rows that show nothing, by kind.
+        num_transparent: number of images with a pixel that is not opaque.
+        depth: sentence on images of 16 bits that use few of them, or None.
+        account: numbers of files by what became of them.
+        remarks: how the source was understood, where that matters.
     """
 
     manifest: Manifest
@@ -55,16 +55,16 @@ class Contents:
 
 
 def name_and_class(manifest: Manifest, row: int) -> tuple[str, str]:
-    """A row's name and class, escaped."""
+    """Return a row's name and class, escaped."""
     return markdown(manifest.names[row], 80), markdown(manifest.classes[manifest.labels[row]], 60)
 
 
 def picture(title: str, file: Path) -> str:
-    """A link to a file of the folder beside the page."""
+    """Format a link to a file of the folder beside the page."""
     return f"![{title}](<{file.parent.name}/{file.name}>)"
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Cells are Markdown already."""
+    """Format a table whose cells are Markdown already."""
     head = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
     return "\n".join([*head, *("| " + " | ".join(row) + " |" for row in rows)])

@@ -1,4 +1,4 @@
-"""What is in the set: classes, sizes, looks, and the images that are far from the others."""
+"""Report the contents of a data set: classes, sizes, looks, and outliers."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ _SPLITS = ("train", "val", "test", "unused")
 
 
 def classes(pictures: Path, manifest: Manifest) -> list[str]:
-    """Images per class and split; of many classes the largest and the smallest."""
+    """Report images per class and split; of many classes the largest and the smallest."""
     style.save(charts.classes(manifest), pictures / "classes.png")
     counts = [manifest.counts(split) for split in _SPLITS]
     total = np.sum(counts, axis=0)
@@ -47,7 +47,7 @@ def classes(pictures: Path, manifest: Manifest) -> list[str]:
 
 
 def decisions(contents: Contents) -> list[str]:
-    """Tell how the images were packed, and why so."""
+    """Report how the images were packed, and why."""
     rows = [
         (f"`{key}`", markdown(format_value(one.value), 40),
          "the data" if one.auto else "params.yaml", markdown(one.reason, 200))
@@ -57,12 +57,12 @@ def decisions(contents: Contents) -> list[str]:
 
 
 def format_value(value: object) -> str:
-    """Spell a value as params.yaml does."""
+    """Format a value as params.yaml does."""
     return json.dumps(value) if not isinstance(value, str) else value
 
 
 def looks(pictures: Path, contents: Contents) -> list[str]:
-    """How sizes and looks are spread."""
+    """Report the distribution of sizes and looks."""
     manifest = contents.manifest
     style.save(charts.spread(manifest, contents.looks), pictures / "spread.png")
     area = manifest.widths * manifest.heights
@@ -79,7 +79,7 @@ def looks(pictures: Path, contents: Contents) -> list[str]:
 
 
 def outlying(pictures: Path, contents: Contents) -> list[str]:
-    """The outliers of each kind, the farthest first."""
+    """Report the outliers of each kind, the farthest first."""
     parts = [
         "## Outliers",
         "They are used like all others. Dark, bright, flat and blurred ones are beyond "
