@@ -1,4 +1,4 @@
-"""Have the data set packed before anything is measured on it; loads no PyTorch."""
+"""Pack the data set before anything is measured on it; loads no PyTorch."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from thawline.runtime.output_paths import INGEST, MANIFEST
 
 
 def prepare_data_set(checked: Params) -> None:
-    """Run `dvc repro ingest` where the packed images are missing or of other params or files.
+    """Run `dvc repro ingest` where the packed images are missing or outdated.
 
     Raises:
         UserError: there is no project here, an input is missing, or the stage failed.

@@ -1,4 +1,4 @@
-"""The network: within the budget first, then as good as it has to be.
+"""Propose the network: within the budget first, then as good as it has to be.
 
 Speed is judged by what was measured. A smaller network is named by its MACs, which are not speed:
 the next run measures it.
@@ -35,7 +35,7 @@ def _too_slow(facts: Facts) -> list[Proposal]:
 
 
 def _too_weak(facts: Facts) -> list[Proposal]:
-    """Take the next network of the family, of those with pretrained weights.
+    """Propose the next larger network of the family, of those with pretrained weights.
 
     What is better on ImageNet is mostly better elsewhere: Kornblith et al., 2019, "Do better
     ImageNet models transfer better?". From random weights twice the blocks were no better here.
