@@ -1,4 +1,4 @@
-"""What `thawline init` says and asks."""
+"""Run and report `thawline init`."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from thawline.project import upgrade as renewal
 
 
 def create(folder: Path, source: str | None, path: Path | None) -> None:
-    """A new project; with a source, its params name the images."""
+    """Create a project; with a source, its params name the images."""
     if path is not None and not path.exists():
         home = "; ~ is not expanded here: write the whole path" if str(path)[:1] == "~" else ""
         raise UserError(f"--path: {str(path)!r} does not exist{home}")
@@ -23,7 +23,7 @@ def create(folder: Path, source: str | None, path: Path | None) -> None:
 
 
 def upgrade(folder: Path, source: str | None, path: Path | None) -> None:
-    """Files of the project in the folder for the installed package."""
+    """Upgrade the project in the folder to the installed package, and print the changes."""
     if source is not None or path is not None:
         raise UserError("--source and --path are for a new project, not for --upgrade")
     done = renewal.upgrade(folder)

@@ -1,4 +1,4 @@
-"""dvc.yaml of a project of one's own: the package's, with keys of code.yaml for modules."""
+"""Derive a project's dvc.yaml from the package's, with keys of code.yaml for modules."""
 
 import io
 from typing import Any
@@ -16,7 +16,7 @@ _WIDTH = 4096
 
 
 def text() -> str:
-    """Comments and order as in the package's."""
+    """Format dvc.yaml, with comments and order as in the package's."""
     yaml = YAML()
     yaml.width = _WIDTH
     yaml.indent(mapping=2, sequence=4, offset=2)
