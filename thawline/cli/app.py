@@ -1,4 +1,4 @@
-"""`thawline ...`: the commands around the pipeline."""
+"""Assemble the commands: `thawline ...`."""
 
 import sys
 from collections.abc import Callable
@@ -32,7 +32,7 @@ for heading, commands in PANELS.items():
 
 
 def main() -> None:
-    """Entry point: a user's mistake is one line on stderr and exit code 2."""
+    """Run the command line; a user's mistake is one line on stderr and exit code 2."""
     try:
         with disk_errors.translate_errors():
             app()

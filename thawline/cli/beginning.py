@@ -1,4 +1,4 @@
-"""Commands before a training: a project, its params, advice."""
+"""Define the commands before a training: init, check, advise, find-lr."""
 
 import sys
 from pathlib import Path
@@ -48,7 +48,7 @@ def check() -> None:
 
 
 def _check_policy(image_size_px: int | str, file: Path) -> None:
-    """Refuse a policy file that is wrong at the images' size, or under `auto` at any size."""
+    """Refuse a policy file that is wrong at the images' size, or under `auto` at any."""
     from thawline.ingest.image_size import ALL_SIZES
 
     policy = plugins.load(plugins.POLICY, "file").policy

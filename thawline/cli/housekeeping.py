@@ -1,4 +1,4 @@
-"""Commands that make room."""
+"""Define the commands that free disk space."""
 
 from typing import Annotated
 

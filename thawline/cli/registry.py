@@ -1,4 +1,4 @@
-"""Commands about registered models and what they are measured on."""
+"""Define the commands for registered models and their test set."""
 
 from typing import TYPE_CHECKING, Annotated
 

@@ -1,4 +1,4 @@
-"""Commands that train: once, on a schedule, as a study."""
+"""Define the commands that train: once, on a schedule, as a study."""
 
 import os
 import sys
