@@ -1,4 +1,4 @@
-"""A disk that is full, or that may not be written: one message, whichever library met it."""
+"""Translate errors of a full or read-only disk into one message, whichever library met them."""
 
 import re
 from collections.abc import Iterator
@@ -21,12 +21,13 @@ _REMEDY = {
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Give such an error its cause, its file and a way out.
+    """Turn a disk error into a message with its cause, its file and a way out.
 
-    By the text: safetensors, ONNX and shutil raise errors of their own, without a number.
+    Recognised by the text: safetensors, ONNX and shutil raise errors of their own, without a
+    number.
 
     Raises:
-        UserError: instead of them.
+        UserError: instead of the original error.
     """
     try:
         yield

@@ -147,7 +147,7 @@ def everything() -> Iterator[tuple[Execution, State]]:
 
 
 def find_for_process(pid: int) -> State | None:
-    """The newest state that the process, of this machine, stands for."""
+    """Find the newest state of an execution that a process of this machine stands for."""
     here = socket.gethostname()
     found = [
         state for current, state in everything() if (current.pid, current.machine) == (pid, here)

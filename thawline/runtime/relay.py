@@ -25,7 +25,7 @@ _LINES = (
 
 
 def status(line: str) -> tuple[str, str] | None:
-    """The stage that a line of DVC's is about, and running, restored or skipped."""
+    """Parse a line of DVC's: the stage, and running, restored or skipped; else None."""
     for pattern, word in _LINES:
         # The whole line: a stage may print such words in the name of a class.
         if found := pattern.fullmatch(_ANSI.sub("", line)):
