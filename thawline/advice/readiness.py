@@ -29,7 +29,7 @@ def prepare_data_set(checked: Params) -> None:
     there = (INGEST / MANIFEST).exists()
     if there and not commands.stale("ingest"):
         return
-    state = "is not of these params and files" if there else "holds no data set yet"
+    state = "was made with other params or files" if there else "holds no data set yet"
     print(f"{INGEST}: {state}; `dvc repro ingest` makes it", flush=True)
     done = subprocess.run(
         [sys.executable, "-m", "dvc", "repro", "ingest"],
@@ -38,4 +38,4 @@ def prepare_data_set(checked: Params) -> None:
         preexec_fn=locks.die_with_parent,  # no thread runs yet, so it is safe
     )
     if done.returncode:
-        raise UserError("`dvc repro ingest` failed; what it said stands above")
+        raise UserError("`dvc repro ingest` failed; see its output above")

@@ -27,7 +27,7 @@ def show(facts: Facts, proposals: Sequence[Proposal], file: TextIO | None = None
     for line in measured(facts):
         console.print(Text(line))
     if not proposals:
-        console.print(Text("Nothing to propose: params.yaml says what the figures say."))
+        console.print(Text("Nothing to propose: params.yaml agrees with the figures."))
         return
     console.print(table(facts, proposals, plain=not console.is_terminal))
 

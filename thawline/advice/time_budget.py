@@ -66,7 +66,7 @@ def write(before: Params, minutes: float, path: Path = parameters.FILE) -> None:
         return
     edit.set_values({KEY: minutes}, path)
     said = "null" if was is None else f"{was:g}"
-    print(f"{path}: {KEY} is {minutes:g} from now on, it was {said}", flush=True)
+    print(f"{path}: {KEY} is set to {minutes:g}; it was {said}", flush=True)
 
 
 def count_images(params: Params) -> int:

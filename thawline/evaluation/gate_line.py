@@ -2,7 +2,7 @@
 
 START, END = "<!-- gate -->", "<!-- /gate -->"
 FOLDER = "reports/publish"
-_WHERE = f"is decided when it is published; the copy in {FOLDER} says so"
+_WHERE = f"is decided when it is published; see the copy in {FOLDER}"
 HTML = f'{START}<p class="budget none">Whether it replaces the champion {_WHERE}.</p>{END}'
 MARKDOWN = f"{START}Whether it replaces the champion {_WHERE}.{END}"
 

@@ -26,7 +26,7 @@ def check_targets(targets: Sequence[str]) -> None:
     """
     for target in targets:
         if not _STAGE.fullmatch(target):
-            raise UserError(f"targets: {target!r} is no name of a stage")
+            raise UserError(f"targets: {target!r} is not the name of a stage")
 
 
 class FollowedRun:

@@ -30,7 +30,7 @@ def tell(flow: Flow[..., Any], run: FlowRun, state: State[Any]) -> None:
             block: Any = Block.load(target)
             block.notify(state.message or state.name or "", f"{flow.name}: {state.name}")
     except Exception as error:
-        get_run_logger().warning("nobody was told: %s", error)
+        get_run_logger().warning("the notification failed: %s", error)
 
 
 HOOKS: dict[str, Any] = {

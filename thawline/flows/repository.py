@@ -126,7 +126,7 @@ def check_branch_name(root: Path, branch: str) -> None:
         git(root, "check-ref-format", _ref(branch))
     except CommandError:
         raise UserError(
-            f"--commit-to: {branch!r} is no name of a branch; letters, digits and . _ - / are "
+            f"--commit-to: {branch!r} is not a branch name; letters, digits and . _ - / are "
             "allowed, e.g. retrained"
         ) from None
 

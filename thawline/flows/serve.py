@@ -50,7 +50,7 @@ def main(words: Sequence[str] | None = None) -> int:
 def _options(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="thawline serve")
     parser.add_argument("--cron", metavar="EXPR", help='when, e.g. "0 3 * * *"')
-    parser.add_argument("--timezone", metavar="ZONE", help="of --cron; this machine's by default")
+    parser.add_argument("--timezone", metavar="ZONE", help="for --cron; this machine's by default")
     parser.add_argument("--interval", metavar="S", help="seconds from start to start")
     parser.add_argument("--flow", choices=FLOWS, default=FLOWS[0])
     parser.add_argument("--commit-to", metavar="BRANCH", help="of retrain")
@@ -106,7 +106,7 @@ def _watch(own: server.Server | None, job: dict[str, object]) -> NoReturn:
         try:
             while runner.poll() is None:
                 if own is not None and own.restart_if_ended():
-                    print("Prefect's server had ended and was started again", flush=True)
+                    print("Prefect's server ended and was restarted", flush=True)
                 time.sleep(0.5)
         finally:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -114,7 +114,7 @@ def _watch(own: server.Server | None, job: dict[str, object]) -> NoReturn:
             processes.end(runner, _GRACE_S)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             signal.signal(signal.SIGTERM, _interrupt)
-        print(f"the runner ended; started again in {_AGAIN_S:g} s", flush=True)
+        print(f"the runner ended; it is restarted in {_AGAIN_S:g} s", flush=True)
         time.sleep(_AGAIN_S)
 
 

@@ -27,16 +27,16 @@ _UNITS = {"s": 1, "m": 60, "h": 3600}
 def main(words: Sequence[str] | None = None) -> int:
     """Run the flow from a shell; return the exit code, see `command.run`."""
     parser = argparse.ArgumentParser(prog="python -m thawline.flows.study")
-    parser.add_argument("names", nargs="+", help="of files in studies/, paths, or all")
+    parser.add_argument("names", nargs="+", help="names of files in studies/, paths, or all")
     parser.add_argument("--budget", help="start no trial after this time, e.g. 90s, 30m, 8h")
     parser.add_argument("--workers", type=int, help="trials side by side; 1 by default")
     parser.add_argument("--runner", choices=("threads", "dask"), default="threads")
-    parser.add_argument("--address", help="of a Dask scheduler, whose workers run the trials")
+    parser.add_argument("--address", help="Dask scheduler whose workers run the trials")
     parser.add_argument("--set", action="append", default=[], help="KEY=VALUE, in all trials")
-    parser.add_argument("--seeds", type=int, help="only the first so many of each study")
+    parser.add_argument("--seeds", type=int, help="number of seeds to run of each study")
     parser.add_argument("--again", action="store_true", help="repeat trials that failed")
     parser.add_argument("--plan", action="store_true", help="list the trials and run none")
-    parser.add_argument("--storage", help="of a search: a database URL; SQLite by default")
+    parser.add_argument("--storage", help="database URL of a search; SQLite by default")
     given = parser.parse_args(words)
     try:
         budget_s = seconds(given.budget)

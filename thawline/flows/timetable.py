@@ -63,7 +63,7 @@ def read(cron: str, zone: str | None = None) -> Timetable:
         schedule = CronSchedule(cron=cron, timezone=clock)
     except ValueError:
         raise UserError(
-            f'--cron: {cron!r} is no cron expression; "0 3 * * *" is one, for three at night'
+            f'--cron: {cron!r} is not a cron expression; "0 3 * * *" is one, for three at night'
         ) from None
     try:
         dates = asyncio.run(schedule.get_dates(1))  # as the server will ask
@@ -106,7 +106,7 @@ def _of_the_machine() -> Iterator[str | None]:
 
 def _known(zone: str) -> str:
     if zone not in available_timezones():
-        raise UserError(f"--timezone: {zone!r} is no time zone; UTC and Europe/Berlin are, e.g.")
+        raise UserError(f"--timezone: {zone!r} is not a time zone; e.g. UTC or Europe/Berlin")
     return zone
 
 

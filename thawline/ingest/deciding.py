@@ -91,7 +91,7 @@ def choose_distance(longer: np.ndarray) -> tuple[int | None, str]:
     median = float(np.median(longer))
     figure = f"the longer side of the median picture is {median:g} px"
     if median < TINY_PX:
-        return None, f"{figure}; below {TINY_PX} px the hashes of different ones are alike"
+        return None, f"{figure}; below {TINY_PX} px different pictures have similar hashes"
     return NEAR_BITS, figure
 
 
@@ -107,7 +107,7 @@ def without_near(decided: Decided, num_pairs: int) -> Decided:
     off = DecidedValue(
         value=None,
         auto=True,
-        reason=f"more than {num_pairs:,} pairs of hashes are alike: they say nothing here",
+        reason=f"more than {num_pairs:,} pairs of hashes are alike: they do not tell these apart",
     )
     return replace(decided, decisions={**decided.decisions, "near_duplicate_distance": off})
 

@@ -92,7 +92,7 @@ def gaps(
         absent = np.flatnonzero(manifest.counts(split) == 0)
         if len(absent):
             named = _some([manifest.classes[k] for k in absent])
-            lines.append(f"no {split} image of class {named}: its scores there say nothing")
+            lines.append(f"no {split} image of class {named}: it cannot be scored there")
     return lines
 
 

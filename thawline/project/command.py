@@ -17,9 +17,9 @@ def create(folder: Path, source: str | None, path: Path | None) -> None:
     print(f"{folder}: a project; nothing is committed yet. Next:")
     print(f'  cd {folder} && git commit -m "Start" && thawline run')
     if source is None:
-        print("It takes scanned digits until ingest.source and ingest.path name your images.")
+        print("It uses scanned digits until ingest.source and ingest.path name your images.")
     else:
-        print("Nothing has to be set: what params.yaml leaves to auto, the stages decide and say.")
+        print("Nothing has to be set: the stages decide the `auto` values and report them.")
 
 
 def upgrade(folder: Path, source: str | None, path: Path | None) -> None:
@@ -32,8 +32,8 @@ def upgrade(folder: Path, source: str | None, path: Path | None) -> None:
         "written": done.renewed,
         "edited here, so the new text is in <name>.new": done.beside,
         "params.yaml, new keys, with the package's values": done.added,
-        "params.yaml, keys that are gone": done.gone,
-        "stages whose code is another; what they change runs again": done.stages,
+        "params.yaml, keys that were removed": done.gone,
+        "stages with changed code, which run again": done.stages,
     }
     for what, names in lines.items():
         if names:

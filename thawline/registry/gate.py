@@ -98,7 +98,7 @@ def objections(found: PairedTest, rules: Gate, classes: tuple[str, ...]) -> list
     for label in np.flatnonzero(found.recall_drop > rules.max_recall_drop)[:5]:
         problems.append(
             f"gate.max_recall_drop: {rules.max_recall_drop:g}; of "
-            f"{visible(classes[label], 40)!r} it finds {found.recall_drop[label]:.3f} less"
+            f"{visible(classes[label], 40)!r} it recalls {found.recall_drop[label]:.3f} less"
         )
     return problems
 
@@ -167,7 +167,7 @@ class _Contest:
         if sorted(before.classes) != sorted(challenger.classes):
             return GateVerdict(outcome="refused", reasons=(_other_classes(before, challenger),))
         if not (folder / FILE).is_file():
-            why = f"version {self._champion} does not say what it was trained on"
+            why = f"version {self._champion} has no record of what it was trained on"
             return GateVerdict(outcome="undecided", reasons=(why,))
         test = self._manifest.rows("test")
         known = TrainingFingerprint.read(folder / FILE).knows(self._manifest, test)
@@ -202,7 +202,7 @@ class _Contest:
         return (
             f"{_credibly(found)}: {100 * found.challenger:.2f} % against "
             f"{100 * found.champion:.2f} % of version {self._champion} on {found.num_rows} rows "
-            "that neither learned from"
+            "that neither was trained on"
             f"{', of a test set that has changed since' if changed else ''}: "
             f"{100 * found.difference:+.2f} points, {100 * self._params.gate.confidence:g} % "
             f"interval {100 * found.low:+.2f} to {100 * found.high:+.2f}; McNemar p = "

@@ -96,8 +96,8 @@ def _fresh(store: Store, checked: Params, manifest: Manifest) -> np.ndarray:
         seen = versions.seen(store, version, SEEN)
         if seen is None:
             raise UserError(
-                f"{name} {version.version}: does not say what it was trained on; nothing is known "
-                "to be unseen by it as long as it is registered"
+                f"{name} {version.version}: has no record of what it was trained on; nothing is "
+                "known to be unseen by it as long as it is registered"
             )
         # Versions of before do not say what they were tested on: then all that is tested now.
         tested = versions.seen(store, version, TESTED) or TrainingFingerprint.from_manifest(

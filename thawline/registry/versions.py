@@ -53,7 +53,7 @@ def find(store: Store, name: str, named: str) -> ModelVersion:
     listed = ", ".join(map(str, known)) or "none, `thawline publish` makes one"
     given = ", ".join(f"{alias} ({v})" for alias, v in sorted(aliases(store, name).items()))
     raise UserError(
-        f"{named!r} is no version of {name!r}; there are: {listed}; aliases: {given or 'none'}"
+        f"{named!r} is not a version of {name!r}; there are: {listed}; aliases: {given or 'none'}"
     )
 
 
@@ -99,7 +99,7 @@ def files(store: Store, version: ModelVersion) -> Path:
     if folder.is_dir():
         if _said(whole) == hashes.md5(folder):
             return folder
-        log(f"{folder}: not whole; it is fetched again")
+        log(f"{folder}: incomplete; it is fetched again")
         shutil.rmtree(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     _point_at(store)
@@ -132,4 +132,4 @@ def _point_at(store: Store) -> None:
 
 def _not_had(store: Store, version: ModelVersion, error: Exception) -> UserError:
     why = reason(error, store.uri)
-    return UserError(f"{version.name} {version.version}: its files cannot be had: {why}")
+    return UserError(f"{version.name} {version.version}: its files cannot be fetched: {why}")

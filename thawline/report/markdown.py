@@ -103,14 +103,14 @@ def verdict(results: Results) -> str:
     """
     row = results.of(results.final)
     wide, sure = score_table.how_wide(row), interval(row["accuracy_low"], row["accuracy_high"])
-    right = f"{results.final} is right on {percent(row['accuracy'])} of"
+    scored = f"{results.final} has an accuracy of {percent(row['accuracy'])} on"
     good = (
-        f"{wide}; {right} them ({sure})"
+        f"{wide}; {scored} them ({sure})"
         if wide
-        else f"{right} {row['num_images']:,} test images (95 % interval {sure})"
+        else f"{scored} {row['num_images']:,} test images (95 % interval {sure})"
     )
     return (
-        f"{good}, answers one image in {milliseconds(row.get('latency_ms'))} and takes "
+        f"{good}, a latency of {milliseconds(row.get('latency_ms'))} per image and a size of "
         f"{megabytes(row['size_mb'])}."
     )
 

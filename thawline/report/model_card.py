@@ -45,7 +45,7 @@ def render(
         "## Model details",
         _details(results, card),
         "## Uses",
-        "Says which of the classes below an image belongs to. It always names one of them, also "
+        "Assigns an image to one of the classes below. It always names one of them, also "
         "for an image that shows none: compare the entropy of its answer with the threshold in "
         "`risk_coverage.csv`, and leave doubtful images to people.",
         _class_list(card),
@@ -130,7 +130,7 @@ def _limits(classes: Sequence[ClassScore], slices: Sequence[Slice]) -> str:
              for s in slices if s.worse]  # fmt: skip
     lines = [
         "- The scores hold for images like those it was tested on, and for nothing else.",
-        f"- The classes it recalls the worst: {weak}.",
-        f"- Kinds of images on which it is credibly worse: {', '.join(worse) or 'none was found'}.",
+        f"- Classes with the lowest recall: {weak}.",
+        f"- Kinds of images with credibly lower accuracy: {', '.join(worse) or 'none was found'}.",
     ]
     return "\n".join(lines)

@@ -64,7 +64,7 @@ def unseen(path: Path) -> list[str]:
              "what .dvcignore names": hidden}  # fmt: skip
     return [
         f"DVC does not see {what} in {format_value(str(path))} ({len(names):,}, first "
-        f"{format_value(names[0])}): a change there runs nothing"
+        f"{format_value(names[0])}): a change there reruns nothing"
         for what, names in parts.items()
         if names
     ]

@@ -155,7 +155,7 @@ def _check_measure(path: Path, measure: object) -> None:
         return
     if str(measure).startswith("evaluate."):
         raise UserError(
-            f"{path}: measure: {measure!r} is of test rows, which choose nothing; "
+            f"{path}: measure: {measure!r} uses test rows, which must choose nothing; "
             f"allowed: {', '.join(MEASURES)}"
         )
     raise mistakes.unknown(f"{path}: measure", measure, MEASURES)

@@ -168,7 +168,7 @@ def _contenders(path: Path, definition: Definition) -> list[Contender]:
     steps = [_steps(path, axis) for axis in definition.axes or []]
     for key in (*definition.base, *(key for axis in definition.axes or [] for key in axis)):
         if key == SEED:
-            raise UserError(f"{path}: {SEED}: is no axis; list the values under `seeds`")
+            raise UserError(f"{path}: {SEED}: is not an axis; list the values under `seeds`")
     if definition.axes is None:
         return []
     number = math.prod(map(len, steps))

@@ -160,7 +160,7 @@ def test_a_gap_in_a_given_split_is_told(tmp_path: Path) -> None:
     rows = [row for row in BASE if row[1:] != (1, "test")]
     _, manifest = gathered(tmp_path, rows)
     assert ingest_summary.gaps(manifest) == [
-        "no test image of class 'dog': its scores there say nothing"
+        "no test image of class 'dog': it cannot be scored there"
     ]
     assert ingest_summary.gaps(gathered(tmp_path, BASE)[1]) == []
 

@@ -41,8 +41,8 @@ def choose_background(colours: Sequence[np.ndarray]) -> tuple[Background, str]:
     chosen = next(name for name, share in lost.items() if share <= least + SLACK)
     usual = ", ".join(f"{n} {lost[n]:.0%}" for n in ("white", "black") if n != chosen)
     return CANDIDATES[chosen], (
-        f"{chosen}: {lost[chosen]:.1%} of what transparent pictures show is about of this colour; "
-        f"{usual}"
+        f"{chosen}: {lost[chosen]:.1%} of the opaque pixels of transparent pictures are close to "
+        f"this colour; {usual}"
     )
 
 

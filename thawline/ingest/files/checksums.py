@@ -63,6 +63,6 @@ def require_items(items: Iterable[Item | Reject], sha256: str) -> Iterator[Item 
 def _compare(found: str, sha256: str) -> None:
     if found != sha256.lower():
         raise UserError(
-            f"{_OPTION}: {escape(sha256, 80)!r} is another set than the one that is here; "
+            f"{_OPTION}: {escape(sha256, 80)!r} is not the hash of the data set here; "
             f"if that one is right: {found}"
         )

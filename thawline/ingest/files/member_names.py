@@ -29,7 +29,7 @@ def check_encoding(name: str) -> None:
         "".encode(codecs.lookup(name).name)
     except (LookupError, ValueError):
         raise UserError(
-            f"ingest.options.name_encoding: {escape(name, 60)!r} is no encoding of text; allowed: "
+            f"ingest.options.name_encoding: {escape(name, 60)!r} is not a text encoding; allowed: "
             "cp932, gbk, big5, euc_kr, cp1251, cp1252, cp437, utf-8 and others that Python knows"
         ) from None
 

@@ -146,7 +146,7 @@ def _unknown(file: str, row: int, column: str, value: str, classes: Sequence[str
     listed = ", ".join(escape(name, 40) for name in classes[:10])
     more = f" and {len(classes) - 10} more" if len(classes) > 10 else ""
     return _refusal(
-        file, row, f"{column} {escape(value, 60)!r} is no class; allowed: {listed}{more}"
+        file, row, f"{column} {escape(value, 60)!r} is not a class; allowed: {listed}{more}"
     )
 
 

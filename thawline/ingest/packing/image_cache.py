@@ -187,7 +187,7 @@ def limit_bytes() -> int:
     except ValueError:
         gigabytes = math.nan
     if not 0 <= gigabytes < 1e9:
-        raise UserError(f"{LIMIT}: {text!r} is no size; allowed: 0 (off) or more, in GB")
+        raise UserError(f"{LIMIT}: {text!r} is not a size; allowed: 0 (off) or more, in GB")
     return int(gigabytes * 1e9)
 
 

@@ -141,7 +141,9 @@ def _made(path: Path, name: str, split: str | None, download: bool) -> Any:
     except (OSError, RuntimeError, ValueError, ImportError) as error:
         problem = escape(" ".join(str(error).split()), 200)
         if download:
-            raise UserError(f"ingest.options.download: {name} cannot be had: {problem}") from None
+            raise UserError(
+                f"ingest.options.download: {name} cannot be downloaded: {problem}"
+            ) from None
         raise UserError(
             f"ingest.path: {escape(str(path))!r} does not hold {name} as torchvision stores it "
             f"({problem}); set ingest.options.download on a machine with a network"

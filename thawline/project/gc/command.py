@@ -56,14 +56,16 @@ def run(older_than_days: float, *, sure: bool) -> None:
                 finding.remove()
             print(f"removed, {total:.1f} MB")
         else:
-            print(f"{total:.1f} MB; nothing was removed, `thawline gc --yes` does it")
+            print(f"{total:.1f} MB; nothing was removed, `thawline gc --yes` removes it")
 
 
 def _find(before_s: float) -> list[Finding]:
     checked = params_file.load()
     found = [_files(name, paths) for name, paths in scratch.old(before_s).items()]
     if not address.enabled(checked.tracking.enabled):
-        print("tracking is switched off: without MLflow nobody knows what registered versions need")
+        print(
+            "tracking is switched off: without MLflow it is not known what registered versions need"
+        )
         return found
     from thawline.registry import old_runs
     from thawline.tracking import store
