@@ -20,7 +20,7 @@ RULES = {
         ingest, rebalance, augment, model, training, transfer_learn, fine_tune, compress, evaluate,
     )
 }  # fmt: skip
-"""By section, in the order of params.yaml. Named here, so that DVC sees them as code."""
+"""Rules by section, in the order of params.yaml. Named here, so that DVC sees them as code."""
 
 
 def propose(facts: Facts) -> list[Proposal]:

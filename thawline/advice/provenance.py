@@ -11,7 +11,7 @@ from thawline.runtime import safe_yaml
 TO_FINE_TUNE = ("ingest", "rebalance", "augment", "transfer_learn", "fine_tune")
 TO_EVALUATE = (*TO_FINE_TUNE, "compress", "evaluate")
 _ABOUT = ("budget.min_accuracy", "budget.max_latency_ms", "budget.max_size_mb", "evaluate")
-"""What judges a model, and changes none."""
+"""Sections that judge a model, and change none."""
 
 
 def holds(stages: Iterable[str], folder: Path = Path()) -> bool:

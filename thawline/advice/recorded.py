@@ -12,7 +12,7 @@ from thawline.training.curves import Curves
 
 _COLOUR_SAMPLE = 200
 _COLOUR_DIFFERENCE = 4
-"""Of 255, between the channels of a pixel: what JPEG leaves in a grey photograph is less."""
+"""Levels of 255 between the channels of a pixel: JPEG leaves less in a grey photograph."""
 
 
 def side_px(manifest: Manifest) -> int:

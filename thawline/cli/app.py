@@ -24,7 +24,7 @@ PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     ),
     "Make room": (housekeeping.gc,),
 }  # fmt: skip
-"""What `thawline --help` shows under which heading."""
+"""Commands of `thawline --help` by heading."""
 
 for heading, commands in PANELS.items():
     for command in commands:

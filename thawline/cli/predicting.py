@@ -41,7 +41,7 @@ def run(paths: list[str], named: str | None = None, *, top_k: int = 1, form: str
     write: Write = writers[form](out) if form in writers else as_table(out, model.classes)
     passed_over = Counter[str]()
     files = listed(paths, sys.stdin.buffer, passed_over)
-    for result in _shown(paths, predict(files, model, top_k=top_k)):
+    for result in _with_progress(paths, predict(files, model, top_k=top_k)):
         if isinstance(result, Prediction):
             write(result)
         else:
@@ -67,7 +67,9 @@ def find(named: str | None) -> Predictor:
     return Predictor(Path(named) if named else MODELS / "compress")
 
 
-def _shown(paths: list[str], results: Iterable[Prediction | Bad]) -> Iterator[Prediction | Bad]:
+def _with_progress(
+    paths: list[str], results: Iterable[Prediction | Bad]
+) -> Iterator[Prediction | Bad]:
     """Show a progress bar, unless the lines themselves appear on the terminal."""
     if sys.stdout.isatty():
         return iter(results)

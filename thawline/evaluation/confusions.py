@@ -22,7 +22,7 @@ class Confusion:
     predicted: int
     count: int
     support: int
-    """All rows of the true class."""
+    """Number of rows of the true class."""
     examples: Ints
     """Positions of some, the surest first, int64."""
 

@@ -30,7 +30,7 @@ from thawline.models.inference import probabilities
 from thawline.runtime.progress import track
 
 ONNX = "model.onnx"
-"""What a folder with an exported network is scored by."""
+"""Name of the file by which a folder with an exported network is scored."""
 _BATCH = 64
 
 

@@ -16,7 +16,7 @@ from thawline.models.network import Network
 from thawline.plots.quantities import count
 
 BYTES = 4
-"""Of a float32."""
+"""Size of a float32, bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)

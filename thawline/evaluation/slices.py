@@ -30,7 +30,7 @@ class Slice:
     Attributes:
         low: lower end of Wilson's 95 % interval of the accuracy (1927).
         high: upper end of it.
-        p_value: of Fisher's exact test that the part is no worse than the rest, one-sided.
+        p_value: p-value of Fisher's exact test that the part is no worse than the rest, one-sided.
         worse: True where that is rejected at 5 % after Holm's correction over all parts.
     """
 

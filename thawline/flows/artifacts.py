@@ -30,9 +30,9 @@ from thawline.runtime.escape import markdown
 from thawline.tracking import address
 
 _PAGES = "http://127.0.0.1:5000"
-"""Where `make ui` and `make up` show a store that has no server of its own."""
+"""Address at which `make ui` and `make up` show a store that has no server of its own."""
 _ADDRESS = re.compile(r"(?i)(?=&#58;//|&#64;)|(?<=www)(?=&#46;)")
-"""Where one would be found in a text of `labels.markdown`."""
+"""Places in a text of `labels.markdown` that could be taken for an address."""
 _CONFUSION = Path("figures/confusion.png")
 
 P = ParamSpec("P")

@@ -14,7 +14,7 @@ from thawline.flows import environment, server, server_health
 from thawline.runtime import locks
 
 _CODES = {"Skipped": locks.BUSY, "Refused": UserError.exit_code, "Cancelled": 130}
-"""By the name of the flow's last state; others count as their type does."""
+"""Exit codes by the name of the flow's last state; others count as their type does."""
 _LEFT: list[int] = []
 """The exit code, once there is one."""
 

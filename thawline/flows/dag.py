@@ -16,7 +16,7 @@ from thawline.runtime import safe_json, workspace
 
 _EDGE = re.compile(r'^"(?P<needed>[^"]+)"(?: -> "(?P<stage>[^"]+)")?;$')
 _READ = ("dvc.yaml", params_file.FILE)
-"""What the graph is made of: its templates take the names of plugins from params."""
+"""Files that the graph is made of: its templates take the names of plugins from params."""
 
 
 class Dag:

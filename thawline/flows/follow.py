@@ -12,7 +12,7 @@ from thawline.runtime import execution, locks, relay, workspace
 
 _KEPT_LINES = 12
 _BUSY = re.compile(r"Unable to acquire lock|is busy, it is being blocked|is writing in this folder")
-"""What DVC, or a stage, says while another process has what it needs: that passes."""
+"""Output of DVC, or of a stage, while another process has what it needs: that passes."""
 _STAGE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_@-]*")
 _EPOCH = re.compile(r"\bepoch\s+(\d+)/(\d+)\b")
 

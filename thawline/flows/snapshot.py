@@ -69,11 +69,11 @@ def taken(root: Path) -> Iterator[Snapshot]:
 
 
 def _inputs(folder: Path) -> str:
-    found = [listing(folder / path) for path in _named(folder)]
+    found = [listing(folder / path) for path in _input_names(folder)]
     return hashlib.sha256(repr(found).encode(errors="surrogateescape")).hexdigest()
 
 
-def _named(folder: Path) -> list[str]:
+def _input_names(folder: Path) -> list[str]:
     named = params_file.named_inputs(
         params_file.check(params_file.read(folder / params_file.FILE).values)
     )
@@ -82,7 +82,7 @@ def _named(folder: Path) -> list[str]:
 
 def _keep_times(root: Path, folder: Path) -> None:
     """Copy the originals' times to what git checked out; trials are known by them."""
-    for name in _named(folder):
+    for name in _input_names(folder):
         path = folder / name
         files = path.rglob("*") if path.is_dir() else [path]
         for file in files if path.is_relative_to(folder) else ():

@@ -13,7 +13,7 @@ from thawline.runtime import safe_json
 from thawline.runtime.output_paths import intact, write_json
 
 FILE = "decided.json"
-"""In files.INGEST."""
+"""Name of the file in files.INGEST."""
 AUTO = "auto"
 _TYPES: dict[str, TypeAdapter[Any]] = {
     "image_size_px": TypeAdapter(SizePx),
@@ -23,9 +23,9 @@ _TYPES: dict[str, TypeAdapter[Any]] = {
     "near_duplicate_distance": TypeAdapter(Distance | None),
 }
 KEYS = tuple(key for key in _TYPES if key != "bit_depth")
-"""Of the section `ingest` of params.yaml, those that may be `auto`."""
+"""Keys of the section `ingest` of params.yaml that may be `auto`."""
 WRITTEN = tuple(_TYPES)
-"""Those that later stages read: `bit_depth` too, which no data decide."""
+"""Keys that later stages read: `bit_depth` too, which no data decide."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ _NEARLY = 1.1
 """Longer over shorter side up to which a picture is square or so."""
 _NEARLY_ALL = 0.95
 _NONE_BEYOND = 1.5
-"""No picture may be longer than this for its shape to be given up."""
+"""Longer over shorter side: with one longer picture the shape is not given up."""
 NEAR_BITS = 4
 """Resized and recompressed photographs differ in at most 3 bits of 64, different ones in 12."""
 TINY_PX = 32

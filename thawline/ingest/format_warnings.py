@@ -11,7 +11,7 @@ from thawline.ingest.decoding.decode import FORMATS
 from thawline.ingest.decoding.file_format import HEAD_BYTES, IMAGE_SUFFIXES, READ, image_format
 
 _MARKS = {"AVIF": b"avis", "GIF": b"", "JPEG": b"MPF\0", "PNG": b"acTL", "TIFF": b"", "WEBP": b""}
-"""What a file with several frames has near its beginning; a JPEG with several is an MPO."""
+"""Bytes near the beginning of a file with several frames; a JPEG with several is an MPO."""
 _HEAD_BYTES = 2**17
 """EXIF data, up to 64 KiB, may stand before the mark."""
 

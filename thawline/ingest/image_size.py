@@ -6,17 +6,17 @@ Which of the sides below the limit is used is measured, see thawline/features/si
 import numpy as np
 
 ALL_SIZES = (64, 96, 128, 160, 224)
-"""That may be chosen, px; pretrained weights were made for the last."""
+"""Sides that may be chosen, px; pretrained weights were made for the last."""
 _TINY_PX = 32
 """Median longer side up to which images are packed at _OF_TINY_PX or below: of 28 px clothes a head
 in closed form had a squared error of 0.265, 0.264, 0.251, 0.248, 0.244 at the five sides, of 48 px
 icons 0.502, 0.491, 0.476, 0.477, 0.464 (benchmarks/own_images, rows left out of the fit)."""
 _OF_TINY_PX = 128
 _MOST_PIXELS = 1.5e9
-"""Of all packed images together, some 28,000 of 224 px: a pass of EfficientNet-Lite0 over so many
-takes three minutes on 2 cores."""
+"""Pixels of all packed images together, some 28,000 of 224 px: a pass of EfficientNet-Lite0 over so
+many takes three minutes on 2 cores."""
 NO_SIZES_PX = 96
-"""Where no image can be looked at."""
+"""Side where no image can be opened, px."""
 
 
 def largest_size(longer: np.ndarray, num_images: int) -> tuple[int, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 MAX_SIDE_PX = 4096
-"""Of pixels that a source takes from an array file, whose header says how much to read."""
+"""Longest side of pixels from an array file, px; its header says how much to read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +15,7 @@ class Item:
     """One labelled image, not decoded yet."""
 
     name: str
-    """Where it came from, unique in the source, relative to it; never an absolute path."""
+    """Origin of the image, unique in the source, relative to it; never an absolute path."""
     label: int
     """Index into Source.classes."""
     payload: Path | bytes | np.ndarray
@@ -52,10 +52,10 @@ class Source:
     """Classes that are declared (a folder, a name, a number) and have no image: no classes, but
     perhaps a mistake."""
     remarks: Sequence[str] = ()
-    """What a person should know of how the source was understood, a line each; complete when the
-    items have been walked."""
+    """Notes for the user on how the source was understood, a line each; complete when the items
+    have been walked."""
     noun: str = "rows"
-    """What is counted: files where each item is one, else rows of a table or of an array."""
+    """Noun for what is counted: files where each item is one, else rows of a table or an array."""
     every: Callable[[int], Iterable[Item | Reject]] | None = None
     """The first item and each n-th after it, where that spares a source making the others."""
     imbalance_ratio: float | None = None

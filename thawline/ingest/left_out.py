@@ -45,7 +45,7 @@ class LeftOut:
             if labels[row] != label:
                 continue
             if (conflict := other_of.get(row)) and conflict.other_label != label:
-                kind = f"also under class {self._named(conflict.other_label)}"
+                kind = f"also under class {self._quote(conflict.other_label)}"
             elif conflict:
                 kind = "under another label as well"
             else:
@@ -59,7 +59,7 @@ class LeftOut:
         twin = self._found.packed[reject.twin_row]
         kind = "equal to another image"
         if twin.source_label != reject.label:
-            kind = f"equal to images of class {self._named(twin.source_label)}"
+            kind = f"equal to images of class {self._quote(twin.source_label)}"
         blank = blanks.kind_of(twin.looks, twin.transparency)
         return f"{kind}: {blank}" if blank else kind, example
 
@@ -72,12 +72,12 @@ class LeftOut:
                 for one, other in (pair, pair[::-1]):
                     partners.setdefault(one, Counter())[other] += 1
         return [
-            f"{self._named(label)} holds copies of {quoted([self._classes[k] for k in others])}"
+            f"{self._quote(label)} holds copies of {quoted([self._classes[k] for k in others])}"
             for label, others in partners.items()
             if len(others) > 1 and all(len(partners[other]) == 1 for other in others)
         ]
 
-    def _named(self, label: int) -> str:
+    def _quote(self, label: int) -> str:
         return repr(escape(self._classes[label], 40))
 
 

@@ -27,7 +27,7 @@ MOST_HEADERS = 5000
 MOST_DECODED = 64
 """Images with an alpha that are decoded, to twice as many: some 10 ms each."""
 _POINTS = 64
-"""Of an image's width and height at which its colour is taken."""
+"""Points along an image's width and height at which its colour is read."""
 _OPAQUE = 128
 """Least alpha of a pixel whose own colour is seen more than what lies behind it."""
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
 Statistic = Callable[[Floats], Floats]
-"""Of divisions (M + N, B), 1/M for a row of the one and -1/N for one of the other: (B,)."""
+"""Function of divisions (M + N, B), 1/M for a row of the one and -1/N for one of the other:
+(B,)."""
 _PERMUTATIONS = 1999
 _ROUNDING = 1e-10
 """Sums in another order differ in the last bits: equal divisions must count as equal."""

@@ -50,7 +50,7 @@ def predict(
         if batch.names:
             with onnx.running(model.network):
                 found = onnx.predict(network, batch.pixels)
-            yield from _named(batch, found, model, top_k)
+            yield from _name_classes(batch, found, model, top_k)
 
 
 def check(network: InferenceSession, model: Predictor) -> None:
@@ -68,7 +68,7 @@ def check(network: InferenceSession, model: Predictor) -> None:
         )
 
 
-def _named(
+def _name_classes(
     batch: Batch, probabilities: np.ndarray, model: Predictor, top_k: int
 ) -> Iterator[Prediction]:
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]

@@ -19,7 +19,7 @@ from thawline.runtime import locks
 from thawline.tracking.store import ROLE, SOURCE_TYPE, Store, connect, patient
 
 SET_ASIDE_TAG = "thawline.set_aside"
-"""Why a person replaced this version by another; the gate does not bring it back."""
+"""Tag with the reason why a person replaced this version; the gate does not bring it back."""
 GATE = "gate"
 
 

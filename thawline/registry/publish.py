@@ -49,7 +49,7 @@ class Published:
     new: bool
     """False when this model was registered before."""
     champion: bool
-    """Whether this version is the champion."""
+    """True where this version is the champion."""
     verdict: gate.GateVerdict
 
 

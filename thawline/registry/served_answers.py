@@ -23,7 +23,7 @@ _JSON = "application/json"
 _ALIKE = ("", "charset=utf-8", 'charset="utf-8"')
 _EXPECTED = 'a JSON object such as {"inputs": ["<base64 text of an image file>"]} is expected'
 _MMAP_THRESHOLD = -3
-"""Of mallopt, as in malloc.h."""
+"""Option M_MMAP_THRESHOLD of mallopt, as in malloc.h."""
 _RETURNED_BYTES = 4 * 2**20
 
 _log = logging.getLogger("thawline")
@@ -75,14 +75,14 @@ def trim() -> None:
 def _answering(invocations: Callable[..., Any]) -> Callable[..., Any]:
     def answer(data: bytes, content_type: str | None, model: Any, input_schema: Any) -> Any:
         if not _is_json(content_type):
-            return _said(415, "UNSUPPORTED_MEDIA_TYPE", f"send Content-Type: {_JSON}")
+            return _response(415, "UNSUPPORTED_MEDIA_TYPE", f"send Content-Type: {_JSON}")
         try:
             return invocations(_parsed(data), _JSON, model, input_schema)
         except Refusal as error:
-            return _said(error.get_http_status_code(), error.error_code, str(error.message))
+            return _response(error.get_http_status_code(), error.error_code, str(error.message))
         except Exception as error:  # MLflow's own: its words repeat the request
             _log.warning("refused a request: %s", type(error).__name__)
-            return _said(400, "BAD_REQUEST", _EXPECTED)
+            return _response(400, "BAD_REQUEST", _EXPECTED)
 
     answer.__module__ = __name__
     return answer
@@ -103,7 +103,7 @@ def _parsed(data: bytes) -> dict[str, Any]:
     return found
 
 
-def _said(status: int, code: str, message: str) -> Any:
+def _response(status: int, code: str, message: str) -> Any:
     text = json.dumps({"error_code": code, "message": message})
     return scoring_server.InvocationsResponse(response=text, status=status, mimetype=_JSON)
 

@@ -21,7 +21,8 @@ from thawline_images import encoded, listed, size_px  # type: ignore[import-not-
 
 _MAX_IMAGES = 1000
 _MAX_PIXELS = 500_000_000
-"""Of all images of a request, those of slow formats counted 40 times: what some 20 s decode."""
+"""Pixels of all images of a request, those of slow formats counted 40 times: some 20 s of
+decoding."""
 _LARGE_PX = 16_000_000
 """Decoded one at a time, whatever the number of clients: each may take hundreds of megabytes."""
 _MAX_BATCH, _BATCH_PX = 64, 2**17

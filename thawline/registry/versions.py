@@ -97,7 +97,7 @@ def files(store: Store, version: ModelVersion) -> Path:
     folder = workspace.scratch() / "registered" / f"{version.version}-{digest or 'unknown'}"
     whole = folder.with_name(f"{folder.name}.md5")
     if folder.is_dir():
-        if _said(whole) == hashes.md5(folder):
+        if _read_text(whole) == hashes.md5(folder):
             return folder
         log(f"{folder}: incomplete; it is fetched again")
         shutil.rmtree(folder)
@@ -117,7 +117,7 @@ def files(store: Store, version: ModelVersion) -> Path:
     return folder
 
 
-def _said(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError):

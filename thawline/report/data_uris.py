@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 MAX_BYTES = 4_500_000
-"""Of all pictures as text; the page is to stay below 5 MB."""
+"""Bytes of all pictures as text; the page is to stay below 5 MB."""
 _QUALITY = 80
 
 

@@ -16,7 +16,7 @@ class Block(NamedTuple):
     name: str
     parameters: int
     trained: int
-    """How many of the parameters were trained."""
+    """Number of parameters that were trained."""
 
 
 def blocks(network: nn.Sequential) -> list[Block]:

@@ -51,7 +51,7 @@ _SECTION_OF = {
     "reliability": "certainty",
     "risk_coverage": "certainty",
 }
-"""Where a picture stands, by its file's stem; all others are about errors."""
+"""Section of a picture, by its file's stem; all others are about errors."""
 Advice = tuple[str, str, str, str]
 """Key of params.yaml, its value, the proposed one, and the rule with its figure."""
 

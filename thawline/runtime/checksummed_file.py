@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 HEADER_BYTES = 8192
-"""What follows begins here, aligned for a memory map."""
+"""Size of the header; the body begins here, aligned for a memory map."""
 HALF = ".half"
 _FORMAT = "thawline-1"
 _BLOCK = 1 << 20

@@ -12,7 +12,7 @@ _CAUSES = re.compile(
     re.IGNORECASE,
 )
 _CUT_SHORT = re.compile(r"\d+ requested and \d+ written")
-"""All that NumPy says of a full disk."""
+"""NumPy's only message for a full disk."""
 _REMEDY = {
     "read-only file system": "mount it for writing, or work elsewhere",
     "permission denied": "change the permissions, or run as its owner",

@@ -19,7 +19,7 @@ def visible(name: str, limit: int | None = None) -> str:
     >>> visible("a\\nb\\u202ec")
     'a\\\\nb\\\\u202ec'
     """
-    return cut("".join(_shown(character) for character in name), limit)
+    return cut("".join(_escape_character(character) for character in name), limit)
 
 
 def cut(name: str, limit: int | None) -> str:
@@ -62,7 +62,7 @@ def _reference(found: re.Match[str]) -> str:
     return "".join(c if c.isalnum() or c == " " else f"&#{ord(c)};" for c in found[0])
 
 
-def _shown(character: str) -> str:
+def _escape_character(character: str) -> str:
     if unicodedata.category(character) not in _HIDDEN:
         return character
     return character.encode("unicode_escape").decode()

@@ -24,7 +24,7 @@ class Bounds:
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
-        """Of the source, without links."""
+        """Root of the source, without links."""
         self._dvc: list[Path] | None = None
 
     def hold(self, real: Path) -> bool:

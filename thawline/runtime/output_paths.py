@@ -15,7 +15,7 @@ from thawline.runtime import workspace
 
 INGEST = Path("data/ingest")
 MANIFEST = "manifest.parquet"
-"""In INGEST."""
+"""Name of the file in INGEST."""
 LABEL_FIXES = Path("data/label_fixes.csv")
 HOLDOUT = Path("data/holdout.csv")
 ROWS = Path("data/rebalance/rows.parquet")

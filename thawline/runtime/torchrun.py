@@ -18,7 +18,8 @@ from thawline.errors import UserError
 
 _POLL_S = 0.5
 _GRACE_S = 10.0
-"""For the first process to find out by itself that another is gone, and to say it in order."""
+"""Time for the first process to notice by itself that another is gone, and to report it in
+order."""
 
 
 def rank() -> int:

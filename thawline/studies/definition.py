@@ -14,19 +14,19 @@ from thawline.studies.scores import SCORES
 
 FOLDER = Path("studies")
 STAGES = ("transfer_learn", "fine_tune", "compress")
-"""Where a trial may end: those that make a network."""
+"""Stages where a trial may end: those that make a network."""
 MEASURES = tuple(f"{stage}.val_{score}" for stage in STAGES for score in SCORES)
-"""Of validation rows: test rows are for the final report alone."""
+"""Measures on validation rows: test rows are for the final report alone."""
 LABEL = "label"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-"""It becomes the name of folders, of git references and of what DVC and MLflow are asked for."""
+"""Allowed names: they become names of folders, of git references, and in DVC and MLflow."""
 _Text = Annotated[str, Field(min_length=1, max_length=2000)]
 _Key = Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]+)*$")]
 Axis = dict[_Key, Annotated[list[Any], Field(min_length=1, max_length=100)]]
 """Dotted keys of params.yaml to their values, which change together; `label` names the steps."""
 
 MOST_TRIALS = 10_000
-"""Of a study."""
+"""Largest number of trials of a study."""
 Choices = Annotated[list[Any], Field(min_length=2)]
 
 
@@ -67,9 +67,9 @@ class Definition(Section):
     """The content of one file; either `axes` with `comparisons`, or `search`."""
 
     claim: _Text
-    """What the guide says."""
+    """Claim of the guide."""
     question: _Text
-    """What the study finds out."""
+    """Question that the study answers."""
     base: dict[_Key, Any]
     """Values of params.yaml in all trials."""
     axes: Annotated[list[Axis], Field(min_length=1)] | None = None
@@ -81,7 +81,7 @@ class Definition(Section):
     measure: str
     """One of MEASURES; its stage is where a trial ends."""
     smallest_effect: Annotated[float, Field(gt=0, lt=1)]
-    """Of the measure, stated beforehand: a smaller difference is of no interest."""
+    """Smallest effect of the measure, stated beforehand: a smaller difference is of no interest."""
     comparisons: tuple[Comparison, ...] = Field(default=(), strict=False)
 
     @property

@@ -72,7 +72,7 @@ class Study:
     contenders: Sequence[Contender]
     claims: Sequence[Claim]
     changed: str = ""
-    """What the command line changed of the file, as it was written there."""
+    """Changes from the command line, as they were written there."""
 
     def trials(self, threads: int) -> list[Trial]:
         """List the trials; seeds change fastest.

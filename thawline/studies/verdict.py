@@ -19,7 +19,7 @@ from thawline.studies.scores import Floats, ScoredRows, score
 State = Literal["holds", "does not hold", "not decided"]
 Expect = Literal["better", "not_worse"]
 LEVEL = 0.05
-"""Of one report: how often a claim or more of it may be judged wrongly."""
+"""Error level of one report: how often a claim or more of it may be judged wrongly."""
 _RESAMPLES = 1000
 _MOST_SEEDS = 1000
 

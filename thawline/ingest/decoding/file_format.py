@@ -50,7 +50,7 @@ _UNREAD_SUFFIXES: Mapping[str, str] = {
     **dict.fromkeys(_RAW, "camera raw"),
 }
 IMAGE_SUFFIXES = SUFFIXES | _UNREAD_SUFFIXES.keys()
-"""Those of images, read or not: such a file is never passed over."""
+"""Suffixes of images, read or not: such a file is never passed over."""
 _STARTS: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -111,7 +111,7 @@ _TEXTS: tuple[tuple[bytes, str], ...] = (
     (b"bzh", "a bzip2 file, not an image"),
     (b"\x1aE\xdf\xa3".lower(), "a video, not an image"),
 )
-"""In lower case, after blanks and a mark of Unicode, and what to say of them."""
+"""Beginnings of texts, in lower case, after blanks and a mark of Unicode, and their messages."""
 
 
 def image_format(head: bytes) -> str | None:

@@ -14,8 +14,8 @@ _SIDE_PX = 256
 """Longer side on which a picture is judged: what a network sees, and a bounded cost."""
 _NEAREST = Image.Resampling.NEAREST
 _MIN_CHANGES = 16
-"""Of the 64 neighbours in the thumbnail that must differ: a blank page, or an icon in the middle of
-one, has the hash of every other."""
+"""Number of the 64 neighbours in the thumbnail that must differ: a blank page, or an icon in the
+middle of one, has the hash of every other."""
 ONE_COLOUR = 4
 """Levels of 255 between the darkest and the brightest point, in each channel, up to which a picture
 is of one colour: a blank page spans 1 or 2 after JPEG, and nobody sees what spans 4."""
@@ -78,7 +78,7 @@ def is_one_colour(image: Image.Image) -> bool:
     """Return True where no channel spans more than ONE_COLOUR levels, averaged to _SIDE_PX.
 
     Args:
-        image: of mode L, RGB or RGBA.
+        image: Pillow image of mode L, RGB or RGBA.
     """
     factor = -(-max(image.size) // _SIDE_PX)
     if _spans(image.resize((8, 8), _NEAREST)) > ONE_COLOUR:

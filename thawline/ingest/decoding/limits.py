@@ -10,17 +10,17 @@ from PIL import Image
 MAX_PIXELS = 178_956_970
 """Pillow's own limit for a decompression bomb."""
 MAX_AVIF_PIXELS = 40_000_000
-"""Its decoder takes 9 bytes a pixel (36 million: 316 MB), and more where they are deep."""
+"""Limit for AVIF, whose decoder takes 9 bytes a pixel (36 million: 316 MB), more for deep ones."""
 MAX_SIDE_PX = 2**20
 MAX_HELD_BYTES = 440 * 2**20
-"""Of a file and of its pixels while it is decoded, together: the process stays below 0.7 GB."""
+"""Bytes of a file and its pixels while it is decoded: the process stays below 0.7 GB."""
 MAX_SLOW_PIXELS = 2_000_000
-"""Of what Pillow decodes in Python: up to 1.7 us a pixel."""
+"""Limit for formats that Pillow decodes in Python: up to 1.7 us a pixel."""
 MAX_SCANS = 100
-"""Of a progressive JPEG; encoders write some 10. Each goes over the whole picture."""
+"""Scans of a progressive JPEG; encoders write some 10. Each goes over the whole picture."""
 _SLOW = ("ppm", "ppm_plain", "bmp_rle")
 SLOW_FACTOR = 40
-"""Of the time that a pixel of those takes, to one of the slowest of the other formats (35 ns)."""
+"""Time of a pixel of those, relative to one of the slowest of the other formats (35 ns)."""
 _BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
 """Per pixel in Pillow's memory; 4 in all other modes."""
 _WEBP_BYTES = 16

@@ -11,7 +11,8 @@ from thawline.ingest.decoding.image_stats import HASH_BITS
 from thawline.ingest.dedup import thumbnails
 
 MAX_PAIRS = 1_000_000
-"""Of different hashes. More are no copies: the pictures are too small or too alike for the hash."""
+"""Pairs of different hashes. More are no copies: the pictures are too small or too alike for the
+hash."""
 _MAX_FIRST = 256
 """Different pictures of one hash that a further one is compared with."""
 _CHUNK = 4096

@@ -59,13 +59,13 @@ class MemberError(ValueError):
 @dataclass(frozen=True)
 class Member:
     name: str
-    """With / between folders, . and empty parts left out."""
+    """Path with / between folders, without . and empty parts."""
     problem: str | None
-    """Why it must not be opened."""
+    """Reason why it must not be opened, or None."""
     load: Callable[[], bytes]
-    """Its content; to be called before the next member is asked for. Raises MemberError."""
+    """Reader of its content; call it before the next member is asked for. Raises MemberError."""
     head: Callable[[], bytes]
-    """Likewise its first file_format.HEAD_BYTES; a tar's content cannot be loaded after it."""
+    """Reader of its first file_format.HEAD_BYTES; a tar's content cannot be loaded after it."""
     is_guessed: bool = False
     """Nothing says how its name is encoded."""
 

@@ -28,7 +28,7 @@ _LEFT_BY_SYSTEMS = frozenset({
 """Names of files and folders, in lower case; the thumbnails among them are images."""
 NOT_REGULAR = "not a regular file"
 MAX_FILE_BYTES = 440 * 2**20
-"""No image that the decoder takes needs as much: see decode_limits.MAX_HELD_BYTES."""
+"""Largest file; no image that can be decoded needs as much: see limits.MAX_HELD_BYTES."""
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 Signature = tuple[int, int, int]
 

@@ -41,7 +41,7 @@ _FOLDS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("leading zeros", _without_zeros),
     ("a trailing .0", lambda name: re.sub(r"(?<=\d)\.0+$", "", name)),
 )
-"""What makes two spellings of one name alike, by what they differ in."""
+"""Foldings that make two spellings of one name equal, by what they differ in."""
 
 
 def alike(name: str, classes: Iterable[str]) -> list[tuple[str, str]]:

@@ -22,7 +22,7 @@ _MAX_BYTES = 64 * 2**20
 @dataclass(frozen=True)
 class Fix:
     row: int
-    """As a spreadsheet counts: the header is row 1."""
+    """Row number as in a spreadsheet: the header is row 1."""
     label: int
     was: int | None
 
@@ -118,7 +118,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                     problem = f"{len(cells)} cells where the header has {len(header)}"
                     raise _refusal(str(path), number, problem)
                 if cells:
-                    yield number, _named(header, cells)
+                    yield number, _cells_by_column(header, cells)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -137,7 +137,7 @@ def _header(path: Path, cells: list[str]) -> list[str]:
     return header
 
 
-def _named(header: list[str], cells: list[str]) -> dict[str, str]:
+def _cells_by_column(header: list[str], cells: list[str]) -> dict[str, str]:
     texts = [uncell(cell.strip()) for cell in cells] + [""] * (len(header) - len(cells))
     return {"was": "", **dict(zip(header, texts, strict=True))}
 

@@ -19,7 +19,7 @@ from thawline.ingest.packing import image_cache
 ADDRESS = "THAWLINE_DASK"
 _CONNECT_S = 10
 _LARGEST = "1GiB"
-"""Of a batch with one huge image in it, before Dask complains to the log; others are a few MB."""
+"""Size of a batch with one huge image in it, before Dask warns in the log; others are a few MB."""
 
 
 class Other(Exception):

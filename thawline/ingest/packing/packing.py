@@ -44,7 +44,7 @@ class Packed(PreparedImage):
 
 
 Result = tuple[Packed | Reject, bytes | None]
-"""With the key under which the cache wants it, if it does."""
+"""Result of an item, with the key under which the cache wants it, if it does."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,7 +144,7 @@ def _packed(item: Item, image: PreparedImage) -> Packed:
 
 
 Waiting = tuple[Callable[[], list[Result]], int]
-"""What waits for a batch at work, and its bytes."""
+"""Function that waits for a batch at work, and the batch's bytes."""
 Batch = list[Item | Reject]
 
 

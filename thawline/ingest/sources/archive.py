@@ -50,7 +50,7 @@ _ARCHIVES = (
     ".rar",
 )
 MAX_FOLDER_BYTES = 2**26
-"""Of the names of all folders with images, which are kept."""
+"""Bytes of the names of all folders with images, which are kept."""
 Folder = tuple[str, ...]
 
 

@@ -36,7 +36,7 @@ class _NpzSplit:
     name: str
     labels: np.ndarray
     shape: tuple[int, ...]
-    """Of one image: (H, W) or (H, W, 3)."""
+    """Shape of one image: (H, W) or (H, W, 3)."""
 
 
 def read(path: Path, *, classes: list[str] | None = None) -> Source:

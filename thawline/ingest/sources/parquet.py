@@ -23,7 +23,7 @@ from thawline.runtime.escape import escape
 _ROWS_WITH_IMAGES = 64
 _ROWS = 16_384
 _BATCH_BYTES = 2**26
-"""Of the values of a batch, as the file's footer counts them."""
+"""Bytes of the values of a batch, as the file's footer counts them."""
 MAX_TEXT_BYTES = 4096
 MAX_IMAGE_BYTES = MAX_MEMBER_BYTES
 """Of one value: a path, label, split or group; an encoded image."""

@@ -21,7 +21,8 @@ from thawline.runtime.escape import escape
 
 _DOWNLOADS = Path("data")
 _LABELS = ("targets", "labels", "_labels", "y")
-"""Where torchvision's sets hold their labels; others have `_samples`, pairs of image and label."""
+"""Attributes of torchvision's sets with labels; others have `_samples`, pairs of image and
+label."""
 Arguments = Mapping[str, Any]
 
 
@@ -31,7 +32,7 @@ class SetArguments:
 
     arguments: Mapping[str | None, Arguments]
     num_classes: int | None = None
-    """For sets that do not name their classes."""
+    """Number of classes, for sets that do not name them."""
     by_hand: bool = False
     """torchvision does not download it."""
 

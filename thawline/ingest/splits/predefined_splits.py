@@ -25,7 +25,7 @@ SPLIT_NAMES: Mapping[str, str] = {
     "holdout": "test",
     "heldout": "test",
 }
-"""What sets call their splits, in lower case."""
+"""Names that data sets use for splits, in lower case."""
 WITHOUT_CLASS = "an image without a class folder"
 _FILLER_WORDS = """set sets data dataset image images img imgs pic pics picture pictures photo
 photos sample samples split folder full final new"""

@@ -24,7 +24,7 @@ _MAX_NAMED = 20
 
 
 class Explanation(Protocol):
-    """What became of images that count for no class, in words."""
+    """Explanation of images that count for no class, in words."""
 
     def describe_class(self, label: int) -> str:
         """Count excluded images of a class by reason; empty where there are none."""

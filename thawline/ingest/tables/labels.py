@@ -16,7 +16,7 @@ class SeenLabel:
     where: str
     """File and row in which a label comes first."""
     problem: str | None = None
-    """Why it can be no label."""
+    """Reason why it cannot be a label, or None."""
     num_rows: int = 1
 
 

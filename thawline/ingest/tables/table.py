@@ -41,7 +41,7 @@ class Row(NamedTuple):
     """A row of a table, with texts stripped of blanks."""
 
     number: int
-    """As a spreadsheet counts: the header is row 1."""
+    """Row number as in a spreadsheet: the header is row 1."""
     image: str | bytes | None
     """A path relative to the table's folder, or an encoded image."""
     label: str

@@ -15,7 +15,7 @@ from thawline.ingest.dedup.linking import NearCopy
 from thawline.runtime.escape import markdown
 
 COLUMNS = 12
-"""Of thumbnails."""
+"""Number of thumbnails in a row."""
 MAX_SHOWN = 12
 """Examples of one kind."""
 

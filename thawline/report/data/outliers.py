@@ -8,8 +8,9 @@ import numpy as np
 from thawline.ingest.decoding.image_stats import Looks
 
 LIMIT = 3.5
-"""Of the modified z-score, after B. Iglewicz and D. Hoaglin, "How to detect and handle outliers",
-1993: unlike the standard deviation, the median deviation is not stretched by what it looks for."""
+"""Limit of the modified z-score, after B. Iglewicz and D. Hoaglin, "How to detect and handle
+outliers", 1993: unlike the standard deviation, the median deviation is not stretched by what it
+looks for."""
 
 MAX_SHAPE = 10
 """Longer over shorter side: beyond, little is left of the shorter one in a square."""

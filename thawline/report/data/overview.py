@@ -19,7 +19,7 @@ from thawline.report.data.contents import (
 from thawline.runtime.escape import markdown
 
 MAX_CLASSES = 100
-"""In the table."""
+"""Largest number of classes in the table."""
 _SPLITS = ("train", "val", "test", "unused")
 
 
