@@ -1,10 +1,10 @@
-"""The exceptions that are shown as one line."""
+"""Define the exceptions that are shown as one line."""
 
 import signal
 
 
 class UserError(Exception):
-    """Something the user can put right: shown as one line, without a traceback, exit code 2.
+    """Raised for something the user can put right: one line, no traceback, exit code 2.
 
     The message names the file or key, the value, and what is allowed.
     """
@@ -13,7 +13,7 @@ class UserError(Exception):
 
 
 class ChildDied(UserError):
-    """A process that worked for this one ended by itself; nobody's input is to blame.
+    """Raised when a process that worked for this one ended by itself; no input is to blame.
 
     Shown as any UserError is, with an exit code of its own: that of "system error" in sysexits.h.
     """
@@ -21,8 +21,8 @@ class ChildDied(UserError):
     exit_code = 71
 
     @classmethod
-    def of(cls, what: str, exitcode: int | None) -> "ChildDied":
-        """Say how it ended.
+    def from_exit_code(cls, what: str, exitcode: int | None) -> "ChildDied":
+        """Build the error from a process's exit code.
 
         Args:
             what: the process, e.g. "a process that decodes images".

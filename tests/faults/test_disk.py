@@ -36,19 +36,22 @@ def _array() -> None:
 
 @pytest.mark.parametrize("write", [_text, _array])
 def test_a_full_disk_is_one_message(write: Callable[[], None]) -> None:
-    with pytest.raises(UserError, match="No space left on device; make room"), disk_errors.named():
+    with (
+        pytest.raises(UserError, match="No space left on device; make room"),
+        disk_errors.translate_errors(),
+    ):
         write()
 
 
 def test_the_file_is_named_and_other_errors_pass() -> None:
     with (
         pytest.raises(UserError, match="a/b: Read-only file system; mount it"),
-        disk_errors.named(),
+        disk_errors.translate_errors(),
     ):
         raise OSError(errno.EROFS, "Read-only file system", "a/b")
-    with pytest.raises(ZeroDivisionError), disk_errors.named():
+    with pytest.raises(ZeroDivisionError), disk_errors.translate_errors():
         raise ZeroDivisionError
-    with pytest.raises(UserError, match="as it was"), disk_errors.named():
+    with pytest.raises(UserError, match="as it was"), disk_errors.translate_errors():
         raise UserError("as it was: Permission denied")
 
 
@@ -60,7 +63,7 @@ import numpy as np
 from safetensors.numpy import save_file
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
-    with disk.named():
+    with disk.translate_errors():
         save_file({"a": np.zeros(9999)}, "weights")
 except UserError as error:
     sys.exit(f"said: {error}")

@@ -87,7 +87,7 @@ def test_the_lock_of_a_dead_process_is_taken_over(capsys: pytest.CaptureFixture[
     ],
 )
 def test_fate(line: str, found: tuple[str, str] | None) -> None:
-    assert relay.fate(line) == found
+    assert relay.status(line) == found
 
 
 @pytest.mark.parametrize(
@@ -164,8 +164,8 @@ def test_no_line_in_time() -> None:
     [
         ((), "needs either --cron EXPR or --interval S"),
         (("--cron", "* * * * *", "--interval", "5"), "needs either --cron EXPR or --interval S"),
-        (("--cron", "61 * * * *"), "--cron: '61 * * * *' is no cron expression"),
-        (("--cron", "? 3 * * *"), "--cron: '? 3 * * *' is no cron expression"),
+        (("--cron", "61 * * * *"), "--cron: '61 * * * *' is not a cron expression"),
+        (("--cron", "? 3 * * *"), "--cron: '? 3 * * *' is not a cron expression"),
         (("--cron", "every night"), "--cron: 'every night' has 2 field(s); five are read"),
         (("--cron", "0 0 3 * * *"), "--cron: '0 0 3 * * *' has 6 field(s); five are read"),
         (("--cron", "0 0 3 * * * 2027"), "has 7 field(s); five are read"),
@@ -173,14 +173,14 @@ def test_no_line_in_time() -> None:
         (("--cron", ""), "--cron: '' has 0 field(s); five are read"),
         (("--cron", "0 3 31 2 *"), "--cron: '0 3 31 2 *' never comes"),
         (("--cron", "0 3 31 4,6,9,11 *"), "'0 3 31 4,6,9,11 *' never comes"),
-        (("--cron", "@daily", "--timezone", "Berlin"), "--timezone: 'Berlin' is no time zone"),
-        (("--cron", "@daily", "--timezone", "/etc/localtime"), "is no time zone"),
+        (("--cron", "@daily", "--timezone", "Berlin"), "--timezone: 'Berlin' is not a time zone"),
+        (("--cron", "@daily", "--timezone", "/etc/localtime"), "is not a time zone"),
         (("--interval", "5", "--timezone", "UTC"), "--timezone: belongs to --cron"),
         (("--interval", "0"), "--interval: '0' is not allowed"),
         (("--interval", "soon"), "--interval: 'soon' is not allowed"),
         (("--interval", "5", "--flow", "pipeline", "--notify", "x"), "belong to --flow retrain"),
-        (("--interval", "5", "--commit-to", "+main"), "'+main' is no name of a branch"),
-        (("--interval", "5", "--commit-to", "a:b"), "'a:b' is no name of a branch"),
+        (("--interval", "5", "--commit-to", "+main"), "'+main' is not a branch name"),
+        (("--interval", "5", "--commit-to", "a:b"), "'a:b' is not a branch name"),
     ],
 )
 def test_a_schedule_that_is_none(
@@ -200,7 +200,7 @@ def test_a_schedule_that_is_none(
 def test_a_flow_runs_stages_by_name_alone(target: str, capsys: pytest.CaptureFixture[str]) -> None:
     """DVC would also take options, and files with commands of their own."""
     assert pipeline.main(["--", target]) == 2
-    assert f"thawline: targets: {target!r} is no name of a stage" in capsys.readouterr().err
+    assert f"thawline: targets: {target!r} is not the name of a stage" in capsys.readouterr().err
     state = pipeline_flow.pipeline.fn(targets=["ingest", target])
     assert (state.name, state.type.value) == ("Refused", "FAILED")
 

@@ -33,9 +33,9 @@ def root(tmp_path: Path) -> Path:
     ],
 )  # fmt: skip
 def test_what_is_no_branch_is_refused(root: Path, name: str) -> None:
-    with pytest.raises(UserError, match=r"^--commit-to: .* is no name of a branch; letters"):
+    with pytest.raises(UserError, match=r"^--commit-to: .* is not a branch name; letters"):
         repository.check_branch_name(root, name)
-    with pytest.raises(UserError, match=r"is no name of a branch"):
+    with pytest.raises(UserError, match=r"is not a branch name"):
         repository.commit(root, name, "Retrain")
 
 

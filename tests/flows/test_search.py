@@ -52,7 +52,7 @@ def test_a_search_goes_on_where_it_was(storage: str, definition: Definition) -> 
 
 @pytest.mark.slow
 @pytest.mark.ci
-def test_below_the_median_it_is_hopeless(
+def test_below_the_median_it_is_pruned(
     storage: str, definition: Definition, tmp_path: Path
 ) -> None:
     path = tmp_path / "reports/transfer_learn/metrics.json"

@@ -112,7 +112,7 @@ def test_an_upgrade_keeps_values_and_edits(own: Own) -> None:
     own.commit("Edits")
     said = own.run("thawline", "init", "--upgrade").stdout
     assert "new keys, with the package's values: augment.minority" in said
-    assert "keys that are gone: augment.old" in said
+    assert "keys that were removed: augment.old" in said
     assert own.yaml("params.yaml")["augment"]["views"] == 1
     assert "# Of these:" in own_params.read_text()
     assert (own.folder / "dvc.yaml.new").is_file() == ("dvc.yaml" in said)

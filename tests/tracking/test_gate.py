@@ -83,7 +83,7 @@ def test_a_better_one_wins_a_worse_and_a_slow_one_do_not(workspace: Workspace) -
     worse = workspace.publish(bias=(0, 0.7, 0))
     assert (worse.verdict.outcome, worse.champion) == ("failed", False)
     assert worse.verdict.reasons[0].startswith("gate.max_drop: 0.02; accuracy may be 0.")
-    assert "of 'blue' it finds" in " ".join(worse.verdict.reasons)
+    assert "of 'blue' it recalls" in " ".join(worse.verdict.reasons)
     assert workspace.aliases()["champion"] == "2"
     assert workspace.tags("3")["thawline.gate"] == "failed"
     assert "gate.max_drop" in workspace.tags("3")["thawline.gate.reason"]
@@ -145,7 +145,7 @@ def test_hands_move_the_alias_and_the_gate_respects_it(workspace: Workspace) -> 
     assert "it was slow at night" in aside.reasons[0]
     with pytest.raises(UserError, match="is the champion already"):
         promotions.promote("1", "")
-    with pytest.raises(UserError, match=r"'7' is no version of 'thawline'; there are: 1, 2"):
+    with pytest.raises(UserError, match=r"'7' is not a version of 'thawline'; there are: 1, 2"):
         promotions.promote("7", "")
     moved = promotions.promote("2", "mended")
     assert (moved.version, moved.before) == ("2", "1")

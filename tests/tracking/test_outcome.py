@@ -70,19 +70,19 @@ def test_the_table_shows_it_for_the_model_that_is_here(here: Path) -> None:
 
 def test_a_card_becomes_a_description_without_the_lines_for_machines(tmp_path: Path) -> None:
     path = tmp_path / "card.md"
-    assert description.of_card(path) is None
+    assert description.from_card(path) is None
     path.write_text("---\ntags: [a]\n---\n\n# resnet18\n\n## Uses\n\nMany.\n")
-    assert description.of_card(path) == "# resnet18\n\n## Uses\n\nMany."
+    assert description.from_card(path) == "# resnet18\n\n## Uses\n\nMany."
 
 
 def test_a_long_card_is_cut_after_a_section_and_says_where_the_rest_is(tmp_path: Path) -> None:
     path = tmp_path / "card.md"
     path.write_text("# a\n\n## Uses\n\nfew\n\n## Classes\n\n" + "x" * 6000 + "\n\n## Limits\n\nno")
-    text = description.of_card(path)
+    text = description.from_card(path)
     assert text is not None
     assert text.startswith("# a\n\n## Uses\n\nfew\n\nThe rest is in ")
     path.write_text("# a\n\n" + "y" * 9000)
-    cut = description.of_card(path)
+    cut = description.from_card(path)
     assert cut is not None
     assert len(cut) == description.LIMIT
 

@@ -1,4 +1,4 @@
-"""What proposals rest on: figures of the data set, of the network and of the last run.
+"""Hold the figures that proposals rest on: of the data set, the network and the last run.
 
 Nothing here looks at test rows: advice chooses among settings, and the test split may not.
 """
@@ -14,7 +14,7 @@ from thawline.params.schema.whole import Params
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What a network costs by counting, at the packed images' size; 1 MB is 1,000,000 bytes."""
+    """Cost of a network by counting, at the packed images' size; 1 MB is 1,000,000 bytes."""
 
     parameters: int
     macs: int
@@ -23,24 +23,25 @@ class Cost:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What was measured.
+    """Measured figures.
 
     Attributes:
         counts: training rows per class, int64 (num_classes,).
-        image_size_px: side of the packed images.
-        side_px: median of the shorter sides of the training images as they came.
-        colour: whether any of a sample of training images is not grey.
-        profile: of the network with its pretrained weights; None with random ones.
-        costs: of the networks of the chosen family, by name; the chosen one always.
-        pretrained_px: image side that the weights expect.
-        val_accuracy: of the weights that fine_tune kept, on validation rows; None where it has not
-            run with the values that params have now.
-        latency_ms: of the final model, measured; None where it was not, or of another model.
+        image_size_px: side of the packed images, px.
+        side_px: median of the shorter sides of the training images as they came, px.
+        colour: True where any of a sample of training images is not grey.
+        profile: profile of the network with its pretrained weights; None with random ones.
+        costs: costs of the networks of the chosen family, by name; the chosen one always.
+        pretrained_px: image side that the weights expect, px.
+        val_accuracy: validation accuracy of the weights that fine_tune kept; None where it has not
+            run with the current values of params.
+        latency_ms: measured latency of the final model; None where there is none, or it is of
+            another model.
         timed_on: the device of that measurement.
         gained: validation macro-F1 of the best epoch of fine_tune over that of the weights it began
             with, below 0 where those were kept; None where it has not run with these values.
-        num_test: test rows; their number, not what is on them.
-        quick_bfloat16: whether the device that trains multiplies matrices of it.
+        num_test: number of test rows; nothing of their content.
+        quick_bfloat16: True where the training device multiplies bfloat16 matrices fast.
     """
 
     params: Params
@@ -60,7 +61,7 @@ class Facts:
 
     @property
     def imbalance(self) -> float:
-        """The commonest class over the rarest that has any rows."""
+        """Size of the largest class over that of the smallest with any rows."""
         return float(self.counts.max() / self.counts[self.counts > 0].min())
 
     @property

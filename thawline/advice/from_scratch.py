@@ -1,4 +1,4 @@
-"""Training without pretrained weights on small images: values for both training stages.
+"""Propose values for training without pretrained weights on small images, for both stages.
 
 A family whose networks need others says so in its FROM_SCRATCH, by patterns of names.
 
@@ -35,7 +35,7 @@ RULE = "from scratch: Adam over the whole network until it works, then SGD to fi
 
 
 def propose(params: Params, stage: str) -> list[Proposal]:
-    """The recipe for a training stage."""
+    """Propose the recipe for a training stage."""
     m = params.model
     own = _own(m.family, m.name, stage)
     kept = ", ".join(f"{key} by the recipe of {m.family}" for key in own)
@@ -44,7 +44,7 @@ def propose(params: Params, stage: str) -> list[Proposal]:
 
 
 def _own(family: str, name: str, stage: str) -> dict[str, Any]:
-    """Where the family's networks of that name differ."""
+    """Return the values in which the family's networks of that name differ."""
     known = plugins.constant(plugins.FAMILY, family, "FROM_SCRATCH") or {}
     found: dict[str, Any] = {}
     for pattern, stages in known.items():

@@ -1,4 +1,4 @@
-"""Figures for `thawline advise`: measured on the data set and the network, or read where recorded.
+"""Gather the figures for `thawline advise`: measured, or read where they were recorded.
 
 Nothing here has seen a test row, and no speed is guessed.
 """
@@ -24,9 +24,10 @@ from thawline.training import layer_probe
 
 
 def gather(params: Params) -> Facts:
-    """Measure and read; the probes take most of the time. The data set must be packed.
+    """Measure and read all figures; the probes take most of the time.
 
-    Figures of a training or of a measured speed count only where they are of these params.
+    The data set must be packed. Figures of a training or of a measured speed count only where they
+    were made with these params.
     """
     manifest, store = Manifest.read(INGEST), ImageStore(INGEST)
     device.setup(threads=params.training.threads, seed=params.seed)
@@ -75,7 +76,10 @@ def _profile(params: Params, manifest: Manifest, store: ImageStore) -> Profile:
 
 
 def _costs(params: Params, num_classes: int, image_size_px: int) -> dict[str, Cost]:
-    """Without weights: a network on PyTorch's device `meta` has shapes only."""
+    """Count the costs of the family's networks.
+
+    Without weights: a network on PyTorch's device `meta` has shapes only.
+    """
     m = params.model
     names = plugins.constant(plugins.FAMILY, m.family, "NAMES") or (m.name,)
     found = {}
@@ -94,7 +98,7 @@ def _costs(params: Params, num_classes: int, image_size_px: int) -> dict[str, Co
 
 
 def _speed() -> dict[str, Any]:
-    """Of the last run; empty where there is none."""
+    """Read the speed of the last run; empty where there is none."""
     try:
         values = safe_json.loads((REPORTS / "evaluate" / "speed.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):

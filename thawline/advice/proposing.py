@@ -1,4 +1,4 @@
-"""Asks the rules of all sections for their proposals."""
+"""Ask the rules of all sections for their proposals."""
 
 from thawline.advice.facts import Facts
 from thawline.advice.rules import (
@@ -20,10 +20,10 @@ RULES = {
         ingest, rebalance, augment, model, training, transfer_learn, fine_tune, compress, evaluate,
     )
 }  # fmt: skip
-"""By section, in the order of params.yaml. Named here, so that DVC sees them as code."""
+"""Rules by section, in the order of params.yaml. Named here, so that DVC sees them as code."""
 
 
 def propose(facts: Facts) -> list[Proposal]:
-    """List what the rules propose, params do not say already, and no stage decides by itself."""
+    """List the rules' proposals that params do not have already and no stage decides itself."""
     found = [proposal for rule in RULES.values() for proposal in rule.propose(facts)]
     return [p for p in found if current(facts.params, p.key) not in (p.value, AUTO)]

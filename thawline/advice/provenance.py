@@ -1,4 +1,4 @@
-"""Tell whether what a run left behind is of the values that params.yaml has now."""
+"""Check that a run's results were made with the current values of params.yaml."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from thawline.runtime import safe_yaml
 TO_FINE_TUNE = ("ingest", "rebalance", "augment", "transfer_learn", "fine_tune")
 TO_EVALUATE = (*TO_FINE_TUNE, "compress", "evaluate")
 _ABOUT = ("budget.min_accuracy", "budget.max_latency_ms", "budget.max_size_mb", "evaluate")
-"""What judges a model, and changes none."""
+"""Sections that judge a model, and change none."""
 
 
 def holds(stages: Iterable[str], folder: Path = Path()) -> bool:
@@ -22,8 +22,8 @@ def holds(stages: Iterable[str], folder: Path = Path()) -> bool:
         folder: the workspace.
 
     Returns:
-        Whether each of them last ran with the values of params.yaml, on what the stages before it
-        last made; a limit of the budget and how the model is evaluated do not matter.
+        True where each of them last ran with the values of params.yaml, on what the stages before
+        it last made; a limit of the budget and how the model is evaluated do not matter.
     """
     graph, now = Graph(folder), safe_yaml.load(folder / params_file.FILE)
     return all(

@@ -1,4 +1,4 @@
-"""Have the data set packed before anything is measured on it; loads no PyTorch."""
+"""Pack the data set before anything is measured on it; loads no PyTorch."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ from thawline.runtime.output_paths import INGEST, MANIFEST
 
 
 def prepare_data_set(checked: Params) -> None:
-    """Run `dvc repro ingest` where the packed images are missing or of other params or files.
+    """Run `dvc repro ingest` where the packed images are missing or outdated.
 
     Raises:
         UserError: there is no project here, an input is missing, or the stage failed.
@@ -30,7 +30,7 @@ def prepare_data_set(checked: Params) -> None:
     there = (INGEST / MANIFEST).exists()
     if there and not commands.stale("ingest"):
         return
-    state = "is not of these params and files" if there else "holds no data set yet"
+    state = "was made with other params or files" if there else "holds no data set yet"
     print(f"{INGEST}: {state}; `dvc repro ingest` makes it", flush=True)
     done = subprocess.run(
         [sys.executable, "-m", "dvc", "repro", "ingest"],
@@ -39,4 +39,4 @@ def prepare_data_set(checked: Params) -> None:
         preexec_fn=locks.die_with_parent,  # no thread runs yet, so it is safe
     )
     if done.returncode:
-        raise UserError("`dvc repro ingest` failed; what it said stands above")
+        raise UserError("`dvc repro ingest` failed; see its output above")

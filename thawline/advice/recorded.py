@@ -1,4 +1,4 @@
-"""Figures that cost nothing: of the packed images, and what the training stages have written."""
+"""Read figures that cost nothing, from the packed images and the training stages' reports."""
 
 from pathlib import Path
 
@@ -12,17 +12,17 @@ from thawline.training.curves import Curves
 
 _COLOUR_SAMPLE = 200
 _COLOUR_DIFFERENCE = 4
-"""Of 255, between the channels of a pixel: what JPEG leaves in a grey photograph is less."""
+"""Levels of 255 between the channels of a pixel: JPEG leaves less in a grey photograph."""
 
 
 def side_px(manifest: Manifest) -> int:
-    """Take the median of the shorter sides of the training images as they came."""
+    """Compute the median of the shorter sides of the training images as they came, px."""
     train = manifest.rows("train")
     return int(np.median(np.minimum(manifest.widths[train], manifest.heights[train])))
 
 
 def colour(store: ImageStore, rows: np.ndarray) -> bool:
-    """Tell whether any of a sample of the rows is not grey."""
+    """Return True where any of a sample of the rows is not grey."""
     at = rows[np.linspace(0, len(rows) - 1, min(len(rows), _COLOUR_SAMPLE)).astype(np.int64)]
     images = store.take(np.unique(at)).astype(np.int16)
     return bool((np.ptp(images, axis=3).mean(axis=(1, 2)) > _COLOUR_DIFFERENCE).any())
@@ -39,9 +39,9 @@ def val_accuracy(fine_tune: Path) -> float | None:
 
 
 def gained(fine_tune: Path) -> float | None:
-    """Subtract the validation macro-F1 of fine_tune's start from that of its best epoch.
+    """Compute how much validation macro-F1 fine_tune's best epoch gained over its start.
 
-    None where it has not run, or did not judge its start.
+    None where it has not run, or did not score its start.
     """
     found = _curves(fine_tune)
     if found is None or not found.start or not found.num_epochs:

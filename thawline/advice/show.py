@@ -1,4 +1,4 @@
-"""What advice prints: the figures it rests on, then one row per proposal."""
+"""Print advice: the figures it rests on, then one row per proposal."""
 
 import sys
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _PLAIN_WIDTH = 160
 
 
 def show(facts: Facts, proposals: Sequence[Proposal], file: TextIO | None = None) -> None:
-    """Print; plain text of a fixed width where the output is no terminal."""
+    """Print figures and proposals; plain text of a fixed width where it is no terminal."""
     console = Console(file=file or sys.stdout, highlight=False)
     if not console.is_terminal:
         console = Console(
@@ -27,13 +27,13 @@ def show(facts: Facts, proposals: Sequence[Proposal], file: TextIO | None = None
     for line in measured(facts):
         console.print(Text(line))
     if not proposals:
-        console.print(Text("Nothing to propose: params.yaml says what the figures say."))
+        console.print(Text("Nothing to propose: params.yaml agrees with the figures."))
         return
     console.print(table(facts, proposals, plain=not console.is_terminal))
 
 
 def measured(facts: Facts) -> list[str]:
-    """The data set, the network, its likeness to the pretraining data, the budget."""
+    """Describe the data set, the network, its likeness to the pretraining data, the budget."""
     m, cost = facts.params.model, facts.cost
     kind = "in colour" if facts.colour else "grey"
     return [
@@ -48,7 +48,10 @@ def measured(facts: Facts) -> list[str]:
 
 
 def table(facts: Facts, proposals: Sequence[Proposal], *, plain: bool = False) -> Table:
-    """Key, value now, value proposed, and why; a reason that holds for several keys stands once."""
+    """Build the table: key, value now, value proposed, and why.
+
+    A reason that holds for several keys stands once.
+    """
     drawn = Table(box=None if plain else box.SIMPLE_HEAD, pad_edge=not plain)
     for name in ("key", "now", "proposed"):
         drawn.add_column(name, no_wrap=True)

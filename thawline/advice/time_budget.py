@@ -49,7 +49,7 @@ def check(params: Params) -> None:
 
 
 def with_limit(params: Params, minutes: float) -> Params:
-    """The params with another limit, checked like those of the file.
+    """Replace the limit in the params, checked like those of the file.
 
     Raises:
         UserError: the limit is out of range.
@@ -60,13 +60,13 @@ def with_limit(params: Params, minutes: float) -> Params:
 
 
 def write(before: Params, minutes: float, path: Path = parameters.FILE) -> None:
-    """Put the limit into params.yaml and say so; do nothing where it stands there already."""
+    """Write the limit into params.yaml and print so; do nothing where it is there already."""
     was = before.budget.max_minutes
     if was == minutes:
         return
     edit.set_values({KEY: minutes}, path)
     said = "null" if was is None else f"{was:g}"
-    print(f"{path}: {KEY} is {minutes:g} from now on, it was {said}", flush=True)
+    print(f"{path}: {KEY} is set to {minutes:g}; it was {said}", flush=True)
 
 
 def count_images(params: Params) -> int:
@@ -84,7 +84,10 @@ def count_images(params: Params) -> int:
 
 
 def _count_network(params: Params) -> tuple[float, time_plan.Rates]:
-    """Multiply-accumulates of an image, and the rates of its kind; nothing where it cannot tell."""
+    """Count the multiply-accumulates of an image, and return the rates of such networks.
+
+    0 where the image size is not known yet.
+    """
     size = params.ingest.image_size_px
     if not isinstance(size, int):
         return 0.0, time_plan.DENSE

@@ -1,4 +1,4 @@
-"""Figures for the report: of DVC's outputs and this evaluation alone, none that costs a second."""
+"""Compute figures for the report from DVC's outputs and this evaluation, at no cost."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,12 +24,16 @@ def proposals(
     results: Results,
     training: Mapping[str, Path],
 ) -> list[Proposal]:
-    """What the guide would try next, without the figures that only `thawline advise` measures.
+    """Propose what the guide would try next, without what only `thawline advise` measures.
 
     Of the networks it knows the cost of the one that was trained; how good the features of each
     block are only where `trainable: auto` has measured it.
 
     Args:
+        params: the parameters.
+        manifest: the data set.
+        store: the packed images.
+        results: results of all checkpoints.
         training: the reports of each training stage, by its name.
     """
     row, m = results.of(results.final), params.model
@@ -54,6 +58,6 @@ def proposals(
 
 
 def _profile(training: Mapping[str, Path]) -> Profile | None:
-    """What `auto` measured of the pretrained network, on training rows."""
+    """Read the profile that `auto` measured of the pretrained network on training rows."""
     profile = FreezeDecision.read(training["transfer_learn"]).profile
     return profile if profile.scores else None

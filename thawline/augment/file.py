@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from thawline.augment._transforms import ALLOWED, argument_names, build
 from thawline.errors import UserError
 from thawline.runtime import escape, safe_yaml
-from thawline.runtime.safe_yaml import shown
+from thawline.runtime.safe_yaml import format_value
 
 _MAX_STEPS = 64
 _MAX_DRAWS = 64
@@ -109,13 +109,13 @@ def _numbered(steps: Any, where: str) -> list[tuple[Any, str]]:
 def _named(raw: Any, where: str) -> Step:
     if not isinstance(raw, dict) or "name" not in raw:
         raise UserError(
-            f"{where}: {shown(raw)} is no step; allowed: name: a transform, its arguments"
+            f"{where}: {format_value(raw)} is no step; allowed: name: a transform, its arguments"
         )
     if not isinstance(raw["name"], str) or raw["name"] not in ALLOWED:
-        close = _close(shown(raw["name"]).strip("'"), sorted(ALLOWED))
+        close = _close(format_value(raw["name"]).strip("'"), sorted(ALLOWED))
         allowed = ", ".join(sorted(ALLOWED))
         raise UserError(
-            f"{where}: name: {shown(raw['name'])} is unknown{close}; allowed: {allowed}"
+            f"{where}: name: {format_value(raw['name'])} is unknown{close}; allowed: {allowed}"
         )
     return dict(raw)
 
@@ -124,9 +124,11 @@ def _check_arguments(step: Step, where: str) -> None:
     allowed = argument_names(step["name"])
     for key, value in step.items():
         if key not in ("name", *allowed):
-            close = _close(shown(key).strip("'"), allowed)
+            close = _close(format_value(key).strip("'"), allowed)
             listed = ", ".join(allowed)
-            raise UserError(f"{where}: {shown(key)}: no such argument{close}; allowed: {listed}")
+            raise UserError(
+                f"{where}: {format_value(key)}: no such argument{close}; allowed: {listed}"
+            )
         if key != "steps" and not _plain(value):
             raise _refused(
                 where,
@@ -166,7 +168,7 @@ def _explained(error: Exception, where: str, step: Step) -> UserError:
 
 
 def _refused(where: str, key: Any, value: Any, allowed: str) -> UserError:
-    return UserError(f"{where}: {key}: {shown(value)} is not allowed: {allowed}")
+    return UserError(f"{where}: {key}: {format_value(value)} is not allowed: {allowed}")
 
 
 def _close(value: str, allowed: Any) -> str:

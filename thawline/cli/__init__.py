@@ -1,1 +1,1 @@
-"""`thawline ...`: the commands around the pipeline."""
+"""Define the commands around the pipeline: `thawline ...`."""

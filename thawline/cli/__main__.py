@@ -1,4 +1,4 @@
-"""`python -m thawline.cli`."""
+"""Run the commands as `python -m thawline.cli`."""
 
 from thawline.cli.app import main
 

@@ -1,4 +1,4 @@
-"""`thawline ...`: the commands around the pipeline."""
+"""Assemble the commands: `thawline ...`."""
 
 import sys
 from collections.abc import Callable
@@ -24,7 +24,7 @@ PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     ),
     "Make room": (housekeeping.gc,),
 }  # fmt: skip
-"""What `thawline --help` shows under which heading."""
+"""Commands of `thawline --help` by heading."""
 
 for heading, commands in PANELS.items():
     for command in commands:
@@ -32,9 +32,9 @@ for heading, commands in PANELS.items():
 
 
 def main() -> None:
-    """Entry point: a user's mistake is one line on stderr and exit code 2."""
+    """Run the command line; a user's mistake is one line on stderr and exit code 2."""
     try:
-        with disk_errors.named():
+        with disk_errors.translate_errors():
             app()
     except UserError as error:
         print(f"thawline: {error}", file=sys.stderr)

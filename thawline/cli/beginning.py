@@ -1,4 +1,4 @@
-"""Commands before a training: a project, its params, advice."""
+"""Define the commands before a training: init, check, advise, find-lr."""
 
 import sys
 from pathlib import Path
@@ -15,10 +15,10 @@ from thawline.runtime import dvc_view
 
 def init(
     folder: Annotated[Path, typer.Argument(help="Empty, or not there yet.")] = Path(),
-    source: Annotated[str | None, typer.Option(help="Of the images, e.g. folder.")] = None,
+    source: Annotated[str | None, typer.Option(help="Source of the images, e.g. folder.")] = None,
     path: Annotated[Path | None, typer.Option(help="Where they are.")] = None,
     upgrade: Annotated[
-        bool, typer.Option("--upgrade", help="Take over the installed version of the package.")
+        bool, typer.Option("--upgrade", help="Upgrade to the installed version of the package.")
     ] = False,
 ) -> None:
     """Begin a project of your own in a folder, or bring one up to the installed version."""
@@ -48,7 +48,7 @@ def check() -> None:
 
 
 def _check_policy(image_size_px: int | str, file: Path) -> None:
-    """Refuse a policy file that is wrong at the images' size, or under `auto` at any size."""
+    """Refuse a policy file that is wrong at the images' size, or under `auto` at any."""
     from thawline.ingest.image_size import ALL_SIZES
 
     policy = plugins.load(plugins.POLICY, "file").policy
@@ -64,7 +64,7 @@ def _check_policy(image_size_px: int | str, file: Path) -> None:
 
 
 def advise(
-    write: Annotated[bool, typer.Option(help="Put the proposals into params.yaml.")] = False,
+    write: Annotated[bool, typer.Option(help="Write the proposals into params.yaml.")] = False,
 ) -> None:
     """Look at the data set and the budget, and propose values for params.yaml."""
     from thawline.advice import readiness

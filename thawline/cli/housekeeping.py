@@ -1,4 +1,4 @@
-"""Commands that make room."""
+"""Define the commands that free disk space."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ import typer
 
 def gc(
     older_than: Annotated[float, typer.Option(help="Days since its last use.", min=0)] = 30,
-    yes: Annotated[bool, typer.Option("--yes", help="Remove it; else only say what.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it; else only list it.")] = False,
 ) -> None:
     """Remove old experiments, runs, cached files and scratch that nothing registered needs."""
     from thawline.project.gc import command

@@ -1,4 +1,4 @@
-"""`thawline monitor`: new files against the validation images of this workspace."""
+"""Compare new files with the validation images of this workspace: `thawline monitor`."""
 
 import os
 import sys
@@ -35,16 +35,18 @@ def run(
 ) -> bool:
     """Compare, and write the report to a file or to standard output.
 
-    Images that the model was not fitted to stand for the training data, since of those it says more
-    than of any new ones: validation images, or test images (their labels are not read) where the
-    last fit had the validation images too.
+    Images that the model was not fitted to stand for the training data, where it is too confident:
+    validation images, or test images (their labels are not read) where the last fit had the
+    validation images too.
 
     Args:
-        paths, named: as `prediction.command.run` takes them.
+        paths: as in `predicting.run`.
+        named: as in `predicting.run`.
         alpha: chance of a false alarm, over all questions together.
+        output: file for the report; None for standard output.
 
     Returns:
-        Whether something has drifted.
+        True where something has drifted.
 
     Raises:
         UserError: no data here, too few images, a model of other data, or nowhere to write to.
@@ -86,14 +88,14 @@ def run(
 
 
 def _check_output(path: Path) -> None:
-    """Before the work: a report that cannot be written would be lost."""
+    """Check the output before the work: a report that cannot be written would be lost."""
     if path.is_dir() or not path.absolute().parent.is_dir():
         problem = "is a folder" if path.is_dir() else "its folder does not exist"
         raise UserError(f"--output: {visible(str(path))}: {problem}; expected the name of a file")
 
 
 def _write(path: Path, text: str) -> None:
-    """A file at once; what is none, such as /dev/stdout, as it goes."""
+    """Write a regular file all at once; anything else, such as /dev/stdout, directly."""
     if path.exists() and (path.is_symlink() or not path.is_file()):
         path.write_text(text, encoding="utf-8")
         return
@@ -108,7 +110,7 @@ def _manifest() -> Manifest:
 
 
 def _check(model: Predictor, manifest: Manifest, decided: Decided) -> None:
-    """Both samples must have come to the network in the same way."""
+    """Check that both samples come to the network in the same way."""
     packed = Geometry(
         image_size_px=decided.image_size_px,
         fit=decided.fit,
@@ -125,7 +127,7 @@ def _check(model: Predictor, manifest: Manifest, decided: Decided) -> None:
 
 
 def _usable(decoded: Iterator[Batch], bad: Counter[str]) -> Iterator[np.ndarray]:
-    """Pixels; files that cannot be used are named, and counted by their reason."""
+    """Yield pixels; log files that cannot be used, and count them by reason."""
     for batch in decoded:
         for file in batch.bad:
             log(f"{visible(file.name)}: {visible(file.reason)}")

@@ -1,4 +1,4 @@
-"""`thawline predict`: what its words mean, and how it ends."""
+"""Run `thawline predict`."""
 
 import sys
 from collections import Counter
@@ -24,10 +24,11 @@ def run(paths: list[str], named: str | None = None, *, top_k: int = 1, form: str
     Args:
         paths: see `listing.listed`.
         named: see `find`.
+        top_k: classes per file.
         form: table, csv or json.
 
     Returns:
-        Whether every file could be used.
+        True where every file could be used.
 
     Raises:
         UserError: no such model, or one that is damaged.
@@ -40,7 +41,7 @@ def run(paths: list[str], named: str | None = None, *, top_k: int = 1, form: str
     write: Write = writers[form](out) if form in writers else as_table(out, model.classes)
     passed_over = Counter[str]()
     files = listed(paths, sys.stdin.buffer, passed_over)
-    for result in _shown(paths, predict(files, model, top_k=top_k)):
+    for result in _with_progress(paths, predict(files, model, top_k=top_k)):
         if isinstance(result, Prediction):
             write(result)
         else:
@@ -54,7 +55,7 @@ def run(paths: list[str], named: str | None = None, *, top_k: int = 1, form: str
 
 
 def find(named: str | None) -> Predictor:
-    """The model of models/compress, of a folder, or of the registry.
+    """Find the model of models/compress, of a folder, or of the registry.
 
     Args:
         named: an alias, a version's number, or a folder (`./3` for one that looks like a number).
@@ -66,8 +67,10 @@ def find(named: str | None) -> Predictor:
     return Predictor(Path(named) if named else MODELS / "compress")
 
 
-def _shown(paths: list[str], results: Iterable[Prediction | Bad]) -> Iterator[Prediction | Bad]:
-    """With a bar, unless the lines themselves are seen to come."""
+def _with_progress(
+    paths: list[str], results: Iterable[Prediction | Bad]
+) -> Iterator[Prediction | Bad]:
+    """Show a progress bar, unless the lines themselves appear on the terminal."""
     if sys.stdout.isatty():
         return iter(results)
     known = STDIN not in paths

@@ -1,4 +1,4 @@
-"""Commands about registered models and what they are measured on."""
+"""Define the commands for registered models and their test set."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,7 +7,7 @@ import typer
 if TYPE_CHECKING:
     from thawline.registry.promotions import Move
 
-Version = Annotated[str, typer.Argument(help="Its number, or an alias.")]
+Version = Annotated[str, typer.Argument(help="Version number, or an alias.")]
 Reason = Annotated[str, typer.Option(help="For the log of promotions.")]
 
 
@@ -46,7 +46,7 @@ def restore(version: Version) -> None:
     done = bring(version)
     print(f"version {done.version}: commit {done.commit[:9]}, its params and outputs are here")
     if done.dirty:
-        print("  it was made with edits that were not committed; of those only params.yaml is here")
+        print("  it was made with uncommitted edits; of those only params.yaml is restored")
     if done.branch:
         print(f"  back: git checkout --force {done.branch} && dvc checkout")
 
@@ -59,7 +59,8 @@ def holdout(
 
     if refresh:
         print(f"data/holdout.csv: {drawing.refresh():,} images are the test set from now on")
-        print("  the old ones train: commit the file, then `thawline run` and `thawline publish`")
+        print("  the old ones become training images: commit the file, then `thawline run` and")
+        print("  `thawline publish`")
         return
     state = drawing.look()
     print(f"{state.num_test:,} test images; the gate has scored {state.looks:,} models on them")

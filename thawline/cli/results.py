@@ -1,4 +1,4 @@
-"""Commands that show and use what was trained."""
+"""Define the commands that show and use results."""
 
 from pathlib import Path
 from typing import Annotated

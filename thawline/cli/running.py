@@ -1,4 +1,4 @@
-"""Commands that train: once, on a schedule, as a study."""
+"""Define the commands that train: once, on a schedule, as a study."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ def run(
 def serve(
     cron: Annotated[str | None, typer.Option(help='When, e.g. "0 3 * * *".')] = None,
     timezone: Annotated[
-        str | None, typer.Option(help="Of --cron, e.g. Europe/Berlin; this machine's by default.")
+        str | None, typer.Option(help="For --cron, e.g. Europe/Berlin; default: this machine's.")
     ] = None,
     interval: Annotated[str | None, typer.Option(help="Seconds from start to start.")] = None,
     flow: Annotated[str, typer.Option(help="retrain or pipeline.")] = "retrain",
@@ -39,18 +39,18 @@ def serve(
 
 
 def study(
-    names: Annotated[list[str], typer.Argument(help="Of files in studies/, paths, or all.")],
+    names: Annotated[list[str], typer.Argument(help="Names of files in studies/, paths, or all.")],
     budget: Annotated[str | None, typer.Option(help="Start no trial later, e.g. 30m.")] = None,
     workers: Annotated[int | None, typer.Option(help="Trials side by side.")] = None,
     runner: Annotated[str, typer.Option(help="threads or dask.")] = "threads",
-    address: Annotated[str | None, typer.Option(help="Of a Dask scheduler with workers.")] = None,
+    address: Annotated[str | None, typer.Option(help="Dask scheduler with workers.")] = None,
     values: Annotated[
         list[str] | None, typer.Option("--set", help="KEY=VALUE of params.yaml, in all trials.")
     ] = None,
-    seeds: Annotated[int | None, typer.Option(help="Only the first so many of each.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Number of seeds to run of each.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Repeat trials that failed.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="List the trials, run none.")] = False,
-    storage: Annotated[str | None, typer.Option(help="Of a search: a database URL.")] = None,
+    storage: Annotated[str | None, typer.Option(help="Database URL of a search.")] = None,
 ) -> None:
     """Compare designs on your data as studies' files say, and write the report."""
     words = [*names, f"--runner={runner}", *["--again"] * again, *["--plan"] * plan]

@@ -57,7 +57,7 @@ def peak_memory(
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode < 0:
-        raise ChildDied.of("the process that measures memory", done.returncode)
+        raise ChildDied.from_exit_code("the process that measures memory", done.returncode)
     if done.returncode:
         reason = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         raise RuntimeError(f"{model}: its memory could not be measured: {reason[-1]}")

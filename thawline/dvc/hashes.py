@@ -193,7 +193,7 @@ def _list(found: Any) -> list[Any]:
 
 def _stages(path: Path) -> dict[str, Any]:
     try:
-        content = safe_yaml.of_a_program(path.read_text(encoding="utf-8"))
+        content = safe_yaml.parse_machine_written(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     stages = content.get("stages") if isinstance(content, dict) else None

@@ -96,7 +96,8 @@ def _differences(made_of: Mapping[str, Any], entry: Mapping[str, Any]) -> Iterat
         now = params_file.flatten(json.loads(json.dumps(_values(entry, file), default=str)))
         for key in [*before, *(key for key in now if key not in before)]:
             if before.get(key, ...) != now.get(key, ...):
-                old, new = safe_yaml.shown(before.get(key)), safe_yaml.shown(now.get(key))
+                old = safe_yaml.format_value(before.get(key))
+                new = safe_yaml.format_value(now.get(key))
                 yield f"{file}: {key} was edited from {old} to {new}"
     for dep in entry.get("deps", []):
         name = str(dep["path"])
@@ -123,7 +124,7 @@ def _kept(stage: str, made_of: Mapping[str, Any]) -> str:
 def _forget(stage: str, entry: Mapping[str, Any]) -> None:
     for file in cache.run_cache().glob("*/*/*"):
         with suppress(OSError, ValueError):
-            found = safe_yaml.of_a_program(file.read_text(encoding="utf-8"))
+            found = safe_yaml.parse_machine_written(file.read_text(encoding="utf-8"))
             if _same(found, entry):
                 file.unlink()
                 file.parent.rmdir()  # if it is empty: DVC takes its first file
@@ -149,7 +150,7 @@ def _same(one: Any, other: Mapping[str, Any]) -> bool:
 
 def _stages(path: Path) -> dict[str, Any]:
     try:
-        stages = safe_yaml.of_a_program(path.read_text(encoding="utf-8"))["stages"]
+        stages = safe_yaml.parse_machine_written(path.read_text(encoding="utf-8"))["stages"]
     except (OSError, ValueError, TypeError, LookupError):
         return {}
     whole = isinstance(stages, dict) and all(isinstance(spec, dict) for spec in stages.values())

@@ -251,7 +251,7 @@ def _filled(template: str, values: Mapping[str, Any]) -> str:
 
 
 def _shown(value: Any) -> str:
-    return "nothing" if value is _NOTHING else safe_yaml.shown(value)
+    return "nothing" if value is _NOTHING else safe_yaml.format_value(value)
 
 
 def _listed(found: list[str]) -> str:

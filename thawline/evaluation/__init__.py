@@ -1,1 +1,1 @@
-"""What a checkpoint is worth and what it costs: scores, speed, memory, pictures, report."""
+"""Evaluate checkpoints: scores, speed, memory, charts, report."""

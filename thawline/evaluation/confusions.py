@@ -1,4 +1,4 @@
-"""Which classes are taken for which, with examples."""
+"""Find the most confused pairs of classes, with examples."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,22 +16,24 @@ _EXAMPLES = 6
 
 @dataclass(frozen=True, kw_only=True)
 class Confusion:
-    """Rows of one class that were taken for another one."""
+    """Rows of one class that were predicted as another one."""
 
     actual: int
     predicted: int
     count: int
     support: int
-    """All rows of the true class."""
+    """Number of rows of the true class."""
     examples: Ints
     """Positions of some, the surest first, int64."""
 
 
 def most_confused(probabilities: Floats, labels: Ints, limit: int = MAX_PAIRS) -> list[Confusion]:
-    """The pairs with the most mistakes, of equal ones the lower class ids.
+    """Find the pairs with the most mistakes; ties are broken by the lower class ids.
 
     Args:
-        probabilities: float32 (N, K); labels: int64 (N,).
+        probabilities: float32 (N, K).
+        labels: int64 (N,).
+        limit: largest number of pairs.
     """
     predicted = probabilities.argmax(axis=1)
     support = np.bincount(labels, minlength=probabilities.shape[1])
@@ -57,10 +59,12 @@ def most_confused(probabilities: Floats, labels: Ints, limit: int = MAX_PAIRS) -
 def draw(
     pairs: Sequence[Confusion], examples: Sequence[NDArray[np.uint8]], classes: Sequence[str]
 ) -> Figure:
-    """One row of examples a pair.
+    """Draw one row of examples per pair.
 
     Args:
+        pairs: the pairs.
         examples: uint8 (E, S, S, 3) for each pair.
+        classes: names of the classes.
     """
     height = 0.6 + 1.25 * max(1, len(pairs))
     drawn = figure(9.5, height, "Most confused pairs", layout=None)

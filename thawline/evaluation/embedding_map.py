@@ -1,4 +1,4 @@
-"""A map of the test images as the network sees them: features in front of the head, by PCA."""
+"""Map the test images as the network sees them: features in front of the head, by PCA."""
 
 from collections.abc import Sequence
 
@@ -39,10 +39,14 @@ def plane(features: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[n
 
 
 def spread(places: NDArray[np.float64], limit: int = _THUMBNAILS) -> NDArray[np.int64]:
-    """Points far from each other, each next one the farthest from those before, int64 (<= limit,).
+    """Choose points far from each other: each next one is the farthest from those before.
 
     Args:
         places: (N, 2).
+        limit: largest number of points.
+
+    Returns:
+        Indices of the points, int64 (<= limit,).
     """
     chosen = [int(np.argmin(np.linalg.norm(places - places.mean(axis=0), axis=1)))]
     distance = np.linalg.norm(places - places[chosen[0]], axis=1)
@@ -59,10 +63,13 @@ def draw(
     labels: NDArray[np.int64],
     classes: Sequence[str],
 ) -> Figure:
-    """A point per image in its class's colour, thumbnails of some.
+    """Draw a point per image in its class's colour, and thumbnails of some.
 
     Args:
-        features: float32 (N, D); images: uint8 (N, S, S, 3); labels: int64 (N,).
+        features: float32 (N, D).
+        images: uint8 (N, S, S, 3).
+        labels: int64 (N,).
+        classes: names of the classes.
     """
     places, shares = plane(features)
     drawn = figure(9, 7, "The test images as the network sees them")

@@ -1,4 +1,4 @@
-"""Score every checkpoint of the pipeline on the same rows, and count and time what each costs."""
+"""Score every checkpoint of the pipeline on the same rows, and measure what each costs."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -30,19 +30,19 @@ from thawline.models.inference import probabilities
 from thawline.runtime.progress import track
 
 ONNX = "model.onnx"
-"""What a folder with an exported network is scored by."""
+"""Name of the file by which a folder with an exported network is scored."""
 _BATCH = 64
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """One checkpoint on the test rows.
+    """Scores of one checkpoint on the test rows.
 
     Attributes:
         probabilities: float32 (N, num_classes).
-        validation: the same of the validation rows, float32 (M, num_classes); of a checkpoint that
-            has seen them `tuning`.
-        metrics: what metrics.json holds of it, the same on every run.
+        validation: probabilities of the validation rows, float32 (M, num_classes); those of
+            `tuning` for a checkpoint that has seen the rows.
+        metrics: its entries of metrics.json, the same on every run.
     """
 
     probabilities: np.ndarray
@@ -72,12 +72,17 @@ def judge(
 
     Args:
         path: a checkpoint of the training stages, a folder with model.onnx, or an ONNX file.
-        rows: of the store, int64 (N,); labels: int64 (N,).
+        store: the packed images.
+        rows: rows of the store, int64 (N,).
+        labels: int64 (N,).
         validation: rows and labels, int64 (M,) each, on which the temperature is fitted.
-        tuning: what is said of those rows without having seen them, where the checkpoint has,
-            float32 (M, num_classes).
+        tuning: predictions for the validation rows by a model that has not seen them, for a
+            checkpoint that has, float32 (M, num_classes).
         train_counts: training rows per class before rebalancing, int64 (num_classes,).
-        seed: of the bootstrap.
+        threads: threads of an ONNX network.
+        calibration_bins: bins of the expected calibration error.
+        bootstrap_samples: resamples of the confidence intervals.
+        seed: seed of the bootstrap.
     """
     network = None if is_onnx(path) else checkpoint.load(path)
     asked = rows if tuning is not None else np.concatenate([rows, validation[0]])
@@ -128,7 +133,7 @@ def judge(
 def _scaled(
     predicted: np.ndarray, labels: np.ndarray, found: float, calibration_bins: int
 ) -> dict[str, float]:
-    """What the temperature from the validation rows does to the test rows."""
+    """Score the test rows at the temperature fitted on the validation rows."""
     scaled = temperature.scale(predicted, found)
     return {
         "temperature": found,
@@ -160,7 +165,7 @@ def _bounds(
 
 
 def costs(paths: Mapping[str, Path], **how: Any) -> dict[str, dict[str, Any]]:
-    """What each checkpoint costs, by its name; arguments as for `cost`.
+    """Measure the cost of each checkpoint, by its name; arguments as for `cost`.
 
     Checkpoints of one network differ in their weights only: it is measured once, since loading
     PyTorch into a process of its own takes longer than everything else here.
@@ -206,7 +211,7 @@ def cost(
 
 
 def predict(path: Path, images: Iterable[np.ndarray], *, threads: int) -> np.ndarray:
-    """What a checkpoint says of batches uint8 (B, S, S, 3): probabilities, float32 (N, K)."""
+    """Predict batches uint8 (B, S, S, 3) with a checkpoint: probabilities, float32 (N, K)."""
     if is_onnx(path):
         session = onnx.session(weights_of(path), threads)
         return np.concatenate([onnx.predict(session, batch) for batch in images])
@@ -219,12 +224,12 @@ def is_onnx(path: Path) -> bool:
 
 
 def weights_of(path: Path) -> Path:
-    """The file with the weights of a checkpoint, which is that file or its folder."""
+    """Return the weights file of a checkpoint, which is that file or its folder."""
     if path.suffix == ".onnx":
         return path
     return path / (ONNX if is_onnx(path) else checkpoint.WEIGHTS)
 
 
 def card_of(path: Path) -> checkpoint.ModelConfig:
-    """Read the card of a checkpoint or of an exported file beside its own."""
+    """Read the configuration of a checkpoint, or of an exported file, from its folder."""
     return checkpoint.read_card(path.parent if path.suffix == ".onnx" else path)

@@ -1,4 +1,4 @@
-"""Where a network looked: Grad-CAM.
+"""Explain predictions by Grad-CAM: where a network looked.
 
 Source: R. Selvaraju et al., 2017, "Grad-CAM: visual explanations from deep networks via
 gradient-based localization".
@@ -24,12 +24,13 @@ def grad_cam(
     classes: NDArray[np.int64],
     card: Normalisation,
 ) -> NDArray[np.float32]:
-    """How much each place spoke for a class, on the CPU.
+    """Compute how much each place spoke for a class, on the CPU.
 
     Args:
         network: in evaluation mode.
         images: uint8 (B, S, S, 3).
         classes: the class to explain, int64 (B,).
+        card: normalisation of the network's input.
 
     Returns:
         float32 (B, S, S) in [0, 1], the largest value of an image being 1; all 0 where nothing
@@ -52,9 +53,10 @@ def grad_cam(
 
 
 def layer(network: Network, inputs: torch.Tensor) -> nn.Module:
-    """The last block whose output has MIN_SIDE rows, or the last one that has any.
+    """Find the last block whose output has MIN_SIDE rows, or the last one with any rows.
 
     Args:
+        network: in evaluation mode.
         inputs: one normalised image, float32 (1, 3, S, S).
     """
     chosen: nn.Module | None = None
@@ -73,7 +75,7 @@ def layer(network: Network, inputs: torch.Tensor) -> nn.Module:
 
 
 def overlay(image: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """The image, grey where the network did not look and warm where it did, uint8 (S, S, 3)."""
+    """Overlay heat on a grey image, warm where the network looked, uint8 (S, S, 3)."""
     grey = image.mean(axis=2, keepdims=True) * 0.7 + 40
     warm = np.array([235.0, 96.0, 20.0])
     share = 0.75 * heat[..., None]

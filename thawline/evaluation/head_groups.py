@@ -1,4 +1,4 @@
-"""The picture of a head in closed form: every group of blocks that it could read."""
+"""Draw the accuracy of a head in closed form for each group of blocks that it could read."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,7 +10,7 @@ from thawline.plots.style import BLUE, LIGHT_BLUE, figure, styled
 
 @styled
 def draw(fit: HeadFit) -> Figure:
-    """Draw a bar per group, those that keep the least network on top; the chosen one is dark."""
+    """Draw a bar per group, the smallest networks on top; the chosen one is dark."""
     names = [_name(group) for group in fit.tried]
     accuracy = np.array([group.accuracy for group in fit.tried])
     drawn = figure(8.5, 1.6 + 0.24 * len(names), "What the head could read")

@@ -1,4 +1,4 @@
-"""Labels that are likely wrong, by confident learning.
+"""Find labels that are likely wrong, by confident learning.
 
 Source: C. Northcutt, L. Jiang, I. Chuang, 2021, "Confident learning: estimating uncertainty in
 dataset labels".
@@ -17,7 +17,7 @@ from thawline.runtime.output_paths import write_csv
 
 @dataclass(frozen=True, kw_only=True)
 class LabelIssue:
-    """A row of the manifest whose label the network contradicts credibly."""
+    """A row of the manifest whose label the network credibly contradicts."""
 
     row: int
     label: int
@@ -29,10 +29,10 @@ class LabelIssue:
 def find(
     rows: NDArray[np.int64], labels: NDArray[np.int64], probabilities: NDArray[np.floating]
 ) -> list[LabelIssue]:
-    """The most suspicious first.
+    """Find likely label errors, the most suspicious first.
 
     Args:
-        rows: of the manifest, int64 (N,), none of which the network was trained on.
+        rows: rows of the manifest, int64 (N,), none of which the network was trained on.
         labels: int64 (N,).
         probabilities: float32 (N, K).
     """
@@ -61,7 +61,7 @@ def find(
 
 
 def write(path: Path, issues: Sequence[LabelIssue], manifest: Manifest) -> None:
-    """In the form of data/label_fixes.csv: what somebody agrees with can be copied there."""
+    """Write issues in the form of data/label_fixes.csv, to which rows can be copied."""
     write_csv(
         path,
         ("image", "label", "was"),

@@ -1,4 +1,4 @@
-"""A network block by block: shapes, parameters, operations, memory, receptive field."""
+"""Summarise a network block by block: shapes, parameters, operations, memory, field."""
 
 import copy
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from thawline.models.network import Network
 from thawline.plots.quantities import count
 
 BYTES = 4
-"""Of a float32."""
+"""Size of a float32, bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,9 +24,9 @@ class BlockSummary:
     """One block, for one image.
 
     Attributes:
-        shape: of its output, without the batch.
+        shape: shape of its output, without the batch.
         macs: multiply-accumulate operations.
-        activation_bytes: of all outputs of its layers, float32, as training keeps them.
+        activation_bytes: bytes of all outputs of its layers, float32, as training keeps them.
         receptive_field_px: side of the square of the image that the centre of its output depends
             on, at most the image's side; None where the output has no places.
     """
@@ -68,7 +68,7 @@ def summarise(network: Network, image_size_px: int) -> list[BlockSummary]:
 
 
 def receptive_fields(network: Network, image_size_px: int) -> list[int | None]:
-    """Of each block's centre output, px, by the gradient that reaches the image.
+    """Measure the receptive field of each block's centre output, px, by gradients at the image.
 
     The theoretical field, in the words of W. Luo et al., 2016, "Understanding the effective
     receptive field in deep convolutional neural networks": a copy of the network gets convolutions
@@ -119,7 +119,7 @@ def _averaging(network: Network) -> Network:
 
 
 def _pointwise(module: nn.Module) -> bool:
-    """Activations and norms: outputs of the input's shape that mix no places."""
+    """Return True for activations and norms: same shape out as in, mixing no places."""
     place = type(module).__module__
     if isinstance(module, nn.LayerNorm):  # over channels, in networks of images
         return True
@@ -138,7 +138,7 @@ def _pass_through(_: nn.Module, given: tuple[torch.Tensor], output: torch.Tensor
 def _average(
     module: nn.MaxPool2d, given: tuple[torch.Tensor], output: torch.Tensor
 ) -> torch.Tensor:
-    """A maximum passes the gradient of one place only."""
+    """Replace max pooling by mean pooling: a maximum passes the gradient of one place only."""
     pooled = nn.functional.avg_pool2d(
         given[0], module.kernel_size, module.stride, module.padding, module.ceil_mode
     )
@@ -147,7 +147,7 @@ def _average(
 
 @contextmanager
 def _outputs(block: nn.Module) -> Iterator[list[int]]:
-    """Numbers in the output of every layer that has no layers inside."""
+    """Record the number of values in the output of every layer without inner layers."""
     sizes: list[int] = []
 
     def note(_: nn.Module, __: object, output: object) -> None:
@@ -175,14 +175,14 @@ def _evaluating(network: nn.Module) -> Iterator[None]:
 
 
 def write(path: Path, name: str, network: Network, image_size_px: int) -> None:
-    """network.md of a network as it is before training."""
+    """Write network.md for a network as it is before training."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = markdown(name, image_size_px, summarise(network, image_size_px))
     path.write_text(text, encoding="utf-8")
 
 
 def markdown(name: str, image_size_px: int, blocks: Sequence[BlockSummary]) -> str:
-    """network.md: one row per block and the sums."""
+    """Format network.md: one row per block and the sums."""
     rows = [
         (
             b.name, " x ".join(map(str, b.shape)), f"{b.parameters:,}", count(b.macs),

@@ -1,4 +1,4 @@
-"""Predictions as tables: one row per test image, and what DVC plots."""
+"""Write predictions as tables: one row per test image, and what DVC plots."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,10 +18,12 @@ _CURVE_POINTS = 200
 def write(
     path: Path, manifest: Manifest, rows: np.ndarray, probabilities: Mapping[str, np.ndarray]
 ) -> None:
-    """Row, image, true class, and per checkpoint the probability of every class.
+    """Write row, image, true class, and per checkpoint the probability of every class.
 
     Args:
-        rows: of the manifest, int64 (N,).
+        path: a Parquet file.
+        manifest: the data set.
+        rows: rows of the manifest, int64 (N,).
         probabilities: float32 (N, num_classes) per checkpoint.
     """
     columns: dict[str, pa.Array] = {
@@ -36,7 +38,7 @@ def write(
 
 
 def write_plots(folder: Path, manifest: Manifest, rows: np.ndarray, final: Judged) -> None:
-    """confusion.csv, per_class.csv, reliability.csv and risk_coverage.csv for `dvc plots`."""
+    """Write the tables for `dvc plots`: confusion, per_class, reliability, risk_coverage."""
     names = [escape(name, 60) for name in manifest.classes]
     predicted = final.probabilities.argmax(axis=1)
     pairs = zip(manifest.labels[rows], predicted, strict=True)

@@ -1,4 +1,4 @@
-"""The two files that hold what evaluation found: what is reproducible, and what was measured.
+"""Read and hold the two result files: what is reproducible, and what was measured.
 
 metrics.json, per checkpoint (`int8` among them when compress kept such a file): num_images,
 parameters, macs, size_mb; with their 95 % intervals
@@ -27,8 +27,9 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Results:
-    """Checkpoints in the order in which the pipeline made them; the last one is what ships, but
-    for an int8 form of it.
+    """Results of the checkpoints in the pipeline's order.
+
+    The last one is what ships, except for an int8 form of it.
     """
 
     metrics: Mapping[str, Values]
@@ -40,7 +41,7 @@ class Results:
 
     @property
     def on_gpu(self) -> dict[str, str]:
-        """The checkpoints that were timed on a GPU instead, with its name."""
+        """Names of the checkpoints that were timed on a GPU, with the GPU's name."""
         rows = {name: self.of(name) for name in self.metrics}
         return {name: row["gpu"] for name, row in rows.items() if "gpu" in row}
 
@@ -49,7 +50,7 @@ class Results:
         return [name for name in self.metrics if name != INT8][-1]
 
     def of(self, checkpoint: str) -> dict[str, Any]:
-        """Everything known of one checkpoint."""
+        """Return all results of one checkpoint."""
         return {**self.metrics[checkpoint], **self.speed.get(checkpoint, {})}
 
     @classmethod
@@ -57,7 +58,7 @@ class Results:
         """Read both files.
 
         Raises:
-            UserError: a file is missing, is no JSON, or holds no checkpoint.
+            UserError: a file is missing, is not JSON, or holds no checkpoint.
         """
         metrics = _read(directory / "metrics.json")
         if not metrics:

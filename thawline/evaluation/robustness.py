@@ -1,4 +1,4 @@
-"""Accuracy under noise, blur, JPEG compression and other light, each at three severities.
+"""Measure accuracy under noise, blur, JPEG compression and other light, each at three severities.
 
 After D. Hendrycks and T. Dietterich, 2019, "Benchmarking neural network robustness to common
 corruptions and perturbations", with severities that leave small images recognisable to people.
@@ -46,7 +46,7 @@ def _jpeg(image: Images, severity: int, rng: np.random.Generator) -> Images:  # 
 
 
 def _brightness(image: Images, severity: int, rng: np.random.Generator) -> Images:
-    """Brighter or darker, as the generator says."""
+    """Make an image brighter or darker, by chance."""
     shift = (30, 60, 90)[severity - 1] * (1 if rng.random() < 0.5 else -1)
     return np.clip(image.astype(np.int16) + shift, 0, 255).astype(np.uint8)
 
@@ -72,6 +72,7 @@ def measure(
         predict: uint8 (B, S, S, 3) batches -> probabilities (N, K).
         batches: gives the test rows again each time.
         labels: int64 (N,).
+        seed: seed of the corruptions.
     """
     return [
         Robustness(
@@ -88,7 +89,7 @@ def measure(
 
 
 def corrupted(batches: Iterable[Images], name: str, severity: int, seed: int) -> Iterator[Images]:
-    """The same batches, uint8 (B, S, S, 3), each image by a generator of its own."""
+    """Corrupt batches, uint8 (B, S, S, 3), each image by a generator of its own."""
     corrupt, number = CORRUPTIONS[name], 0
     for batch in batches:
         out = np.empty_like(batch)
@@ -99,7 +100,7 @@ def corrupted(batches: Iterable[Images], name: str, severity: int, seed: int) ->
 
 
 def write(path: Path, found: Sequence[Robustness]) -> None:
-    """corruptions.csv; a header only where nothing was measured."""
+    """Write corruptions.csv; a header only where nothing was measured."""
     write_csv(
         path,
         ("corruption", "severity", "accuracy"),

@@ -1,4 +1,4 @@
-"""Accuracy on parts of the test rows, to find kinds of images on which a network is worse.
+"""Measure accuracy on parts of the test rows, to find kinds of images with more mistakes.
 
 The parts come from what is known of an image besides its class: how bright it is, where it came
 from, and every further column of the manifest.
@@ -28,9 +28,10 @@ class Slice:
     """One part of the test rows.
 
     Attributes:
-        low, high: Wilson's 95 % interval of the accuracy (1927).
-        p_value: of Fisher's exact test that the part is no worse than the rest, one-sided.
-        worse: whether that is rejected at 5 % after Holm's correction over all parts.
+        low: lower end of Wilson's 95 % interval of the accuracy (1927).
+        high: upper end of it.
+        p_value: p-value of Fisher's exact test that the part is no worse than the rest, one-sided.
+        worse: True where that is rejected at 5 % after Holm's correction over all parts.
     """
 
     column: str
@@ -44,10 +45,10 @@ class Slice:
 
 
 def find(correct: NDArray[np.bool_], columns: Mapping[str, Column]) -> list[Slice]:
-    """Every part of at least MIN_ROWS rows, column by column.
+    """Score every part of at least MIN_ROWS rows, column by column.
 
     Args:
-        correct: whether each test row was right, bool (N,).
+        correct: True for each test row that was predicted right, bool (N,).
         columns: name -> value of each test row, (N,): numbers are cut into thirds, words taken as
             they are.
     """
@@ -62,7 +63,7 @@ def find(correct: NDArray[np.bool_], columns: Mapping[str, Column]) -> list[Slic
 
 
 def holm(p_values: Sequence[float], level: float = 0.05) -> list[bool]:
-    """Which hypotheses fall when all are tested together (Holm, 1979)."""
+    """Return which hypotheses are rejected when all are tested together (Holm, 1979)."""
     rejected = [False] * len(p_values)
     for place, index in enumerate(np.argsort(p_values, kind="stable")):
         if p_values[index] > level / (len(p_values) - place):
@@ -74,13 +75,14 @@ def holm(p_values: Sequence[float], level: float = 0.05) -> list[bool]:
 def columns(
     manifest_file: Path, rows: NDArray[np.int64], labels: NDArray[np.int64], brightness: Column
 ) -> dict[str, Column]:
-    """What the test rows can be told apart by.
+    """Collect the columns by which the test rows are split into parts.
 
     Args:
         manifest_file: manifest.parquet; the folder an image came from and every column but those
             that name the image or its class are used, missing words as an empty one.
-        rows: of the manifest, int64 (N,); labels: their classes, int64 (N,).
-        brightness: of each row, (N,).
+        rows: rows of the manifest, int64 (N,).
+        labels: their classes, int64 (N,).
+        brightness: brightness of each row, (N,).
     """
     from thawline.dataset import stored_table
 
@@ -99,12 +101,12 @@ def columns(
 
 
 def brightness(images: Iterator[NDArray[np.uint8]]) -> NDArray[np.float64]:
-    """Mean over pixels and channels in [0, 255], float64 (N,), of batches uint8 (B, S, S, 3)."""
+    """Average batches uint8 (B, S, S, 3) over pixels and channels: float64 (N,), 0 to 255."""
     return np.concatenate([batch.mean(axis=(1, 2, 3), dtype=np.float64) for batch in images])
 
 
 def write(path: Path, slices: Sequence[Slice]) -> None:
-    """slices.csv: one row per part."""
+    """Write slices.csv: one row per part."""
     write_csv(
         path,
         ("column", "part", "images", "accuracy", "low", "high", "p_value", "worse"),
@@ -147,7 +149,7 @@ def _parts(values: Column) -> Iterator[tuple[str, NDArray[np.bool_]]]:
 
 
 def _thirds(values: Column) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """Cut at values that occur, so that equal numbers stay together."""
+    """Split numbers at values that occur, so that equal numbers stay together."""
     low, high = np.nanquantile(values, [1 / 3, 2 / 3], method="higher")
     thirds = ((-np.inf, low), (low, high), (high, np.inf))
     for start, end in thirds:
@@ -157,7 +159,10 @@ def _thirds(values: Column) -> Iterator[tuple[str, NDArray[np.bool_]]]:
 
 
 def _same_as_class(values: Column, labels: NDArray[np.int64]) -> bool:
-    """Whether the value says the class, as folders often do; the scores per class show those."""
+    """Return True where the value tells the class, as folders often do.
+
+    The scores per class show those.
+    """
     pairs = len(set(zip(values.tolist(), labels.tolist(), strict=True)))
     distinct = len(set(values.tolist()))
     return values.dtype.kind == "U" and distinct > 1 and pairs == distinct

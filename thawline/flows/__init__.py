@@ -1,1 +1,1 @@
-"""The pipeline under Prefect: run, retrained, on a schedule. Imports nothing by itself."""
+"""Run the pipeline under Prefect: once, to retrain, on a schedule. Imports nothing by itself."""

@@ -1,6 +1,6 @@
-"""What a flow leaves in Prefect to look at: progress, the result table, a picture, links.
+"""Create Prefect artifacts for a flow: progress, the result table, a picture, links.
 
-None of it is worth a training: where Prefect takes it not, the flow goes on without.
+None of them is worth a training: where Prefect refuses one, the flow goes on without.
 """
 
 import base64
@@ -30,9 +30,9 @@ from thawline.runtime.escape import markdown
 from thawline.tracking import address
 
 _PAGES = "http://127.0.0.1:5000"
-"""Where `make ui` and `make up` show a store that has no server of its own."""
+"""Address at which `make ui` and `make up` show a store that has no server of its own."""
 _ADDRESS = re.compile(r"(?i)(?=&#58;//|&#64;)|(?<=www)(?=&#46;)")
-"""Where one would be found in a text of `labels.markdown`."""
+"""Places in a text of `labels.markdown` that could be taken for an address."""
 _CONFUSION = Path("figures/confusion.png")
 
 P = ParamSpec("P")
@@ -52,7 +52,7 @@ def _dispensable(show: Callable[P, None]) -> Callable[P, None]:
 
 
 class Progress:
-    """A bar over all stages; a training stage moves it with every epoch."""
+    """Progress bar over all stages; a training stage moves it with every epoch."""
 
     def __init__(self, stages: Sequence[str]) -> None:
         self._all = max(1, len(stages))
@@ -61,7 +61,10 @@ class Progress:
         self._id: UUID | None = None
 
     def stage(self, share: float) -> None:
-        """Share of the current stage that is done, in [0, 1]; 1 goes on to the next."""
+        """Update the share of the current stage that is done, in [0, 1].
+
+        1 moves on to the next stage.
+        """
         percent_done = min(100.0, 100 * (self._done + share) / self._all)
         self._done += share >= 1
         if self._id is None or percent_done - self._shown >= 1:
@@ -80,10 +83,11 @@ class Progress:
 
 @_dispensable
 def link(run_id: str, name: str) -> None:
-    """A link to a run on MLflow's pages.
+    """Create a link to a run on MLflow's pages.
 
     Args:
-        name: what it is a run of.
+        run_id: id of the run.
+        name: name of the stage or flow that the run belongs to.
     """
     uri = address.uri()
     pages = address.shown(uri) if address.is_server(uri) else _PAGES
@@ -92,7 +96,7 @@ def link(run_id: str, name: str) -> None:
 
 @_dispensable
 def results(folder: Path) -> None:
-    """The table of all checkpoints and the confusion matrix; nothing where there are none."""
+    """Show the table of all checkpoints and the confusion matrix, where there are any."""
     try:
         found = Results.read(folder / DIRECTORY)
     except UserError:
@@ -114,7 +118,7 @@ def results(folder: Path) -> None:
 
 @_dispensable
 def verdict(lines: Sequence[str]) -> None:
-    """What `thawline publish` said: a headline, then reasons."""
+    """Show the output of `thawline publish`: a headline, then reasons."""
     head, *rest = (markdown(line.strip()) for line in lines)
     text = "\n".join([f"**{head}**", "", *(f"- {line}" for line in rest)])
     create_markdown_artifact(
@@ -126,7 +130,7 @@ def verdict(lines: Sequence[str]) -> None:
 
 @_dispensable
 def table(name: str, text: str) -> None:
-    """The report of a study."""
+    """Show the report of a study, Markdown text."""
     key = re.sub("[^a-z0-9]+", "-", f"study-{name}".lower())
     create_markdown_artifact(_backslashed(text), key=key, description=f"The study {name}")
 
@@ -138,10 +142,11 @@ def _table(found: Results) -> str:
 
 
 def _backslashed(text: str) -> str:
-    """Prefect's first pages (3.8) show character references as they stand, and know these escapes.
+    """Replace character references by backslash escapes.
 
-    Its second ones look for addresses after that: a word joiner, which nobody sees, keeps names
-    that look like one from being links.
+    Prefect's first pages (3.8) show references as they stand, and know these escapes. Its second
+    ones look for addresses after that: an invisible word joiner keeps names that look like one from
+    being links.
     """
     text = _ADDRESS.sub("\N{WORD JOINER}", text)
     return re.sub(r"&#(\d+);", lambda found: f"\\{chr(int(found[1]))}", text)

@@ -1,4 +1,4 @@
-"""What `python -m flows.<name>` does around its flow: a server, exit codes, mistakes in a line."""
+"""Run a flow from a shell: start a server, map exit codes, print mistakes in one line."""
 
 import atexit
 import os
@@ -14,7 +14,7 @@ from thawline.flows import environment, server, server_health
 from thawline.runtime import locks
 
 _CODES = {"Skipped": locks.BUSY, "Refused": UserError.exit_code, "Cancelled": 130}
-"""By the name of the flow's last state; others count as their type does."""
+"""Exit codes by the name of the flow's last state; others count as their type does."""
 _LEFT: list[int] = []
 """The exit code, once there is one."""
 
@@ -22,11 +22,12 @@ _LEFT: list[int] = []
 def run(
     load: Callable[[], Any], meanwhile: Callable[[str], None] = lambda _: None, **parameters: Any
 ) -> int:
-    """Run a flow on the server that PREFECT_API_URL names, else on one that lives as long as it.
+    """Run a flow on the server that PREFECT_API_URL names, else on a temporary one.
 
     Args:
         load: imports and returns the flow; called while the server starts.
-        meanwhile: called before it with the address of a server that is there already.
+        meanwhile: called before `load` with the address of a server that exists already.
+        **parameters: parameters of the flow.
 
     Returns:
         0; 2 for a user's mistake; 75 when another run is in progress; 1 for any other failure, also
@@ -58,8 +59,9 @@ def run(
 
 
 def leave(code: int) -> NoReturn:
-    """Exit, at once where the server is gone: Prefect's exit handlers would try to send it what is
-    left, for minutes.
+    """Exit, at once where the server is gone.
+
+    Prefect's exit handlers would try for minutes to send it what is left.
     """
     _LEFT.append(code)
     if server_health.gone():
@@ -69,7 +71,7 @@ def leave(code: int) -> NoReturn:
 
 @atexit.register  # before Prefect's handlers, so it runs after them
 def _end() -> None:
-    """Not Python's own end, which takes up to 1.3 s to free all that was loaded."""
+    """End without Python's own cleanup, which takes up to 1.3 s to free all modules."""
     if _LEFT:
         with suppress(OSError):  # whoever read it had enough
             sys.stdout.flush()
@@ -85,7 +87,7 @@ def _gone(api: str, error: Exception) -> str:
 
 
 def exit_code(state: Any) -> int:
-    """Of a Prefect state."""
+    """Map a Prefect state to an exit code."""
     return _CODES.get(state.name, 0 if state.is_completed() else 1)
 
 

@@ -1,4 +1,4 @@
-"""Which stage needs which, as DVC says; asked for once per dvc.yaml and params.yaml."""
+"""Read from DVC which stage needs which, once per dvc.yaml and params.yaml."""
 
 import hashlib
 import json
@@ -16,11 +16,11 @@ from thawline.runtime import safe_json, workspace
 
 _EDGE = re.compile(r'^"(?P<needed>[^"]+)"(?: -> "(?P<stage>[^"]+)")?;$')
 _READ = ("dvc.yaml", params_file.FILE)
-"""What the graph is made of: its templates take the names of plugins from params."""
+"""Files that the graph is made of: its templates take the names of plugins from params."""
 
 
 class Dag:
-    """The graph; DVC draws it while the run itself starts, unless it is known from before.
+    """Graph of the stages; DVC computes it while the run itself starts, unless it is cached.
 
     DVC takes a second of a processor for it, which a run with nothing to do has to share.
     """
@@ -33,7 +33,7 @@ class Dag:
 
     @property
     def stages(self) -> list[str]:
-        """Without the files that DVC merely tracks."""
+        """Names of the stages, without files that DVC merely tracks."""
         named = {name for edge in self._read() for name in edge if name}
         return sorted(name for name in named if not name.endswith(".dvc"))
 

@@ -1,4 +1,4 @@
-"""What one of Dask's workers is told before it gets trials; those that join later, too."""
+"""Prepare Dask's workers for trials, also those that join later."""
 
 import os
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from thawline.runtime import workspace
 
 
 class Prepared(distributed.WorkerPlugin):  # type: ignore[misc]
-    """Sets the environment before Prefect is loaded, which reads it once.
+    """Dask plugin that sets the environment before Prefect is loaded, which reads it once.
 
     Args:
-        environment: added to the worker's.
-        root: the project; a worker in another folder is turned away.
+        environment: variables that are added to the worker's.
+        root: the project; a worker in another folder is refused.
     """
 
     name = "thawline"

@@ -1,4 +1,4 @@
-"""Prefect's settings for a project. Prefect reads them when imported."""
+"""Set Prefect's settings for a project, before Prefect is imported and reads them."""
 
 import os
 
@@ -9,10 +9,12 @@ API = "PREFECT_API_URL"
 
 
 def prepare() -> None:
-    """Offline and quiet, with the database in the project; what is set already stays as it is.
+    """Set Prefect offline and quiet, with its database in the project.
+
+    Variables that are set already stay as they are.
 
     Raises:
-        UserError: the project's scratch folder cannot be made.
+        UserError: the project's scratch folder cannot be created.
     """
     try:
         workspace.scratch().mkdir(parents=True, exist_ok=True)  # prefect makes the last part only
@@ -30,5 +32,5 @@ def prepare() -> None:
 
 
 def server_is_named() -> bool:
-    """Whether PREFECT_API_URL says which server to use."""
+    """Return True where PREFECT_API_URL names a server."""
     return bool(os.environ.get(API))

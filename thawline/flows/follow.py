@@ -1,4 +1,4 @@
-"""One `thawline run` followed from outside: its lines, cut where DVC goes on to another stage."""
+"""Follow one `thawline run` from outside: its lines, split where DVC starts another stage."""
 
 import re
 import time
@@ -12,28 +12,28 @@ from thawline.runtime import execution, locks, relay, workspace
 
 _KEPT_LINES = 12
 _BUSY = re.compile(r"Unable to acquire lock|is busy, it is being blocked|is writing in this folder")
-"""What DVC, or a stage, says while another process has what it needs: that passes."""
+"""Output of DVC, or of a stage, while another process has what it needs: that passes."""
 _STAGE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_@-]*")
 _EPOCH = re.compile(r"\bepoch\s+(\d+)/(\d+)\b")
 
 
 def check_targets(targets: Sequence[str]) -> None:
-    """Check that a flow is asked for stages of the project by their names alone.
+    """Check that all targets are names of stages.
 
     Raises:
-        UserError: one is something else that DVC would take: an option of its own, or a file with
-            stages, and commands, of its own.
+        UserError: one is something else that DVC would accept: an option, or a file with stages,
+            and commands, of its own.
     """
     for target in targets:
         if not _STAGE.fullmatch(target):
-            raise UserError(f"targets: {target!r} is no name of a stage")
+            raise UserError(f"targets: {target!r} is not the name of a stage")
 
 
 class FollowedRun:
     """A `thawline run` in progress.
 
     Args:
-        more: added to its environment.
+        more: variables added to its environment.
 
     Attributes:
         mark: (stage, running | restored | skipped) that DVC has just named; None before and after.
@@ -59,7 +59,7 @@ class FollowedRun:
         self.busy = False
 
     def lines(self, timeout_s: float | None = None) -> Iterator[str]:
-        """Up to the next stage or the end, whichever comes first.
+        """Yield lines up to the next stage or the end, whichever comes first.
 
         Raises:
             TimeoutError: this takes longer than timeout_s.
@@ -68,7 +68,7 @@ class FollowedRun:
         self.last.clear()
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while (line := self._lines.next(deadline and deadline - time.monotonic())) is not None:
-            if mark := relay.fate(line):
+            if mark := relay.status(line):
                 self.mark = mark
                 return
             if line:
@@ -78,8 +78,8 @@ class FollowedRun:
         self.code = self._lines.process.wait()
 
     def run_id(self, stage: str | None = None) -> str | None:
-        """Of the stage's run in MLflow, or of its parent; None where none was opened."""
-        state = execution.of_process(self._lines.process.pid) or {"stages": {}}
+        """Return the MLflow run id of a stage, or of the parent; None where there is none."""
+        state = execution.find_for_process(self._lines.process.pid) or {"stages": {}}
         if stage is None:
             return state.get("parent_run_id")
         found: str | None = state["stages"].get(stage, {}).get("run_id")
@@ -91,6 +91,6 @@ class FollowedRun:
 
 
 def epochs(line: str) -> float | None:
-    """Share of a training stage that is done, in [0, 1], if the line tells."""
+    """Parse the share of a training stage that is done, in [0, 1], from a line of output."""
     found = _EPOCH.search(line)
     return int(found[1]) / int(found[2]) if found and int(found[2]) else None

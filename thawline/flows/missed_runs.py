@@ -1,4 +1,4 @@
-"""After an outage or a long run a schedule has many runs due: one of them is enough."""
+"""Skip the runs that a schedule has missed during an outage or a long run, except one."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -20,10 +20,10 @@ _BATCH = 200
 
 
 def skip() -> int:
-    """In a run of a deployment: mark its other runs that are due as skipped.
+    """Mark the other due runs of the current run's deployment as skipped.
 
     Returns:
-        How many; 0 outside of a deployment.
+        Number of skipped runs; 0 outside of a deployment.
     """
     if not deployment.id:
         return 0

@@ -1,4 +1,4 @@
-"""Tells somebody how a flow ended: through a webhook, or a notification block of Prefect's."""
+"""Notify somebody how a flow ended: through a webhook, or a notification block of Prefect's."""
 
 import json
 import urllib.request
@@ -15,10 +15,10 @@ _SILENT = ("Nothing to do", "Skipped")
 
 
 def tell(flow: Flow[..., Any], run: FlowRun, state: State[Any]) -> None:
-    """Send the state to whom `private.NOTIFY` names; a failure to do so is only logged.
+    """Send a flow's state to the target in `private.NOTIFY`; a failure to do so is only logged.
 
-    That is an http(s) address, which is sent JSON with flow, run, state and message, or the name of
-    a saved block, `slack-webhook/mine`. That there was nothing to do is not told.
+    The target is an http(s) address, which receives JSON with flow, run, state and message, or the
+    name of a saved block, `slack-webhook/mine`. That there was nothing to do is not sent.
     """
     target = private.kept(private.NOTIFY)
     if not target or state.name in _SILENT:
@@ -30,7 +30,7 @@ def tell(flow: Flow[..., Any], run: FlowRun, state: State[Any]) -> None:
             block: Any = Block.load(target)
             block.notify(state.message or state.name or "", f"{flow.name}: {state.name}")
     except Exception as error:
-        get_run_logger().warning("nobody was told: %s", error)
+        get_run_logger().warning("the notification failed: %s", error)
 
 
 HOOKS: dict[str, Any] = {

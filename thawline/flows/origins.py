@@ -1,4 +1,4 @@
-"""Who may ask a server on loopback: programs and its own pages, no page of anybody else."""
+"""Restrict a server on loopback to local programs and its own pages."""
 
 import ipaddress
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -20,7 +20,7 @@ _POLICY = 1008
 
 
 class OwnOrigin:
-    """Answer 403 to a foreign Host or Origin, for HTTP and websockets, before the server sees it.
+    """ASGI middleware that answers 403 to a foreign Host or Origin, for HTTP and websockets.
 
     A page whose name was made to point to this machine sends that name as Host; every page sends
     where it comes from as Origin with whatever could change something. CORS rules alone do not
@@ -53,7 +53,7 @@ class OwnOrigin:
             await send({"type": "http.response.body", "body": _REFUSED})
 
     def _is_own(self, headers: Sequence[tuple[bytes, bytes]]) -> bool:
-        """Tell whether a request is for this machine by name, and from no foreign page."""
+        """Return True for a request to this machine by name that no foreign page made."""
         hosts = [value.decode("latin-1").lower() for name, value in headers if name == b"host"]
         if len(hosts) != 1 or not (hosts[0] in self._hosts or _is_loopback(hosts[0])):
             return False
@@ -63,7 +63,10 @@ class OwnOrigin:
 
 
 def _is_loopback(host: str) -> bool:
-    """Whatever the port: a tunnel to the server has one of its own."""
+    """Return True for a host name or address of this machine.
+
+    The port does not matter: a tunnel to the server has one of its own.
+    """
     try:
         name = urlsplit(f"http://{host}").hostname or ""
         return name == "localhost" or ipaddress.ip_address(name).is_loopback

@@ -1,4 +1,4 @@
-"""`python -m thawline.flows.pipeline`: `thawline run` as a Prefect flow.
+"""Run `thawline run` as a Prefect flow: `python -m thawline.flows.pipeline`.
 
 Light, so that a server starts before Prefect is loaded; the flow itself is in pipeline_flow.py.
 """
@@ -13,7 +13,7 @@ from thawline.flows import command, follow, prefetch, run_names
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run the flow from a shell; returns the exit code, see `command.run`."""
+    """Run the flow from a shell; return the exit code, see `command.run`."""
     parser = argparse.ArgumentParser(prog="python -m thawline.flows.pipeline")
     parser.add_argument("targets", nargs="*", help="stages; all by default")
     parser.add_argument("--stage-timeout-s", type=float, help="end a stage that takes longer")
@@ -24,7 +24,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"thawline: {error}", file=sys.stderr)
         return UserError.exit_code
-    name = run_names.of("pipeline")
+    name = run_names.with_time("pipeline")
     try:
         return command.run(
             lambda: _flow(name),

@@ -1,4 +1,4 @@
-"""The DVC pipeline as a Prefect flow: one task per stage, in DVC's order.
+"""Define the DVC pipeline as a Prefect flow: one task per stage, in DVC's order.
 
 DVC alone decides what runs, and Prefect caches nothing: docs/decisions/0012-flows.md.
 """
@@ -31,12 +31,13 @@ def pipeline(
     stage_timeout_s: float | None = None,
     busy_retries: int = _BUSY_RETRIES,
 ) -> State[Any]:
-    """Run what changed, and record it in MLflow.
+    """Run the stages that changed, and record them in MLflow.
 
     Args:
         targets: names of stages; all if empty.
         stage_timeout_s: ends a stage that takes longer, and with it the run.
-        busy_retries: further attempts while another DVC, or a stage that still ends, is in the way.
+        busy_retries: further attempts while another DVC, or a stage that is still ending, is in the
+            way.
 
     Returns:
         Completed; Completed `Skipped` when another run is in progress; Failed with the last lines,
@@ -52,7 +53,7 @@ def pipeline(
 
 @flow(name="pipeline", flow_run_name=run_names.dated, persist_result=False)
 def pipeline_in(folder: str, stage_timeout_s: float | None = None) -> State[Any]:
-    """Run the same in another working tree, which is for flows to choose and for no deployment."""
+    """Run the pipeline in another working tree, which flows choose and no deployment."""
     return _run(Path(folder), (), stage_timeout_s, _BUSY_RETRIES)
 
 
@@ -86,11 +87,11 @@ def _follow(run: follow.FollowedRun, dag: Dag, timeout_s: float | None) -> State
     states: dict[str, State[Any]] = {}
     progress = artifacts.Progress(dag.stages)
     while run.mark:
-        name, fate = run.mark
+        name, status = run.mark
         needed = [states[other] for other in dag.needs(name) if other in states]
         named = stage.with_options(name=name, task_run_name=name)
         states[name] = named(
-            run, name, fate, progress, timeout_s, wait_for=needed, return_state=True
+            run, name, status, progress, timeout_s, wait_for=needed, return_state=True
         )
         if not states[name].is_completed():
             break  # also where the task failed and the stage did not: it would be named for ever
@@ -102,11 +103,11 @@ def _follow(run: follow.FollowedRun, dag: Dag, timeout_s: float | None) -> State
 def stage(
     run: follow.FollowedRun,
     name: str,
-    fate: str,
+    status: str,
     progress: artifacts.Progress,
     timeout_s: float | None,
 ) -> State[Any]:
-    """Follow one stage to its end; the state says what became of it."""
+    """Follow one stage to its end; return its outcome as a state."""
     logger = get_run_logger()
     try:
         for line in run.lines(timeout_s):
@@ -121,13 +122,13 @@ def stage(
     if run_id:
         artifacts.link(run_id, name)
     recorded = f"MLflow run {run_id}" if run_id else None
-    if fate == "running" and run.code:
+    if status == "running" and run.code:
         return Failed(message="\n".join(filter(None, (recorded, *run.last))))
-    return Completed(name=_NAMES[fate], message=recorded)
+    return Completed(name=_NAMES[status], message=recorded)
 
 
 def _conclusion(run: follow.FollowedRun, states: dict[str, State[Any]]) -> State[Any]:
-    """The flow's state from `thawline run`'s exit code and its last line."""
+    """Return the flow's state by `thawline run`'s exit code and its last line."""
     last = run.last[-1] if run.last else None
     if timed_out := [state for state in states.values() if state.name == "TimedOut"]:
         return Failed(name="TimedOut", message=timed_out[0].message)
@@ -138,7 +139,7 @@ def _conclusion(run: follow.FollowedRun, states: dict[str, State[Any]]) -> State
         return Failed(name=name, message=last or f"exit code {run.code}")
     if broken := [state for state in states.values() if not state.is_completed()]:
         return Failed(message=broken[0].message)
-    fates = [state.name for state in states.values()]
-    counts = ", ".join(f"{fates.count(n)} {n.lower()}" for n in _NAMES.values() if n in fates)
+    outcomes = [state.name for state in states.values()]
+    counts = ", ".join(f"{outcomes.count(n)} {n.lower()}" for n in _NAMES.values() if n in outcomes)
     parent = run.run_id()
     return Completed(message=f"{counts}; MLflow run {parent}" if parent else counts)

@@ -1,4 +1,4 @@
-"""`python -m thawline.flows.prefect_server PORT [brief]`: Prefect's server, for this machine alone.
+"""Serve Prefect for this machine alone: `python -m thawline.flows.prefect_server PORT [brief]`.
 
 `prefect server start` serves every page that a browser has open: it allows all origins, and asks
 neither for a token nor for whom a request is meant.
@@ -20,11 +20,12 @@ _FOR_LASTING = (
 
 
 def settings(port: int, named: Mapping[str, str], *, lasting: bool) -> dict[str, str]:
-    """List the server's settings, as variables; a rule that is named already stands.
+    """Build the server's settings, as variables; rules that are named already stay.
 
     Args:
+        port: port of the server.
         named: the environment.
-        lasting: with web pages and the service that makes runs of schedules.
+        lasting: True adds web pages and the service that makes runs of schedules.
     """
     rules = {
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://{HOST}:{port},http://localhost:{port}",
@@ -39,7 +40,8 @@ def main(port: str, *words: str) -> None:
     """Serve until it is ended; Prefect reads the environment when it is imported.
 
     Args:
-        words: `brief` for a server without web pages and schedules.
+        port: port of the server.
+        *words: `brief` for a server without web pages and schedules.
     """
     os.environ.update(settings(int(port), os.environ, lasting=BRIEF not in words))
     import uvicorn

@@ -1,7 +1,7 @@
-"""`thawline run` begun while Prefect is still being loaded, for the flow to follow.
+"""Start `thawline run` while Prefect is still being loaded, for the flow to follow.
 
 Loading takes about as long as a run with nothing to do. Prefect's page shows the first stage a
-second shorter for it.
+second earlier.
 """
 
 from collections.abc import Sequence
@@ -13,9 +13,11 @@ _begun: list[follow.FollowedRun] = []
 
 
 def begin(targets: Sequence[str], api: str, owner: str) -> None:
-    """Only with a server that answers: with none a flow has to fail before it did anything.
+    """Start a run if the server answers: without one a flow has to fail before it did anything.
 
     Args:
+        targets: names of stages; all if empty.
+        api: address of the server.
         owner: name of the flow's run.
     """
     if server.answers(api):
@@ -23,11 +25,11 @@ def begin(targets: Sequence[str], api: str, owner: str) -> None:
 
 
 def taken() -> follow.FollowedRun | None:
-    """The run, once."""
+    """Hand over the run that was started, once; None where there is none."""
     return _begun.pop() if _begun else None
 
 
 def end() -> None:
-    """If nobody took it: the flow never began."""
+    """End the run if nobody took it: the flow never began."""
     if run := taken():
         run.end()

@@ -1,7 +1,7 @@
-"""Addresses that may hold a secret, kept in the environment and out of Prefect.
+"""Keep addresses that may hold a secret in the environment and out of Prefect.
 
-What is a parameter of a flow lies in Prefect's database for good and is shown on its pages. Whoever
-has the address of a webhook can write there; that of a database may hold a password.
+A flow's parameters stay in Prefect's database for good and are shown on its pages. Whoever has the
+address of a webhook can write there; that of a database may hold a password.
 """
 
 import os
@@ -13,11 +13,11 @@ STORAGE = "THAWLINE_STUDY_STORAGE"
 
 
 def keep(variable: str, value: str | None) -> None:
-    """Set a variable for this process and those that it starts; None leaves it as it is."""
+    """Set a variable for this process and its children; None leaves it as it is."""
     if value is not None:
         os.environ[variable] = value
 
 
 def kept(variable: str) -> str | None:
-    """Look a variable up; None where it is not set, or empty."""
+    """Return a variable's value; None where it is not set, or empty."""
     return os.environ.get(variable) or None

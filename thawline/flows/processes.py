@@ -1,4 +1,4 @@
-"""Child processes that end with us: in groups of their own, and told when we die."""
+"""Start child processes that end with us: in groups of their own, and told when we die."""
 
 import os
 import queue
@@ -19,10 +19,10 @@ _WATCHED = "import sys; from thawline.runtime import locks; locks.die_with_paren
 
 
 def python(module: str, *words: str) -> list[str]:
-    """`python -m module words` that gets SIGTERM when the thread that starts it ends, `kill -9`
-    included.
+    """Build the command `python -m module words` that gets SIGTERM when its parent thread ends.
 
-    Not by preexec_fn, which may hang in a process with threads, and Prefect has many.
+    `kill -9` of the parent included. Not by preexec_fn, which may hang in a process with threads,
+    and Prefect has many.
     """
     run = f"import runpy; sys.argv = sys.argv[1:]; runpy.run_module({module!r}, None, '__main__')"
     watched = _WATCHED.format(parent=os.getpid())
@@ -30,7 +30,7 @@ def python(module: str, *words: str) -> list[str]:
 
 
 def end(process: subprocess.Popen[bytes], grace_s: float = _GRACE_S) -> None:
-    """SIGTERM to the process's group, then SIGKILL to it and to the groups it started."""
+    """Send SIGTERM to the process's group, then SIGKILL to it and the groups it started."""
     if process.poll() is not None:
         return
     groups = _groups(process.pid)
@@ -44,7 +44,7 @@ def end(process: subprocess.Popen[bytes], grace_s: float = _GRACE_S) -> None:
 
 
 def _groups(pid: int) -> list[int]:
-    """The process's own group and those of its direct children: dvc is in one of its own."""
+    """List the group of a process and those of its children: dvc is in one of its own."""
     found = {pid}
     with suppress(psutil.Error, ProcessLookupError):
         found |= {os.getpgid(child.pid) for child in psutil.Process(pid).children()}
@@ -62,7 +62,7 @@ class Lines:
 
     Args:
         folder: where it runs.
-        env: added to our environment.
+        env: variables added to our environment.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Lines:
         threading.Thread(target=self._read, daemon=True).start()
 
     def next(self, timeout_s: float | None) -> str | None:
-        """The next line without its end; None when there will be no more.
+        """Return the next line without its end; None when there are no more.
 
         Raises:
             TimeoutError: none came in time.
@@ -118,14 +118,17 @@ def output(command: Sequence[str], folder: Path, env: Mapping[str, str] | None =
 
 
 def _reason(lines: Sequence[str]) -> str:
-    """The last line that names an error, else the last: DVC goes on to say where to get help."""
+    """Return the last line that names an error, else the last line.
+
+    DVC's last lines only tell where to get help.
+    """
     said = [line for line in lines if line.strip()]
     named = [line for line in said if line.startswith("ERROR")]
     return (named or said or [""])[-1]
 
 
 class CommandError(Exception):
-    """A command failed."""
+    """Raised when a command failed."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -133,5 +136,5 @@ class CommandError(Exception):
 
 
 def one_line(error: BaseException) -> str:
-    """What it says, for a table; else its kind."""
+    """Format an error's message in one line; its class name where it has no message."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -1,4 +1,4 @@
-"""git and DVC as programs, for what a retraining pulls, compares, records and pushes."""
+"""Call git and DVC as programs, to pull, compare, record and push in a retraining."""
 
 import os
 import re
@@ -16,7 +16,11 @@ _ENV = {"GIT_TERMINAL_PROMPT": "0"}
 
 
 def git(folder: Path, *words: str) -> str:
-    """Standard output, without the newline at its end."""
+    """Run git; return its standard output without the newline at the end.
+
+    Raises:
+        CommandError: git failed.
+    """
     done = subprocess.run(
         ["git", *words], cwd=folder, env=os.environ | _ENV, capture_output=True, text=True
     )
@@ -27,13 +31,21 @@ def git(folder: Path, *words: str) -> str:
 
 
 def dvc(folder: Path, *words: str) -> str:
-    """Never in the repository that DVC_ROOT names, if a stage of another one set it."""
+    """Run DVC and return its output, never in another repository that DVC_ROOT names.
+
+    Raises:
+        CommandError: DVC failed.
+    """
     os.environ.pop("DVC_ROOT", None)
     return "\n".join(processes.output([sys.executable, "-m", "dvc", *words], folder, _ENV))
 
 
 def check(root: Path) -> None:
-    """Raises UserError where the project is no git repository, or only a part of one."""
+    """Check that the project is a whole git repository.
+
+    Raises:
+        UserError: it is not one, has no commit, or is only a part of one.
+    """
     try:
         top = git(root, "rev-parse", "--show-toplevel")
         git(root, "rev-parse", "--verify", "HEAD")
@@ -44,7 +56,7 @@ def check(root: Path) -> None:
 
 
 def upstream(root: Path) -> str | None:
-    """The remote branch that the current one follows, e.g. `origin/main`."""
+    """Return the remote branch that the current one follows, e.g. `origin/main`, or None."""
     try:
         return git(root, "rev-parse", "--abbrev-ref", "--symbolic-full-name", "@{upstream}")
     except CommandError:
@@ -52,13 +64,13 @@ def upstream(root: Path) -> str | None:
 
 
 def remote(root: Path) -> str | None:
-    """Where to push to: `origin`, else the only remote there is."""
+    """Return the remote to push to: `origin`, else the only one there is, or None."""
     names = git(root, "remote").splitlines()
     return "origin" if "origin" in names else names[0] if len(names) == 1 else None
 
 
 def fetched(root: Path) -> str:
-    """Commit to train on: the newest of the upstream branch, else the one that is checked out.
+    """Fetch the commit to train on: the upstream branch's newest, else the checked out one.
 
     Raises:
         UserError: both have commits that the other has not.
@@ -86,7 +98,7 @@ def is_ancestor(root: Path, older: str, newer: str) -> bool:
 
 
 def changed(folder: Path) -> bool:
-    """Whether DVC would run or restore anything."""
+    """Return True where DVC would run or restore anything."""
     try:
         dvc(folder, "status", "--quiet")
     except CommandError as error:
@@ -101,7 +113,7 @@ def has_remote(folder: Path) -> bool:
 
 
 def check_branch_name(root: Path, branch: str) -> None:
-    """Check what `--commit-to` names, before anything is trained for it.
+    """Check the branch name of `--commit-to`, before anything is trained for it.
 
     Raises:
         UserError: it cannot be the name of a branch.
@@ -114,7 +126,7 @@ def check_branch_name(root: Path, branch: str) -> None:
         git(root, "check-ref-format", _ref(branch))
     except CommandError:
         raise UserError(
-            f"--commit-to: {branch!r} is no name of a branch; letters, digits and . _ - / are "
+            f"--commit-to: {branch!r} is not a branch name; letters, digits and . _ - / are "
             "allowed, e.g. retrained"
         ) from None
 
@@ -123,7 +135,7 @@ def check_branch(root: Path, branch: str) -> None:
     """Check that results may be recorded on a branch.
 
     Raises:
-        UserError: it is no name of one, or it is checked out: its files would not follow.
+        UserError: it is not a valid name, or it is checked out: its files would not follow.
     """
     check_branch_name(root, branch)
     listed = git(root, "worktree", "list", "--porcelain")
@@ -138,10 +150,10 @@ def check_branch(root: Path, branch: str) -> None:
 
 
 def commit(folder: Path, branch: str, message: str) -> str:
-    """Everything in the folder as a commit on a branch, which never loses what it had.
+    """Commit everything in the folder to a branch, which never loses what it had.
 
     Raises:
-        UserError: the branch is checked out somewhere, or is no name for one.
+        UserError: the branch is checked out somewhere, or is not a valid name.
         CommandError: somebody else moved it meanwhile; the next try builds on that.
     """
     check_branch(folder, branch)
@@ -161,19 +173,22 @@ def commit(folder: Path, branch: str, message: str) -> str:
 
 
 def move(folder: Path, branch: str, to: str, before: str) -> None:
-    """Have a branch name another commit, if it is still where it was.
+    """Move a branch to another commit, if it is still where it was.
 
     Args:
+        folder: a working tree of the repository.
+        branch: name of the branch.
+        to: the new commit.
         before: the commit it names now; empty where there is no such branch.
 
     Raises:
-        CommandError: it is elsewhere.
+        CommandError: the branch is elsewhere.
     """
     git(folder, "update-ref", "-m", "Retrain", _ref(branch), to, before or "0" * len(to))
 
 
 def push(folder: Path, remote: str, branch: str) -> None:
-    """Send a branch, under its own name and to no other; never by force.
+    """Push a branch under its own name, and no other; never by force.
 
     Raises:
         CommandError: the remote cannot be reached, or its branch has commits that ours lacks.

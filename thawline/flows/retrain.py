@@ -1,4 +1,4 @@
-"""Retrain by `python -m thawline.flows.retrain`.
+"""Retrain from a shell: `python -m thawline.flows.retrain`.
 
 Pulls, runs what changed in a working tree of its own, pushes, publishes.
 """
@@ -11,7 +11,7 @@ from thawline.flows import command, private
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run the flow from a shell; returns the exit code, see `command.run`."""
+    """Run the flow from a shell; return the exit code, see `command.run`."""
     parser = argparse.ArgumentParser(prog="python -m thawline.flows.retrain")
     parser.add_argument("--commit-to", metavar="BRANCH", help="record what was trained on a branch")
     parser.add_argument("--notify", metavar="URL|BLOCK", help="a webhook, or a block of Prefect's")

@@ -1,4 +1,4 @@
-"""Retraining as a Prefect flow: the project changes only if all went well.
+"""Define retraining as a Prefect flow: the project changes only if all went well.
 
 Each step may be repeated, and bringing the results in is the last: a night that failed at any of
 them is made up for by the next, which finds finished stages in DVC's cache. What a version was made
@@ -46,7 +46,7 @@ def retrain(
     commit_to: str | None = None,
     stage_timeout_s: float | None = None,
 ) -> State[Any]:
-    """Train again on what has changed: data, code or params, here or upstream.
+    """Retrain on what has changed: data, code or params, here or upstream.
 
     Args:
         commit_to: branch on which to record what was trained; none by default.
@@ -93,13 +93,13 @@ def _retrain(root: Path, commit_to: str | None, timeout_s: float | None) -> Stat
 
 @task(task_run_name="pull", **_NETWORK)
 def pull(root: Path) -> str:
-    """Fetch newer commits; returns the one to train on."""
+    """Fetch newer commits; return the one to train on."""
     return repository.fetched(root)
 
 
 @task(task_run_name="look at {what}", cache_policy=NO_CACHE, persist_result=False)
 def look(folder: Path, what: str) -> bool:  # noqa: ARG001
-    """Whether data, code or params differ from what the results were made of."""
+    """Return True where data, code or params differ from those of the results."""
     changed = repository.changed(folder)
     get_run_logger().info("DVC: %s", "something has changed" if changed else NOTHING)
     return changed
@@ -107,7 +107,7 @@ def look(folder: Path, what: str) -> bool:  # noqa: ARG001
 
 @task(task_run_name="push", **_NETWORK)
 def push(folder: Path, commit_to: str | None) -> None:
-    """The results to DVC's remote, and what was trained to a branch, where there are such."""
+    """Push the results to DVC's remote, and to a branch what was trained, where there are such."""
     if repository.has_remote(folder):
         repository.dvc(folder, "push", "--run-cache")
     if commit_to:
@@ -119,7 +119,7 @@ def push(folder: Path, commit_to: str | None) -> None:
 
 @task(task_run_name="publish", **_NETWORK)
 def publish(folder: Path) -> str:
-    """`thawline publish`, which registers a model once; returns what it said."""
+    """Run `thawline publish`, which registers a model once; return its headline."""
     env = {workspace.VARIABLE: str(workspace.root())}
     lines = processes.output(processes.python("thawline.cli", "publish"), folder, env)
     for line in lines:

@@ -1,4 +1,4 @@
-"""Names of flow runs: what and when, where Prefect would draw an animal by lot."""
+"""Name flow runs by what and when, where Prefect would draw an animal by lot."""
 
 from datetime import datetime
 from pathlib import Path
@@ -6,22 +6,22 @@ from pathlib import Path
 _SHOWN = 3
 
 
-def of(flow: str) -> str:
-    """`retrain 2026-11-27 03:00:07`, by this machine's clock."""
+def with_time(flow: str) -> str:
+    """Append this machine's time: `retrain 2026-11-27 03:00:07`."""
     return f"{flow} {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def dated() -> str:
-    """Of the flow that begins; Prefect asks for it."""
+    """Name the current flow run by its flow and the time; called by Prefect."""
     from prefect.runtime import flow_run  # a run that is begun ahead has its name before Prefect
 
-    return of(str(flow_run.flow_name))
+    return with_time(str(flow_run.flow_name))
 
 
-def of_studies() -> str:
-    """`study depth, width 2026-11-27 03:00:07`."""
+def for_studies() -> str:
+    """Name the current run of studies: `study depth, width 2026-11-27 03:00:07`."""
     from prefect.runtime import flow_run
 
     paths = flow_run.parameters["paths"]
     listed = ", ".join(Path(path).stem for path in paths[:_SHOWN])
-    return of(f"{flow_run.flow_name} {listed}{' ...' * (len(paths) > _SHOWN)}")
+    return with_time(f"{flow_run.flow_name} {listed}{' ...' * (len(paths) > _SHOWN)}")

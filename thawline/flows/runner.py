@@ -17,7 +17,7 @@ from thawline.flows.retrain_flow import retrain  # noqa: E402
 
 
 def main(text: str) -> None:
-    """Serve until it is ended; one run at a time.
+    """Serve one schedule until it is ended; one run at a time.
 
     Args:
         text: JSON with flow, name, parameters, and cron and timezone or interval (seconds).

@@ -1,4 +1,4 @@
-"""Who runs the trials of a study: threads of the flow, or Dask's workers, here or elsewhere.
+"""Provide runners for the trials of a study: threads of the flow, or Dask's workers anywhere.
 
 Trials have the same number of threads and leave the same records, whoever runs them.
 """
@@ -27,12 +27,12 @@ _HANDED_ON = (environment.API, "PREFECT_HOME", "PREFECT_SERVER_ANALYTICS_ENABLED
 
 @dataclass(frozen=True, kw_only=True)
 class Crew:
-    """Trials side by side.
+    """Runners of trials side by side.
 
     Attributes:
-        slots: how many.
-        cores: that each has to itself.
-        address: of Dask's scheduler; None for threads.
+        slots: number of trials at a time.
+        cores: processor cores of each trial.
+        address: address of Dask's scheduler; None for threads.
     """
 
     slots: int
@@ -40,7 +40,7 @@ class Crew:
     address: str | None = None
 
     def runner(self) -> Any:
-        """Prefect's task runner; loads Prefect."""
+        """Create Prefect's task runner; this loads Prefect."""
         if self.address is None:
             from prefect.task_runners import ThreadPoolTaskRunner
 
@@ -52,11 +52,11 @@ class Crew:
 
 @dataclass(frozen=True, kw_only=True)
 class Worker:
-    """What one of Dask's workers says of itself.
+    """Properties of one of Dask's workers, as it reports them.
 
     Attributes:
-        cores: that it may use.
-        shares: whether the project's folder is ours, by a file that we made in it.
+        cores: processor cores that it may use.
+        shares: True where the project's folder is ours, by a file that we made in it.
     """
 
     host: str
@@ -67,13 +67,13 @@ class Worker:
 
 @contextmanager
 def threads(workers: int) -> Iterator[Crew]:
-    """Threads of this process."""
+    """Provide threads of this process."""
     yield Crew(slots=workers, cores=max(1, _cores() // workers))
 
 
 @contextmanager
 def dask(workers: int) -> Iterator[Crew]:
-    """Processes on this machine, a trial each; one that dies is replaced.
+    """Provide worker processes on this machine, one per trial; one that dies is replaced.
 
     Raises:
         UserError: Dask is not installed.
@@ -90,10 +90,11 @@ def dask(workers: int) -> Iterator[Crew]:
 
 @contextmanager
 def connected(address: str, stores: Mapping[str, str]) -> Iterator[Crew]:
-    """The workers that a scheduler has.
+    """Provide the workers of an existing Dask scheduler.
 
     Args:
-        stores: option -> address of what all trials write to.
+        address: address of the scheduler.
+        stores: option -> address of a store that all trials write to.
 
     Raises:
         UserError: no scheduler, no workers, one that works in another folder, or stores that
@@ -113,7 +114,7 @@ def connected(address: str, stores: Mapping[str, str]) -> Iterator[Crew]:
 
 
 def about(mark: str) -> Worker:
-    """Runs on a worker."""
+    """Describe the worker that this runs on."""
     return Worker(
         host=socket.gethostname(),
         root=str(workspace.root()),
@@ -123,7 +124,11 @@ def about(mark: str) -> Worker:
 
 
 def check(address: str, workers: Sequence[Worker], stores: Mapping[str, str]) -> None:
-    """Raises UserError where trials on these workers would not be ours; see `connected`."""
+    """Check that workers share the project and its stores; see `connected`.
+
+    Raises:
+        UserError: trials on these workers would not be ours.
+    """
     if not workers:
         raise UserError(f"--address: {address} has no workers; start some in {workspace.root()}")
     for worker in workers:
@@ -142,10 +147,10 @@ def check(address: str, workers: Sequence[Worker], stores: Mapping[str, str]) ->
 
 
 def fair(workers: Mapping[str, Worker], slots: Mapping[str, int]) -> int:
-    """Cores for each trial: the same everywhere, since threads change a trial's result.
+    """Compute the cores of each trial: equal everywhere, since threads change a trial's result.
 
     Args:
-        workers: by their addresses.
+        workers: workers by address.
         slots: trials at a time, by the same addresses.
     """
     used: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""A search by Optuna: accuracy up, latency and size down; several workers, resumable.
+"""Search by Optuna for high accuracy, low latency and small size; several workers, resumable.
 
 Optuna prunes no search with several objectives, so the rule is ours: a trial whose score after the
 stage before the last is below the median of those before it ends there.
@@ -40,10 +40,13 @@ def run(
     threads: int,
     storage: str | None,
 ) -> list[TrialRecord]:
-    """Propose and run trials until the search has as many as its file says.
+    """Propose and run trials until the search has as many as its file asks for.
 
     Args:
-        common: of all orders: base, code, env, again.
+        planned: the study.
+        common: fields of every trial request: base, code, env, again.
+        deadline: no trial starts later, seconds since the epoch; None for no limit.
+        threads: trials side by side.
         storage: a database URL; a SQLite file in the project's scratch by default.
 
     Returns:
@@ -73,10 +76,12 @@ def run(
 
 
 def open_search(name: str, storage: str, seed: int = 0) -> Any:
-    """Optuna's study, made if it is not there.
+    """Open Optuna's study, creating it if it does not exist.
 
     Args:
-        seed: of the sampler; equal ones of two workers would propose the same.
+        name: name of the study.
+        storage: a database URL.
+        seed: seed of the sampler; with equal ones two workers would propose the same.
     """
     import optuna
 
@@ -108,7 +113,7 @@ def step(
     deadline: float | None,
     threads: int,
 ) -> State[Any]:
-    """One proposal, with all seeds of the study."""
+    """Run one proposal with all seeds of the study."""
     if trial.spent(deadline):
         return Completed(name="Not started", message="the budget was spent")
     import optuna
@@ -146,7 +151,7 @@ def step(
 
 
 def objectives(records: list[TrialRecord], definition: Definition) -> list[float]:
-    """The measure's mean over the seeds, latency in ms, size in MB."""
+    """Compute the objectives: mean score over the seeds, latency in ms, size in MB."""
     costs: dict[str, float] = {}
     for record in records:
         costs |= {**record.values, **record.costs}
@@ -155,7 +160,7 @@ def objectives(records: list[TrialRecord], definition: Definition) -> list[float
 
 
 def settings(values: Mapping[str, Any]) -> str:
-    """What a trial is called: the last part of each key, and its value."""
+    """Format the values of a trial as its name: the last part of each key, and its value."""
     shown = {
         k.rpartition(".")[2]: f"{v:.3g}" if isinstance(v, float) else v for k, v in values.items()
     }
@@ -163,7 +168,7 @@ def settings(values: Mapping[str, Any]) -> str:
 
 
 def propose(asked: Any, definition: Definition) -> dict[str, Any]:
-    """Values for the keys of the space, from an Optuna trial."""
+    """Propose values for the keys of the space, by an Optuna trial."""
     assert definition.search is not None
     found: dict[str, Any] = {}
     for key, space in definition.search.space.items():
@@ -178,7 +183,7 @@ def propose(asked: Any, definition: Definition) -> dict[str, Any]:
 
 
 class Median:
-    """Whether a trial is worse than half of those before it, after the stage before the last."""
+    """Pruning rule: a trial that is below the median before its last stage ends there."""
 
     def __init__(self, search: Any, asked: Any, definition: Definition) -> None:
         self._search, self._asked, self._definition = search, asked, definition
@@ -203,7 +208,7 @@ class Median:
 
 
 def _name(planned: Study, base: Snapshot) -> str:
-    """The same in every clone of the project; another one for other code, params or space."""
+    """Name a search: equal in all clones, different for other code, params or space."""
     definition = planned.definition
     digest = code(base.folder, base.params(), definition.until, inputs=False)
     text = f"{digest} {definition.model_dump_json()}"

@@ -26,7 +26,7 @@ _GRACE_S = 3.0
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Serve; returns 0 after Ctrl-C or SIGTERM, within five seconds, and 2 for a user's mistake."""
+    """Serve until stopped; return 0 after Ctrl-C or SIGTERM, 2 for a user's mistake."""
     options = _options(words)
     os.environ.setdefault("PREFECT_RUNNER_POLL_FREQUENCY", "5")
     signal.signal(signal.SIGTERM, _interrupt)
@@ -50,7 +50,7 @@ def main(words: Sequence[str] | None = None) -> int:
 def _options(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="thawline serve")
     parser.add_argument("--cron", metavar="EXPR", help='when, e.g. "0 3 * * *"')
-    parser.add_argument("--timezone", metavar="ZONE", help="of --cron; this machine's by default")
+    parser.add_argument("--timezone", metavar="ZONE", help="for --cron; this machine's by default")
     parser.add_argument("--interval", metavar="S", help="seconds from start to start")
     parser.add_argument("--flow", choices=FLOWS, default=FLOWS[0])
     parser.add_argument("--commit-to", metavar="BRANCH", help="of retrain")
@@ -62,12 +62,11 @@ def _job(options: argparse.Namespace) -> tuple[dict[str, object], str]:
     """Check the options.
 
     Returns:
-        What `thawline.flows.runner` is told: flow, name, parameters, and cron with its timezone
-        or interval
-        (seconds). And when that is, for a person.
+        The job for `thawline.flows.runner`: flow, name, parameters, and cron with its timezone or
+        interval (seconds). And a description of the schedule for the user.
 
     Raises:
-        UserError: no schedule or two, one that is none, an option of another flow.
+        UserError: no schedule or two, an invalid one, or an option of another flow.
     """
     if (options.cron is None) == (options.interval is None):
         raise UserError("serve: needs either --cron EXPR or --interval S")
@@ -107,7 +106,7 @@ def _watch(own: server.Server | None, job: dict[str, object]) -> NoReturn:
         try:
             while runner.poll() is None:
                 if own is not None and own.restart_if_ended():
-                    print("Prefect's server had ended and was started again", flush=True)
+                    print("Prefect's server ended and was restarted", flush=True)
                 time.sleep(0.5)
         finally:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -115,7 +114,7 @@ def _watch(own: server.Server | None, job: dict[str, object]) -> NoReturn:
             processes.end(runner, _GRACE_S)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             signal.signal(signal.SIGTERM, _interrupt)
-        print(f"the runner ended; started again in {_AGAIN_S:g} s", flush=True)
+        print(f"the runner ended; it is restarted in {_AGAIN_S:g} s", flush=True)
         time.sleep(_AGAIN_S)
 
 

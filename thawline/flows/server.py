@@ -1,4 +1,4 @@
-"""A Prefect server of our own on loopback, for as long as a flow, a schedule or a person needs it.
+"""Run our own Prefect server on loopback, for as long as a flow, a schedule or a user needs it.
 
 Prefect's own temporary server is not used: Ctrl-C on a terminal reaches it too, after which the
 flow tried for three minutes to tell it so, and `kill -9` of the flow leaves it running.
@@ -26,8 +26,8 @@ class Server:
     """A running server; its messages go to .thawline/prefect/server.log.
 
     Args:
-        port: any free one if 0.
-        lasting: with web pages and the service that makes runs of schedules.
+        port: port; any free one if 0.
+        lasting: True adds web pages and the service that makes runs of schedules.
     """
 
     def __init__(self, port: int = 0, *, lasting: bool = False) -> None:
@@ -40,7 +40,7 @@ class Server:
         return f"http://{HOST}:{self.port}/api"
 
     def wait(self) -> None:
-        """Until it answers.
+        """Wait until the server answers.
 
         Raises:
             UserError: it ended, or does not answer.
@@ -52,7 +52,7 @@ class Server:
             time.sleep(0.1)
 
     def restart_if_ended(self) -> bool:
-        """Start it again on the same port if it is no longer there."""
+        """Restart the server on the same port if it has ended; return True if so."""
         if self.process.poll() is None:
             return False
         self.process = self._start()
@@ -76,7 +76,7 @@ class Server:
 
 
 def own_unless_named(*, lasting: bool = False) -> Server | None:
-    """A server for as long as this process lives, named in PREFECT_API_URL, if none is named there.
+    """Start a server for this process's lifetime, unless PREFECT_API_URL names one already.
 
     Call it before Prefect is imported, and `wait` before the first call to Prefect. Exit handlers
     run in reverse: the server ends after Prefect has sent its last records.
@@ -90,7 +90,7 @@ def own_unless_named(*, lasting: bool = False) -> Server | None:
 
 
 def _environment() -> dict[str, str]:
-    """Without what is for those who ask the server."""
+    """Copy the environment without variables meant for the server's clients."""
     dropped = (environment.API, "PREFECT_API_AUTH_STRING", "PREFECT_API_KEY")
     return {key: value for key, value in os.environ.items() if key not in dropped}
 

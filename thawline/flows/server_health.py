@@ -1,4 +1,4 @@
-"""Whether Prefect's server is still there: without it, a flow would wait for it for minutes.
+"""Check that Prefect's server still answers: without it, a flow would wait for it for minutes.
 
 Prefect 3.8.8 tries each call to a server that is gone six times: 70 s here. The end of a flow makes
 up to three, and at the exit every event that is left is tried for longer still.
@@ -21,14 +21,14 @@ _OF_A_PROXY = (502, 503, 504)
 
 
 class Gone(Exception):
-    """Prefect's server does not answer any more."""
+    """Raised when Prefect's server does not answer any more."""
 
 
 def gone(api: str | None = None) -> bool:
-    """Whether nobody listens there; False where no server is named.
+    """Return True where the named server does not answer; False where no server is named.
 
     Args:
-        api: its address; by default what PREFECT_API_URL names.
+        api: its address; by default that of PREFECT_API_URL.
     """
     api = api or os.environ.get(environment.API)
     if not api:
@@ -49,8 +49,9 @@ def gone(api: str | None = None) -> bool:
 
 @contextmanager
 def needed() -> Iterator[None]:
-    """Around the work of a flow: whichever way it ends, Prefect does not wait for a server that is
-    gone.
+    """Require the server around the work of a flow.
+
+    Whichever way the work ends, Prefect does not wait for a server that is gone.
 
     Raises:
         Gone: it did not come back within PATIENCE_S after the work.
@@ -79,7 +80,7 @@ def require() -> None:
 
 
 def _hurry() -> None:
-    """From now on Prefect tries everything once."""
+    """Make Prefect try every call only once from now on."""
     from prefect.settings import get_current_settings
 
     get_current_settings().client.max_retries = 0

@@ -16,7 +16,7 @@ PORTS = {"mlflow": 5000, "prefect": 4200}
 
 
 def main() -> int:
-    """Serve both until Ctrl-C or SIGTERM, which ends both; 1 when one of them ends by itself."""
+    """Serve both until Ctrl-C or SIGTERM; return 1 when one of them ends by itself."""
     signal.signal(signal.SIGTERM, _interrupt)
     mlflow = prefect = None
     try:

@@ -1,4 +1,4 @@
-"""The project as it is when a study begins: what is edited later is for the next study."""
+"""Keep the project as it is when a study begins: later edits are for the next study."""
 
 import hashlib
 import os
@@ -33,7 +33,7 @@ class Snapshot:
         """Read params.yaml as it was.
 
         Raises:
-            UserError: it is not as it may be.
+            UserError: it is not valid.
         """
         return params_file.check(params_file.read(self.folder / params_file.FILE).values)
 
@@ -52,7 +52,7 @@ class Snapshot:
 
 @contextmanager
 def taken(root: Path) -> Iterator[Snapshot]:
-    """Make one for the block.
+    """Take a snapshot for the block.
 
     Raises:
         UserError: files of the project were changed at that very moment.
@@ -69,11 +69,11 @@ def taken(root: Path) -> Iterator[Snapshot]:
 
 
 def _inputs(folder: Path) -> str:
-    found = [listing(folder / path) for path in _named(folder)]
+    found = [listing(folder / path) for path in _input_names(folder)]
     return hashlib.sha256(repr(found).encode(errors="surrogateescape")).hexdigest()
 
 
-def _named(folder: Path) -> list[str]:
+def _input_names(folder: Path) -> list[str]:
     named = params_file.named_inputs(
         params_file.check(params_file.read(folder / params_file.FILE).values)
     )
@@ -81,8 +81,8 @@ def _named(folder: Path) -> list[str]:
 
 
 def _keep_times(root: Path, folder: Path) -> None:
-    """Give what git checked out the times of the originals, by which trials are known."""
-    for name in _named(folder):
+    """Copy the originals' times to what git checked out; trials are known by them."""
+    for name in _input_names(folder):
         path = folder / name
         files = path.rglob("*") if path.is_dir() else [path]
         for file in files if path.is_relative_to(folder) else ():

@@ -25,18 +25,18 @@ _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run the flow from a shell; returns the exit code, see `command.run`."""
+    """Run the flow from a shell; return the exit code, see `command.run`."""
     parser = argparse.ArgumentParser(prog="python -m thawline.flows.study")
-    parser.add_argument("names", nargs="+", help="of files in studies/, paths, or all")
+    parser.add_argument("names", nargs="+", help="names of files in studies/, paths, or all")
     parser.add_argument("--budget", help="start no trial after this time, e.g. 90s, 30m, 8h")
     parser.add_argument("--workers", type=int, help="trials side by side; 1 by default")
     parser.add_argument("--runner", choices=("threads", "dask"), default="threads")
-    parser.add_argument("--address", help="of a Dask scheduler, whose workers run the trials")
+    parser.add_argument("--address", help="Dask scheduler whose workers run the trials")
     parser.add_argument("--set", action="append", default=[], help="KEY=VALUE, in all trials")
-    parser.add_argument("--seeds", type=int, help="only the first so many of each study")
+    parser.add_argument("--seeds", type=int, help="number of seeds to run of each study")
     parser.add_argument("--again", action="store_true", help="repeat trials that failed")
     parser.add_argument("--plan", action="store_true", help="list the trials and run none")
-    parser.add_argument("--storage", help="of a search: a database URL; SQLite by default")
+    parser.add_argument("--storage", help="database URL of a search; SQLite by default")
     given = parser.parse_args(words)
     try:
         budget_s = seconds(given.budget)
@@ -89,7 +89,7 @@ def _crew(
 
 
 def checked(names: Sequence[str], changes: Changes, project: Params) -> list[plan.Study]:
-    """All studies that the names mean, each once, before any of them runs.
+    """Read all studies that the names mean, each once, before any of them runs.
 
     Raises:
         UserError: an unknown study, or a mistake in a file.
@@ -100,7 +100,7 @@ def checked(names: Sequence[str], changes: Changes, project: Params) -> list[pla
 
 
 def seconds(text: str | None) -> float | None:
-    """Of `90s`, `30m` or `8h`.
+    """Parse a time such as `90s`, `30m` or `8h` to seconds; None stays None.
 
     Raises:
         UserError: anything else.

@@ -1,4 +1,4 @@
-"""Studies as a Prefect flow: a task per trial, then timings one at a time, then the report."""
+"""Define studies as a Prefect flow: a task per trial, then timings in turn, then the report."""
 
 import time
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ from thawline.tracking import address, preloaded
 OUT = Path("build/studies")
 
 
-@flow(name="study", flow_run_name=run_names.of_studies, persist_result=False)
+@flow(name="study", flow_run_name=run_names.for_studies, persist_result=False)
 def study(
     paths: Sequence[str],
     budget_s: float | None = None,
@@ -47,14 +47,14 @@ def study(
     again: bool = False,
     changes: Changes = NOTHING,
 ) -> State[Any]:
-    """Run what is not known yet of the studies, and write a report of each and one of all.
+    """Run what is not known yet of the studies; write a report of each, and one of all.
 
     Args:
-        paths: of the studies' files.
-        budget_s: no trial starts later than this after the beginning.
-        cores: for each trial, which gets no more threads, so that trials do not fight.
-        again: repeat trials that failed.
-        changes: of all the studies.
+        paths: the studies' files.
+        budget_s: no trial starts later than this after the beginning, s.
+        cores: cores of each trial, which gets no more threads, so that trials do not fight.
+        again: True repeats trials that failed.
+        changes: changes to all the studies.
 
     Returns:
         Completed; Completed `Skipped` when another study is in progress; Failed, if no trial of
@@ -141,7 +141,7 @@ def _grid(
 
 @task(cache_policy=NO_CACHE, persist_result=False)
 def run(order: TrialRequest, deadline: float | None) -> State[Any]:
-    """One trial; what failed is recorded, and the study goes on."""
+    """Run one trial; a failure is recorded, and the study goes on."""
     if trial.spent(deadline):
         return Completed(name="Not started", message="the budget was spent")
     record = trial.run(order, get_run_logger().info)

@@ -1,4 +1,4 @@
-"""What MLflow gets of a study; results are kept without it, and it gets them the next time."""
+"""Record a study in MLflow; results are kept without it, and are sent the next time."""
 
 import hashlib
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from thawline.tracking.study import StudyRun
 
 
 class Recorded:
-    """The run of a study, or nothing where tracking is switched off.
+    """The MLflow run of a study, or nothing where tracking is switched off.
 
     Raises:
         UserError: the store cannot be used.
@@ -36,13 +36,13 @@ class Recorded:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Of the processes of a trial."""
+        """Environment variables of the processes of a trial."""
         return self._run.environment if self._run else {address.SWITCH: "off"}
 
     def close(
         self, records: Sequence[TrialRecord], summary: Summary, files: Sequence[Path]
     ) -> None:
-        """Send trials that are not sent yet, and the report."""
+        """Send the trials that were not sent yet, and the report."""
         if self._run is None:
             return
         try:

@@ -1,4 +1,4 @@
-"""When a cron expression fires next, and in which time zone: this machine's unless one is named."""
+"""Find when a cron expression fires next, in this machine's time zone unless one is named."""
 
 import asyncio
 import os
@@ -39,14 +39,15 @@ class Timetable:
 
 
 def read(cron: str, zone: str | None = None) -> Timetable:
-    """Read a cron expression.
+    """Parse a cron expression.
 
     Args:
+        cron: five fields, or a name such as `@daily`.
         zone: IANA name; by default the time zone of this machine.
 
     Raises:
-        UserError: it is no expression of five fields, it names dates that never come, or the zone
-            is not known.
+        UserError: it is not an expression of five fields, it names dates that never come, or the
+            zone is not known.
     """
     from prefect.server.schemas.schedules import CronSchedule
 
@@ -62,7 +63,7 @@ def read(cron: str, zone: str | None = None) -> Timetable:
         schedule = CronSchedule(cron=cron, timezone=clock)
     except ValueError:
         raise UserError(
-            f'--cron: {cron!r} is no cron expression; "0 3 * * *" is one, for three at night'
+            f'--cron: {cron!r} is not a cron expression; "0 3 * * *" is one, for three at night'
         ) from None
     try:
         dates = asyncio.run(schedule.get_dates(1))  # as the server will ask
@@ -74,7 +75,7 @@ def read(cron: str, zone: str | None = None) -> Timetable:
 
 
 def local_zone() -> str:
-    """Name the time zone of this machine, or of the variable TZ.
+    """Find the IANA name of the time zone of this machine, or of the variable TZ.
 
     Raises:
         UserError: it has no name whose clock is the machine's.
@@ -94,7 +95,10 @@ def _of_variable(named: str) -> Iterator[str | None]:
 
 
 def _of_the_machine() -> Iterator[str | None]:
-    """Ask as the C library does, then as systems say whose /etc/localtime is a copy."""
+    """Yield candidates: the C library's choice, then the name in a file.
+
+    Some systems have /etc/localtime as a copy and the name in that file.
+    """
     yield _below_zoneinfo(_LOCALTIME) if _LOCALTIME.exists() else "UTC"
     with suppress(OSError, UnicodeDecodeError):
         yield _TEXT.read_text(encoding="utf-8").strip()
@@ -102,12 +106,12 @@ def _of_the_machine() -> Iterator[str | None]:
 
 def _known(zone: str) -> str:
     if zone not in available_timezones():
-        raise UserError(f"--timezone: {zone!r} is no time zone; UTC and Europe/Berlin are, e.g.")
+        raise UserError(f"--timezone: {zone!r} is not a time zone; e.g. UTC or Europe/Berlin")
     return zone
 
 
 def _below_zoneinfo(path: Path) -> str | None:
-    """`Europe/Berlin` of /usr/share/zoneinfo/Europe/Berlin, or of a link to it."""
+    """Extract `Europe/Berlin` from /usr/share/zoneinfo/Europe/Berlin, or from a link to it."""
     parts = list(path.resolve().parts)
     places = [i for i, part in enumerate(parts) if part.startswith("zoneinfo")]
     if not places:
@@ -117,7 +121,7 @@ def _below_zoneinfo(path: Path) -> str | None:
 
 
 def _agrees(zone: str) -> bool:
-    """Tell whether the zone's clock is the machine's, now and through the next two years."""
+    """Return True where the zone's clock is the machine's, now and through two years."""
     if zone not in available_timezones():
         return False
     clock, now = ZoneInfo(zone), datetime.now(UTC)

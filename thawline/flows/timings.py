@@ -1,4 +1,4 @@
-"""Timings of the networks of trials: one process, one network after another."""
+"""Time the networks of trials: one process, one network after another."""
 
 import json
 import shutil
@@ -14,11 +14,12 @@ from thawline.studies.records import TrialRecord
 def timed(
     records: Sequence[TrialRecord], base: Snapshot, environment: Mapping[str, str]
 ) -> list[TrialRecord]:
-    """The records, those with a network that waited for it with its costs; the copies go.
+    """Time the networks that wait for it; return all records, with costs, and delete the copies.
 
     Args:
-        base: whose code does it.
-        environment: of the trials' processes.
+        records: records of trials.
+        base: the snapshot whose code times them.
+        environment: environment variables of the trials' processes.
     """
     waiting = {str(r.network): r for r in records if not r.costs and r.network.is_dir()}
     if not waiting:

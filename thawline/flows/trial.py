@@ -1,4 +1,4 @@
-"""One trial of a study: stages in a working tree, what its network says, a DVC experiment."""
+"""Run one trial of a study: stages in a working tree, its predictions, a DVC experiment."""
 
 import hashlib
 import shutil
@@ -22,7 +22,7 @@ from thawline.runtime.output_paths import MODELS
 from thawline.studies.records import TrialRecord, folder
 
 Say = Callable[[str], None]
-Hopeless = Callable[[Path], str | None]
+ShouldPrune = Callable[[Path], str | None]
 _FIRST = "ingest"
 _KILLED, _ENDED = -9, (128 + signal.SIGINT, 128 + signal.SIGTERM)
 _LOST = "the workers that ran it died; a machine may have been out of memory"
@@ -32,7 +32,7 @@ _STOPPED = threading.Event()
 
 
 class Stopped(Exception):
-    """The trial was ended from outside; it runs again the next time."""
+    """Raised when a trial was ended from outside; it runs again the next time."""
 
 
 def begin() -> None:
@@ -48,16 +48,25 @@ def stop() -> None:
 
 
 def spent(deadline: float | None) -> bool:
-    """Whether it is too late to start a trial; seconds since the epoch."""
+    """Return True where it is too late to start a trial.
+
+    Args:
+        deadline: seconds since the epoch; None for no limit.
+    """
     return _STOPPED.is_set() or (deadline is not None and time.time() > deadline)
 
 
-def run(order: TrialRequest, say: Say, hopeless: Hopeless = lambda _: None) -> TrialRecord:
-    """Run a trial, or take what is known of it; a failure is a record too.
+def run(order: TrialRequest, say: Say, should_prune: ShouldPrune = lambda _: None) -> TrialRecord:
+    """Run a trial, or return its known record; a failure is a record too.
 
     Args:
+        order: the trial, and what it takes to run it.
         say: gets each line of output.
-        hopeless: asked with the working tree when the last stage begins; a reason ends the trial.
+        should_prune: called with the working tree when the last stage begins; a reason ends the
+            trial.
+
+    Raises:
+        Stopped: the trial was ended from outside.
     """
     known = TrialRecord.read(order.trial.study, order.key)
     if known is not None and not (order.again and known.state == "failed"):
@@ -66,7 +75,7 @@ def run(order: TrialRequest, say: Say, hopeless: Hopeless = lambda _: None) -> T
     began = time.monotonic()
     with workspaces.free(order.base.folder) as tree:
         try:
-            record = _run(order, tree, say, hopeless)
+            record = _run(order, tree, say, should_prune)
         except (CommandError, UserError, OSError) as error:
             record = _record(order, "failed", message=one_line(error))
     if _STOPPED.is_set():
@@ -77,16 +86,16 @@ def run(order: TrialRequest, say: Say, hopeless: Hopeless = lambda _: None) -> T
 
 
 def lost(order: TrialRequest) -> None:
-    """Record a trial that nobody came back from."""
+    """Record the failure of a trial whose worker died."""
     _record(order, "failed", message=_LOST).write()
 
 
-def _run(order: TrialRequest, tree: Path, say: Say, hopeless: Hopeless) -> TrialRecord:
+def _run(order: TrialRequest, tree: Path, say: Say, should_prune: ShouldPrune) -> TrialRecord:
     shutil.copy(order.base.folder / params_file.FILE, tree / params_file.FILE)
     edit.set_values(order.trial.overrides, tree / params_file.FILE)
     trial_outputs.drop_later(tree, order.until)
     stages = _Stages(order, tree, say)
-    reason = stages.run(hopeless)
+    reason = stages.run(should_prune)
     common = {"run_id": stages.run_id}
     if reason is not None:
         return _record(order, "pruned", message=reason, **common)
@@ -104,7 +113,7 @@ def _run(order: TrialRequest, tree: Path, say: Say, hopeless: Hopeless) -> Trial
 
 
 class _Stages:
-    """`thawline run` up to a stage; trials that would make the same data wait for the first."""
+    """A `thawline run` up to a stage; trials that need the same data wait for the first."""
 
     def __init__(self, order: TrialRequest, tree: Path, say: Say) -> None:
         self._order, self._tree, self._say = order, tree, say
@@ -112,8 +121,8 @@ class _Stages:
         self.run_id: str | None = None
         self.message = ""
 
-    def run(self, hopeless: Hopeless) -> str | None:
-        """Returns why it was ended early, or None."""
+    def run(self, should_prune: ShouldPrune) -> str | None:
+        """Run the stages; return why the trial was ended early, or None."""
         order = self._order
         lock = FileLock(workspace.scratch() / "locks" / f"data-{self._data()}.lock")
         lock.acquire()
@@ -133,7 +142,7 @@ class _Stages:
                 if run.mark is None:
                     return None
                 last = run.mark[0] == order.until
-                if last and (reason := hopeless(self._tree)):
+                if last and (reason := should_prune(self._tree)):
                     return reason
         finally:
             self.run_id = run.run_id()
@@ -144,7 +153,7 @@ class _Stages:
             self.message = _failure(run)
 
     def _data(self) -> str:
-        """A name for the data that the trial trains on."""
+        """Hash the params that decide the data the trial trains on."""
         checked = params_file.load(self._tree / params_file.FILE)
         words = f"{checked.seed} {checked.ingest.model_dump_json()}"
         return hashlib.sha256(words.encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""What a trial leaves behind: what its network says, a copy of it, a DVC experiment."""
+"""Collect the outputs of a trial: predictions, a copy of the network, a DVC experiment."""
 
 import shutil
 from pathlib import Path
@@ -20,8 +20,9 @@ from thawline.studies.scores import ScoredRows
 
 
 def drop_later(tree: Path, until: str) -> None:
-    """Forget what the stages after `until` made for other params, which the experiment would show
-    as its own.
+    """Drop the outputs of the stages after `until`, which were made for other params.
+
+    The experiment would show them as its own.
     """
     graph, path = Graph(tree), tree / "dvc.lock"
     later = _later(graph, until)
@@ -54,7 +55,7 @@ def _later(graph: Graph, until: str) -> list[str]:
 
 
 def judged(order: TrialRequest, tree: Path) -> dict[str, Any]:
-    """Values and rows, as a `Record` has them; predicts in a process of its own."""
+    """Return values and rows as a `TrialRecord` has them; predicts in a process of its own."""
     out = folder(order.trial.study, order.key) / "judged.json"
     out.parent.mkdir(parents=True, exist_ok=True)
     command = processes.python("thawline.studies.judging", order.until, str(out))
@@ -65,13 +66,13 @@ def judged(order: TrialRequest, tree: Path) -> dict[str, Any]:
 
 
 def keep(source: Path, target: Path) -> None:
-    """A copy of the network, to be timed later."""
+    """Copy the network, to be timed later."""
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target)
 
 
 def saved(order: TrialRequest, tree: Path) -> dict[str, Any]:
-    """The DVC experiment; the result of a trial is worth more than its name there."""
+    """Save the DVC experiment; a failure is only noted: the result is worth more than its name."""
     # With a target: else DVC misses the outputs of the stages that the trial has not reached.
     words = ["--force", "--name", order.name, *_untracked(tree), order.until]
     try:
@@ -84,7 +85,7 @@ def saved(order: TrialRequest, tree: Path) -> dict[str, Any]:
 
 
 def _untracked(tree: Path) -> list[str]:
-    """Files of the project that git does not know yet belong to the experiment too, but images."""
+    """List `-I` options for files that git does not know yet, except images."""
     words = ("ls-files", "-z", "--others", "--exclude-standard")
     listed = repository.git(tree, *words, *all_but_inputs(tree))
     return [word for path in sorted(set(listed.split("\0")) - {""}) for word in ("-I", path)]

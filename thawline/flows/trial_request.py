@@ -1,4 +1,4 @@
-"""What is to be run of a study, in a form that another process understands."""
+"""Describe a trial in a form that another process understands."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ class TrialRequest:
     """A trial with what it takes to run it elsewhere; all of it can be pickled.
 
     Attributes:
-        base: what the trial departs from.
+        base: snapshot of the project that the trial starts from.
         until: the last stage that runs.
-        code: what the trial's key is made with.
-        env: added to the environment of its processes.
-        keep: whether to keep a copy of the network, to be timed.
-        again: whether to repeat a trial that failed.
+        code: hash of all that a result depends on but the overrides; a part of the trial's key.
+        env: variables added to the environment of its processes.
+        keep: True keeps a copy of the network, to be timed.
+        again: True repeats a trial that failed.
     """
 
     trial: Trial
@@ -35,7 +35,7 @@ class TrialRequest:
 
     @property
     def name(self) -> str:
-        """Of the DVC experiment and the MLflow run."""
+        """Name of the DVC experiment and the MLflow run."""
         return f"{self.trial.study}-{self.key}"
 
     @property

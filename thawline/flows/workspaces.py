@@ -1,7 +1,7 @@
-"""Working trees for trials: each trial has one to itself, and hands it on to the next.
+"""Provide working trees for trials: each trial has one to itself, and hands it on to the next.
 
-They share DVC's cache, so a stage that one trial ran is restored in the others. A lock of the
-system's says which are free, so that trials may run in threads or in processes.
+They share DVC's cache, so a stage that one trial ran is restored in the others. File locks show
+which are free, so that trials may run in threads or in processes.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ _MARK, _TREE = "made", "tree"
 
 @contextmanager
 def free(root: Path) -> Iterator[Path]:
-    """A working tree of the project as it is now, for the block."""
+    """Provide a working tree of the project as it is now, for the block."""
     for number in itertools.count():
         place = workspace.scratch() / _FOLDER / str(number)
         place.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def free(root: Path) -> Iterator[Path]:
 
 
 def remove(root: Path) -> None:
-    """All that are not in use."""
+    """Remove all working trees that are not in use."""
     for place in (workspace.scratch() / _FOLDER).glob("[0-9]*"):
         if place.is_dir():
             with suppress(Timeout), FileLock(place.with_suffix(".lock"), timeout=0):
@@ -49,7 +49,7 @@ def remove(root: Path) -> None:
 
 
 def _ready(root: Path, place: Path) -> Path:
-    """The tree, made anew if the project has changed since it was made."""
+    """Return the tree, remade if the project has changed since it was made."""
     state = _state(root)
     mark, tree = place / _MARK, _tree(root, place)
     if not mark.is_file() or mark.read_text(encoding="utf-8") != state:

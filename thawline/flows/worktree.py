@@ -1,4 +1,4 @@
-"""A working tree of its own for a run: the project as it is now, swapped in once the run is done.
+"""Make a working tree for a run from the project as it is, and swap the results in when done.
 
 The run sees the newest commit, edits that are not committed, and images that git does not know; it
 shares DVC's cache and the MLflow store. Until `swap` the project itself stays as it is.
@@ -26,12 +26,12 @@ _SWAP_WAIT_S = 1800.0
 
 
 class WorkTree:
-    """Of one project, at one commit.
+    """A working tree of one project, at one commit.
 
     Args:
         root: the project.
-        commit: what to check out; HEAD or a descendant.
-        name: of the folder in the project's scratch.
+        commit: commit to check out; HEAD or a descendant.
+        name: name of the folder in the project's scratch.
     """
 
     def __init__(self, root: Path, commit: str, name: str = "retrain") -> None:
@@ -42,12 +42,12 @@ class WorkTree:
 
     @property
     def is_behind(self) -> bool:
-        """Whether the project lacks commits that the tree has."""
+        """True where the project lacks commits that the tree has."""
         return self.commit != self._head
 
     @contextmanager
     def made(self) -> Iterator[Path]:
-        """The working tree for the block.
+        """Make the working tree for the block.
 
         Raises:
             UserError: an edit that is not committed is to a file that newer commits change.
@@ -60,10 +60,10 @@ class WorkTree:
             self.remove()
 
     def make(self, *, outputs: bool = True) -> None:
-        """The working tree, to stay; one that is there is replaced.
+        """Make the working tree, to stay; an existing one is replaced.
 
         Args:
-            outputs: whether those of the stages are checked out too.
+            outputs: True checks out the outputs of the stages too.
 
         Raises:
             UserError: an edit that is not committed is to a file that newer commits change.
@@ -111,12 +111,12 @@ class WorkTree:
             closing.remember(Graph(self.root).digest())
 
     def project_changed(self) -> bool:
-        """Compare the project's commit and edits with what they were at first."""
+        """Return True where the project's commit or edits have changed since then."""
         head = git(self.root, "rev-parse", "HEAD")
         return head != self._head or edits(self.root) != self._before
 
     def _pulled(self) -> set[str]:
-        """Files that newer commits change."""
+        """List the files that newer commits change."""
         listed = git(self.root, "diff", "--name-only", "-z", self._head, self.commit)
         return set(listed.split("\0")) - {""}
 
@@ -147,7 +147,7 @@ class WorkTree:
             _copy(self.root / path, self.folder / path)
 
     def _link_inputs(self) -> None:
-        """Images and weights in the project that git does not have, as hard links.
+        """Hard-link images and weights in the project that git does not have.
 
         Nothing writes to an input, so that is safe; one that newer commits bring is checked out.
         """
@@ -162,10 +162,12 @@ class WorkTree:
 
 
 def inputs(folder: Path) -> list[str]:
-    """Paths of a working tree that its params name and git has not; all of what one `.dvc` tracks.
+    """List the paths of a working tree that its params name and git does not have.
+
+    What one `.dvc` file tracks is listed as a whole.
 
     Raises:
-        UserError: params.yaml is not as it may be.
+        UserError: params.yaml is not valid.
     """
     named = params_file.named_inputs(params_file.load(folder / params_file.FILE)).values()
     known = set(git(folder, "ls-files", "-z").split("\0"))
@@ -174,12 +176,15 @@ def inputs(folder: Path) -> list[str]:
 
 
 def all_but_inputs(folder: Path) -> list[str]:
-    """For git: images that nobody told it to ignore may be many, and are linked, not copied."""
+    """Build git's path arguments that exclude the input images.
+
+    Images that git was not told to ignore may be many, and are linked, not copied.
+    """
     return ["--", ".", *(f":(exclude,literal){name}" for name in inputs(folder))]
 
 
 def edits(folder: Path) -> Edits:
-    """Uncommitted changes and new files of a working tree."""
+    """Hash the uncommitted changes and new files of a working tree; None for a deleted one."""
     status = ("status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all")
     listed = git(folder, *status, *all_but_inputs(folder))
     paths = [entry[3:] for entry in listed.split("\0") if entry and not entry.endswith("/")]
@@ -187,7 +192,7 @@ def edits(folder: Path) -> Edits:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """One file, or its absence; whoever is killed meanwhile leaves the old one or the new."""
+    """Copy one file, or its absence; a kill meanwhile leaves the old one or the new."""
     if source.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
         half = target.with_name(f".{target.name}.half")
@@ -201,7 +206,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _tracked(folder: Path, path: Path) -> str:
-    """The path, or the folder above it that a `.dvc` file stands for."""
+    """Return the path, or the folder above it that a `.dvc` file stands for."""
     for above in (path, *path.parents):
         if (folder / f"{above}.dvc").is_file():
             return above.as_posix()

@@ -1,1 +1,1 @@
-"""From a source of labelled images to the packed data set."""
+"""Turn a source of labelled images into the packed data set."""

@@ -1,4 +1,4 @@
-"""Walk a source: pack what can be used, set aside what cannot, drop what is there already."""
+"""Collect the images of a source: pack what can be used, reject the rest, drop duplicates."""
 
 import re
 from collections import Counter
@@ -19,7 +19,7 @@ from thawline.runtime.escape import escape, storable
 
 @dataclass
 class Collected:
-    """What a walk found; the images are in the store, in the same order."""
+    """Result of a walk over a source; the images are in the store, in the same order."""
 
     packed: PackedRows = field(default_factory=PackedRows)
     rejects: list[Reject] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Collected:
 
     @property
     def num_bad(self) -> int:
-        """Rejects that are no duplicates."""
+        """Number of rejects that are not duplicates."""
         return len(self.rejects) - self.num_duplicates
 
 
@@ -50,14 +50,14 @@ def collect(
     max_bad_ratio: float = 1.0,
     num_items: int | None = None,
 ) -> Collected:
-    """Store each different image once; a repeated one is listed with the rejects.
+    """Store each different image once, and list a repeated one with the rejects.
 
-    Of copies in two given splits the one in test, else in val, is kept.
+    Of copies in two predefined splits the one in test is kept, else the one in val.
 
     Raises:
-        UserError: a correction of a label that was another one, or of an image that is not there;
-            more unusable files than max_bad_ratio allows of num_items, at once: of a million it
-            would list hundreds of thousands before it says so.
+        UserError: a label correction whose old label is wrong, or whose image does not exist; more
+            unusable files than max_bad_ratio allows of num_items. This is raised as soon as it is
+            certain: in a million files there could be hundreds of thousands of rejects by the end.
     """
     found = Collected()
     for result in results:
@@ -86,7 +86,7 @@ def _corrected(result: Packed, fixes: LabelFixes) -> Packed:
 
 
 def regroup(found: Collected, grouping: Grouping) -> int:
-    """Give a group to each row that the source gave none; return how many still have none.
+    """Assign groups to the rows without one; return the number of rows that still have none.
 
     Raises:
         UserError: no name matches.
@@ -122,7 +122,9 @@ def check_rejects(found: Collected, max_bad_ratio: float, num_items: int | None 
     """Stop when too much of the source is unusable; duplicates do not count.
 
     Args:
-        num_items: of the whole source, where there is more to come.
+        found: the result so far.
+        max_bad_ratio: largest allowed share of unusable files, in [0, 1].
+        num_items: number of items of the whole source, where there are more to come.
 
     Raises:
         UserError: with the three commonest reasons.

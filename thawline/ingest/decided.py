@@ -1,4 +1,4 @@
-"""What ingest decided from the data, and why: one place for whoever wants to know later."""
+"""Store what ingest decided from the data, and why, for later stages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from thawline.runtime import safe_json
 from thawline.runtime.output_paths import intact, write_json
 
 FILE = "decided.json"
-"""In files.INGEST."""
+"""Name of the file in files.INGEST."""
 AUTO = "auto"
 _TYPES: dict[str, TypeAdapter[Any]] = {
     "image_size_px": TypeAdapter(SizePx),
@@ -23,9 +23,9 @@ _TYPES: dict[str, TypeAdapter[Any]] = {
     "near_duplicate_distance": TypeAdapter(Distance | None),
 }
 KEYS = tuple(key for key in _TYPES if key != "bit_depth")
-"""Of the section `ingest` of params.yaml, those that may be `auto`."""
+"""Keys of the section `ingest` of params.yaml that may be `auto`."""
 WRITTEN = tuple(_TYPES)
-"""Those that later stages read: `bit_depth` too, which no data decide."""
+"""Keys that later stages read: `bit_depth` too, which no data decide."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +33,9 @@ class DecidedValue:
     """A value that ingest works with.
 
     Attributes:
-        value: as params.yaml might hold it.
-        auto: whether the data decided, else params.yaml.
-        reason: one line, with the figure behind it.
+        value: the value, as params.yaml might hold it.
+        auto: True where the data decided, False where params.yaml did.
+        reason: one line, with the figure behind the decision.
     """
 
     value: Any
@@ -45,7 +45,7 @@ class DecidedValue:
 
 @dataclass(frozen=True)
 class Decided:
-    """The decisions by their keys, see KEYS."""
+    """The decisions by key, see KEYS."""
 
     decisions: Mapping[str, DecidedValue]
 
@@ -56,30 +56,30 @@ class Decided:
 
     @property
     def fit(self) -> Fit:
-        """How an image that is not square became square."""
+        """Method by which images that are not square become square."""
         fit: Fit = self.decisions["fit"].value
         return fit
 
     @property
     def background(self) -> tuple[int, int, int]:
-        """RGB."""
+        """RGB colour behind transparent and letterboxed images, each in [0, 255]."""
         red, green, blue = self.decisions["background"].value
         return red, green, blue
 
     @property
     def bit_depth(self) -> int:
-        """Bits that the values of 16-bit files use."""
+        """Bits that the values of 16-bit files use, 8 to 16."""
         one = self.decisions.get("bit_depth")  # earlier versions had none
         return int(one.value) if one else WHOLE
 
     @property
     def near_duplicate_distance(self) -> int | None:
-        """Bits of 64; None: near copies are not looked for."""
+        """Largest distance of near copies, in bits of 64; None: not looked for."""
         value = self.decisions["near_duplicate_distance"].value
         return None if value is None else int(value)
 
     def write(self, directory: Path) -> None:
-        """Write decided.json."""
+        """Write the decisions to decided.json in a directory."""
         content = {
             key: {"value": one.value, "auto": one.auto, "reason": one.reason}
             for key, one in self.decisions.items()
@@ -88,10 +88,10 @@ class Decided:
 
     @classmethod
     def read(cls, directory: Path) -> Self:
-        """Read decided.json.
+        """Read the decisions from decided.json in a directory.
 
         Raises:
-            UserError: it is missing, damaged, or holds something else.
+            UserError: the file is missing, damaged, or holds something else.
         """
         with intact(directory / FILE):
             raw = safe_json.loads((directory / FILE).read_text(encoding="utf-8"))

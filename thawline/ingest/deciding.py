@@ -1,4 +1,4 @@
-"""Decide from the data what params.yaml leaves to it."""
+"""Decide from the data the `auto` values of section `ingest` of params.yaml."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -17,7 +17,7 @@ _NEARLY = 1.1
 """Longer over shorter side up to which a picture is square or so."""
 _NEARLY_ALL = 0.95
 _NONE_BEYOND = 1.5
-"""No picture may be longer than this for its shape to be given up."""
+"""Longer over shorter side: with one longer picture the shape is not given up."""
 NEAR_BITS = 4
 """Resized and recompressed photographs differ in at most 3 bits of 64, different ones in 12."""
 TINY_PX = 32
@@ -26,14 +26,14 @@ _GIVEN = "as params.yaml says"
 
 
 def decide(wanted: Mapping[str, Any], survey: Callable[[], Survey], num_images: int) -> Decided:
-    """Decide what is `auto`; nothing is looked at where nothing is.
+    """Decide the values that are `auto`; no image is opened where none is.
 
     Near copies are decided provisionally: see `without_near`.
 
     Args:
-        wanted: by their keys the values of params.yaml.
-        survey: looks at the images.
-        num_images: of the source.
+        wanted: the values of params.yaml by key.
+        survey: opens a sample of the images; called only when needed.
+        num_images: number of images in the source.
     """
     given = {key: value for key, value in wanted.items() if value != AUTO}
     decisions = {k: DecidedValue(value=v, auto=False, reason=_GIVEN) for k, v in given.items()}
@@ -53,16 +53,17 @@ def decide(wanted: Mapping[str, Any], survey: Callable[[], Survey], num_images: 
 
 
 def choose_fit(widths: np.ndarray, heights: np.ndarray) -> tuple[str, str]:
-    """Choose letterbox, which loses nothing, unless nearly all pictures are square or so.
+    """Choose letterbox, which loses nothing, unless nearly all pictures are almost square.
 
-    Then stretch: bars would be a seam of a pixel or two. Crop, which cuts off what may be the
+    In that case stretch: bars would be a seam of a pixel or two. Crop, which may cut off the
     subject, is for people to choose.
 
     Args:
-        widths, heights: px, int64 (N,).
+        widths: px, int64 (N,).
+        heights: px, int64 (N,).
 
     Returns:
-        The word for params.yaml, and why.
+        The word for params.yaml, and the reason.
     """
     if not len(widths):
         return "letterbox", "no image could be looked at"
@@ -77,42 +78,42 @@ def choose_fit(widths: np.ndarray, heights: np.ndarray) -> tuple[str, str]:
 
 
 def choose_distance(longer: np.ndarray) -> tuple[int | None, str]:
-    """Choose the bits in which near copies differ; None for tiny pictures.
+    """Choose the number of bits in which near copies may differ; None for tiny pictures.
 
     Args:
         longer: longer sides, px, int64 (N,).
 
     Returns:
-        The value for params.yaml, and why.
+        The value for params.yaml, and the reason.
     """
     if not len(longer):
         return None, "no image could be looked at"
     median = float(np.median(longer))
     figure = f"the longer side of the median picture is {median:g} px"
     if median < TINY_PX:
-        return None, f"{figure}; below {TINY_PX} px the hashes of different ones are alike"
+        return None, f"{figure}; below {TINY_PX} px different pictures have similar hashes"
     return NEAR_BITS, figure
 
 
 def with_size(decided: Decided, size_px: int, figure: str) -> Decided:
-    """Put the side that was measured in the place of the largest that was allowed."""
+    """Replace the largest allowed side by the side that was measured."""
     before = decided.decisions["image_size_px"]
     measured = replace(before, value=size_px, reason=f"{before.reason}; {figure}")
     return replace(decided, decisions={**decided.decisions, "image_size_px": measured})
 
 
 def without_near(decided: Decided, num_pairs: int) -> Decided:
-    """Give up looking for near copies: their number says that the hash does not tell them apart."""
+    """Turn off the search for near copies, because too many pairs of hashes are alike."""
     off = DecidedValue(
         value=None,
         auto=True,
-        reason=f"more than {num_pairs:,} pairs of hashes are alike: they say nothing here",
+        reason=f"more than {num_pairs:,} pairs of hashes are alike: they do not tell these apart",
     )
     return replace(decided, decisions={**decided.decisions, "near_duplicate_distance": off})
 
 
 def sentences(decided: Decided) -> list[str]:
-    """Say what was decided from the data, a line each."""
+    """Describe what was decided from the data, one line per decision."""
     red, green, blue = decided.background
     bits = decided.near_duplicate_distance
     said = {

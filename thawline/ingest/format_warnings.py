@@ -1,4 +1,4 @@
-"""What is odd about a file that can be used: it is taken, and told in the data report."""
+"""Note oddities of files that can be used, for the data report."""
 
 import io
 import struct
@@ -11,13 +11,13 @@ from thawline.ingest.decoding.decode import FORMATS
 from thawline.ingest.decoding.file_format import HEAD_BYTES, IMAGE_SUFFIXES, READ, image_format
 
 _MARKS = {"AVIF": b"avis", "GIF": b"", "JPEG": b"MPF\0", "PNG": b"acTL", "TIFF": b"", "WEBP": b""}
-"""What a file with several frames has near its beginning; a JPEG with several is an MPO."""
+"""Bytes near the beginning of a file with several frames; a JPEG with several is an MPO."""
 _HEAD_BYTES = 2**17
 """EXIF data, up to 64 KiB, may stand before the mark."""
 
 
 def note(name: str, data: bytes) -> str | None:
-    """A remark on an encoded image that was decoded without complaint, or None."""
+    """Describe an oddity of an image that was decoded without complaint, or return None."""
     kind = image_format(data[:HEAD_BYTES])
     if kind is None or kind not in READ:
         return None
@@ -28,7 +28,10 @@ def note(name: str, data: bytes) -> str | None:
 
 
 def _has_more(data: bytes, kind: str) -> bool:
-    """Without decoding a frame; most PNG and JPEG files are done with after a search for a word."""
+    """Return True for an image of several frames, without decoding one.
+
+    Most PNG and JPEG files are settled by a search for a word.
+    """
     if kind not in _MARKS or data.find(_MARKS[kind], 0, _HEAD_BYTES) < 0:
         return False
     try:

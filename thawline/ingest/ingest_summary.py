@@ -1,4 +1,4 @@
-"""What ingest tells of a walk: counts, remarks, what was set aside."""
+"""Summarise what ingest found: counts, remarks, rejects."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,7 +21,7 @@ def summary(
     resolved: Resolved | None = None,
     blank: Blanks | None = None,
 ) -> dict[str, float]:
-    """Counts for the metrics file; those of rare events only where there are any."""
+    """Compute counts for the metrics file; those of rare events only where they occur."""
     train = manifest.counts("train")
     counts: dict[str, float] = {
         "images": len(manifest),
@@ -54,7 +54,7 @@ def summary(
 
 
 def account_for(found: Collected, passed_over: Mapping[str, int], noun: str = "files") -> Account:
-    """Account for what a walk found and what its source passed over."""
+    """Account for the files of a walk and those that its source passed over."""
     bad = [r.reason for r in found.rejects if not r.reason.startswith("duplicate of")]
     return Account(
         images=len(found.packed),
@@ -72,10 +72,11 @@ def gaps(
     blank: Blanks | None = None,
     depth: str | None = None,
 ) -> list[str]:
-    """One line for each held-out split in which a class has no image, as some given ones do.
+    """List remarks for the user, one line each.
 
-    One more for classes that would be some if there were an image of them, for images that no
-    split gets, for pictures on which nothing is to be seen, and what `unused_bits` says.
+    One for each held-out split in which a class has no image, as some predefined ones do, one for
+    classes without an image, for images that no split gets, for blank pictures, and the sentence of
+    `unused_bits`.
     """
     lines = [depth] if depth else []
     if said := blanks.sentence(blank or {}):
@@ -91,7 +92,7 @@ def gaps(
         absent = np.flatnonzero(manifest.counts(split) == 0)
         if len(absent):
             named = _some([manifest.classes[k] for k in absent])
-            lines.append(f"no {split} image of class {named}: its scores there say nothing")
+            lines.append(f"no {split} image of class {named}: it cannot be scored there")
     return lines
 
 
@@ -101,7 +102,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def quarantine_rows(found: Collected, resolved: Resolved | None = None) -> list[tuple[str, str]]:
-    """Names and reasons, each one printable line."""
+    """List names and reasons for quarantine.csv, each printable in one line."""
     left_out = resolved.left_out if resolved else {}
     rows = [(r.name, r.reason) for r in found.rejects]
     rows += [(found.packed.names[row], reason) for row, reason in left_out.items()]
@@ -109,7 +110,7 @@ def quarantine_rows(found: Collected, resolved: Resolved | None = None) -> list[
 
 
 def distribution(manifest: Manifest) -> list[tuple[str, str, int]]:
-    """List class, split and number of images, for the plot; control characters written out."""
+    """List class, split and number of images for the plot; control characters escaped."""
     return [
         (visible(name), split, int(count))
         for split in SPLITS

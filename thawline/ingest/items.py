@@ -1,4 +1,4 @@
-"""What a source hands to ingest."""
+"""Types that a source hands to ingest."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 MAX_SIDE_PX = 4096
-"""Of pixels that a source takes from an array file, whose header says how much to read."""
+"""Longest side of pixels from an array file, px; its header says how much to read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +15,7 @@ class Item:
     """One labelled image, not decoded yet."""
 
     name: str
-    """Where it came from, unique in the source, relative to it; never an absolute path."""
+    """Origin of the image, unique in the source, relative to it; never an absolute path."""
     label: int
     """Index into Source.classes."""
     payload: Path | bytes | np.ndarray
@@ -28,7 +28,7 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True)
 class Reject:
-    """A file that a source will not hand on, for quarantine.csv."""
+    """A file that a source cannot use, for quarantine.csv."""
 
     name: str
     reason: str
@@ -40,7 +40,7 @@ class Reject:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Images with their labels, and what is known of them before they are read."""
+    """Images with their labels, and what is known about them before they are read."""
 
     classes: tuple[str, ...]
     items: Iterable[Item | Reject]
@@ -52,10 +52,10 @@ class Source:
     """Classes that are declared (a folder, a name, a number) and have no image: no classes, but
     perhaps a mistake."""
     remarks: Sequence[str] = ()
-    """What a person should know of how the source was understood, a line each; complete when the
-    items have been walked."""
+    """Notes for the user on how the source was understood, a line each; complete when the items
+    have been walked."""
     noun: str = "rows"
-    """What is counted: files where each item is one, else rows of a table or of an array."""
+    """Noun for what is counted: files where each item is one, else rows of a table or an array."""
     every: Callable[[int], Iterable[Item | Reject]] | None = None
     """The first item and each n-th after it, where that spares a source making the others."""
     imbalance_ratio: float | None = None

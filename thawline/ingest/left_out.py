@@ -1,4 +1,4 @@
-"""Say where the images of a class went that has too few different ones: into what, under which."""
+"""Explain where the images of a class with too few different ones went."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,20 +12,20 @@ from thawline.runtime.escape import escape
 
 
 class LeftOut:
-    """What became of images that count for no class; found out when a message asks for it."""
+    """Explanation of excluded images, computed only when a message asks for it."""
 
     def __init__(self, found: Collected, resolved: Resolved, classes: tuple[str, ...]) -> None:
         self._found = found
         self._resolved = resolved
         self._classes = classes
 
-    def of_class(self, label: int) -> str:
-        """Count the images of a class that are none of its different ones, by what they are."""
+    def describe_class(self, label: int) -> str:
+        """Count the excluded images of a class by reason."""
         counts = Counter(kind for kind, _ in self._images(label))
         return ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
 
     def examples(self, labels: Sequence[int]) -> str:
-        """Name one image for each kind of what these classes lack, and classes that are copies."""
+        """Name an example per reason for these classes, and classes that are copies."""
         first: dict[str, str] = {}
         for label in labels:
             for kind, example in self._images(label):
@@ -34,7 +34,7 @@ class LeftOut:
         return "".join(f". {sentence}" for sentence in [*said, *self._copies()])
 
     def _images(self, label: int) -> Iterator[tuple[str, str]]:
-        """Kind and example of each image of the class that was set aside or left out."""
+        """Yield reason and example of each image of the class that was excluded."""
         packed = self._found.packed
         for reject in self._found.rejects:
             if reject.label == label:
@@ -45,7 +45,7 @@ class LeftOut:
             if labels[row] != label:
                 continue
             if (conflict := other_of.get(row)) and conflict.other_label != label:
-                kind = f"also under class {self._named(conflict.other_label)}"
+                kind = f"also under class {self._quote(conflict.other_label)}"
             elif conflict:
                 kind = "under another label as well"
             else:
@@ -59,12 +59,12 @@ class LeftOut:
         twin = self._found.packed[reject.twin_row]
         kind = "equal to another image"
         if twin.source_label != reject.label:
-            kind = f"equal to images of class {self._named(twin.source_label)}"
+            kind = f"equal to images of class {self._quote(twin.source_label)}"
         blank = blanks.kind_of(twin.looks, twin.transparency)
         return f"{kind}: {blank}" if blank else kind, example
 
     def _copies(self) -> list[str]:
-        """Classes whose pictures are all under two or more others too: a set inside itself."""
+        """Describe classes whose pictures all occur under several other classes too."""
         partners: dict[int, Counter[int]] = {}
         for conflict in self._resolved.conflicts:
             if conflict.other_row is None:
@@ -72,12 +72,12 @@ class LeftOut:
                 for one, other in (pair, pair[::-1]):
                     partners.setdefault(one, Counter())[other] += 1
         return [
-            f"{self._named(label)} holds copies of {quoted([self._classes[k] for k in others])}"
+            f"{self._quote(label)} holds copies of {quoted([self._classes[k] for k in others])}"
             for label, others in partners.items()
             if len(others) > 1 and all(len(partners[other]) == 1 for other in others)
         ]
 
-    def _named(self, label: int) -> str:
+    def _quote(self, label: int) -> str:
         return repr(escape(self._classes[label], 40))
 
 

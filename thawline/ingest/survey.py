@@ -1,4 +1,4 @@
-"""Look at a sample of a source before it is packed: sizes, transparency, and colours beside it.
+"""Survey a sample of a source before it is packed: sizes, transparency, colours beside it.
 
 Headers are read, and a few of the images with an alpha decoded; in one process and without a cache,
 so that what follows from it depends on the images alone.
@@ -17,7 +17,7 @@ from typing import IO, Generic, NamedTuple, TypeVar
 import numpy as np
 from PIL import Image
 
-from thawline.ingest.decoding.decode import FORMATS, DecodeError, picture, shown
+from thawline.ingest.decoding.decode import FORMATS, DecodeError, picture, to_rgb
 from thawline.ingest.files.file_filter import read_regular
 from thawline.ingest.items import Item, Reject, Source
 from thawline.runtime.links import open_unlinked
@@ -27,7 +27,7 @@ MOST_HEADERS = 5000
 MOST_DECODED = 64
 """Images with an alpha that are decoded, to twice as many: some 10 ms each."""
 _POINTS = 64
-"""Of an image's width and height at which its colour is taken."""
+"""Points along an image's width and height at which its colour is read."""
 _OPAQUE = 128
 """Least alpha of a pixel whose own colour is seen more than what lies behind it."""
 
@@ -37,12 +37,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """What a sample of the images is like.
+    """Properties of a sample of the images.
 
     Attributes:
-        widths, heights: px, int64 (N,), of files as stored, before an EXIF orientation.
-        num_alpha: images of the sample with an alpha channel or a transparent colour.
-        colours: of some of those that are not wholly opaque, the opaque pixels' RGB, uint8 (M, 3).
+        widths: px, int64 (N,), of files as stored, before an EXIF orientation.
+        heights: px, int64 (N,), likewise.
+        num_alpha: number of images in the sample with an alpha channel or a transparent colour.
+        colours: opaque pixels of some of the images that are not wholly opaque, RGB, uint8 (M, 3).
     """
 
     widths: np.ndarray
@@ -52,7 +53,7 @@ class Survey:
 
 
 class Header(NamedTuple):
-    """What an image says of itself before it is decoded; sides in px."""
+    """Size and transparency of an image before it is decoded; sides in px."""
 
     width: int
     height: int
@@ -60,19 +61,19 @@ class Header(NamedTuple):
 
 
 class Spread(Generic[T]):
-    """Keep every second, fourth, eighth ... of what comes: at most twice as many as `most`."""
+    """Sampler that keeps every 2nd, 4th, 8th ... of a stream: at most twice as many as `most`."""
 
     def __init__(self, most: int) -> None:
         self.kept: list[T] = []
         self._most, self._step, self._seen = most, 1, 0
 
     def is_next(self) -> bool:
-        """Count one more; tell whether it is one to keep."""
+        """Count one more; return True where it is one to keep."""
         self._seen += 1
         return (self._seen - 1) % self._step == 0
 
     def keep(self, one: T) -> None:
-        """Take the one that was next, and let every second go when they are too many."""
+        """Keep the current one, and drop every second when there are too many."""
         self.kept.append(one)
         if len(self.kept) > 2 * self._most:
             self.kept = self.kept[::2]
@@ -80,13 +81,13 @@ class Spread(Generic[T]):
 
 
 def spread(source: Source) -> Iterable[Item | Reject]:
-    """Give the items of a source, or enough of them where it makes each at a cost."""
+    """Return the items of a source, or a spread sample where making each is expensive."""
     step = (source.num_items or 0) // MOST_HEADERS
     return source.every(step) if source.every and step > 1 else source.items
 
 
 def survey(items: Iterable[Item | Reject]) -> Survey:
-    """Look at images spread evenly over the items; what cannot be used is passed over.
+    """Survey images spread evenly over the items; unusable ones are passed over.
 
     Memory is bounded, however long the source is. The items of a source are walked once: whoever
     packs them reads it anew.
@@ -110,7 +111,7 @@ def survey(items: Iterable[Item | Reject]) -> Survey:
 
 
 def read_header(payload: Payload) -> Header | None:
-    """Read an image's size and whether it has an alpha; None of what is no image."""
+    """Read an image's size and whether it has an alpha; None where it is no image."""
     if isinstance(payload, np.ndarray):
         return Header(payload.shape[1], payload.shape[0], payload.shape[2:] == (4,))
     try:
@@ -137,10 +138,13 @@ def _header(file: IO[bytes]) -> Header:
 
 
 def _opaque_colours(payload: Payload) -> np.ndarray | None:
-    """Take colours where an image is opaque, uint8 (M, 3); None where it is wholly so, or never."""
+    """Return the colours of an image's opaque pixels, uint8 (M, 3).
+
+    None where the image is wholly opaque, or nowhere.
+    """
     try:
         if isinstance(payload, np.ndarray):
-            image = shown(Image.fromarray(payload))
+            image = to_rgb(Image.fromarray(payload))
         else:
             data = read_regular(payload, follow=False) if isinstance(payload, Path) else payload
             image = picture(data, _POINTS, "stretch").known_by

@@ -1,1 +1,1 @@
-"""Are new images still like those that the model was made with? No labels are needed."""
+"""Test whether new images are still like those the model was made with, without labels."""

@@ -1,4 +1,4 @@
-"""The questions that are asked of two samples, and a report for a person."""
+"""Compare two samples by several tests, and report the answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +14,11 @@ _MAX_CLASSES = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """Attributes:
-    size: of the difference, on the scale that `measure` names.
-    p_value: adjusted by Holm's method for all questions of the report.
+    """Result of one test.
+
+    Attributes:
+        size: size of the difference, on the scale that `measure` names.
+        p_value: adjusted by Holm's method for all questions of the report.
     """
 
     question: str
@@ -26,7 +28,7 @@ class Answer:
 
 
 def ask(reference: Sample, new: Sample, rng: np.random.Generator) -> list[Answer]:
-    """Predicted classes, what the model says altogether, and each statistic of the images."""
+    """Compare predicted classes, all probabilities, and each statistic of the images."""
     num_classes = reference.probabilities.shape[1]
     asked = [
         (
@@ -64,7 +66,7 @@ def report(
     num_bad: int,
     split: str = "validation",
 ) -> str:
-    """Markdown: the verdict first, then each question, then classes and looks side by side."""
+    """Format the report as Markdown: the verdict, each question, then classes and looks."""
     found = drifted(answers, alpha)
     names = ", ".join(answer.question for answer in found)
     verdict = f"**Drift** in {names}." if found else "**No drift found.**"
@@ -86,7 +88,7 @@ def report(
 
 
 def _shares(reference: Sample, new: Sample, classes: Sequence[str]) -> list[str]:
-    """The classes whose share changed the most."""
+    """Tabulate the classes whose share changed the most."""
     before, after = (
         np.bincount(sample.predicted, minlength=len(classes)) / len(sample)
         for sample in (reference, new)

@@ -1,4 +1,4 @@
-"""What is compared of images: what the model says of them, and how they look."""
+"""Draw a sample of images for comparison: the model's probabilities, and image statistics."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,10 +17,12 @@ _LUMA = np.array([299, 587, 114]) / 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """Attributes:
-    probabilities: the model's, float32 (N, K).
-    looks: STATISTICS per image, as the network sees it, float64 (N, 4).
-    num_seen: images that the sample was drawn from.
+    """A sample of images.
+
+    Attributes:
+        probabilities: the model's, float32 (N, K).
+        looks: STATISTICS per image, as the network sees it, float64 (N, 4).
+        num_seen: number of images that the sample was drawn from.
     """
 
     probabilities: np.ndarray
@@ -32,7 +34,7 @@ class Sample:
 
     @property
     def predicted(self) -> np.ndarray:
-        """Class ids, int64 (N,)."""
+        """Predicted class ids, int64 (N,)."""
         found: np.ndarray = self.probabilities.argmax(axis=1)
         return found
 
@@ -43,12 +45,15 @@ def draw(
     rng: np.random.Generator,
     limit: int = LIMIT,
 ) -> Sample:
-    """At most `limit` images, each with the same chance, of a stream of any length.
+    """Draw at most `limit` images, each with the same chance, from a stream of any length.
 
     Source: J. S. Vitter, "Random sampling with a reservoir", 1985, algorithm R.
 
     Args:
         batches: uint8 (B, S, S, 3) each.
+        network: the ONNX network.
+        rng: source of randomness.
+        limit: largest size of the sample.
     """
     probabilities: list[np.ndarray] = []
     looks: list[np.ndarray] = []
@@ -67,7 +72,7 @@ def draw(
 
 
 def measure(pixels: np.ndarray) -> np.ndarray:
-    """STATISTICS of uint8 (B, S, S, 3): float64 (B, 4).
+    """Compute STATISTICS of uint8 (B, S, S, 3): float64 (B, 4).
 
     Mean and standard deviation of the grey level, variance of its Laplacian, and mean distance of
     the strongest from the weakest colour, on a scale of 0 to 255.

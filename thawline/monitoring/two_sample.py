@@ -1,4 +1,4 @@
-"""Are two samples drawn from the same distribution? Permutation tests, exact for any sizes.
+"""Test whether two samples have the same distribution, by permutation tests, exact for any sizes.
 
 Each returns a p-value: the share of random divisions of the pooled sample that differ at least as
 much as the given one, itself included (Phipson and Smyth, 2010), so never 0.
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
 Statistic = Callable[[Floats], Floats]
-"""Of divisions (M + N, B), 1/M for a row of the one and -1/N for one of the other: (B,)."""
+"""Function of divisions (M + N, B), 1/M for a row of the one and -1/N for one of the other:
+(B,)."""
 _PERMUTATIONS = 1999
 _ROUNDING = 1e-10
 """Sums in another order differ in the last bits: equal divisions must count as equal."""
@@ -20,12 +21,14 @@ _CHUNK = 250
 
 
 def mmd(one: Floats, other: Floats, rng: np.random.Generator) -> tuple[float, float]:
-    """Squared maximum mean discrepancy with a Gaussian kernel, and its p-value.
+    """Compute the squared maximum mean discrepancy with a Gaussian kernel, and its p-value.
 
     Source: Gretton et al., 2012, "A kernel two-sample test"; bandwidth by their median heuristic.
 
     Args:
-        one, other: (M, D) and (N, D), M, N >= 1.
+        one: (M, D), M >= 1.
+        other: (N, D), N >= 1.
+        rng: source of randomness.
     """
     pooled = np.concatenate([one, other]).astype(np.float64)
     kernel = _kernel(pooled)
@@ -40,10 +43,13 @@ def mmd(one: Floats, other: Floats, rng: np.random.Generator) -> tuple[float, fl
 def counts(
     one: NDArray[np.int64], other: NDArray[np.int64], num_classes: int, rng: np.random.Generator
 ) -> tuple[float, float]:
-    """Largest difference of a class's share, and the p-value of Pearson's chi-squared.
+    """Compute the largest difference of a class's share, and Pearson's chi-squared p-value.
 
     Args:
-        one, other: class ids, int64 (M,) and (N,).
+        one: class ids, int64 (M,).
+        other: class ids, int64 (N,).
+        num_classes: number of classes.
+        rng: source of randomness.
     """
     pooled = np.concatenate([one, other])
     members = (pooled[:, None] == np.arange(num_classes)).astype(np.float64)
@@ -60,10 +66,12 @@ def counts(
 
 
 def kolmogorov_smirnov(one: Floats, other: Floats, rng: np.random.Generator) -> tuple[float, float]:
-    """Largest distance of the two cumulative distributions, in [0, 1], and its p-value.
+    """Compute the largest distance of the cumulative distributions, in [0, 1], and its p-value.
 
     Args:
-        one, other: (M,) and (N,).
+        one: (M,).
+        other: (N,).
+        rng: source of randomness.
     """
     pooled = np.concatenate([one, other])
     order = np.argsort(pooled, kind="stable")
@@ -77,7 +85,7 @@ def kolmogorov_smirnov(one: Floats, other: Floats, rng: np.random.Generator) -> 
 
 
 def holm(p_values: list[float]) -> list[float]:
-    """Adjusted for having asked several questions (Holm, 1979): the family-wise error holds."""
+    """Adjust p-values for several questions (Holm, 1979): the family-wise error holds."""
     adjusted, least = [0.0] * len(p_values), 0.0
     for rank, at in enumerate(np.argsort(p_values, kind="stable")):
         least = max(least, min(1.0, (len(p_values) - rank) * p_values[at]))
@@ -88,7 +96,7 @@ def holm(p_values: list[float]) -> list[float]:
 def _permuted(
     num_one: int, num_other: int, statistic: Statistic, rng: np.random.Generator
 ) -> tuple[float, float]:
-    """The statistic of the given division, and its p-value among random ones."""
+    """Compute the statistic of the given division, and its p-value among random ones."""
     weights = np.concatenate([np.full(num_one, 1 / num_one), np.full(num_other, -1 / num_other)])
     observed = float(statistic(weights[:, None])[0])
     at_least = 1

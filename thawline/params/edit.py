@@ -18,7 +18,7 @@ from thawline.errors import UserError
 from thawline.params import params_file
 from thawline.params.proposal import Proposal, current
 from thawline.params.schema.whole import Params
-from thawline.runtime.safe_yaml import shown
+from thawline.runtime.safe_yaml import format_value
 
 _WIDTH = 4096
 """Longer than any line: ruamel must not break one."""
@@ -41,8 +41,8 @@ def write(
             was, found = current(before, key), current(now, key)
             if was != found:
                 raise UserError(
-                    f"{path}: {key} was edited meanwhile, from {shown(was)} to {shown(found)}; "
-                    "nothing was written; run it again"
+                    f"{path}: {key} was edited meanwhile, from {format_value(was)} to "
+                    f"{format_value(found)}; nothing was written; run it again"
                 )
     set_values({proposal.key: proposal.value for proposal in proposals}, path)
 

@@ -16,7 +16,7 @@ from thawline.errors import UserError
 from thawline.params import plugin_rules, recipe_rules, validation_errors
 from thawline.params.schema.whole import Params
 from thawline.runtime import dvc_view, safe_yaml
-from thawline.runtime.safe_yaml import shown
+from thawline.runtime.safe_yaml import format_value
 
 FILE = Path("params.yaml")
 _TABLES = {
@@ -91,8 +91,8 @@ def check_inputs(params: Params) -> None:
         if found := dvc_view.broken(Path(path)):
             raise UserError(
                 f"{FILE}: {key}: DVC, which reads all of {path!r} first, cannot read "
-                f"{len(found):,} of its files; first {shown(found[0].name)}: {found[0].reason}; "
-                "put them right or remove them"
+                f"{len(found):,} of its files; first {format_value(found[0].name)}: "
+                f"{found[0].reason}; put them right or remove them"
             )
     for table, header in _TABLES.items():
         if not table.exists():
@@ -130,6 +130,6 @@ def _check_pattern(path: Path, pattern: str | None) -> None:
         problem = f"is no regular expression: {error}"
     if problem:
         raise UserError(
-            f"{path}: ingest.group_by: {shown(pattern)} {problem}; expected one with exactly one "
-            r"group, e.g. (patient\d+)"
+            f"{path}: ingest.group_by: {format_value(pattern)} {problem}; expected one with "
+            r"exactly one group, e.g. (patient\d+)"
         )

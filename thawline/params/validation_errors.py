@@ -7,7 +7,7 @@ from typing import Any, get_origin
 from pydantic import BaseModel, ValidationError
 
 from thawline.params import plugins
-from thawline.runtime.safe_yaml import shown
+from thawline.runtime.safe_yaml import format_value
 
 
 def describe(error: ValidationError, model: type[BaseModel]) -> str:
@@ -49,7 +49,7 @@ def _fields_at(model: type[BaseModel], loc: tuple[Any, ...]) -> tuple[str, ...]:
 def reason(*errors: Any) -> str:
     """Of one error, or of those that the branches of a union have."""
     messages = dict.fromkeys(error["msg"][0].lower() + error["msg"][1:] for error in errors)
-    return f"{shown(errors[0]['input'])} is not allowed: {', or '.join(messages)}"
+    return f"{format_value(errors[0]['input'])} is not allowed: {', or '.join(messages)}"
 
 
 def dotted(loc: Iterable[Any]) -> str:
@@ -62,7 +62,7 @@ def dotted(loc: Iterable[Any]) -> str:
 def not_allowed(key: str, value: object, allowed: tuple[str, ...]) -> str:
     """For a name that is none of the known ones."""
     hint = close(str(value), allowed)
-    return f"{key}: {shown(value)} is unknown; allowed: {listed(allowed)}{hint}"
+    return f"{key}: {format_value(value)} is unknown; allowed: {listed(allowed)}{hint}"
 
 
 def listed(values: Iterable[str]) -> str:

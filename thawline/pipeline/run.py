@@ -187,7 +187,7 @@ def _problem_of_lock() -> str:
     """What to do about a dvc.lock that DVC cannot read, e.g. half of one, or a merge's conflict."""
     path = Path("dvc.lock")
     try:
-        found = safe_yaml.of_a_program(path.read_text(encoding="utf-8"))
+        found = safe_yaml.parse_machine_written(path.read_text(encoding="utf-8"))
         stages = found["stages"]
         whole = all(isinstance(spec, dict) and "cmd" in spec for spec in stages.values())
     except FileNotFoundError:

@@ -44,7 +44,7 @@ def run(name: str, main: Main) -> NoReturn:
     if not torchrun.is_main():
         _take_part(main)
     try:
-        with disk_errors.named():
+        with disk_errors.translate_errors():
             locks.end_without(partial(execution.alive, execution.identify()))
             check_code()
             source = params_file.read()
@@ -56,7 +56,7 @@ def run(name: str, main: Main) -> NoReturn:
             with (
                 locks.hold_workspace(name),
                 open_stage_run(name, checked, outs) as stage_run,
-                disk_errors.named(),
+                disk_errors.translate_errors(),
                 _loaders_named(),
             ):
                 input_check.check(name, graph)
@@ -97,7 +97,7 @@ def _loaders_named() -> Iterator[None]:
         if "DataLoader worker" not in text:
             raise
         code = -signal.SIGKILL if "signal: Killed" in text else None
-        raise ChildDied.of("a process that augments images", code) from error
+        raise ChildDied.from_exit_code("a process that augments images", code) from error
 
 
 def _take_part(main: Main) -> NoReturn:

@@ -1,1 +1,1 @@
-"""A trained model on new image files: which files, their pixels, what the model says of them."""
+"""Predict new image files with a trained model: list, decode, predict, write."""

@@ -1,4 +1,4 @@
-"""Image files to the network's input, in order, on all cores, a few batches ahead."""
+"""Decode image files to the network's input, in order, on all cores, a few batches ahead."""
 
 import os
 from collections import deque
@@ -26,10 +26,12 @@ _AHEAD = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Attributes:
-    names: of the files that were decoded.
-    pixels: uint8 (B, S, S, 3), in the order of the names.
-    bad: the others.
+    """A batch of decoded files.
+
+    Attributes:
+        names: names of the files that were decoded.
+        pixels: uint8 (B, S, S, 3), in the order of the names.
+        bad: the other files.
     """
 
     names: list[str]
@@ -40,7 +42,7 @@ class Batch:
 def batches(
     files: Iterable[str | Bad], geometry: Geometry, processes: int | None = None
 ) -> Iterator[Batch]:
-    """Decode as training does; a bad file never raises.
+    """Decode files as training does; a bad file never raises.
 
     The processes are started by the call itself, not by the first `next`: threads that the caller
     starts meanwhile, e.g. ONNX Runtime's, must not be there when a process forks.
@@ -54,7 +56,7 @@ def batches(
 
 
 class _Pool:
-    """Ordered, with a bounded window: Executor.map would read the whole list ahead."""
+    """Ordered pool with a bounded window: Executor.map would read the whole list ahead."""
 
     def __init__(self, work: Iterator[list[str | Bad]], geometry: Geometry, processes: int) -> None:
         self._work, self._geometry, self._most = work, geometry, _AHEAD * processes
@@ -97,10 +99,10 @@ def _decode(files: list[str | Bad], geometry: Geometry) -> Batch:
 
 
 def _pixels(name: str, geometry: Geometry) -> np.ndarray:
-    """uint8 (S, S, 3).
+    """Decode a file to a square, uint8 (S, S, 3).
 
     Raises:
-        DecodeError: the file cannot be read, or is no image that can be used.
+        DecodeError: the file cannot be read, or is not a usable image.
     """
     how = (geometry.image_size_px, geometry.fit, geometry.background)
     data = _content(name)

@@ -1,4 +1,4 @@
-"""Which files are meant: files, folders with everything below them, and `-` for standard input."""
+"""List files: given ones, those below folders, and those named on standard input for `-`."""
 
 import os
 from collections import Counter
@@ -17,17 +17,17 @@ _BLOCK = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """A file that is skipped, as the user named it, and why."""
+    """A file that is skipped, as the user named it, and the reason."""
 
     name: str
     reason: str
 
 
 class Listed(str):
-    """The name of a file below a folder, as the user would write it.
+    """Name of a file below a folder, as the user would write it.
 
     Attributes:
-        real: where it lies, without links: read without following any.
+        real: real path, without links; opened without following any.
     """
 
     __slots__ = ("real",)
@@ -37,14 +37,15 @@ class Listed(str):
 def listed(
     paths: Iterable[str], stdin: BinaryIO, passed_over: Counter[str] | None = None
 ) -> Iterator[str | Bad]:
-    """Image files in the order given, those of a folder sorted; no list is held in memory.
+    """List image files in the order given, those of a folder sorted; no list is held in memory.
 
-    A file that is named is taken whatever it is. Below a folder the rules are those of the source
+    A file that is named is used whatever it is. Below a folder the rules are those of the source
     `folder`: it is known by its suffix or its first bytes, and links lead where `Bounds` allows.
 
     Args:
-        stdin: what `-` stands for: one path a line, or ended by NUL bytes (`find -print0`).
-        passed_over: gets the number of files by the rule that lets them out.
+        paths: files, folders and `-`.
+        stdin: read for `-`: one path a line, or ended by NUL bytes (`find -print0`).
+        passed_over: gets the number of files passed over, by rule.
     """
     for path in paths:
         for name in _from(stdin) if path == STDIN else (path,):
@@ -56,7 +57,7 @@ def _is_folder(name: str) -> bool:
 
 
 def _from(stdin: BinaryIO) -> Iterator[str]:
-    """Paths as they come; a name may hold any byte but the one that ends it."""
+    """Yield paths from a stream; a name may hold any byte but the one that ends it."""
     rest, separator = b"", b""
     while block := stdin.read1(_BLOCK) if hasattr(stdin, "read1") else stdin.read(_BLOCK):
         separator = separator or (b"\0" if b"\0" in block else b"\n")

@@ -1,4 +1,4 @@
-"""The folder that predicts: model.onnx and the model.json beside it. Nothing here loads PyTorch."""
+"""Read a model's folder: model.onnx and the model.json beside it. Loads no PyTorch."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,7 +14,7 @@ _Byte = Annotated[int, Field(ge=0, le=255)]
 
 
 class _Card(BaseModel):
-    """What of model.json says how an image file becomes the network's input."""
+    """Keys of model.json that tell how an image file becomes the network's input."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
@@ -27,16 +27,20 @@ class _Card(BaseModel):
 
 
 class Predictor:
-    """Attributes:
-    network: the ONNX file.
-    classes: names of the network's outputs, in order.
-    geometry: how an image becomes its input.
-    saw_validation: whether it was fitted to the validation rows too.
+    """A model to predict with.
+
+    Attributes:
+        network: the ONNX file.
+        classes: names of the network's outputs, in order.
+        geometry: parameters that turn an image into its input.
+        saw_validation: True where it was fitted to the validation rows too.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Raises:
-        UserError: a file is missing, or model.json is damaged.
+        """Read the model's folder.
+
+        Raises:
+            UserError: a file is missing, or model.json is damaged.
         """
         card = _read(folder / CARD)
         self.network = folder / NETWORK

@@ -1,4 +1,4 @@
-"""Files in, the likeliest classes out, in the order of the files."""
+"""Predict the likeliest classes of files, in the order of the files."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,7 @@ from thawline.runtime.escape import escape
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the model says of one file.
+    """Prediction for one file.
 
     Attributes:
         top: (class, probability), the likeliest first.
@@ -33,9 +33,10 @@ def predict(
     """Predict batch by batch; the result is the same for any number of processes.
 
     Args:
-        files: paths, and what was found to be wrong before.
+        files: paths, and files that were found to be bad before.
+        model: the model.
         top_k: classes per file, at most all of them.
-        processes: that decode; by default one per core.
+        processes: processes that decode; by default one per core.
 
     Raises:
         UserError: the ONNX file is damaged, or gives another number of classes than model.json.
@@ -49,7 +50,7 @@ def predict(
         if batch.names:
             with onnx.running(model.network):
                 found = onnx.predict(network, batch.pixels)
-            yield from _named(batch, found, model, top_k)
+            yield from _name_classes(batch, found, model, top_k)
 
 
 def check(network: InferenceSession, model: Predictor) -> None:
@@ -67,7 +68,7 @@ def check(network: InferenceSession, model: Predictor) -> None:
         )
 
 
-def _named(
+def _name_classes(
     batch: Batch, probabilities: np.ndarray, model: Predictor, top_k: int
 ) -> Iterator[Prediction]:
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]

@@ -1,4 +1,4 @@
-"""Predictions for a person, a spreadsheet or a program, written as they come."""
+"""Write predictions for a person, a spreadsheet or a program, as they come."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ _FORMULA = ("=", "+", "-", "@")
 
 
 def as_table(out: TextIO, classes: tuple[str, ...]) -> Write:
-    """A line per file: probability and class, the likeliest first, and the name, of any length."""
+    """Write a line per file: probability and class, the likeliest first, and the name."""
     width = min(_CLASS_WIDTH, max(len(visible(name)) for name in classes))
 
     def write(prediction: Prediction) -> None:
@@ -25,7 +25,7 @@ def as_table(out: TextIO, classes: tuple[str, ...]) -> Write:
 
 
 def as_csv(out: TextIO) -> Write:
-    """A header, and a row per file and class."""
+    """Write a header, and a row per file and class."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(("image", "rank", "class", "probability"))
 
@@ -37,7 +37,7 @@ def as_csv(out: TextIO) -> Write:
 
 
 def as_json(out: TextIO) -> Write:
-    """A JSON object per line and file; the one form in which a name can be read back exactly."""
+    """Write one JSON object per file and line, from which names can be read back exactly."""
 
     def write(prediction: Prediction) -> None:
         top = [{"class": name, "probability": round(p, 6)} for name, p in prediction.top]
@@ -47,6 +47,6 @@ def as_json(out: TextIO) -> Write:
 
 
 def _cell(text: str) -> str:
-    """One line, and nothing that a spreadsheet takes for a formula."""
+    """Escape a text to one line that no spreadsheet takes for a formula."""
     shown = visible(text)
     return f"'{shown}" if shown.startswith(_FORMULA) else shown

@@ -1,1 +1,1 @@
-"""Projects of one's own on the installed package, and which code their results were made by."""
+"""Create and maintain projects that run on the installed package."""

@@ -1,4 +1,4 @@
-"""What `thawline init` says and asks."""
+"""Run and report `thawline init`."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from thawline.project import upgrade as renewal
 
 
 def create(folder: Path, source: str | None, path: Path | None) -> None:
-    """A new project; with a source, its params name the images."""
+    """Create a project; with a source, its params name the images."""
     if path is not None and not path.exists():
         home = "; ~ is not expanded here: write the whole path" if str(path)[:1] == "~" else ""
         raise UserError(f"--path: {str(path)!r} does not exist{home}")
@@ -17,13 +17,13 @@ def create(folder: Path, source: str | None, path: Path | None) -> None:
     print(f"{folder}: a project; nothing is committed yet. Next:")
     print(f'  cd {folder} && git commit -m "Start" && thawline run')
     if source is None:
-        print("It takes scanned digits until ingest.source and ingest.path name your images.")
+        print("It uses scanned digits until ingest.source and ingest.path name your images.")
     else:
-        print("Nothing has to be set: what params.yaml leaves to auto, the stages decide and say.")
+        print("Nothing has to be set: the stages decide the `auto` values and report them.")
 
 
 def upgrade(folder: Path, source: str | None, path: Path | None) -> None:
-    """Files of the project in the folder for the installed package."""
+    """Upgrade the project in the folder to the installed package, and print the changes."""
     if source is not None or path is not None:
         raise UserError("--source and --path are for a new project, not for --upgrade")
     done = renewal.upgrade(folder)
@@ -32,9 +32,9 @@ def upgrade(folder: Path, source: str | None, path: Path | None) -> None:
         "written": done.renewed,
         "edited here, so the new text is in <name>.new": done.beside,
         "params.yaml, new keys, with the package's values": done.added,
-        "params.yaml, keys that are gone": done.gone,
+        "params.yaml, keys that were removed": done.gone,
         ".gitignore, outputs that it lacked": done.ignored,
-        "stages whose code is another; what they change runs again": done.stages,
+        "stages with changed code, which run again": done.stages,
     }
     for what, names in lines.items():
         if names:

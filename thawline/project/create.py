@@ -1,4 +1,4 @@
-"""`thawline init DIR`: a project of one's own, which runs on the installed package."""
+"""Create a project that runs on the installed package: `thawline init DIR`."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ def create(folder: Path, values: Mapping[str, Any]) -> None:
 
     Args:
         folder: empty, or not there yet.
-        values: of params.yaml that differ from the package's, by their dotted keys.
+        values: values of params.yaml that differ from the package's, by their dotted keys.
 
     Raises:
         UserError: the folder is not empty, cannot be written or lies in another git repository, a
@@ -73,7 +73,7 @@ def _check(folder: Path) -> None:
 
 @contextmanager
 def _nothing_or_all(folder: Path) -> Iterator[None]:
-    """Take back everything where the block fails, the folders that it made included."""
+    """Remove everything where the block fails, the folders that it made included."""
     missing = [p for p in (folder, *folder.absolute().parents) if not p.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)

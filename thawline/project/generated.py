@@ -1,4 +1,4 @@
-"""Files of a project that `thawline init` makes from the package, and that an upgrade renews."""
+"""Write the files that `thawline init` makes from the package, and an upgrade renews."""
 
 import hashlib
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ the new code changes runs again. An older commit runs on the version that its `c
 
 
 def files() -> dict[str, str]:
-    """path -> text, all but code.yaml."""
+    """Return path -> text of all generated files but code.yaml."""
     folder = shipped.folder() / "studies"
     studies = {f"studies/{path.name}": path.read_text("utf-8") for path in folder.glob("*.yaml")}
     readme = _README.format(version=shipped.version())
@@ -58,6 +58,8 @@ def write(folder: Path, texts: Mapping[str, str], known: Mapping[str, str] | Non
     """Write the files and, last, code.yaml.
 
     Args:
+        folder: the project.
+        texts: path -> text.
         known: hashes of files that stay as they are, to be kept on record.
     """
     for name, text in texts.items():
@@ -70,7 +72,7 @@ def write(folder: Path, texts: Mapping[str, str], known: Mapping[str, str] | Non
 
 
 def recorded(folder: Path) -> dict[str, str]:
-    """path -> hash of the text that was written last."""
+    """Read path -> hash of the text that was written last."""
     found = code.read(folder / code.FILE).get(_FILES)
     return dict(found) if isinstance(found, dict) else {}
 

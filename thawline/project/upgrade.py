@@ -1,4 +1,4 @@
-"""`thawline init --upgrade`: a project's files for the installed version of the package."""
+"""Upgrade a project's files to the installed package: `thawline init --upgrade`."""
 
 import subprocess
 from collections.abc import Mapping
@@ -15,14 +15,16 @@ from thawline.runtime import safe_yaml
 
 @dataclass
 class Upgraded:
-    """What an upgrade did.
+    """Changes of an upgrade.
 
     Attributes:
-        before, now: versions of the package.
-        stages: whose code is another.
+        before: version of the package before.
+        now: version of the package now.
+        stages: stages whose code has changed.
         renewed: files that were written.
         beside: files that had been edited; the new text is beside them, as `<name>.new`.
-        added, gone: keys of params.yaml, dotted.
+        added: new keys of params.yaml, dotted.
+        gone: removed keys of params.yaml, dotted.
         ignored: lines that .gitignore lacked, of new outputs.
     """
 
@@ -39,7 +41,7 @@ class Upgraded:
 def upgrade(folder: Path) -> Upgraded:
     """Renew code.yaml, the files that nobody edited, and the keys of params.yaml.
 
-    Keys that are new get the package's value, keys that are gone go; values of the others stay. The
+    New keys get the package's value, removed keys are dropped, values of the others stay. The
     comments become the package's.
 
     Raises:
@@ -74,7 +76,7 @@ def _renew_params(path: Path, changes: Upgraded) -> None:
 
 
 def _leaves(raw: Mapping[str, Any], model: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Dotted keys to values; what is a section in `model` is gone into, `options` are not."""
+    """Flatten sections to dotted keys; a section in `model` is flattened, `options` are not."""
     found: dict[str, Any] = {}
     for key, value in raw.items():
         inner = model.get(key)

@@ -1,1 +1,1 @@
-"""Registered models: publish, gate, promote, restore."""
+"""Publish, gate, promote and restore registered models."""

@@ -1,4 +1,4 @@
-"""The model card in the registry: whole beside the model, and as the version's description."""
+"""Write the model card into the registry: beside the model, and as a description."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ LIMIT = 5000
 _REST = "\n\nThe rest is in the model's artifacts: `artifacts/model_card.md`."
 
 
-def of_card(path: Path = CARD) -> str | None:
-    """The card as MLflow's page of the version shows it, in Markdown; None where there is none.
+def from_card(path: Path = CARD) -> str | None:
+    """Convert the model card to the Markdown description of a version; None without a card.
 
-    Without the lines that are for machines, and cut after a section where it would be too long.
+    Without its machine-readable head, and cut after a section where it would be too long.
     """
     if not path.is_file():
         return None
@@ -26,6 +26,6 @@ def of_card(path: Path = CARD) -> str | None:
 
 
 def _body(text: str) -> str:
-    """What follows the YAML between two lines of dashes."""
+    """Remove the YAML between two lines of dashes at the start."""
     _, separator, body = text.removeprefix("---\n").partition("\n---\n")
     return (body if separator else text).strip()

@@ -1,4 +1,4 @@
-"""May this version replace the champion? Decided on test rows that neither has learned from."""
+"""Decide on unseen test rows whether a version may replace the champion."""
 
 import hashlib
 import json
@@ -31,11 +31,11 @@ Outcome = Literal["champion", "passed", "failed", "undecided", "refused", "set a
 
 @dataclass(frozen=True, kw_only=True)
 class GateVerdict:
-    """What the gate said.
+    """Decision of the gate.
 
     Attributes:
-        reasons: lines for a person, at least one.
-        looks: how many models have been scored on this test set so far.
+        reasons: lines for the user, at least one.
+        looks: number of models that have been scored on this test set so far.
     """
 
     outcome: Outcome
@@ -45,12 +45,15 @@ class GateVerdict:
 
 
 def decide(store: Store, checked: Params, version: ModelVersion, model: Path) -> GateVerdict:
-    """Compare once, remember it on the version, and move the alias `champion` if it passed.
+    """Compare once, record the result on the version, and move `champion` if it passed.
 
-    The same model before the same champion, on the same test set and by the same rules, is not
+    The same model against the same champion, on the same test set and by the same rules, is not
     scored again. What a person set aside by `promote` or `rollback` stays aside.
 
     Args:
+        store: the MLflow store.
+        checked: the parameters.
+        version: the version to decide on.
         model: folder of the version's model; models/compress may hold another one by now.
     """
     name, number = version.name, str(version.version)
@@ -70,7 +73,7 @@ def decide(store: Store, checked: Params, version: ModelVersion, model: Path) ->
 
 
 def misses(budget: Budget, metrics: Mapping[str, float]) -> list[str]:
-    """Where the compressed model is outside the budget; a missing figure is a miss."""
+    """List where the compressed model is outside the budget; a missing figure is a miss."""
     limits = (
         ("min_accuracy", "compress.accuracy", -1.0),
         ("max_latency_ms", "compress.latency_ms", 1.0),
@@ -86,7 +89,7 @@ def misses(budget: Budget, metrics: Mapping[str, float]) -> list[str]:
 
 
 def objections(found: PairedTest, rules: Gate, classes: tuple[str, ...]) -> list[str]:
-    """Why the challenger may not replace the champion; none if it may."""
+    """List why the challenger may not replace the champion; none if it may."""
     problems = []
     if found.low < -rules.max_drop:
         problems.append(
@@ -95,13 +98,13 @@ def objections(found: PairedTest, rules: Gate, classes: tuple[str, ...]) -> list
     for label in np.flatnonzero(found.recall_drop > rules.max_recall_drop)[:5]:
         problems.append(
             f"gate.max_recall_drop: {rules.max_recall_drop:g}; of "
-            f"{visible(classes[label], 40)!r} it finds {found.recall_drop[label]:.3f} less"
+            f"{visible(classes[label], 40)!r} it recalls {found.recall_drop[label]:.3f} less"
         )
     return problems
 
 
 def numbers(verdict: GateVerdict) -> dict[str, float]:
-    """The comparison for MLflow; empty without one."""
+    """Collect the figures of the comparison for MLflow; empty without one."""
     found = verdict.comparison
     if found is None:
         return {}
@@ -119,7 +122,7 @@ def numbers(verdict: GateVerdict) -> dict[str, float]:
 
 
 class _Contest:
-    """One version against one champion, or against nobody."""
+    """One version against one champion, or without one."""
 
     def __init__(
         self,
@@ -136,7 +139,7 @@ class _Contest:
         self._misses = misses(checked.budget, closing.final_metrics())
 
     def remembered(self) -> GateVerdict | None:
-        """What was decided of the very same contest before."""
+        """Return the decision on the very same contest from before, or None."""
         tags = self._version.tags
         if tags.get(_KEY) != self._key() or OUTCOME not in tags:
             return None
@@ -164,7 +167,7 @@ class _Contest:
         if sorted(before.classes) != sorted(challenger.classes):
             return GateVerdict(outcome="refused", reasons=(_other_classes(before, challenger),))
         if not (folder / FILE).is_file():
-            why = f"version {self._champion} does not say what it was trained on"
+            why = f"version {self._champion} has no record of what it was trained on"
             return GateVerdict(outcome="undecided", reasons=(why,))
         test = self._manifest.rows("test")
         known = TrainingFingerprint.read(folder / FILE).knows(self._manifest, test)
@@ -199,7 +202,7 @@ class _Contest:
         return (
             f"{_credibly(found)}: {100 * found.challenger:.2f} % against "
             f"{100 * found.champion:.2f} % of version {self._champion} on {found.num_rows} rows "
-            "that neither learned from"
+            "that neither was trained on"
             f"{', of a test set that has changed since' if changed else ''}: "
             f"{100 * found.difference:+.2f} points, {100 * self._params.gate.confidence:g} % "
             f"interval {100 * found.low:+.2f} to {100 * found.high:+.2f}; McNemar p = "
@@ -224,7 +227,7 @@ class _Contest:
             )
 
     def _key(self) -> str:
-        """What a decision depends on besides the model itself."""
+        """Hash all that a decision depends on besides the model itself."""
         rules = self._params.gate.model_dump_json()
         text = json.dumps([self._champion, self._test_set, rules, self._misses])
         return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,6 +1,7 @@
-"""What the gate said of the model here: in a copy of the report, in MLflow and in the terminal.
+"""Report the gate's decision: in a copy of the report, in MLflow and in the terminal.
 
-The stage's own report cannot say it: it is made before the registry is asked, and DVC has its hash.
+The stage's own report cannot have it: it is made before the registry is asked, and DVC has its
+hash.
 """
 
 import html
@@ -40,8 +41,8 @@ class Outcome:
 
     Attributes:
         model: hash of the folder, as DVC computes it.
-        reasons: lines for a person.
-        looks: how many models the gate has scored on this test set.
+        reasons: lines for the user.
+        looks: number of models that the gate has scored on this test set.
     """
 
     model: str
@@ -51,7 +52,7 @@ class Outcome:
     looks: int
 
     @classmethod
-    def of(cls, version: "ModelVersion", model: str, verdict: "GateVerdict") -> Self:
+    def from_verdict(cls, version: "ModelVersion", model: str, verdict: "GateVerdict") -> Self:
         return cls(
             model=model,
             version=str(version.version),
@@ -62,7 +63,7 @@ class Outcome:
 
     @classmethod
     def read(cls, path: Path = FILE) -> Self | None:
-        """What was written last, if it is about the model that is here now."""
+        """Read the last outcome, if it is about the model that is here now; else None."""
         try:
             raw = safe_json.loads(path.read_text(encoding="utf-8"))
             found = cls(**{**raw, "reasons": tuple(raw["reasons"])})
@@ -71,13 +72,13 @@ class Outcome:
         return found if _MODEL.is_dir() and found.model == hashes.md5(_MODEL) else None
 
     def with_reasons(self) -> Self:
-        """Of a champion that passed the gate when it was published first: what was said then."""
+        """Restore the reasons of a champion that passed the gate when first published."""
         earlier = type(self).read() if self.outcome == "champion" else None
         same = earlier is not None and earlier.version == self.version
         return earlier if earlier and same and earlier.outcome == "passed" else self
 
     def lines(self) -> list[str]:
-        """The headline, the reasons, and how worn the test set is."""
+        """Format the headline, the reasons, and how often the test set was used."""
         head = _HEADLINES[self.outcome].format(version=self.version)
         again = "" if self.looks == 1 else "s"
         worn = f"The gate has looked at this test set {self.looks:,} time{again}."
@@ -86,9 +87,11 @@ class Outcome:
 
 
 def write(outcome: Outcome, store: "Store", parent: str | None) -> None:
-    """gate.json and the report with the outcome in it; in the parent's run they replace the report.
+    """Write gate.json and the report with the outcome; in the parent's run replace the report.
 
     Args:
+        outcome: the outcome.
+        store: the MLflow store.
         parent: the run that the model came from, where it is known.
     """
     write_json(FILE, asdict(outcome))

@@ -1,4 +1,4 @@
-"""`thawline holdout`: how worn the test set is, and a new one from data that no model has seen."""
+"""Show how worn the test set is, and draw a new one from unseen data: `thawline holdout`."""
 
 from dataclasses import dataclass
 
@@ -23,11 +23,13 @@ _FIRST_TRAINING = "transfer_learn"
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """Attributes:
-    num_test: images that are tested on now.
-    looks: how many models the gate has scored on them.
-    num_fresh: images here that no registered model, nor the one of this workspace, was trained,
-        tuned or tested on.
+    """State of the test set.
+
+    Attributes:
+        num_test: number of test images now.
+        looks: number of models that the gate has scored on them.
+        num_fresh: number of images here that no registered model, nor the one of this workspace,
+            was trained, tuned or tested on.
     """
 
     num_test: int
@@ -36,11 +38,11 @@ class State:
 
 
 def look() -> State:
-    """What there is, without changing anything.
+    """Return the state of the test set, without changing anything.
 
     Raises:
-        UserError: ingest has not run, the store cannot be used, or a version does not say what it
-            has seen.
+        UserError: ingest has not run, the store cannot be used, or a version does not record what
+            it has seen.
     """
     checked, manifest, store = _open()
     fresh = _fresh(store, checked, manifest)
@@ -50,10 +52,10 @@ def look() -> State:
 
 
 def refresh() -> int:
-    """Write data/holdout.csv, which ingest then takes for the test set.
+    """Write data/holdout.csv, which ingest then uses as the test set.
 
     Returns:
-        Images in it.
+        Number of images in it.
 
     Raises:
         UserError: as `look`; or too few images that no model has seen.
@@ -80,23 +82,25 @@ def _open() -> tuple[Params, Manifest, Store]:
 
 
 def _fresh(store: Store, checked: Params, manifest: Manifest) -> np.ndarray:
-    """Rows that may become test rows, bool (N,); a group with a seen row is seen.
+    """Find the rows that may become test rows, bool (N,); a group with a seen row is seen.
 
     What a source or a rule has left out of all splits stays out.
     """
     fresh: np.ndarray = manifest.splits != UNUSED
     rows = np.arange(len(manifest))
-    known = [TrainingFingerprint.of(manifest, ("train", "val", "test"))] if _trained_here() else []
+    known = []
+    if _trained_here():
+        known.append(TrainingFingerprint.from_manifest(manifest, ("train", "val", "test")))
     name = checked.tracking.model_name
     for version in store.client.search_model_versions(f"name = '{name}'"):
         seen = versions.seen(store, version, SEEN)
         if seen is None:
             raise UserError(
-                f"{name} {version.version}: does not say what it was trained on; nothing is known "
-                "to be unseen by it as long as it is registered"
+                f"{name} {version.version}: has no record of what it was trained on; nothing is "
+                "known to be unseen by it as long as it is registered"
             )
         # Versions of before do not say what they were tested on: then all that is tested now.
-        tested = versions.seen(store, version, TESTED) or TrainingFingerprint.of(
+        tested = versions.seen(store, version, TESTED) or TrainingFingerprint.from_manifest(
             manifest, ("test",)
         )
         known += [seen, tested]
@@ -106,6 +110,6 @@ def _fresh(store: Store, checked: Params, manifest: Manifest) -> np.ndarray:
 
 
 def _trained_here() -> bool:
-    """Whether the workspace's models were trained on the data set as it is now."""
+    """Return True where the workspace's models were trained on the current data set."""
     graph = hashes.Graph(workspace.workspace())
     return bool(graph.recorded(_FIRST_TRAINING)) and graph.current(_FIRST_TRAINING)

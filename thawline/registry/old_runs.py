@@ -1,4 +1,4 @@
-"""Runs of the experiment that nothing needs any more, and what must stay for registered versions.
+"""Find runs that nothing needs any more, and what must stay for registered versions.
 
 A run stays if it is young or running, if a registered version or the workspace's results come from
 it, if its commit has a tag of git's, or if a run that stays names it, nests in it or holds it.
@@ -28,10 +28,12 @@ _PRODUCER = ".run_id"
 
 @dataclass(frozen=True)
 class Versions:
-    """What registered versions of any model come from.
+    """Sources of the registered versions of all models.
 
     Attributes:
-        commits: of git; outs: path -> hash of DVC's outputs, per version; experiments: of DVC.
+        commits: commits of git.
+        outs: path -> hash of DVC's outputs, per version.
+        experiments: experiments of DVC.
     """
 
     runs: frozenset[str]
@@ -51,7 +53,7 @@ class Stale:
 
 
 def versions(store: Store) -> Versions:
-    """Of every registered model of the store, whatever aliases they have."""
+    """Collect what all registered models of the store come from, whatever their aliases."""
     found = _versions(store)
     runs = {run for v in found for run in (v.run_id, v.tags.get("thawline.parent_run_id")) if run}
     tags = [store.client.get_run(run).data.tags for run in runs if store.exists(run)]
@@ -65,10 +67,12 @@ def versions(store: Store) -> Versions:
 
 
 def find(store: Store, before_s: float, *, needed: Versions, tagged: Set[str]) -> Stale:
-    """What may go.
+    """Find the runs and models that may be removed.
 
     Args:
+        store: the MLflow store.
         before_s: seconds since the epoch; a run that ended later stays.
+        needed: what registered versions come from.
         tagged: commits with a tag of git's.
     """
     runs = {run.info.run_id: run for run in _runs(store)}
@@ -92,7 +96,7 @@ def find(store: Store, before_s: float, *, needed: Versions, tagged: Set[str]) -
 
 
 def remove(store: Store, stale: Stale) -> bool:
-    """Delete for good.
+    """Delete runs and models for good.
 
     Returns:
         False where the store is a server: there they are only marked as deleted, and `mlflow gc`
@@ -114,7 +118,7 @@ def remove(store: Store, stale: Stale) -> bool:
 
 
 def _with_relatives(runs: Mapping[str, Run], kept: set[str]) -> set[str]:
-    """With what made their outputs, what they nest in, and what nests in them."""
+    """Add the runs that made their outputs, their parents and their children."""
     children: dict[str, list[str]] = {}
     for name, run in runs.items():
         children.setdefault(run.data.tags.get(PARENT, ""), []).append(name)
@@ -158,7 +162,7 @@ def _versions(store: Store) -> list[ModelVersion]:
 
 
 def _models(store: Store) -> list[tuple[str, str, str]]:
-    """Id, run and place of the experiment's logged models."""
+    """List id, run and location of the experiment's logged models."""
     found: list[tuple[str, str, str]] = []
     token = None
     while True:

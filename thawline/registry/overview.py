@@ -1,4 +1,4 @@
-"""The Pareto picture over all finished runs of the experiment, logged to the run it belongs to."""
+"""Draw the Pareto chart over all finished runs of the experiment, and log it to its run."""
 
 import tempfile
 from pathlib import Path
@@ -16,10 +16,10 @@ _ACCURACY, _LATENCY, _SIZE = "compress.accuracy", "compress.latency_ms", "compre
 
 
 def log_pareto(store: Store, parent: str) -> int:
-    """Draw what was timed on the same device as the parent run, and log it there.
+    """Draw the runs that were timed on the parent run's device, and log the chart there.
 
     Returns:
-        Runs in the picture; 0 where the parent has no timing, and nothing is logged.
+        Number of runs in the chart; 0 where the parent has no timing, and nothing is logged.
     """
     own = store.client.get_run(parent)
     fingerprint = own.data.tags.get(FINGERPRINT)
@@ -69,6 +69,6 @@ def _point(run: MlflowRun, own: MlflowRun) -> pareto.FinishedRun:
 
 
 def _data(run: MlflowRun) -> list[str]:
-    """Digests of the data sets that the run used."""
+    """List the digests of the data sets that the run used."""
     inputs = run.inputs.dataset_inputs if run.inputs else []
     return sorted({entry.dataset.digest for entry in inputs})

@@ -1,4 +1,4 @@
-"""Which version is the champion, and the log of every time that changed.
+"""Move the alias `champion`, and log every move.
 
 Each move is a run of an experiment of its own, `<experiment>-promotions`: nothing is rewritten, so
 the log only grows.
@@ -19,13 +19,13 @@ from thawline.runtime import locks
 from thawline.tracking.store import ROLE, SOURCE_TYPE, Store, connect, patient
 
 SET_ASIDE_TAG = "thawline.set_aside"
-"""Why a person replaced this version by another; the gate does not bring it back."""
+"""Tag with the reason why a person replaced this version; the gate does not bring it back."""
 GATE = "gate"
 
 
 @dataclass(frozen=True)
 class Move:
-    """What became of the alias `champion`."""
+    """A move of the alias `champion`."""
 
     name: str
     version: str
@@ -38,6 +38,7 @@ def promote(version: str, reason: str) -> Move:
 
     Args:
         version: its number, or an alias.
+        reason: why, for the log.
 
     Raises:
         UserError: there is no such version, it never passed its check, or it is the champion.
@@ -54,7 +55,7 @@ def rollback(reason: str) -> Move:
     """Make the champion's predecessor the champion; a second time undoes the first.
 
     Raises:
-        UserError: there is none.
+        UserError: there is no predecessor.
     """
     checked = params_file.load()
     store = connect(checked.tracking.experiment)
@@ -89,14 +90,18 @@ def move(
     reason: str,
     metrics: Mapping[str, float] | None = None,
 ) -> Move:
-    """Set the aliases `champion` and `previous`, and write it down.
+    """Set the aliases `champion` and `previous`, and log the move.
 
     The log comes first: a move that is written but was not made is seen in the registry, one that
     was made but not written would be lost.
 
     Args:
+        store: the MLflow store.
+        name: name of the registered model.
+        version: number of the new champion.
         by: GATE, or who did it.
-        metrics: of the comparison, for the log.
+        reason: why, for the log.
+        metrics: figures of the comparison, for the log.
     """
     before = versions.aliases(store, name).get(CHAMPION)
     log = connect(f"{store.client.get_experiment(store.experiment_id).name}-promotions")

@@ -1,4 +1,4 @@
-"""`thawline publish`: the final model as a version in MLflow's registry, once per model."""
+"""Register the final model as a version in MLflow, once per model: `thawline publish`."""
 
 import base64
 import importlib.metadata
@@ -42,14 +42,14 @@ _HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Published:
-    """What the registry has after `publish`."""
+    """Result of `publish`."""
 
     name: str
     version: str
     new: bool
     """False when this model was registered before."""
     champion: bool
-    """Whether this version is the champion."""
+    """True where this version is the champion."""
     verdict: gate.GateVerdict
 
 
@@ -63,10 +63,9 @@ def publish() -> Published | None:
         None with tracking switched off.
 
     Raises:
-        UserError: no model, a model or data that are not those that were evaluated last, a store
-            that cannot be used, a model that cannot be loaded or predicts nonsense, another command
-            that is at work on the registry or the models, or DVC had recorded a result as made of
-            what it was not made of.
+        UserError: no model; a model or data other than those evaluated last; a store that cannot
+            be used; a model that cannot be loaded or predicts nonsense; another command at work on
+            the registry or the models; or a result that DVC recorded with the wrong inputs.
     """
     checked = params_file.load()
     if not address.enabled(checked.tracking.enabled):
@@ -83,7 +82,7 @@ def publish() -> Published | None:
 
 @contextmanager
 def _copied() -> Iterator[Path]:
-    """The model as it is now: bare `dvc repro` may make another one meanwhile."""
+    """Copy the model for the block: bare `dvc repro` may make another one meanwhile."""
     for needed in (MODEL / "model.onnx", INGEST / MANIFEST):
         if not needed.is_file():
             raise UserError(f"{needed}: not there; `thawline run` or `dvc pull` makes it")
@@ -104,7 +103,7 @@ def _publish(checked: Params, model: Path) -> Published:
     verdict = gate.decide(store, checked, version, model)
     parent = _parent(store)
     gate_outcome.write(
-        gate_outcome.Outcome.of(version, digest, verdict).with_reasons(), store, parent
+        gate_outcome.Outcome.from_verdict(version, digest, verdict).with_reasons(), store, parent
     )
     if parent:
         from thawline.registry import overview  # loads matplotlib
@@ -115,7 +114,10 @@ def _publish(checked: Params, model: Path) -> Published:
 
 
 def _check_evaluated(digest: str) -> None:
-    """The gate decides by what `evaluate` said: of this model and data, not of others."""
+    """Check that `evaluate` scored this model and these data.
+
+    The gate decides by those scores.
+    """
     graph = hashes.Graph(workspace.workspace())
     judged = graph.needed("evaluate").get(MODEL.as_posix())
     if judged is not None and judged != digest:
@@ -128,7 +130,7 @@ def _check_evaluated(digest: str) -> None:
 
 
 def _registered(store: Store, name: str, digest: str) -> ModelVersion | None:
-    """The version with this model that passed its check; a half-made one is not counted."""
+    """Find the version with this model that passed its check, or None."""
     found = store.client.search_model_versions(
         f"name = '{name}' and tags.`{HASH_TAG}` = '{digest}'"
     )
@@ -175,14 +177,14 @@ def _create_version(
     tags["thawline.outs"] = json.dumps({path: md5 for found in outs for path, md5 in found.items()})
     known = store.client.get_run(parent).data.tags if parent else {}
     tags |= {key: known[key] for key in (restore.COMMIT, restore.DIRTY) if key in known}
-    text = description.of_card()
+    text = description.from_card()
     return store.client.create_model_version(
         name, info.model_uri, parent, tags=tags, description=text, model_id=info.model_id
     )
 
 
 def _check(store: Store, version: ModelVersion, model: Path) -> None:
-    """Load the version from the store and predict: MLflow itself only warns when that fails."""
+    """Load the version from the store and predict: MLflow only warns when that fails."""
     name, classes = f"models:/{version.name}/{version.version}", _card(model)["classes"]
     try:
         with redirect_stderr(io.StringIO()):
@@ -201,7 +203,7 @@ def _check(store: Store, version: ModelVersion, model: Path) -> None:
 
 
 def _parent(store: Store) -> str | None:
-    """The run that stands for the outputs in this workspace."""
+    """Find the run that the outputs in this workspace come from, or None."""
     digest = hashes.Graph(workspace.workspace()).digest()
     run = store.newest({ROLE: "pipeline", DIGEST: digest}) if digest else None
     return run.info.run_id if run else None
@@ -209,7 +211,7 @@ def _parent(store: Store) -> str | None:
 
 @contextmanager
 def _run(store: Store, parent: str | None) -> Iterator[None]:
-    """The parent's run, whose status and end stay as they are; else one of its own."""
+    """Open the parent's run, keeping its status and end time, or else a new run."""
     if parent is None:
         mlflow.set_experiment(experiment_id=store.experiment_id)
         with mlflow.start_run(run_name="publish", tags={ROLE: "publish"}):
@@ -224,13 +226,16 @@ def _run(store: Store, parent: str | None) -> Iterator[None]:
 
 
 def _signature(model: Path) -> ModelSignature:
-    """Any type: text is base64, bytes are taken as they are, the model checks it itself."""
+    """Build the signature: input of any type, which the model checks, one column per class.
+
+    Text is base64, bytes are taken as they are.
+    """
     outputs = Schema([ColSpec("double", name) for name in _card(model)["classes"]])
     return ModelSignature(Schema([ColSpec(AnyType(), _INPUT)]), outputs)
 
 
 def _example(model: Path) -> str:
-    """A grey PNG of the network's size as base64 text."""
+    """Make an example input: a grey PNG of the network's size as base64 text."""
     size_px = _card(model)["image_size_px"]
     buffer = io.BytesIO()
     Image.new("RGB", (size_px, size_px), (127, 127, 127)).save(buffer, "PNG")

@@ -1,4 +1,4 @@
-"""What a model says of rows of the data set here, whatever size of image it was made for."""
+"""Predict with another model on rows of this data set, whatever its image size."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -35,15 +35,18 @@ def predicted(
     ingest: Ingest,
     threads: int,
 ) -> np.ndarray:
-    """Class ids as the manifest counts them, int64 (N,); UNKNOWN where the image cannot be had.
+    """Predict classes as ids of the manifest, int64 (N,); UNKNOWN where an image is missing.
 
-    Where the model wants images of another size or shape than those that are packed, they are
-    decoded from the source again.
+    Where the model needs images of another size or shape than the packed ones, they are decoded
+    from the source again.
 
     Args:
-        rows: of the manifest, int64 (N,).
+        model: the model.
+        manifest: the data set.
+        rows: rows of the manifest, int64 (N,).
         images: folder of the packed images.
-        ingest: from what they were packed.
+        ingest: parameters that they were packed with.
+        threads: threads of the network.
 
     Raises:
         UserError: the source cannot be read, or the model has a class that the manifest lacks.
@@ -69,10 +72,10 @@ def predicted(
 
 
 def class_ids(model: Predictor, manifest: Manifest) -> np.ndarray:
-    """The manifest's id of each of the model's classes, int64 (K,).
+    """Map each of the model's classes to its id in the manifest, int64 (K,).
 
     Raises:
-        UserError: the two have other classes; their order may differ.
+        UserError: the two have different classes; their order may differ.
     """
     if sorted(model.classes) != sorted(manifest.classes):
         raise UserError(f"{model.network}: has other classes than the data set")

@@ -1,4 +1,4 @@
-"""`thawline restore`: from a registered version back to its commit, params and DVC's outputs.
+"""Restore a registered version's commit, params and DVC outputs: `thawline restore`.
 
 What git and DVC's cache do not hold of it lies with the version: params.yaml and dvc.lock, which
 need not have been committed, and the metrics, which DVC does not cache.
@@ -21,7 +21,7 @@ from thawline.registry import versions
 from thawline.registry.versions import HASH_TAG
 from thawline.runtime import locks, progress, workspace
 from thawline.runtime.escape import visible
-from thawline.runtime.safe_yaml import shown
+from thawline.runtime.safe_yaml import format_value
 from thawline.tracking.store import connect, patient
 
 FOLDER = "restore"
@@ -33,12 +33,12 @@ _LISTED = 3
 
 @dataclass(frozen=True)
 class Restored:
-    """What stands in the workspace now.
+    """State of the workspace after a restore.
 
     Attributes:
-        branch: what was checked out before; empty where that was no branch.
-        dirty: whether the version was made with edits that were never committed; those other than
-            of params.yaml are lost.
+        branch: branch that was checked out before; empty where there was none.
+        dirty: True where the version was made with edits that were never committed; those outside
+            params.yaml are lost.
     """
 
     version: str
@@ -48,10 +48,10 @@ class Restored:
 
 
 def record(folder: Path) -> None:
-    """Write what a later restore needs of the workspace, the current folder.
+    """Save what a later restore needs from the workspace, the current folder.
 
     Raises:
-        UserError: params.yaml was edited since the run, and what it then held would not be valid.
+        UserError: params.yaml was edited since the run, and its earlier values would not be valid.
     """
     uncached = hashes.Graph(workspace.workspace()).uncached()
     for name in (*_RECORDED, *uncached):
@@ -62,7 +62,7 @@ def record(folder: Path) -> None:
 
 
 def _undo_edits(path: Path) -> None:
-    """Give a copy of params.yaml the values that the run had: it may be edited for the next one."""
+    """Put the run's values back into a copy of params.yaml, edited since for the next run."""
     now, edited = params_file.read(path).values, dict[str, Any]()
     graph = hashes.Graph(workspace.workspace())
     for stage in graph.stages:
@@ -74,7 +74,9 @@ def _undo_edits(path: Path) -> None:
         edit.set_values(edited, path)
     except UserError as error:
         raise UserError(f"edited since the run; put its values back: {error}") from None
-    listed = ", ".join(f"{key} {shown(value)}" for key, value in list(edited.items())[:_LISTED])
+    listed = ", ".join(
+        f"{key} {format_value(value)}" for key, value in list(edited.items())[:_LISTED]
+    )
     more = f" and {len(edited) - _LISTED} more" if len(edited) > _LISTED else ""
     progress.log(
         f"{params_file.FILE} was edited since; recorded as the model was made: {listed}{more}"
@@ -82,7 +84,7 @@ def _undo_edits(path: Path) -> None:
 
 
 def _other(key: str, now: Any, then: Any) -> dict[str, Any]:
-    """Find the least parts that differ; what a plugin may have as options is one part."""
+    """Find the smallest parts that differ; the options of a plugin count as one part."""
     if now == then:
         return {}
     sections = isinstance(now, Mapping) and isinstance(then, Mapping) and now.keys() == then.keys()
@@ -131,7 +133,11 @@ def restore(named: str) -> Restored:
 
 
 def _check_clean() -> None:
-    """Nothing that git follows differs from its last commit: checking out would lose it."""
+    """Check that no tracked file differs from the last commit: a checkout would lose it.
+
+    Raises:
+        UserError: with the first such files.
+    """
     changed = git("status", "--porcelain", "--untracked-files=no", "-z").split("\0")
     names = [visible(line[3:]) for line in changed if line]
     if names:
@@ -140,7 +146,11 @@ def _check_clean() -> None:
 
 
 def _check_known(recorded: Path) -> None:
-    """Nothing that the version's files would replace is known to nobody but this folder."""
+    """Check that git has every file that the version's files would replace.
+
+    Raises:
+        UserError: with files that only this folder has.
+    """
     files = [path.relative_to(recorded) for path in sorted(recorded.rglob("*")) if path.is_file()]
     known = set(git("ls-files", "-z", "--", *map(str, files)).split("\0"))
     lost = [
@@ -159,6 +169,6 @@ def _check_known(recorded: Path) -> None:
 
 
 def _check_out() -> None:
-    """DVC's outputs, fetched where there is a remote; what its cache lacks is never overwritten."""
+    """Check out DVC's outputs, fetched from a remote if there is one; overwrite nothing."""
     verb = "pull" if dvc("remote", "list").strip() else "checkout"
     dvc(verb, "--quiet")

@@ -1,4 +1,4 @@
-"""What MLflow's server answers for the served model: predictions, or a message of its own.
+"""Control the answers of MLflow's server: predictions, or a message of our own.
 
 By itself it answers a mistake with the request, images and all, or with a stack trace and the paths
 in it, and reads CSV and Parquet too. Goes with the served model under the name `thawline_answers`.
@@ -23,14 +23,14 @@ _JSON = "application/json"
 _ALIKE = ("", "charset=utf-8", 'charset="utf-8"')
 _EXPECTED = 'a JSON object such as {"inputs": ["<base64 text of an image file>"]} is expected'
 _MMAP_THRESHOLD = -3
-"""Of mallopt, as in malloc.h."""
+"""Option M_MMAP_THRESHOLD of mallopt, as in malloc.h."""
 _RETURNED_BYTES = 4 * 2**20
 
 _log = logging.getLogger("thawline")
 
 
 class Refusal(MlflowException):  # type: ignore[misc]
-    """A request that cannot be answered as it is: 400.
+    """Raised for a request that cannot be answered as it is: 400.
 
     Keeps the message it has: MLflow's server would put the whole request before it, images and all.
     """
@@ -46,13 +46,13 @@ class Refusal(MlflowException):  # type: ignore[misc]
 
 
 class Failure(Refusal):
-    """A fault of ours: 500, and what it was is in the server's log alone."""
+    """Raised for a fault of ours: 500; the details are in the server's log alone."""
 
     code = INTERNAL_ERROR
 
 
 def install() -> None:
-    """In MLflow's server, answer in our way and give memory back to the system.
+    """Replace the answers of MLflow's server by ours, and give memory back to the system.
 
     Raises:
         RuntimeError: this is another MLflow than the model is made for.
@@ -67,7 +67,7 @@ def install() -> None:
 
 
 def trim() -> None:
-    """Give freed memory back to the system, where the C library can."""
+    """Return freed memory to the system, where the C library can."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 
@@ -75,14 +75,14 @@ def trim() -> None:
 def _answering(invocations: Callable[..., Any]) -> Callable[..., Any]:
     def answer(data: bytes, content_type: str | None, model: Any, input_schema: Any) -> Any:
         if not _is_json(content_type):
-            return _said(415, "UNSUPPORTED_MEDIA_TYPE", f"send Content-Type: {_JSON}")
+            return _response(415, "UNSUPPORTED_MEDIA_TYPE", f"send Content-Type: {_JSON}")
         try:
             return invocations(_parsed(data), _JSON, model, input_schema)
         except Refusal as error:
-            return _said(error.get_http_status_code(), error.error_code, str(error.message))
+            return _response(error.get_http_status_code(), error.error_code, str(error.message))
         except Exception as error:  # MLflow's own: its words repeat the request
             _log.warning("refused a request: %s", type(error).__name__)
-            return _said(400, "BAD_REQUEST", _EXPECTED)
+            return _response(400, "BAD_REQUEST", _EXPECTED)
 
     answer.__module__ = __name__
     return answer
@@ -103,13 +103,16 @@ def _parsed(data: bytes) -> dict[str, Any]:
     return found
 
 
-def _said(status: int, code: str, message: str) -> Any:
+def _response(status: int, code: str, message: str) -> Any:
     text = json.dumps({"error_code": code, "message": message})
     return scoring_server.InvocationsResponse(response=text, status=status, mimetype=_JSON)
 
 
 def _return_large_blocks() -> None:
-    """Threads free what they decoded into heaps that the C library keeps: large blocks go back."""
+    """Make the C library return large freed blocks to the system.
+
+    Threads free what they decoded into heaps that the C library keeps.
+    """
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _RETURNED_BYTES)

@@ -1,4 +1,4 @@
-"""The images of a request to the served model, as the bytes of image files.
+"""Read the images of a request to the served model, as the bytes of image files.
 
 Goes with the served model under the name `thawline_images`, as the decoder does under its own.
 """
@@ -21,7 +21,7 @@ _URL_SAFE = str.maketrans("-_", "+/")
 
 
 def listed(model_input: Any) -> list[Any]:
-    """List the images of a frame, a column by itself, or MLflow's `inputs` with or without name."""
+    """List the images of a frame, of a column by itself, or of MLflow's `inputs`."""
     if isinstance(model_input, pd.DataFrame | dict):
         named = _INPUT if _INPUT in model_input else next(iter(model_input), _INPUT)
         model_input = model_input[named]
@@ -38,7 +38,7 @@ def listed(model_input: Any) -> list[Any]:
 
 
 def encoded(image: Any) -> bytes:
-    """Take bytes as they are, text as base64 or a data URI, lists and arrays as pixels.
+    """Convert an image to file bytes: bytes as they are, text as base64 or a data URI, or pixels.
 
     Raises:
         ValueError: none of them; the message says what is wrong and repeats nothing of it.
@@ -53,8 +53,10 @@ def encoded(image: Any) -> bytes:
 
 
 def size_px(data: bytes) -> int:
-    """Count an image's pixels as its header gives them, those of a format that is slow to decode
-    several times; 0 where there is none to be read."""
+    """Count an image's pixels by its header, times a factor for formats that are slow to decode.
+
+    0 where no image can be read.
+    """
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             return int(effort_px(image))
@@ -63,7 +65,7 @@ def size_px(data: bytes) -> int:
 
 
 def _is_pixels(image: Any) -> bool:
-    """Tell whether it is one image of numbers: rows of numbers, or of lists of them."""
+    """Return True for one image of numbers: rows of numbers, or of lists of them."""
     for _ in range(2):
         if not isinstance(image, list | tuple | np.ndarray) or not len(image):
             return False
@@ -74,7 +76,7 @@ def _is_pixels(image: Any) -> bool:
 
 
 def _from_pixels(image: Any) -> bytes:
-    """As a PNG, so that it goes the way of every other image; nothing is lost."""
+    """Encode pixels as a PNG, which loses nothing, to be handled like any other image."""
     try:
         array = np.asarray(image)
     except ValueError:
@@ -91,7 +93,7 @@ def _from_pixels(image: Any) -> bytes:
 
 
 def _from_text(text: str) -> bytes:
-    """Of base64 of either alphabet, with or without its `=`, or of a data URI with such.
+    """Decode base64 of either alphabet, with or without its `=`, or a data URI with such.
 
     Text is nothing else: an address is never fetched.
     """

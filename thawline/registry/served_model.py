@@ -1,4 +1,4 @@
-"""The model as MLflow serves it: encoded images in, class probabilities out.
+"""Serve the model under MLflow: encoded images in, class probabilities out.
 
 MLflow runs this file by itself (models from code), beside copies of what it imports as
 `thawline_...`; nothing of the project need be importable.
@@ -21,7 +21,8 @@ from thawline_images import encoded, listed, size_px  # type: ignore[import-not-
 
 _MAX_IMAGES = 1000
 _MAX_PIXELS = 500_000_000
-"""Of all images of a request, those of slow formats counted 40 times: what some 20 s decode."""
+"""Pixels of all images of a request, those of slow formats counted 40 times: some 20 s of
+decoding."""
 _LARGE_PX = 16_000_000
 """Decoded one at a time, whatever the number of clients: each may take hundreds of megabytes."""
 _MAX_BATCH, _BATCH_PX = 64, 2**17
@@ -32,8 +33,10 @@ _one_at_a_time = threading.Lock()
 
 
 class ImageClassifier(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
-    """Takes one column `image`: files as bytes, base64 or data URIs, or pixels as arrays (H, W, 3),
-    (H, W, 1) or (H, W) of 0 to 255. Gives a column per class."""
+    """Classifier of one column `image`: files as bytes, base64 or data URIs, or pixels.
+
+    Pixels are arrays (H, W, 3), (H, W, 1) or (H, W) of 0 to 255. Gives a column per class.
+    """
 
     def load_context(self, context: Any) -> None:
         card = json.loads(Path(context.artifacts["card"]).read_text(encoding="utf-8"))
@@ -51,7 +54,7 @@ class ImageClassifier(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
 
     # Without annotations: MLflow would read a schema from them and warn.
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ARG002
-        """Probabilities, float (N, K), columns named after the classes.
+        """Predict probabilities, float (N, K), columns named after the classes.
 
         Raises:
             MlflowException: INVALID_PARAMETER_VALUE, with the row and what is wrong with it;
@@ -81,7 +84,7 @@ class ImageClassifier(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         return np.asarray(self._session.run(None, {name: pixels})[0], dtype=np.float64)
 
     def _pixels(self, image: Any, row: int, request: "_Request") -> np.ndarray:
-        """uint8 (S, S, 3)."""
+        """Decode an image to a square, uint8 (S, S, 3)."""
         try:
             data = encoded(image)
             with request.taking(size_px(data)):
@@ -92,7 +95,7 @@ class ImageClassifier(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
 
 
 class _Request:
-    """What the images of one request come to, in pixels."""
+    """Total size of the images of one request, in pixels."""
 
     def __init__(self) -> None:
         self._taken = 0

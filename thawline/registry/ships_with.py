@@ -1,4 +1,4 @@
-"""What is stored with a published model: the code that serves it, and what a restore needs."""
+"""Collect what is stored with a published model: code that serves it, files for a restore."""
 
 import shutil
 import sys
@@ -27,7 +27,7 @@ _SHIPPED = {
 
 @contextmanager
 def ships_with(model: Path) -> Iterator[tuple[list[str], dict[str, Path]]]:
-    """Write what goes with a model: code that needs nothing of the project, and further files.
+    """Write the files that go with a model: code independent of the project, and further files.
 
     The code is importable under its shipped names meanwhile, since MLflow runs the model's file
     when it logs it.
@@ -39,8 +39,8 @@ def ships_with(model: Path) -> Iterator[tuple[list[str], dict[str, Path]]]:
         copies = [shutil.copyfile(path, scratch / f"{name}.py") for name, path in _SHIPPED.items()]
         copies.append(copy_decoder(scratch / _DECODER))
         manifest = Manifest.read(INGEST)
-        TrainingFingerprint.of(manifest).write(seen)
-        TrainingFingerprint.of(manifest, ("test",)).write(tested)
+        TrainingFingerprint.from_manifest(manifest).write(seen)
+        TrainingFingerprint.from_manifest(manifest, ("test",)).write(tested)
         recorded.mkdir()
         restore.record(recorded)
         files = {flavors.NETWORK: model / "model.onnx", "card": model / "model.json"}
@@ -59,7 +59,7 @@ def ships_with(model: Path) -> Iterator[tuple[list[str], dict[str, Path]]]:
 
 
 def copy_decoder(folder: Path) -> Path:
-    """Write the decoder as a package of the folder's name that needs nothing of the project."""
+    """Write the decoder as a package of the folder's name, independent of the project."""
     folder.mkdir()
     for module in DECODER:
         file = "__init__" if module == "decode" else module

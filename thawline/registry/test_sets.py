@@ -1,4 +1,4 @@
-"""How often a test set was looked at: counted in tags of the registered model, one per set.
+"""Count how often a test set was used, in tags of the registered model, one per set.
 
 The more models were tried on a test set, the likelier a lucky one wins.
 """
@@ -15,14 +15,14 @@ _LOOKS = "thawline.looks."
 
 
 def digest(manifest: Manifest) -> str:
-    """Of the pixels and labels of the test rows, in any order; 16 hexadecimal digits."""
+    """Hash pixels and labels of the test rows, in any order; 16 hexadecimal digits."""
     rows = manifest.rows("test")
     pairs = sorted((manifest.sha256[row], manifest.classes[manifest.labels[row]]) for row in rows)
     return hashlib.sha256(json.dumps(pairs).encode()).hexdigest()[:16]
 
 
 def looks(store: Store, model: str, test_set: str) -> int:
-    """How many versions of a registered model the gate has scored on a test set."""
+    """Count the versions of a registered model that the gate has scored on a test set."""
     try:
         tags = store.client.get_registered_model(model).tags
     except MlflowException as error:
@@ -33,7 +33,7 @@ def looks(store: Store, model: str, test_set: str) -> int:
 
 
 def count_look(store: Store, model: str, test_set: str) -> int:
-    """One more; the number of looks with it."""
+    """Count one more look; return the new number."""
     count = looks(store, model, test_set) + 1
     store.client.set_registered_model_tag(model, f"{_LOOKS}{test_set}", str(count))
     return count

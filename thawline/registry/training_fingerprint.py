@@ -1,5 +1,8 @@
-"""What a model was trained and tuned on, as hashes: stored with it, so that a later comparison can
-leave those rows out wherever the data have gone by then."""
+"""Store hashes of what a model was trained and tuned on.
+
+They are stored with the model, so that a later comparison can leave those rows out wherever the
+data have gone by then.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,19 +26,21 @@ _HASH_DIGITS = 16
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingFingerprint:
-    """Attributes:
-    rows: hashes of pixels, uint64, sorted.
-    groups: hashes of the names of groups, uint64, sorted.
+    """Rows and groups that a model has seen.
+
+    Attributes:
+        rows: hashes of pixels, uint64, sorted.
+        groups: hashes of the names of groups, uint64, sorted.
     """
 
     rows: np.ndarray
     groups: np.ndarray
 
     @classmethod
-    def of(
+    def from_manifest(
         cls, manifest: Manifest, splits: Sequence[str] = ("train", "val")
     ) -> "TrainingFingerprint":
-        """Rows of some splits of a data set, and their groups."""
+        """Hash the rows of some splits of a data set, and their groups."""
         rows = np.flatnonzero(np.isin(manifest.splits, splits))
         groups = [manifest.groups[row] for row in rows]
         return cls(
@@ -48,8 +53,10 @@ class TrainingFingerprint:
 
     @classmethod
     def read(cls, path: Path) -> "TrainingFingerprint":
-        """Raises:
-        UserError: it is not there or damaged.
+        """Read a fingerprint from a file.
+
+        Raises:
+            UserError: it is not there or damaged.
         """
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
@@ -61,7 +68,7 @@ class TrainingFingerprint:
         return found
 
     def knows(self, manifest: Manifest, rows: np.ndarray) -> np.ndarray:
-        """Which of the rows, or another of their group, the model has seen: bool (N,)."""
+        """Find the rows that the model has seen, or another of their group: bool (N,)."""
         groups = [manifest.groups[row] for row in rows]
         hashes = _group_hashes([group or "" for group in groups])
         grouped = np.array([group is not None for group in groups], dtype=bool)

@@ -1,4 +1,4 @@
-"""Versions of the registered model: which one is meant, its aliases, its files."""
+"""Find versions of the registered model, their aliases and their files."""
 
 import shutil
 import tempfile
@@ -22,13 +22,13 @@ CHECKED_TAG = "thawline.checked"
 
 
 def fetch(named: str) -> Path:
-    """A folder with the files of a version, kept in the project's scratch by the model's hash.
+    """Return a folder with a version's files, kept in the project's scratch by the model's hash.
 
     Args:
         named: an alias, or a version's number.
 
     Raises:
-        UserError: there is no such version, or its files cannot be had.
+        UserError: there is no such version, or its files cannot be fetched.
     """
     checked = params_file.load()
     store = connect(checked.tracking.experiment)
@@ -37,7 +37,7 @@ def fetch(named: str) -> Path:
 
 
 def find(store: Store, name: str, named: str) -> ModelVersion:
-    """The version that an alias or a number stands for.
+    """Find the version that an alias or a number stands for.
 
     Raises:
         UserError: there is none; the message lists those that there are.
@@ -53,12 +53,12 @@ def find(store: Store, name: str, named: str) -> ModelVersion:
     listed = ", ".join(map(str, known)) or "none, `thawline publish` makes one"
     given = ", ".join(f"{alias} ({v})" for alias, v in sorted(aliases(store, name).items()))
     raise UserError(
-        f"{named!r} is no version of {name!r}; there are: {listed}; aliases: {given or 'none'}"
+        f"{named!r} is not a version of {name!r}; there are: {listed}; aliases: {given or 'none'}"
     )
 
 
 def aliases(store: Store, name: str) -> dict[str, str]:
-    """Alias to version; empty for a model that was never registered."""
+    """Map aliases to versions; empty for a model that was never registered."""
     try:
         found = store.client.get_registered_model(name).aliases
     except MlflowException as error:
@@ -69,10 +69,10 @@ def aliases(store: Store, name: str) -> dict[str, str]:
 
 
 def seen(store: Store, version: ModelVersion, file: str) -> TrainingFingerprint | None:
-    """What a version learned from, or was tested on; None where it does not say.
+    """Read what a version was trained on, or tested on; None where it does not record it.
 
     Raises:
-        UserError: it cannot be had, or is damaged.
+        UserError: it cannot be fetched, or is damaged.
     """
     stored = f"models:/{version.name}/{version.version}/artifacts"
     _point_at(store)
@@ -88,18 +88,18 @@ def seen(store: Store, version: ModelVersion, file: str) -> TrainingFingerprint 
 
 
 def files(store: Store, version: ModelVersion) -> Path:
-    """model.onnx, model.json and what else was stored with a version.
+    """Return the folder of a version's files: model.onnx, model.json and others.
 
     Raises:
-        UserError: they cannot be had.
+        UserError: they cannot be fetched.
     """
     digest = version.tags.get(HASH_TAG, "").removesuffix(".dir")
     folder = workspace.scratch() / "registered" / f"{version.version}-{digest or 'unknown'}"
     whole = folder.with_name(f"{folder.name}.md5")
     if folder.is_dir():
-        if _said(whole) == hashes.md5(folder):
+        if _read_text(whole) == hashes.md5(folder):
             return folder
-        log(f"{folder}: not whole; it is fetched again")
+        log(f"{folder}: incomplete; it is fetched again")
         shutil.rmtree(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     _point_at(store)
@@ -117,7 +117,7 @@ def files(store: Store, version: ModelVersion) -> Path:
     return folder
 
 
-def _said(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError):
@@ -125,11 +125,11 @@ def _said(path: Path) -> str:
 
 
 def _point_at(store: Store) -> None:
-    """mlflow.artifacts knows no client of its own."""
+    """Point mlflow.artifacts, which has no client argument, at the store."""
     mlflow.set_tracking_uri(store.uri)
     mlflow.set_registry_uri(store.uri)
 
 
 def _not_had(store: Store, version: ModelVersion, error: Exception) -> UserError:
     why = reason(error, store.uri)
-    return UserError(f"{version.name} {version.version}: its files cannot be had: {why}")
+    return UserError(f"{version.name} {version.version}: its files cannot be fetched: {why}")

@@ -1,1 +1,1 @@
-"""Pages for a person: the evaluation report, the model card, the data report."""
+"""Write pages for people: the evaluation report, the model card, the data report."""

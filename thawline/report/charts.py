@@ -1,4 +1,4 @@
-"""The charts of the report: what the training did, what the data are, where the network errs.
+"""Draw the charts of the report: the training, the classes, and the network's errors.
 
 Each function draws and returns a figure; `style.save` writes it. Class names are shown as
 `style.label` escapes and cuts them.
@@ -37,8 +37,9 @@ _MAX_BARS = 60
 
 @styled
 def curves(stages: Mapping[str, Curves]) -> Figure:
-    """Draw loss and validation scores per epoch, one column per training stage, rows on equal
-    scales; the scores of the weights that training began with are level lines.
+    """Draw loss and validation scores per epoch, one column per training stage.
+
+    Rows have equal scales; the scores of the weights that training began with are level lines.
     """
     drawn = figure(4.9 * max(len(stages), 1), 5.6, "Training")
     axes = drawn.subplots(2, max(len(stages), 1), sharey="row", sharex="col", squeeze=False)
@@ -90,7 +91,13 @@ def _kept(axis: Axes, recorded: Curves) -> None:
 
 @styled
 def confusion(matrix: Ints, classes: Sequence[str], title: str = "Confusion matrix") -> Figure:
-    """Counts, int64 (K, K); the colour is the share of the true class (row)."""
+    """Draw a confusion matrix; the colour is the share of the true class (row).
+
+    Args:
+        matrix: counts, int64 (K, K).
+        classes: names of the classes.
+        title: title of the chart.
+    """
     num_classes = len(classes)
     cell = float(np.clip(13.5 / num_classes, 0.13, 0.55 if num_classes > 4 else 1.1))
     size = float(np.clip(72 * cell * 0.7, 4, 9.5))
@@ -137,7 +144,7 @@ def _counts(axis: Axes, matrix: Ints, share: Floats, size: float) -> None:
 
 @styled
 def reliability_diagram(table: Reliability, title: str = "Reliability") -> Figure:
-    """Accuracy against confidence per bin, with the number of images in each bin below."""
+    """Draw accuracy against confidence per bin, with the number of images below."""
     drawn = figure(5.6, 6.2, f"{title}: calibration error {table.error:.1%}")
     top, bottom = drawn.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     width, centre = np.diff(table.edges), (table.edges[:-1] + table.edges[1:]) / 2
@@ -166,7 +173,7 @@ def reliability_diagram(table: Reliability, title: str = "Reliability") -> Figur
 
 @styled
 def per_class_f1(classes: Sequence[str], *, f1: Floats, support: Ints, macro_f1: float) -> Figure:
-    """F1 per class, worst first; with many classes the worst 60 only, and the title says so."""
+    """Draw F1 per class, worst first; of many classes the worst 60, as the title then says."""
     order = np.lexsort((np.arange(len(classes)), f1))[:_MAX_BARS]
     more = f", the {_MAX_BARS} worst of {len(classes)}" if len(classes) > _MAX_BARS else ""
     drawn = figure(7.2, bars_height(len(order)), f"F1 per class{more}")

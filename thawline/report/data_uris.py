@@ -1,4 +1,4 @@
-"""Pictures inside a page, so that one file is all there is to send."""
+"""Embed pictures in a page, so that there is only one file to send."""
 
 import base64
 import io
@@ -8,14 +8,14 @@ from pathlib import Path
 from PIL import Image
 
 MAX_BYTES = 4_500_000
-"""Of all pictures as text; the page is to stay below 5 MB."""
+"""Bytes of all pictures as text; the page is to stay below 5 MB."""
 _QUALITY = 80
 
 
 def data_uris(pictures: Mapping[str, Path], max_bytes: int = MAX_BYTES) -> dict[str, str]:
-    """Each picture as a `data:` address, by its name.
+    """Encode each picture as a `data:` URI, by its name.
 
-    As they are where they fit; else the largest are made smaller until all of them do.
+    Unchanged where they fit; else the largest are made smaller until all of them do.
     """
     contents = {name: path.read_bytes() for name, path in pictures.items()}
     pixels = [name for name, content in contents.items() if not _is_drawing(content)]
@@ -33,7 +33,7 @@ def _as_text(contents: Mapping[str, bytes]) -> int:
 
 
 def _smaller(content: bytes) -> bytes:
-    """WebP with losses; what is WebP already, at seven tenths of its side."""
+    """Compress a picture to lossy WebP; one that is WebP already shrinks to 0.7 of its side."""
     with Image.open(io.BytesIO(content)) as image:
         again, picture = image.format == "WEBP", image.convert("RGB")
     if again:

@@ -1,4 +1,4 @@
-"""The picture of `trainable: auto`: what features are worth after each block, and the cut."""
+"""Draw the profile of `trainable: auto`: quality of the features after each block, the cut."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +12,7 @@ from thawline.training.freeze_decision import FreezeDecision
 
 @styled
 def draw(decided: FreezeDecision) -> Figure:
-    """Probe accuracy with its standard error and LogME against depth; what trains is shaded."""
+    """Draw probe accuracy and LogME against depth; what trains is shaded."""
     profile = decided.profile
     count = len(profile.scores)
     drawn = figure(

@@ -1,4 +1,4 @@
-"""Why the final network errs: where it looked, what it confuses, which labels may be wrong."""
+"""Explain the final network's errors: where it looked, what it confuses, doubtful labels."""
 
 from pathlib import Path, PurePosixPath
 
@@ -20,9 +20,11 @@ _SHOWN = 6
 
 
 def draw(folder: Path, evidence: Evidence, checkpoint_folder: Path) -> list[ReportFigure]:
-    """Write the pictures into the folder; their paths are relative to its parent.
+    """Write the figures into the folder; their paths are relative to its parent.
 
     Args:
+        folder: where the figures go.
+        evidence: predictions of the final network.
         checkpoint_folder: the network in PyTorch that the final one was made from; an ONNX file
             has no gradients.
     """

@@ -1,4 +1,4 @@
-"""A picture of a network's blocks: which were trained, which stayed as they were."""
+"""Draw a network's blocks: which were trained, which stayed frozen."""
 
 from collections.abc import Sequence
 from html import escape
@@ -11,7 +11,10 @@ _TRAINED, _PARTLY, _FROZEN = "#e8710a", "#f5b97f", "#c3ccd6"
 
 
 def write(path: Path, title: str, found: Sequence[Block]) -> None:
-    """An SVG file, without matplotlib, which takes a second to load; equal input, equal bytes."""
+    """Write the blocks as an SVG file; equal input gives equal bytes.
+
+    Without matplotlib, which takes a second to load.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     height = _ROW * (len(found) + 2)
     rows = [_row(number, block) for number, block in enumerate(found)]

@@ -1,4 +1,4 @@
-"""The mistakes worth looking at: wrong answers the network was surest of."""
+"""Draw the mistakes worth looking at: wrong answers with the highest confidence."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,11 +15,15 @@ _COLUMNS = 6
 
 
 def confident_mistakes(probabilities: Floats, labels: Ints, limit: int = 18) -> Ints:
-    """Positions of wrong predictions, the surest first, int64 (at most `limit`,).
+    """Find wrong predictions, the most confident first.
 
     Args:
         probabilities: float32 (N, K).
         labels: int64 (N,).
+        limit: largest number of them.
+
+    Returns:
+        Positions, int64 (at most `limit`,).
     """
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     surest = np.argsort(-probabilities[wrong].max(axis=1), kind="stable")
@@ -27,11 +31,15 @@ def confident_mistakes(probabilities: Floats, labels: Ints, limit: int = 18) -> 
 
 
 def unsure_hits(probabilities: Floats, labels: Ints, limit: int = 18) -> Ints:
-    """Positions of right predictions, the least sure first, int64 (at most `limit`,).
+    """Find right predictions, the least confident first.
 
     Args:
         probabilities: float32 (N, K).
         labels: int64 (N,).
+        limit: largest number of them.
+
+    Returns:
+        Positions, int64 (at most `limit`,).
     """
     right = np.flatnonzero(probabilities.argmax(axis=1) == labels)
     least = np.argsort(probabilities[right].max(axis=1), kind="stable")
@@ -42,7 +50,7 @@ def unsure_hits(probabilities: Floats, labels: Ints, limit: int = 18) -> Ints:
 def with_overlays(
     rows: Sequence[tuple[str, Sequence[NDArray[np.uint8]], Sequence[NDArray[np.uint8]], list[str]]],
 ) -> Figure:
-    """Rows of images, each over the same image with what it is explained by.
+    """Draw rows of images, each above the same image with its explanation.
 
     Args:
         rows: title, images and overlays, uint8 (S, S, 3) each, and captions, as many.
@@ -78,13 +86,15 @@ def mistakes(
     num_mistakes: int,
     num_images: int,
 ) -> Figure:
-    """Pictures with the true and the predicted class; says so when there is no mistake.
+    """Draw pictures with the true and the predicted class, or a note that there is no mistake.
 
     Args:
         images: uint8 (M, S, S, 3), RGB.
-        actual, predicted: class names, M each.
+        actual: names of the true classes, M.
+        predicted: names of the predicted classes, M.
         confidence: probability of the predicted class, (M,).
-        num_mistakes, num_images: of the whole test split.
+        num_mistakes: number of mistakes in the whole test split.
+        num_images: number of images in the whole test split.
     """
     title = f"Most confident mistakes ({num_mistakes:,} of {num_images:,} test images are wrong)"
     rows = max(1, -(-len(images) // _COLUMNS))

@@ -1,4 +1,4 @@
-"""The Markdown report: a verdict, one table, pictures, and how each number came about.
+"""Write the Markdown report: a verdict, one table, figures, and how each number came about.
 
 Holds neither times of day nor places of this machine, so two equal runs differ in measured speed
 only. Names of classes and files are escaped.
@@ -41,7 +41,7 @@ class ClassScore:
 
 @dataclass(frozen=True, kw_only=True)
 class Mistake:
-    """A wrong answer; `image` is where the picture came from."""
+    """A wrong answer; `image` is the name of the image's file."""
 
     image: str
     actual: str
@@ -60,13 +60,17 @@ def render(
     bootstrap_samples: int,
     calibration_bins: int,
 ) -> str:
-    """The report as Markdown.
+    """Format the report as Markdown.
 
     Args:
-        classes: scores of the last checkpoint.
+        results: results of all checkpoints.
+        classes: scores of the last checkpoint per class.
+        pictures: figures of the report.
         decisions: why each training stage trained what it trained.
-        mistakes: of the last checkpoint, the most confident first.
+        mistakes: mistakes of the last checkpoint, the most confident first.
         budget: min_accuracy, max_latency_ms, max_size_mb; None stands for no limit.
+        bootstrap_samples: resamples of the intervals.
+        calibration_bins: bins of the calibration error.
     """
     parts = [
         "# Evaluation",
@@ -93,26 +97,26 @@ def render(
 
 
 def verdict(results: Results) -> str:
-    """Say what ships, how good, how sure, how fast, how large, in one sentence.
+    """Summarise the shipped checkpoint in one sentence: accuracy, interval, latency, size.
 
-    With few test images how sure comes first.
+    With few test images the width of the interval comes first.
     """
     row = results.of(results.final)
     wide, sure = score_table.how_wide(row), interval(row["accuracy_low"], row["accuracy_high"])
-    right = f"{results.final} is right on {percent(row['accuracy'])} of"
+    scored = f"{results.final} has an accuracy of {percent(row['accuracy'])} on"
     good = (
-        f"{wide}; {right} them ({sure})"
+        f"{wide}; {scored} them ({sure})"
         if wide
-        else f"{right} {row['num_images']:,} test images (95 % interval {sure})"
+        else f"{scored} {row['num_images']:,} test images (95 % interval {sure})"
     )
     return (
-        f"{good}, answers one image in {milliseconds(row.get('latency_ms'))} and takes "
+        f"{good}, a latency of {milliseconds(row.get('latency_ms'))} per image and a size of "
         f"{megabytes(row['size_mb'])}."
     )
 
 
 def budget_line(results: Results, budget: Mapping[str, float | None]) -> str:
-    """Whether the last checkpoint keeps each limit of the budget; empty without limits."""
+    """Say which limits of the budget the last checkpoint keeps; empty without limits."""
     row = results.of(results.final)
     limits = (
         ("min_accuracy", row["accuracy"], percent),
@@ -165,7 +169,10 @@ def _gpu_note(results: Results) -> str:
 
 
 def _int8_line(results: Results) -> str:
-    """Whether 8-bit integers pay on this device: small and depthwise networks may gain nothing."""
+    """Compare the speed of 8-bit integers on this device.
+
+    Small and depthwise networks may gain nothing.
+    """
     if INT8 not in results.metrics:
         return ""
     whole, small = results.of(results.final), results.of(INT8)
@@ -223,7 +230,7 @@ def _source(name: str) -> str:
 
 
 def short_source(name: str) -> str:
-    """The last two parts of a path: enough to find the file, nothing about the machine."""
+    """Shorten a path to its last two parts: enough to find the file, no more."""
     return "/".join(PurePosixPath(name).parts[-2:]).lstrip("/")
 
 

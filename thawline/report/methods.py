@@ -1,11 +1,11 @@
-"""What the report says of how its numbers came about."""
+"""Describe how the report's numbers were computed."""
 
 from thawline.evaluation.results import Results
 from thawline.plots.quantities import UNKNOWN, megabytes
 
 
 def sentences(results: Results, bootstrap_samples: int, calibration_bins: int) -> str:
-    """As a Markdown list."""
+    """Format the description as a Markdown list."""
     row = results.of(results.final)
     libraries = megabytes(row.get("runtime_memory_mb"))
     return f"""\

@@ -1,4 +1,4 @@
-"""The model card that goes to the registry with a version.
+"""Write the model card that goes to the registry with a version.
 
 After M. Mitchell et al., 2019, "Model cards for model reporting", in the sections that Hugging Face
 uses. It holds nothing that was timed, so equal models have equal cards.
@@ -29,11 +29,15 @@ def render(
     classes: Sequence[ClassScore],
     slices: Sequence[Slice],
 ) -> str:
-    """The card as Markdown, of the last checkpoint.
+    """Format the card of the last checkpoint as Markdown.
 
     Args:
+        results: results of all checkpoints.
+        card: configuration of the network.
+        manifest: the data set.
         decisions: why each training stage trained what it trained.
-        classes, slices: scores of that checkpoint.
+        classes: scores of the last checkpoint per class.
+        slices: scores of the last checkpoint on parts of the test rows.
     """
     parts = [
         _front_matter(results, card),
@@ -41,7 +45,7 @@ def render(
         "## Model details",
         _details(results, card),
         "## Uses",
-        "Says which of the classes below an image belongs to. It always names one of them, also "
+        "Assigns an image to one of the classes below. It always names one of them, also "
         "for an image that shows none: compare the entropy of its answer with the threshold in "
         "`risk_coverage.csv`, and leave doubtful images to people.",
         _class_list(card),
@@ -62,7 +66,7 @@ def render(
 
 
 def _front_matter(results: Results, card: ModelConfig) -> str:
-    """YAML that registries read; JSON strings are YAML strings."""
+    """Format the YAML that registries read; JSON strings are YAML strings."""
     row = results.metrics[results.final]
     lines = [
         "---",
@@ -126,7 +130,7 @@ def _limits(classes: Sequence[ClassScore], slices: Sequence[Slice]) -> str:
              for s in slices if s.worse]  # fmt: skip
     lines = [
         "- The scores hold for images like those it was tested on, and for nothing else.",
-        f"- The classes it recalls the worst: {weak}.",
-        f"- Kinds of images on which it is credibly worse: {', '.join(worse) or 'none was found'}.",
+        f"- Classes with the lowest recall: {weak}.",
+        f"- Kinds of images with credibly lower accuracy: {', '.join(worse) or 'none was found'}.",
     ]
     return "\n".join(lines)

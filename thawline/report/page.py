@@ -1,4 +1,4 @@
-"""The report as one HTML file: a verdict, then data, training, errors, certainty, cost.
+"""Write the report as one HTML file: a verdict, then data, training, errors, certainty, cost.
 
 It needs no network and no script, can be read on a phone and printed. Every name that comes from
 the data is first written out (`labels.visible`) and then escaped by the template engine.
@@ -54,14 +54,14 @@ _SECTION_OF = {
     "reliability": "certainty",
     "risk_coverage": "certainty",
 }
-"""Where a picture stands, by its file's stem; all others are about errors."""
+"""Section of a picture, by its file's stem; all others are about errors."""
 Advice = tuple[str, str, str, str]
 """Key of params.yaml, its value, the proposed one, and the rule with its figure."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PageContent:
-    """What the page tells; `pictures` lie below `folder`."""
+    """Contents of the page; `pictures` lie below `folder`."""
 
     folder: Path
     results: Results
@@ -81,7 +81,7 @@ class PageContent:
 
 
 def write(content: PageContent) -> None:
-    """report.html, report.md and model_card.md."""
+    """Write report.html, report.md and model_card.md."""
     classes, decisions = content.classes, content.decisions
     text = markdown.render(
         content.results,
@@ -107,7 +107,7 @@ def write(content: PageContent) -> None:
 
 
 def render(content: PageContent) -> str:
-    """The page; equal contents give equal bytes."""
+    """Render the page as HTML; equal contents give equal bytes."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(
@@ -181,7 +181,7 @@ def _runtime(row: Mapping[str, Any]) -> str:
 
 
 def _batches(results: Results) -> list[tuple[str, ...]]:
-    """Throughput by batch size: a row per checkpoint, the sizes in front."""
+    """Tabulate throughput by batch size: a row per checkpoint, the sizes in front."""
     measured = {
         name: results.of(name)["throughput_by_batch"]
         for name in results.metrics
@@ -255,6 +255,6 @@ def _issue(issue: LabelIssue, manifest: Manifest) -> tuple[str, ...]:
 
 
 def _sentences(content: PageContent) -> list[str]:
-    """The list of the Markdown report, a sentence or two each."""
+    """List the items of `methods.sentences`, a sentence or two each."""
     text = methods.sentences(content.results, content.bootstrap_samples, content.calibration_bins)
     return [" ".join(item.split()) for item in text.removeprefix("- ").split("\n- ")]

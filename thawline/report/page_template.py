@@ -1,4 +1,7 @@
-"""The look of the page. A module rather than a file beside it, so that DVC knows it as code."""
+"""Template of the page.
+
+A module rather than a file beside it, so that DVC knows it as code.
+"""
 
 from thawline.evaluation import gate_line
 
@@ -203,7 +206,7 @@ device {{ device.fingerprint }}. Times compare only where that is equal.</p>
 </ul>
 <p class="soft">From what this run left behind, and from training and validation images alone.
 <code>thawline advise</code> measures more, and <code>--write</code> puts it into params.yaml.</p>
-{% else %}<p>Nothing: params.yaml says what the figures say. <code>thawline advise</code> measures
+{% else %}<p>Nothing: params.yaml agrees with the figures. <code>thawline advise</code> measures
 more.</p>{% endif %}
 
 <h2 id="method">How it was measured</h2>

@@ -1,4 +1,4 @@
-"""Validation accuracy of pruned networks over what they compute."""
+"""Draw validation accuracy of pruned networks against their operations."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from thawline.plots import style
 
 @style.styled
 def draw(points: Sequence[Point], chosen: Point) -> Figure:
-    """One dot per ratio, with its size in MB; the one that ships stands out."""
+    """Draw one dot per ratio, with its size in MB; the chosen one stands out."""
     drawn = style.figure(7, 4.2, "Pruning")
     axis = drawn.subplots()
     macs = [point.macs / 1e6 for point in points]

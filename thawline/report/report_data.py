@@ -1,4 +1,4 @@
-"""What the report tells beyond the scores: parts of the rows, corruptions, doubts, pictures."""
+"""Gather what the report shows beyond the scores: slices, corruptions, doubts, figures."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -32,7 +32,7 @@ from thawline.runtime.output_paths import INGEST, MANIFEST, REPORTS, intact
 
 
 def _before_training() -> dict[str, str]:
-    """Say what the stages before training decided from the data; nothing where params did."""
+    """Describe what the stages before training decided from the data."""
     found = {"ingest": "; ".join(deciding.sentences(Decided.read(INGEST)))}
     chosen = REPORTS / "augment" / "decision.json"
     with intact(chosen):
@@ -51,11 +51,14 @@ def gather(
     compressed: Mapping[str, Any],
     pruning: Path,
 ) -> PageContent:
-    """Find it, write its tables and figures into the folder, and hand on what the page shows.
+    """Compute the report's contents, and write its tables and figures into the folder.
 
     Args:
+        folder: folder of the report.
+        evidence: predictions of the final network.
+        params: the parameters.
         shipped: the checkpoint that is reported on.
-        in_torch: the one that gradients are taken of, to see where the network looked.
+        in_torch: the checkpoint whose gradients show where the network looked.
         compressed: metrics of the stage compress.
         pruning: its curve.
     """

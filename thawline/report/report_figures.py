@@ -1,4 +1,4 @@
-"""The pictures and lists of the report, drawn from the final checkpoint's predictions."""
+"""Draw the figures and lists of the report from the final checkpoint's predictions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ OF_STAGES = ("rebalancing", "_head", "_depth", "_blocks", "pruning")
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What the pictures show.
+    """Data behind the figures.
 
     Attributes:
         test: rows of the manifest that were predicted, int64 (N,).
@@ -82,7 +82,7 @@ def epochs(training: Mapping[str, Path]) -> dict[str, tuple[str, Figure]]:
 
 
 def heads(training: Mapping[str, Path]) -> dict[str, tuple[str, Figure]]:
-    """Draw what was tried by the stages that solved their head in closed form."""
+    """Draw the groups of blocks tried by stages that solved their head in closed form."""
     found = {stage: FreezeDecision.read(path).head for stage, path in training.items()}
     return {
         f"{stage}_head": (f"What the head reads, {stage}", head_groups.draw(fit))
@@ -92,7 +92,7 @@ def heads(training: Mapping[str, Path]) -> dict[str, tuple[str, Figure]]:
 
 
 def decisions(training: Mapping[str, Path]) -> dict[str, str]:
-    """Say why each training stage trained what it trained, and whether that was thrown away.
+    """Describe why each training stage trained what it trained, and whether that was discarded.
 
     Args:
         training: the reports of each training stage, by its name.
@@ -118,7 +118,12 @@ def depths(training: Mapping[str, Path]) -> dict[str, tuple[str, Figure]]:
 
 
 def trained(folder: Path, training: Mapping[str, Path]) -> list[ReportFigure]:
-    """Draw which blocks each stage trained."""
+    """Draw which blocks each stage trained.
+
+    Args:
+        folder: where the figures go.
+        training: the reports of each training stage, by its name.
+    """
     found = []
     for stage, path in training.items():
         name, title = f"{stage}_blocks.svg", f"{stage}: what was trained"
@@ -152,7 +157,7 @@ def class_scores(evidence: Evidence) -> list[ClassScore]:
 
 
 def mistake_list(evidence: Evidence) -> list[Mistake]:
-    """The most confident mistakes, the surest first."""
+    """List the mistakes, the most confident first."""
     classes, predicted = evidence.manifest.classes, evidence.final.probabilities
     return [
         Mistake(

@@ -1,4 +1,4 @@
-"""The scores of one checkpoint as people read them: name, value, interval."""
+"""Format the scores of one checkpoint for people: name, value, interval."""
 
 from thawline.evaluation.results import Values
 from thawline.plots.quantities import interval, percent, ratio
@@ -31,7 +31,7 @@ _RATIO = {
 
 
 def how_wide(row: Values) -> str:
-    """Say how wide the interval of the accuracy is; empty with more than FEW test images."""
+    """Format the width of the accuracy's interval; empty with more than FEW test images."""
     if row["num_images"] > FEW:
         return ""
     images = "1 test image" if row["num_images"] == 1 else f"{row['num_images']} test images"
@@ -39,12 +39,12 @@ def how_wide(row: Values) -> str:
 
 
 def points_wide(row: Values) -> str:
-    """Write the distance between the ends of the accuracy's interval, in points of a percentage."""
+    """Format the width of the accuracy's interval, in percentage points."""
     return f"{100 * (row['accuracy_high'] - row['accuracy_low']):.0f} points wide"
 
 
 def wide_before_much(row: Values) -> str:
-    """Write the interval's width, then the accuracy with its ends; empty where how_wide is."""
+    """Format the interval's width, then the accuracy; empty with many test images."""
     wide = how_wide(row)
     if not wide:
         return ""
@@ -53,7 +53,7 @@ def wide_before_much(row: Values) -> str:
 
 
 def lines(row: Values) -> list[Line]:
-    """Of what `results.metrics` holds of a checkpoint, what is known, ratios in percent first."""
+    """Format the known scores of a checkpoint, ratios in percent first."""
     return [
         *(
             (text, percent(row[key]), _percent_range(row, key))

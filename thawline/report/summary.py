@@ -1,4 +1,4 @@
-"""The table at the end of a run: each checkpoint in one line, and where to look next."""
+"""Print the table at the end of a run: each checkpoint in one line, and where to look next."""
 
 import sys
 from contextlib import suppress
@@ -24,7 +24,7 @@ _TRAINING = ("transfer_learn", "fine_tune")
 
 
 def show(directory: Path = DIRECTORY, file: TextIO | None = None) -> None:
-    """Print the table, with few test images after a line that says how wide the interval is.
+    """Print the table; with few test images after a line on the width of the interval.
 
     Aligned plain text where the output is no terminal.
 
@@ -45,7 +45,7 @@ def show(directory: Path = DIRECTORY, file: TextIO | None = None) -> None:
 
 
 def table(results: Results, *, plain: bool = False) -> Table:
-    """Quality, latency and size of each checkpoint; the last one ships."""
+    """Build the table of quality, latency and size of each checkpoint; the last one ships."""
     drawn = Table(box=None if plain else box.SIMPLE_HEAD, pad_edge=not plain)
     drawn.add_column(COLUMNS[0])
     for name in COLUMNS[1:]:
@@ -57,7 +57,7 @@ def table(results: Results, *, plain: bool = False) -> Table:
 
 
 def cells(results: Results, checkpoint: str) -> tuple[str, ...]:
-    """One checkpoint as people read it, in the order of COLUMNS."""
+    """Format one checkpoint's results in the order of COLUMNS."""
     row = results.of(checkpoint)
     return (
         checkpoint,
@@ -71,7 +71,7 @@ def cells(results: Results, checkpoint: str) -> tuple[str, ...]:
 
 
 def _thrown_away(reports: Path) -> list[str]:
-    """Name the training stages that ended where they began."""
+    """List the training stages whose result was discarded for their start."""
     lines = []
     for stage in _TRAINING:
         with suppress(UserError):  # of an evaluation alone
@@ -81,7 +81,7 @@ def _thrown_away(reports: Path) -> list[str]:
 
 
 def footer(results: Results, directory: Path) -> list[str]:
-    """What the times belong to, and what one may do next."""
+    """List the device that the times belong to, and possible next steps."""
     device = results.device
     timed = []
     if device:

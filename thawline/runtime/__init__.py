@@ -1,1 +1,1 @@
-"""What every process of the project needs: workspace, locks, safe readers, progress."""
+"""Provide what every process needs: workspace, locks, safe readers, progress."""

@@ -1,4 +1,4 @@
-"""Files of untracked scratch that count only when they are whole: a header with a checksum."""
+"""Write and read files that count only when they are whole: a header with a checksum."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 HEADER_BYTES = 8192
-"""What follows begins here, aligned for a memory map."""
+"""Size of the header; the body begins here, aligned for a memory map."""
 HALF = ".half"
 _FORMAT = "thawline-1"
 _BLOCK = 1 << 20
@@ -18,10 +18,12 @@ _ABANDONED_S = 3600.0
 
 
 def write(path: Path, about: Mapping[str, Any], body: Iterable[bytes | memoryview]) -> None:
-    """Write beside the file, then put it in its place: a killed writer leaves the old one.
+    """Write a file beside its place, then move it there: a killed writer leaves the old one.
 
     Args:
-        about: plain values, at most some 8,000 characters as JSON.
+        path: the file.
+        about: plain values for the header, at most some 8,000 characters as JSON.
+        body: the content.
 
     Raises:
         OSError: e.g. a full disk; what was written is removed.
@@ -46,10 +48,10 @@ def write(path: Path, about: Mapping[str, Any], body: Iterable[bytes | memoryvie
 
 
 def read_about(path: Path) -> dict[str, Any]:
-    """What was written with the file, once its bytes are known to be those that were written.
+    """Read the header's values, after checking all bytes of the file.
 
     Raises:
-        ValueError: cut short, damaged, or no file of this kind.
+        ValueError: cut short, damaged, or not a file of this kind.
         OSError: it cannot be read.
     """
     with path.open("rb") as file:
@@ -64,7 +66,7 @@ def read_about(path: Path) -> dict[str, Any]:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Half files of writers that were killed."""
+    """Remove the half files of writers that were killed."""
     for half in folder.glob(f"*{HALF}"):
         if half.stat().st_mtime < time.time() - _ABANDONED_S:
             half.unlink(missing_ok=True)

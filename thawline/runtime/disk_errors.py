@@ -1,4 +1,4 @@
-"""A disk that is full, or that may not be written: one message, whichever library met it."""
+"""Translate errors of a full or read-only disk into one message, whichever library met them."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _CAUSES = re.compile(
     re.IGNORECASE,
 )
 _CUT_SHORT = re.compile(r"\d+ requested and \d+ written")
-"""All that NumPy says of a full disk."""
+"""NumPy's only message for a full disk."""
 _REMEDY = {
     "read-only file system": "mount it for writing, or work elsewhere",
     "permission denied": "change the permissions, or run as its owner",
@@ -20,13 +20,14 @@ _REMEDY = {
 
 
 @contextmanager
-def named() -> Iterator[None]:
-    """Give such an error its cause, its file and a way out.
+def translate_errors() -> Iterator[None]:
+    """Turn a disk error into a message with its cause, its file and a way out.
 
-    By the text: safetensors, ONNX and shutil raise errors of their own, without a number.
+    Recognised by the text: safetensors, ONNX and shutil raise errors of their own, without a
+    number.
 
     Raises:
-        UserError: instead of them.
+        UserError: instead of the original error.
     """
     try:
         yield

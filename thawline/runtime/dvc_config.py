@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def cache_folders(files: Iterable[Path]) -> Iterator[Path]:
-    """Give the folder that each of DVC's files of settings names, relative to the file.
+    """Yield the cache folder that each of DVC's configuration files names, relative to the file.
 
-    A file that is missing or damaged names none: DVC will say so.
+    A file that is missing or damaged names none: DVC will report it.
     """
     for file in files:
         parser = configparser.ConfigParser(strict=False, interpolation=None)

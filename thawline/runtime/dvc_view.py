@@ -1,4 +1,4 @@
-"""What of a source DVC cannot read, and what it does not see.
+"""Find the parts of a source that DVC cannot read, and those that it does not see.
 
 DVC hashes a folder before a stage runs: a link to nothing ends it there, and it waits at a pipe for
 ever. It goes behind no link to a folder, into no DVC project inside the folder, and `.dvcignore`
@@ -14,28 +14,28 @@ from pathlib import Path
 from typing import NamedTuple
 
 from thawline.runtime.links import unreadable_link
-from thawline.runtime.safe_yaml import shown
+from thawline.runtime.safe_yaml import format_value
 
 _NEVER = frozenset({".git", ".hg", ".dvc"})
 _IGNORE = ".dvcignore"
 
 
 class Broken(NamedTuple):
-    """A path on which DVC fails, below the source, and why."""
+    """A path below the source on which DVC fails, and the reason."""
 
     name: str
     reason: str
 
 
 def broken(path: Path) -> list[Broken]:
-    """Find what DVC cannot hash below a path, or at it; what it leaves out does it no harm."""
+    """Find what DVC cannot hash at or below a path, except what it ignores."""
     ignores = _Ignores.above(path)
     found = list(_walk(path, path, ignores) if path.is_dir() else _one(path, path))
     return [one for one in found if not ignores.hide(path / one.name)]
 
 
 def unseen(path: Path) -> list[str]:
-    """Say, in a line each, which parts of a folder DVC does not look at."""
+    """Describe the parts of a folder that DVC does not look at, one line each."""
     if not path.is_dir():
         return []
     links, projects, hidden = list[str](), list[str](), list[str]()
@@ -63,8 +63,8 @@ def unseen(path: Path) -> list[str]:
     parts = {"links to folders": links, "DVC projects of their own": projects,
              "what .dvcignore names": hidden}  # fmt: skip
     return [
-        f"DVC does not see {what} in {shown(str(path))} ({len(names):,}, first {shown(names[0])}): "
-        "a change there runs nothing"
+        f"DVC does not see {what} in {format_value(str(path))} ({len(names):,}, first "
+        f"{format_value(names[0])}): a change there reruns nothing"
         for what, names in parts.items()
         if names
     ]
@@ -106,7 +106,7 @@ def _one(root: Path, file: Path) -> Iterator[Broken]:
 
 
 def _may_read(file: str) -> bool:
-    """Whether the one who runs this may; root may everything."""
+    """Return True where the current user may read a file; root may read everything."""
     return os.geteuid() == 0 or os.access(file, os.R_OK, effective_ids=True)
 
 
@@ -116,8 +116,8 @@ class _Ignores:
 
     Attributes:
         specs: their folders, absolute, with what they hide; a deeper one has the last word.
-        any: whether the source lies in a DVC project at all.
-        for_files: whether one of them may name a file.
+        any: True where the source lies in a DVC project at all.
+        for_files: True where one of them may name a file.
     """
 
     specs: list[tuple[str, object]] = field(default_factory=list)
@@ -136,7 +136,7 @@ class _Ignores:
         return found
 
     def read(self, folder: Path) -> None:
-        """Take up a folder's file, where there is one and DVC reads it."""
+        """Add a folder's file, where there is one and DVC reads it."""
         import pathspec  # half of the time of this module's import
 
         try:
@@ -153,7 +153,7 @@ class _Ignores:
             self.specs.append((str(folder), spec))
 
     def match(self, path: str) -> bool:
-        """Whether one of them names a path; a folder's ends with a slash."""
+        """Return True where one of them names a path; a folder's ends with a slash."""
         if not self.specs:
             return False
         slash = "/" if path.endswith("/") else ""
@@ -166,5 +166,5 @@ class _Ignores:
         return said
 
     def hide(self, path: Path) -> bool:
-        """Whether a path, or a folder above it, is named."""
+        """Return True where a path, or a folder above it, is named."""
         return self.match(str(path)) or any(self.match(f"{f}/") for f in path.absolute().parents)

@@ -1,4 +1,4 @@
-"""Show names that come from strangers: class and file names in pictures, Markdown and terminals."""
+"""Escape untrusted names: class and file names in pictures, Markdown and terminals."""
 
 import re
 import unicodedata
@@ -14,16 +14,16 @@ _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def visible(name: str, limit: int | None = None) -> str:
-    """The name with control, bidirectional and other invisible characters written out, then cut.
+    """Escape control, bidirectional and other invisible characters of a name, then cut it.
 
     >>> visible("a\\nb\\u202ec")
     'a\\\\nb\\\\u202ec'
     """
-    return cut("".join(_shown(character) for character in name), limit)
+    return cut("".join(_escape_character(character) for character in name), limit)
 
 
 def cut(name: str, limit: int | None) -> str:
-    """At most `limit` characters: the middle goes, since long names often differ at the end."""
+    """Cut a name to `limit` characters in its middle: long names often differ at the end."""
     if limit is None or len(name) <= limit:
         return name
     tail = (limit - 1) // 3
@@ -31,7 +31,7 @@ def cut(name: str, limit: int | None) -> str:
 
 
 def markdown(name: str, limit: int | None = None) -> str:
-    """As `visible`, in a form that neither Markdown nor HTML takes for markup or a link.
+    """Escape a name as `visible` does, and for Markdown and HTML: no markup, no link.
 
     What may be markup where it stands becomes character references; a backslash would not stop
     GitHub's automatic links.
@@ -43,7 +43,7 @@ def markdown(name: str, limit: int | None = None) -> str:
 
 
 def escape(name: str, limit: int = 120) -> str:
-    """A stranger's name, safe to print: one line, control and direction marks escaped, cut."""
+    """Escape an untrusted name for printing: one line, control and direction marks, cut."""
     text = name.encode("utf-8", "backslashreplace").decode()
     escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return (
@@ -52,7 +52,7 @@ def escape(name: str, limit: int = 120) -> str:
 
 
 def storable(name: str) -> str:
-    """A name that is not UTF-8 can be opened, but not stored."""
+    """Escape bytes of a file name that are not UTF-8: it can be opened, but not stored."""
     if name.isascii():
         return name  # not a copy for each image
     return name.encode("utf-8", "backslashreplace").decode()
@@ -62,7 +62,7 @@ def _reference(found: re.Match[str]) -> str:
     return "".join(c if c.isalnum() or c == " " else f"&#{ord(c)};" for c in found[0])
 
 
-def _shown(character: str) -> str:
+def _escape_character(character: str) -> str:
     if unicodedata.category(character) not in _HIDDEN:
         return character
     return character.encode("unicode_escape").decode()

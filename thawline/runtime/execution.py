@@ -146,8 +146,8 @@ def everything() -> Iterator[tuple[Execution, State]]:
             yield Execution(path.stem, *known), state
 
 
-def of_process(pid: int) -> State | None:
-    """The newest state that the process, of this machine, stands for."""
+def find_for_process(pid: int) -> State | None:
+    """Find the newest state of an execution that a process of this machine stands for."""
     here = socket.gethostname()
     found = [
         state for current, state in everything() if (current.pid, current.machine) == (pid, here)

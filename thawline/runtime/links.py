@@ -1,4 +1,4 @@
-"""Where the links of a source may lead, and opening files without following any.
+"""Restrict where the links of a source may lead, and open files without following any.
 
 A link may lead to a file of the source, or into the store of a tool that lays data out as links:
 DVC (`cache.type symlink`), git-annex and DataLad, the cache of the Hugging Face hub.
@@ -20,15 +20,15 @@ _HUB_NAME = re.compile(r"[0-9a-f]{40,64}")
 
 
 class Bounds:
-    """What the links of one source may lead to."""
+    """The places that the links of one source may lead to."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
-        """Of the source, without links."""
+        """Root of the source, without links."""
         self._dvc: list[Path] | None = None
 
     def hold(self, real: Path) -> bool:
-        """Tell whether a link's target, itself without links, is a file that may be read."""
+        """Return True where a link's target, itself without links, may be read."""
         return real.is_relative_to(self.root) or self._stored(real)
 
     def _stored(self, real: Path) -> bool:
@@ -39,14 +39,20 @@ class Bounds:
         )
 
     def _in_hub(self, real: Path) -> bool:
-        """`<set>/snapshots/<commit>/...` is links to `<set>/blobs/<hash>`."""
+        """Return True for a file of the Hugging Face cache of this source.
+
+        `<set>/snapshots/<commit>/...` is links to `<set>/blobs/<hash>`.
+        """
         return any(
             folder.name == "snapshots" and _below(real, folder.parent / "blobs", _HUB_NAME)
             for folder in self.root.parents
         )
 
     def _in_annex(self, real: Path) -> bool:
-        """Of the git repository that the source lies in, be it a submodule or a work tree."""
+        """Return True for a git-annex object of the repository that the source lies in.
+
+        That may be a submodule or a work tree.
+        """
         if "annex" not in real.parts:
             return False
         folders = (self.root, *self.root.parents)
@@ -56,7 +62,7 @@ class Bounds:
         )
 
     def _dvc_caches(self) -> list[Path]:
-        """Of the project, and of the DVC repository that the source lies in."""
+        """List the caches of the project and of the DVC repository around the source."""
         if self._dvc is None:
             folders = [workspace.workspace().resolve(), workspace.root(), *self.root.parents]
             found = dict.fromkeys(f for f in folders if os.path.isdir(f / ".dvc"))  # noqa: PTH112 - never raises
@@ -71,7 +77,7 @@ def _below(real: Path, store: Path, pattern: re.Pattern[str]) -> bool:
 
 
 def _git_stores(repository: Path) -> list[Path]:
-    """The git folder, and the one that a work tree or a submodule shares with its repository."""
+    """List the git folder, and the one it shares as a work tree or a submodule."""
     git = repository / ".git"
     try:
         if git.is_file():
@@ -84,7 +90,10 @@ def _git_stores(repository: Path) -> list[Path]:
 
 
 def _dvc_caches(folder: Path) -> list[Path]:
-    """Ask the files that DVC's settings lie in: its own command takes half a second."""
+    """Read the cache folders from the files of DVC's configuration.
+
+    DVC's own command takes half a second.
+    """
     home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")  # noqa: PTH111
     users = Path(os.environ.get("DVC_GLOBAL_CONFIG_DIR") or f"{home}/dvc")
     machines = Path(os.environ.get("DVC_SYSTEM_CONFIG_DIR") or "/etc/xdg/dvc")
@@ -93,7 +102,7 @@ def _dvc_caches(folder: Path) -> list[Path]:
 
 
 def unreadable_link(file: Path, error: Exception) -> str:
-    """Say why a path leads to no file."""
+    """Explain why a path leads to no file."""
     if isinstance(error, FileNotFoundError) and file.is_symlink():
         return _dangling(file)
     if isinstance(error, RuntimeError) or getattr(error, "errno", None) == errno.ELOOP:
@@ -114,7 +123,7 @@ def _dangling(file: Path) -> str:
 
 
 def open_unlinked(file: Path) -> int:
-    """Open a file whose path has no link in it, for reading.
+    """Open a file for reading whose path has no link in it.
 
     Returns:
         A file descriptor.
@@ -134,7 +143,10 @@ def open_unlinked(file: Path) -> int:
 
 
 def _opened_step_by_step(file: Path) -> int:
-    """Where the system does not tell an open file's path, or tells it in other letters."""
+    """Open a file folder by folder.
+
+    For systems that do not tell an open file's path, or tell it in other letters.
+    """
     top, *parts = file.parts
     folder = os.open(top, os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -1,4 +1,4 @@
-"""One run and one writer per workspace, and no stage that outlives the DVC that started it."""
+"""Lock the workspace for one run and one writer, and end stages that outlive their DVC."""
 
 import ctypes
 import hashlib
@@ -30,7 +30,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Busy(Exception):
-    """The workspace belongs to another run; the message says whose."""
+    """Raised when the workspace belongs to another run; the message says whose."""
 
 
 def die_with_parent(parent: int | None = None) -> None:
@@ -40,7 +40,7 @@ def die_with_parent(parent: int | None = None) -> None:
     writer on the same outputs.
 
     Args:
-        parent: its process id; one that has ended by now will not be heard of any more.
+        parent: its process id; if it has ended already, the signal is sent at once.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -49,7 +49,7 @@ def die_with_parent(parent: int | None = None) -> None:
 
 
 def end_without(alive: Callable[[], bool]) -> None:
-    """Send ourselves SIGTERM, again and again, once `alive` says no; asked twice a second.
+    """Send ourselves SIGTERM, again and again, once `alive` returns False; asked twice a second.
 
     For what `die_with_parent` does not see: a shell that stays between DVC and the stage, a
     sandbox or a system without that call.
@@ -68,15 +68,15 @@ def end_without(alive: Callable[[], bool]) -> None:
 def pipeline(
     wait_s: float = 0.0, kind: str = "pipeline", owner: str | None = None
 ) -> Iterator[None]:
-    """Hold the workspace for one run of the pipeline, or for another kind of work.
+    """Lock the workspace for one run of the pipeline, or for another kind of work.
 
     The system frees the lock of a process that dies; that it did not end in order is seen by what
     it wrote about itself, and noted.
 
     Args:
-        wait_s: how long to wait for the one that holds it.
-        kind: of work; different kinds do not exclude each other.
-        owner: what to tell others; by default THAWLINE_OWNER, or `thawline run`.
+        wait_s: how long to wait for the current holder, s.
+        kind: kind of work; different kinds do not exclude each other.
+        owner: name shown to others; by default THAWLINE_OWNER, or `thawline run`.
 
     Raises:
         Busy: another run holds it.
@@ -99,7 +99,7 @@ def pipeline(
 
 @contextmanager
 def registry(owner: str) -> Iterator[None]:
-    """Hold what the project's commands do to the registry, one after another.
+    """Lock the registry, so that the project's commands use it one after another.
 
     One lock for all working trees of the project; another command is waited for.
 
@@ -121,7 +121,7 @@ def registry(owner: str) -> Iterator[None]:
 
 @contextmanager
 def hold_workspace(stage: str) -> Iterator[None]:
-    """Hold the workspace for one stage; the system frees it when the process ends, however.
+    """Lock the workspace for one stage; the system frees it when the process ends.
 
     Raises:
         UserError: another stage still writes here.
@@ -143,7 +143,7 @@ def hold_workspace(stage: str) -> Iterator[None]:
 
 
 def idle(folder: Path) -> bool:
-    """Whether no run and no stage is in progress in a working tree of the project."""
+    """Return True where no run and no stage is in progress in a working tree of the project."""
     for suffix in ("-pipeline", ""):
         try:
             with _lock_file(_path(suffix, folder)).acquire(timeout=0):

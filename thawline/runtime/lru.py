@@ -1,4 +1,4 @@
-"""Folders of kept files that are bounded: what was not used for longest goes first."""
+"""Limit the size of folders of kept files: the least recently used ones go first."""
 
 import os
 import time
@@ -6,15 +6,17 @@ from pathlib import Path
 
 
 def make_room(folder: Path, suffix: str, num_bytes: int, *, limit: int, since_ns: int) -> bool:
-    """Remove the files that were not used for longest until so much more fits.
+    """Remove the least recently used files until so much more fits.
 
     Args:
-        suffix: of the files that count.
-        limit: of all of them together, bytes.
+        folder: the folder.
+        suffix: suffix of the files that count.
+        num_bytes: bytes that are to fit.
+        limit: largest size of all files together, bytes.
         since_ns: nothing that was used from then on is removed, ns since the epoch.
 
     Returns:
-        Whether it fits.
+        True where it fits.
     """
     status = {file: file.stat() for file in folder.glob(f"*{suffix}")}
     total = num_bytes + sum(found.st_size for found in status.values())
@@ -27,6 +29,9 @@ def make_room(folder: Path, suffix: str, num_bytes: int, *, limit: int, since_ns
 
 
 def mark_used(file: Path) -> None:
-    """The kernel's own stamps lag behind the clock by some milliseconds."""
+    """Set a file's times to now.
+
+    The kernel's own stamps lag behind the clock by some milliseconds.
+    """
     now = time.time_ns()
     os.utime(file, ns=(now, now))

@@ -1,4 +1,4 @@
-"""How the threads of OpenMP, which PyTorch computes with, wait for each other."""
+"""Set how the threads of OpenMP, which PyTorch computes with, wait for each other."""
 
 import os
 from collections.abc import MutableMapping
@@ -8,7 +8,7 @@ _SPINS = "1000"
 
 
 def wait_briefly(environ: MutableMapping[str, str] = os.environ) -> None:
-    """Let them spin for some ten microseconds, then sleep; what the user has set stays.
+    """Let waiting threads spin for some ten microseconds, then sleep; the user's settings stay.
 
     To be called before PyTorch loads, which reads it once. Threads that only spin starve whatever
     else runs, and one that sleeps at once is woken late, hundreds of times in a step: see

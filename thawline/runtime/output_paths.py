@@ -1,4 +1,4 @@
-"""Small outputs of stages: metrics as JSON, tables as CSV, equal content giving equal bytes."""
+"""Write small outputs of stages: JSON metrics and CSV tables, equal content in equal bytes."""
 
 import csv
 import json
@@ -15,7 +15,7 @@ from thawline.runtime import workspace
 
 INGEST = Path("data/ingest")
 MANIFEST = "manifest.parquet"
-"""In INGEST."""
+"""Name of the file in INGEST."""
 LABEL_FIXES = Path("data/label_fixes.csv")
 HOLDOUT = Path("data/holdout.csv")
 ROWS = Path("data/rebalance/rows.parquet")
@@ -32,12 +32,12 @@ def write_json(path: Path, content: Mapping[str, Any] | Sequence[Any]) -> None:
 
 
 def write_metrics(stage: str, metrics: Mapping[str, Any]) -> None:
-    """`reports/<stage>/metrics.json`, numbers to six decimals so that a diff can be read."""
+    """Write `reports/<stage>/metrics.json`, numbers to six decimals for readable diffs."""
     write_json(REPORTS / stage / "metrics.json", rounded(metrics))
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    """Write a CSV file; text that looks like a formula gets an apostrophe before it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -47,7 +47,10 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
 
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
-    """A file beside another one, which it replaces at the end; whoever is killed leaves the old."""
+    """Provide a file beside another one, which it replaces at the end.
+
+    A kill leaves the old one.
+    """
     half = path.with_name(f".{path.name}.half")
     try:
         yield half
@@ -57,12 +60,12 @@ def replaced(path: Path) -> Iterator[Path]:
 
 
 def cell(value: Any) -> Any:
-    """What may stand in a CSV: class and file names come from strangers. Numbers stay."""
+    """Escape a CSV cell: class and file names come from strangers. Numbers stay."""
     return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
 
 def uncell(text: str) -> str:
-    """What `cell` was given."""
+    """Undo `cell`."""
     return text[1:] if text[:1] == "'" and _FORMULA.match(text, 1) else text
 
 
@@ -76,7 +79,7 @@ that are not there are the other kinds."""
 
 @contextmanager
 def intact(path: Path) -> Iterator[None]:
-    """While an output of an earlier stage is read.
+    """Translate errors while an output of an earlier stage is read.
 
     Raises:
         UserError: it is missing, cut, or something else than that stage writes.
@@ -103,7 +106,10 @@ def rounded(value: Any) -> Any:
 
 @contextmanager
 def staged(target: Path) -> Iterator[Path]:
-    """A folder that appears under its name only when it is complete; nothing is left otherwise."""
+    """Provide a folder that appears under its name only when it is complete.
+
+    Nothing is left otherwise.
+    """
     scratch = workspace.scratch() / "staging"
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch, prefix=f"{target.name}-") as temporary:

@@ -1,4 +1,4 @@
-"""Show that something long is going on: a bar on a terminal, plain lines elsewhere."""
+"""Show the progress of long work: a bar on a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -16,7 +16,7 @@ _LINE_EVERY_S = 10.0
 
 
 def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
-    """Pass the items through and show how far they are, once it takes longer than two seconds."""
+    """Pass items through and show their progress, once it takes longer than two seconds."""
     if not torchrun.is_main():
         yield from items
     elif sys.stderr.isatty():
@@ -26,7 +26,7 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
 
 
 def log(message: str) -> None:
-    """One line for a person; above the bar when there is one."""
+    """Print one line for the user; above the bar when there is one."""
     if torchrun.is_main():
         print(message, file=sys.stderr, flush=True)
 

@@ -24,8 +24,8 @@ _LINES = (
 )
 
 
-def fate(line: str) -> tuple[str, str] | None:
-    """The stage that a line of DVC's is about, and running, restored or skipped."""
+def status(line: str) -> tuple[str, str] | None:
+    """Parse a line of DVC's: the stage, and running, restored or skipped; else None."""
     for pattern, word in _LINES:
         # The whole line: a stage may print such words in the name of a class.
         if found := pattern.fullmatch(_ANSI.sub("", line)):
@@ -45,7 +45,7 @@ class Watcher:
         text = self._rest.get(source, "") + data.decode(errors="replace")
         *lines, self._rest[source] = re.split(r"[\r\n]", text)
         for line in lines:
-            if found := fate(line):
+            if found := status(line):
                 stage, word = found
                 self.fates[stage] = word
 

@@ -1,4 +1,4 @@
-"""YAML that somebody else may have written: plain values only, bounded in size and depth."""
+"""Read YAML that somebody else may have written: plain values, bounded in size and depth."""
 
 import re
 from collections.abc import Iterable
@@ -22,7 +22,9 @@ _DAMAGE = (
 
 
 def load(path: Path) -> Any:
-    """Safe YAML 1.2 (as DVC reads it: 1e-4 is a number); no aliases: they can blow up memory.
+    """Read safe YAML 1.2 (as DVC reads it: 1e-4 is a number).
+
+    No aliases: they can blow up memory.
 
     Raises:
         UserError: missing, unreadable, too large or deep, not YAML, not UTF-8, an alias, a tag.
@@ -31,7 +33,7 @@ def load(path: Path) -> Any:
 
 
 def read(path: Path) -> tuple[Any, bytes]:
-    """As `load`, with the bytes that the value was read from."""
+    """Read YAML as `load` does; return the value and the bytes it was read from."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -42,7 +44,7 @@ def read(path: Path) -> tuple[Any, bytes]:
 
 
 def parse(text: str, place: str) -> Any:
-    """A value from the command line, as it would stand in a file.
+    """Parse a value from the command line as if it stood in a file.
 
     Raises:
         UserError: not valid YAML; place names it.
@@ -50,7 +52,7 @@ def parse(text: str, place: str) -> Any:
     return _parse(place, text.encode("utf-8", "surrogateescape"))
 
 
-def of_a_program(text: str) -> Any:
+def parse_machine_written(text: str) -> Any:
     """Parse YAML that DVC, a program of ours or a merge has written, e.g. dvc.lock, at any size.
 
     Once and not twice, as `load` does, and by libyaml: it is read at the start of every stage (a
@@ -70,8 +72,8 @@ def of_a_program(text: str) -> Any:
         raise ValueError(_problem(error)) from None
 
 
-def shown(value: Any) -> str:
-    """A value for a message: one line, at most 80 characters."""
+def format_value(value: Any) -> str:
+    """Format a value for a message: one line, at most 80 characters."""
     try:
         text = repr(value)
     except ValueError:  # Python writes no whole number of more than 4300 digits

@@ -1,6 +1,6 @@
-"""Processes that train together: which one this is, by torchrun's variables, and their start.
+"""Start processes that train together, and tell by torchrun's variables which one this is.
 
-Imports nothing heavy: what only writes or talks asks here whether it is its turn.
+Imports nothing heavy: what only writes or logs asks here whether it is its turn.
 """
 
 import os
@@ -18,16 +18,17 @@ from thawline.errors import UserError
 
 _POLL_S = 0.5
 _GRACE_S = 10.0
-"""For the first process to find out by itself that another is gone, and to say it in order."""
+"""Time for the first process to notice by itself that another is gone, and to report it in
+order."""
 
 
 def rank() -> int:
-    """0 for the process that logs and writes, which is the only one where one trains alone."""
+    """Return this process's rank: 0 for the one that logs and writes, also when alone."""
     return int(os.environ["RANK"]) if launched() else 0
 
 
 def launched() -> bool:
-    """Whether a launcher has started this process as one of several."""
+    """Return True where a launcher has started this process as one of several."""
     return "RANK" in os.environ and "WORLD_SIZE" in os.environ
 
 
@@ -44,7 +45,8 @@ def beside(count: int, threads: int) -> Iterator[None]:
     """Run this program `count` times at once on this machine, this process being the first.
 
     Args:
-        threads: of OpenMP, each.
+        count: number of processes.
+        threads: OpenMP threads of each.
 
     Raises:
         UserError: another process ended with a failure; the message has its last line.
@@ -73,7 +75,7 @@ def beside(count: int, threads: int) -> Iterator[None]:
 
 
 class _Helper:
-    """Another process of the same program; its output is kept for the case that it fails."""
+    """Another process of the same program; its output is kept in case it fails."""
 
     def __init__(self, number: int, shared: dict[str, str]) -> None:
         self._number = number
@@ -87,7 +89,7 @@ class _Helper:
         )
 
     def failure(self) -> str:
-        """What to tell a person; empty while all is well."""
+        """Describe the process's failure; empty while all is well."""
         code = self._process.poll()
         if not code:
             return ""

@@ -1,4 +1,4 @@
-"""Where things are: the workspace a stage runs in, and the project it belongs to."""
+"""Locate the workspace that a stage runs in, and the project it belongs to."""
 
 import os
 from pathlib import Path
@@ -13,12 +13,12 @@ VARIABLE = "THAWLINE_PROJECT"
 
 
 def workspace() -> Path:
-    """The folder the stage runs in; a temporary copy under `dvc exp run --temp` and `--queue`."""
+    """Return the stage's folder; a temporary copy under `dvc exp run --temp` and `--queue`."""
     return Path.cwd()
 
 
 def root() -> Path:
-    """The project itself, also from DVC's temporary copies, where DVC_ROOT names it.
+    """Return the project's folder, also from DVC's temporary copies, where DVC_ROOT names it.
 
     THAWLINE_PROJECT goes before it, since DVC sets DVC_ROOT to the working tree it runs in.
     Without either: the nearest folder upwards that holds `.dvc`, else the workspace.
@@ -31,17 +31,17 @@ def root() -> Path:
 
 
 def scratch() -> Path:
-    """Untracked working files (locks, run state, caches) that no output depends on."""
+    """Return the folder of untracked working files (locks, run state, caches)."""
     return root() / SCRATCH
 
 
 def log_path(name: str) -> Path:
-    """Where a process in the background writes what it has to say."""
+    """Return the log file of a process in the background."""
     return scratch() / f"{name}.log"
 
 
 def log_file(name: str) -> BinaryIO:
-    """That file, to append to; begun anew when it has grown large.
+    """Open the log file to append to; it is begun anew when it has grown large.
 
     Raises:
         UserError: it cannot be written.

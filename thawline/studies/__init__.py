@@ -1,1 +1,1 @@
-"""Studies: a claim of the design guide as a comparison of trials on the user's own data."""
+"""Compare designs on the user's own data: each study tests claims of the design guide."""

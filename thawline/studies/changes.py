@@ -1,4 +1,4 @@
-"""What the command line changes of the studies it runs: values of all trials, and fewer seeds."""
+"""Apply changes from the command line to studies: values of all trials, fewer seeds."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,11 @@ from thawline.studies.definition import Definition
 
 @dataclass(frozen=True, kw_only=True)
 class Changes:
-    """Applied to a definition after it is read; what its axes vary stays theirs.
+    """Changes to a definition after it is read; what its axes vary stays theirs.
 
     Attributes:
-        values: of params.yaml by their dotted keys, in place of those of `base`.
-        seeds: how many of the definition's are run, the first ones; None for all.
+        values: values of params.yaml by their dotted keys, in place of those of `base`.
+        seeds: number of the definition's seeds to run, the first ones; None for all.
     """
 
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -27,10 +27,10 @@ class Changes:
 
     @classmethod
     def parse(cls, words: Sequence[str], seeds: int | None, project: Params) -> "Changes":
-        """From `--set KEY=VALUE` words and `--seeds`; a value is read as in params.yaml.
+        """Parse `--set KEY=VALUE` words and `--seeds`; a value is read as in params.yaml.
 
         Raises:
-            UserError: a word that is none, a key that params.yaml has not, no seed left.
+            UserError: a word of another form, a key that params.yaml does not have, no seed left.
         """
         if seeds is not None and seeds < 1:
             raise UserError(f"--seeds: {seeds} is not allowed; 1 or more are")
@@ -39,7 +39,9 @@ class Changes:
         for word in words:
             key, equals, text = word.partition("=")
             if not equals:
-                raise UserError(f"--set: {safe_yaml.shown(word)} is not allowed; KEY=VALUE is")
+                raise UserError(
+                    f"--set: {safe_yaml.format_value(word)} is not allowed; KEY=VALUE is"
+                )
             if key == plan.SEED:
                 raise UserError(f"--set: {key}: a study's file lists its seeds; see --seeds")
             if key not in allowed:
@@ -48,7 +50,7 @@ class Changes:
         return cls(values=values, seeds=seeds)
 
     def planned(self, path: Path, project: Params) -> plan.Study:
-        """The study of a file, changed so.
+        """Read the study of a file and apply the changes.
 
         Raises:
             UserError: see `definition.load` and `plan.study`.
@@ -56,12 +58,12 @@ class Changes:
         return plan.study(path, self.applied(definition.load(path)), project, str(self))
 
     def applied(self, given: Definition) -> Definition:
-        """The definition with these values and the first of its seeds."""
+        """Return a definition with these values and the first of its seeds."""
         base = {**given.base, **self.values}
         return given.model_copy(update={"base": base, "seeds": given.seeds[: self.seeds]})
 
     def __str__(self) -> str:
-        """As on the command line; empty if nothing is changed."""
+        """Format the changes as on the command line; empty if there are none."""
         words = [f"--set {key}={json.dumps(value)}" for key, value in sorted(self.values.items())]
         words += [f"--seeds {self.seeds}"] * (self.seeds is not None)
         return " ".join(words)

@@ -1,4 +1,4 @@
-"""Pictures of a study: quality against latency, what each claim found, gain per doubling."""
+"""Draw the charts of a study: quality against latency, each claim, gain per doubling."""
 
 import math
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _MOST_NAMED = 30
 
 @styled
 def trade_off(summary: Summary) -> Figure:
-    """Measure against latency; the area is the size, filled points are on the Pareto front."""
+    """Draw quality against latency; area is size, filled points are on the Pareto front."""
     lines = [x for x in summary.lines if x.values and "latency_ms" in x.costs]
     drawn = figure(8, 4.6, "Quality against latency; the area is the size on disk")
     axis = drawn.subplots()
@@ -42,7 +42,7 @@ def trade_off(summary: Summary) -> Figure:
 
 @styled
 def contenders(summary: Summary) -> Figure:
-    """A point per trial, a bar at the mean of each contender."""
+    """Draw a point per trial, and a bar at the mean of each contender."""
     lines = list(summary.lines)
     drawn = figure(8, _height(len(lines)), "Every trial, and the mean of each contender")
     axis = drawn.subplots()
@@ -59,7 +59,7 @@ def contenders(summary: Summary) -> Figure:
 
 @styled
 def differences(summary: Summary) -> Figure:
-    """Interval of each claim's difference, and the smallest effect of interest."""
+    """Draw the interval of each claim's difference, and the smallest effect of interest."""
     drawn = figure(8, _height(len(summary.claims)), "Difference to the baseline")
     axis = drawn.subplots()
     smallest = 100 * summary.study.definition.smallest_effect
@@ -81,7 +81,7 @@ def differences(summary: Summary) -> Figure:
 
 @styled
 def doublings(summary: Summary) -> Figure:
-    """Measure against operations, with the gain per doubling from each contender to the next."""
+    """Draw quality against operations, with the gain per doubling between contenders."""
     lines = by_macs(summary.lines)
     drawn = figure(8, 4.2, "Gain per doubling of the operations")
     axis = drawn.subplots()
@@ -106,7 +106,7 @@ def doublings(summary: Summary) -> Figure:
 
 
 def by_macs(lines: Sequence[Line]) -> list[Line]:
-    """Those with a known and different number of operations, from few to many."""
+    """List contenders with known and different numbers of operations, in ascending order."""
     known = [line for line in lines if line.values and line.costs.get("macs", 0) > 0]
     found: list[Line] = []
     for line in sorted(known, key=lambda x: x.costs["macs"]):
@@ -116,14 +116,17 @@ def by_macs(lines: Sequence[Line]) -> list[Line]:
 
 
 def gains(lines: Sequence[Line]) -> list[float]:
-    """From each contender to the next, per doubling of the multiply-adds."""
+    """Compute the gain from each contender to the next, per doubling of the operations."""
     return [
         (b.mean - a.mean) / math.log2(b.costs["macs"] / a.costs["macs"]) for a, b in pairwise(lines)
     ]
 
 
 def _reach(summary: Summary) -> float:
-    """Half the width of the picture, points: an interval of two seeds would hide all others."""
+    """Compute half the width of the chart, in points.
+
+    The interval of two seeds would hide all others.
+    """
     means = [abs(v.mean) for v in summary.verdicts if not math.isnan(v.mean)]
     ends = [abs(end) for v in summary.verdicts for end in (v.low, v.high) if not math.isnan(end)]
     shown = max(5 * max(means, default=0.0), 5 * summary.study.definition.smallest_effect)
@@ -131,7 +134,7 @@ def _reach(summary: Summary) -> float:
 
 
 def _spread(axis: Axes, values: Sequence[float], base: int, subs: Sequence[int]) -> None:
-    """A logarithmic axis, unless the values are too close to each other for a tick between them.
+    """Make an axis logarithmic, unless the values are too close for a tick between them.
 
     Its ticks are plain numbers: matplotlib would write formulas.
     """

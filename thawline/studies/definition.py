@@ -1,4 +1,4 @@
-"""A study's file: what is claimed, what is varied, and what decides; written before any trial."""
+"""Read a study's file: its claims, axes and deciding measure, written before any trial."""
 
 import re
 from pathlib import Path
@@ -14,19 +14,19 @@ from thawline.studies.scores import SCORES
 
 FOLDER = Path("studies")
 STAGES = ("transfer_learn", "fine_tune", "compress")
-"""Where a trial may end: those that make a network."""
+"""Stages where a trial may end: those that make a network."""
 MEASURES = tuple(f"{stage}.val_{score}" for stage in STAGES for score in SCORES)
-"""Of validation rows: test rows are for the final report alone."""
+"""Measures on validation rows: test rows are for the final report alone."""
 LABEL = "label"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-"""It becomes the name of folders, of git references and of what DVC and MLflow are asked for."""
+"""Allowed names: they become names of folders, of git references, and in DVC and MLflow."""
 _Text = Annotated[str, Field(min_length=1, max_length=2000)]
 _Key = Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]+)*$")]
 Axis = dict[_Key, Annotated[list[Any], Field(min_length=1, max_length=100)]]
 """Dotted keys of params.yaml to their values, which change together; `label` names the steps."""
 
 MOST_TRIALS = 10_000
-"""Of a study."""
+"""Largest number of trials of a study."""
 Choices = Annotated[list[Any], Field(min_length=2)]
 
 
@@ -41,7 +41,7 @@ class Comparison(Section):
 
 
 class Interval(Section):
-    """A range of numbers to search; whole ones if both ends are."""
+    """A range of numbers to search; whole numbers if both ends are."""
 
     low: int | float
     high: int | float
@@ -57,7 +57,7 @@ class Interval(Section):
 
 
 class Search(Section):
-    """Values proposed one after another: accuracy up, latency and size down."""
+    """Values proposed one after another, for high accuracy, low latency and small size."""
 
     trials: Annotated[int, Field(ge=1, le=MOST_TRIALS)]
     space: Annotated[dict[_Key, Interval | Choices], Field(min_length=1)]
@@ -67,9 +67,9 @@ class Definition(Section):
     """The content of one file; either `axes` with `comparisons`, or `search`."""
 
     claim: _Text
-    """What the guide says."""
+    """Claim of the guide."""
     question: _Text
-    """What the study finds out."""
+    """Question that the study answers."""
     base: dict[_Key, Any]
     """Values of params.yaml in all trials."""
     axes: Annotated[list[Axis], Field(min_length=1)] | None = None
@@ -81,17 +81,17 @@ class Definition(Section):
     measure: str
     """One of MEASURES; its stage is where a trial ends."""
     smallest_effect: Annotated[float, Field(gt=0, lt=1)]
-    """Of the measure, stated beforehand: a smaller difference is of no interest."""
+    """Smallest effect of the measure, stated beforehand: a smaller difference is of no interest."""
     comparisons: tuple[Comparison, ...] = Field(default=(), strict=False)
 
     @property
     def until(self) -> str:
-        """The stage that gives the measure."""
+        """Name of the stage that gives the measure."""
         return self.measure.partition(".")[0]
 
     @property
     def score(self) -> str:
-        """The measure's key in `scores.SCORES`."""
+        """Key of the measure in `scores.SCORES`."""
         return self.measure.partition(".val_")[2]
 
     @model_validator(mode="after")
@@ -111,12 +111,13 @@ def load(path: Path) -> Definition:
     """Read and check a study's file.
 
     Raises:
-        UserError: missing, no YAML, an unknown key or measure, a name or value that is not allowed.
+        UserError: missing, not YAML, an unknown key or measure, or a name or value that is not
+            allowed.
     """
     if not _NAME.fullmatch(path.stem):
         raise UserError(
-            f"{safe_yaml.shown(path.name)}: not allowed as the name of a study: at most 64 letters "
-            "of a to z, digits, - and _, the first one a letter or a digit"
+            f"{safe_yaml.format_value(path.name)}: not allowed as the name of a study: at most "
+            "64 letters of a to z, digits, - and _, the first one a letter or a digit"
         )
     raw = safe_yaml.load(path)
     if not isinstance(raw, dict):
@@ -129,10 +130,10 @@ def load(path: Path) -> Definition:
 
 
 def find(name: str) -> list[Path]:
-    """The files that a name on the command line means.
+    """Find the files that a name on the command line means.
 
     Args:
-        name: of a file in studies/, a path, or `all`.
+        name: name of a file in studies/, a path, or `all`.
 
     Raises:
         UserError: there is no such study.
@@ -154,7 +155,7 @@ def _check_measure(path: Path, measure: object) -> None:
         return
     if str(measure).startswith("evaluate."):
         raise UserError(
-            f"{path}: measure: {measure!r} is of test rows, which choose nothing; "
+            f"{path}: measure: {measure!r} uses test rows, which must choose nothing; "
             f"allowed: {', '.join(MEASURES)}"
         )
     raise mistakes.unknown(f"{path}: measure", measure, MEASURES)

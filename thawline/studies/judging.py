@@ -1,4 +1,4 @@
-"""`python -m thawline.studies.judging STAGE OUT`: what a trial's network says of validation rows.
+"""Predict validation rows with a trial's network: `python -m thawline.studies.judging STAGE OUT`.
 
 A process of its own in the trial's workspace, as a stage is; it writes no output of DVC's.
 """
@@ -21,10 +21,10 @@ _BATCH = 64
 
 
 def judge(stage: str, threads: int) -> dict[str, Any]:
-    """Predictions of the stage's network, and what they and it amount to.
+    """Predict with the stage's network, and score the predictions and the network.
 
     Returns:
-        `values`: numbers by name; `rows`: see `scores.Rows`.
+        `values`: numbers by name; `rows`: see `scores.ScoredRows`.
     """
     from thawline.cost.memory import size_mb
     from thawline.dataset.manifest import Manifest
@@ -46,10 +46,13 @@ def judge(stage: str, threads: int) -> dict[str, Any]:
 
 
 def rarest(train_counts: np.ndarray, support: np.ndarray) -> np.ndarray:
-    """The rarest third of the classes that are scored, as `evaluation.accuracy.rare_recall` has it.
+    """Find the rarest third of the classes with scored rows, as `rare_recall` does.
+
+    See `evaluation.accuracy.rare_recall`.
 
     Args:
-        train_counts, support: training rows and scored rows per class, int64 (K,).
+        train_counts: training rows per class, int64 (K,).
+        support: scored rows per class, int64 (K,).
 
     Returns:
         bool (K,).
@@ -62,7 +65,7 @@ def rarest(train_counts: np.ndarray, support: np.ndarray) -> np.ndarray:
 
 
 def _predict(folder: Path, rows: np.ndarray, threads: int) -> tuple[np.ndarray, dict[str, float]]:
-    """Class of each row, int64 (N,), and the network's counts where it is PyTorch's."""
+    """Predict each row's class, int64 (N,); add the counts of a PyTorch network."""
     from thawline.dataset.image_store import ImageStore
 
     images = ImageStore(INGEST).batches(rows, _BATCH)
@@ -99,7 +102,10 @@ def _onnx() -> str:
 
 
 def _file(folder: Path) -> Path:
-    """The smallest that holds the network: binary layers are bits in a checkpoint alone."""
+    """Return the smallest file that holds the network.
+
+    Binary layers are stored as bits in a checkpoint alone.
+    """
     from thawline.models.checkpoint import WEIGHTS
 
     found = [path for name in (_onnx(), WEIGHTS) if (path := folder / name).exists()]

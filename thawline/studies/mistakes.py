@@ -1,4 +1,4 @@
-"""A mistake in a study's file as one line: the file, the key, the value, what is allowed."""
+"""Report a mistake in a study's file in one line: file, key, value, what is allowed."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,12 +10,12 @@ from thawline.params import validation_errors
 
 
 def unknown(place: str, value: object, allowed: Iterable[str]) -> UserError:
-    """For a value that is none of the allowed ones; a similar one is proposed."""
+    """Build the error for a value that is not allowed; a similar allowed one is proposed."""
     return UserError(validation_errors.not_allowed(place, value, tuple(allowed) or ("none",)))
 
 
 def describe(path: Path, error: ValidationError, model: type[BaseModel]) -> UserError:
-    """What pydantic has against the file; of several mistakes an unknown key goes first."""
+    """Build the error for pydantic's findings; of several, an unknown key comes first."""
     errors = error.errors()
     first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
     place = f"{path}: {validation_errors.dotted(first['loc']) or 'the file'}"

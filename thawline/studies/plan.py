@@ -1,4 +1,4 @@
-"""From a study's file to its trials, all checked against params.yaml before the first one runs."""
+"""Plan the trials of a study, all checked against params.yaml before the first one runs."""
 
 import copy
 import hashlib
@@ -15,7 +15,7 @@ from typing import Any, Literal
 from thawline.errors import UserError
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
-from thawline.runtime.safe_yaml import shown
+from thawline.runtime.safe_yaml import format_value
 from thawline.studies import mistakes
 from thawline.studies.definition import LABEL, MOST_TRIALS, Axis, Definition, Interval
 
@@ -34,7 +34,7 @@ class Contender:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """One pair of contenders, by their labels, and what is expected of it."""
+    """One pair of contenders, by their labels, and the expected difference."""
 
     says: str
     baseline: str
@@ -53,7 +53,7 @@ class Trial:
     """Everything that differs from params.yaml, seed and threads included."""
 
     def key(self, code: str) -> str:
-        """Twelve hexadecimal digits; equal overrides and code have the same.
+        """Hash the overrides and the code; twelve hexadecimal digits.
 
         Args:
             code: a hash of everything else that the result depends on.
@@ -72,10 +72,13 @@ class Study:
     contenders: Sequence[Contender]
     claims: Sequence[Claim]
     changed: str = ""
-    """What the command line changed of the file, as it was written there."""
+    """Changes from the command line, as they were written there."""
 
     def trials(self, threads: int) -> list[Trial]:
-        """Seeds change fastest: the first ones to run side by side share no stage."""
+        """List the trials; seeds change fastest.
+
+        So the first ones to run side by side share no stage.
+        """
         return [
             trial(self.name, contender, seed, threads)
             for contender in self.contenders
@@ -92,8 +95,10 @@ def study(path: Path, definition: Definition, project: Params, changed: str = ""
     """Lay out the grid and check every point of it.
 
     Args:
-        project: params.yaml, from which trials depart.
-        changed: what the command line changed of the definition, for the report.
+        path: the study's file.
+        definition: its content.
+        project: params.yaml, which trials start from.
+        changed: changes from the command line, for the report.
 
     Raises:
         UserError: an unknown key, a value that params.yaml could not have, linked lists of
@@ -116,10 +121,10 @@ def study(path: Path, definition: Definition, project: Params, changed: str = ""
 
 
 def checked(path: Path, project: Params, overrides: Mapping[str, Any], label: str) -> Params:
-    """params.yaml with the overrides, if it may be so.
+    """Apply overrides to params.yaml and check the result.
 
     Raises:
-        UserError: it may not; names the study's file and the contender.
+        UserError: it is not valid; the message names the study's file and the contender.
     """
     raw = copy.deepcopy(project.model_dump())
     allowed = keys(project)
@@ -131,21 +136,21 @@ def checked(path: Path, project: Params, overrides: Mapping[str, Any], label: st
     try:
         if overrides.get(REFIT, "none") != "none":
             raise UserError(
-                f"{path}: {REFIT}: {shown(str(overrides[REFIT]))}; allowed: none, since trials are "
-                "compared by the validation rows"
+                f"{path}: {REFIT}: {format_value(str(overrides[REFIT]))}; allowed: none, since "
+                "trials are compared by the validation rows"
             )
         return params_file.check(raw, path)
     except UserError as error:
-        raise UserError(f"{error} (in {shown(label)})") from None
+        raise UserError(f"{error} (in {format_value(label)})") from None
 
 
 def keys(project: Params) -> list[str]:
-    """The dotted keys of params.yaml, sorted; an `options` section is one value."""
+    """List the dotted keys of params.yaml, sorted; an `options` section is one value."""
     return sorted(_keys(project.model_dump()))
 
 
 def unknown(place: str, key: str, project: Params) -> UserError:
-    """For a key that params.yaml has not; names those of its section, or the sections."""
+    """Build the error for an unknown key of params.yaml; it names its section's keys."""
     section = key.rpartition(".")[0]
     beside = [k for k in keys(project) if k.startswith(f"{section}.")] if section else []
     return mistakes.unknown(place, key, beside or type(project).model_fields)
@@ -163,7 +168,7 @@ def _contenders(path: Path, definition: Definition) -> list[Contender]:
     steps = [_steps(path, axis) for axis in definition.axes or []]
     for key in (*definition.base, *(key for axis in definition.axes or [] for key in axis)):
         if key == SEED:
-            raise UserError(f"{path}: {SEED}: is no axis; list the values under `seeds`")
+            raise UserError(f"{path}: {SEED}: is not an axis; list the values under `seeds`")
     if definition.axes is None:
         return []
     number = math.prod(map(len, steps))
@@ -187,7 +192,7 @@ def _contenders(path: Path, definition: Definition) -> list[Contender]:
 
 
 def _steps(path: Path, axis: Axis) -> list[tuple[str, dict[str, Any]]]:
-    """Label and values of each step along one axis."""
+    """List label and values of each step along one axis."""
     lengths = {key: len(values) for key, values in axis.items()}
     if len(set(lengths.values())) != 1 or not set(axis) - {LABEL}:
         listed = ", ".join(f"{key} has {number}" for key, number in lengths.items())
@@ -223,7 +228,7 @@ def _claims(path: Path, definition: Definition, labels: Sequence[str]) -> Iterab
 
 
 def _check_search(path: Path, definition: Definition, project: Params) -> None:
-    """The ends of each range and each choice, the other keys at their first value."""
+    """Check the ends of each range and each choice, other keys at their first value."""
     assert definition.search is not None
     space = definition.search.space
     ends = {k: [s.low, s.high] if isinstance(s, Interval) else s for k, s in space.items()}

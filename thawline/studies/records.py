@@ -1,4 +1,4 @@
-"""What is known of each trial, as JSON in the project's scratch: what is there is not repeated."""
+"""Store the results of each trial as JSON in the project's scratch, so that none is repeated."""
 
 import hashlib
 import json
@@ -23,15 +23,16 @@ _NO_RESULT = ("tracking", "budget", "evaluate")
 
 @dataclass(frozen=True, kw_only=True)
 class TrialRecord:
-    """One trial, whatever became of it.
+    """The outcome of one trial.
 
     Attributes:
-        values: what was counted and scored, e.g. `val_macro_f1`, `macs`; of the validation rows.
-        costs: what was timed, e.g. `latency_ms`; empty until then.
+        values: counts and scores on the validation rows, e.g. `val_macro_f1`, `macs`.
+        costs: measured costs, e.g. `latency_ms`; empty until then.
         rows: predictions for the validation rows.
         message: why it failed or was pruned, in one line.
-        run_id: in MLflow; experiment: in DVC; None where there is none.
-        logged: whether MLflow knows all of this.
+        run_id: run in MLflow; None where there is none.
+        experiment: experiment in DVC; None where there is none.
+        logged: True where MLflow has all of this.
     """
 
     study: str
@@ -51,7 +52,7 @@ class TrialRecord:
 
     @classmethod
     def read(cls, study: str, key: str) -> Self | None:
-        """None where there is none that can be read: the trial runs again."""
+        """Read a record; None where there is none or it is damaged: the trial runs again."""
         try:
             text = (folder(study, key) / "record.json").read_text(encoding="utf-8")
             values = safe_json.loads(text)
@@ -61,7 +62,7 @@ class TrialRecord:
             return None
 
     def write(self) -> None:
-        """At once: a process that is killed leaves the record before or none."""
+        """Write the record at once: a kill leaves the record before, or none."""
         path = folder(self.study, self.key) / "record.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         values = asdict(replace(self, rows=None)) | {"rows": self.rows and self.rows.as_json()}
@@ -71,7 +72,7 @@ class TrialRecord:
 
     @property
     def network(self) -> Path:
-        """Where a copy of the network waits to be timed."""
+        """Folder where a copy of the network waits to be timed."""
         return folder(self.study, self.key) / "network"
 
 
@@ -80,13 +81,16 @@ def folder(study: str, key: str) -> Path:
 
 
 def code(root: Path, checked: Params, until: str, *, inputs: bool = True) -> str:
-    """A hash of everything but overrides that a trial's result depends on.
+    """Hash everything but overrides that a trial's result depends on.
 
     Code of all plugins, the libraries' versions, params.yaml up to the stage, and, since images may
     be many, the size and time of each input instead of its content. Not what stages have made here.
 
     Args:
-        inputs: whether those count; their times differ between clones of a project.
+        root: the project.
+        checked: its parameters.
+        until: the last stage of the trial.
+        inputs: True includes the inputs, whose times differ between clones of a project.
     """
     graph = Graph(root)
     made = {out for stage in graph.stages for out in graph.outputs(stage)}
@@ -120,7 +124,7 @@ def _unused(until: str) -> set[str]:
 
 
 def listing(path: Path) -> str:
-    """Name, size and time of a file or of all in a folder; empty where there is none."""
+    """List name, size and time of a file or of all in a folder; empty where there is none."""
     files = sorted(path.rglob("*")) if path.is_dir() else [path] if path.is_file() else []
     stats = [(file, file.stat()) for file in files if file.is_file()]
     return "".join(f"{f.relative_to(path.parent)} {s.st_size} {s.st_mtime_ns}\n" for f, s in stats)

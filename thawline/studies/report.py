@@ -1,4 +1,4 @@
-"""The report of a study, and of all of them ("the guide on your data"), as Markdown and HTML.
+"""Write the report of a study, and of all of them ("the guide on your data"): Markdown and HTML.
 
 The HTML holds its pictures, so that one file can be handed on; names from elsewhere are escaped.
 """
@@ -40,14 +40,14 @@ Row = tuple[str, ...]
 
 
 def write(folder: Path, summary: Summary) -> list[Path]:
-    """NAME.html and NAME.md of one study."""
+    """Write NAME.html and NAME.md of one study."""
     name = summary.study.name
     page = _page(f"Study: {name}", _parts(summary))
     return _write(folder, name, page, markdown(summary))
 
 
 def write_all(folder: Path, summaries: Sequence[Summary]) -> list[Path]:
-    """guide.html and guide.md; the claims of all studies are corrected together."""
+    """Write guide.html and guide.md; the claims of all studies are corrected together."""
     together = judged_together(summaries)
     intro = (
         f"{len(together)} studies, {sum(s.complete for s in together)} trials, "
@@ -66,7 +66,7 @@ def write_all(folder: Path, summaries: Sequence[Summary]) -> list[Path]:
 
 
 def markdown(summary: Summary) -> str:
-    """Tables only: for a terminal, Prefect's pages, or a file in a repository."""
+    """Format the tables only: for a terminal, Prefect's pages, or a file in a repository."""
     parts = [
         f"# Study: {escaped(summary.study.name)}",
         *(escaped(text, _LONGEST) for text in _intro(summary)),
@@ -80,7 +80,7 @@ def markdown(summary: Summary) -> str:
 
 
 def figures(summary: Summary) -> Iterator[tuple[str, Figure]]:
-    """Alternative text and picture, those for which enough is known."""
+    """Yield alternative text and figure, where enough is known."""
     timed = [line for line in summary.lines if line.values and "latency_ms" in line.costs]
     if summary.complete:
         yield "Every trial", charts.contenders(summary)
@@ -93,7 +93,7 @@ def figures(summary: Summary) -> Iterator[tuple[str, Figure]]:
 
 
 def _parts(summary: Summary) -> list[str]:
-    """HTML, below a heading."""
+    """Build the HTML of a study below its heading."""
     parts = [f"<p>{_text(text)}</p>" for text in _intro(summary)]
     if summary.claims:
         parts.append(_table(_CLAIMS, _claims(summary), left=(0, 1, 2, 5)))
@@ -197,7 +197,7 @@ def _markdown_table(head: Row, rows: Sequence[Row]) -> str:
 
 
 def _table(head: Row, rows: Sequence[Row], left: Sequence[int]) -> str:
-    """Columns of text, by number, stand on the left."""
+    """Build an HTML table; columns of text, by number, are aligned left."""
     titles = "".join(_cell("th", title, k in left) for k, title in enumerate(head))
     lines = [
         f"<tr>{''.join(_cell('td', cell, k in left) for k, cell in enumerate(row))}</tr>"

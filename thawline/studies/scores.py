@@ -1,4 +1,4 @@
-"""Scores of predicted classes in which each row may count more or less than once.
+"""Score predicted classes, with each row counted more or less than once.
 
 The pipeline's own scores take probabilities and count each row once; a bootstrap draws rows.
 """
@@ -16,13 +16,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class ScoredRows:
-    """What one network said of the validation rows.
+    """Predictions of one network for the validation rows.
 
     Attributes:
-        ids: of each row, equal in every trial that has it, str (N,).
+        ids: id of each row, equal in every trial that has it, str (N,).
         labels: int64 (N,).
         predicted: int64 (N,).
-        rare: whether a class is in the rarest third of the training rows, bool (K,).
+        rare: True for classes in the rarest third of the training rows, bool (K,).
     """
 
     ids: NDArray[np.str_]
@@ -31,7 +31,7 @@ class ScoredRows:
     rare: NDArray[np.bool_]
 
     def confusion(self, weights: Floats | None = None) -> Floats:
-        """Weight of each pair of true and predicted class, float64 (K, K)."""
+        """Sum the weights of each pair of true and predicted class, float64 (K, K)."""
         number = len(self.rare)
         pairs = self.labels * number + self.predicted
         counts = np.bincount(pairs, weights, minlength=number * number)
@@ -53,9 +53,11 @@ class ScoredRows:
 
 
 def score(name: str, rows: ScoredRows, weights: Floats | None = None) -> float:
-    """One of SCORES, in [0, 1].
+    """Compute one of SCORES, in [0, 1].
 
     Args:
+        name: a key of SCORES.
+        rows: the predictions.
         weights: how often each row counts, float64 (N,); once if absent.
     """
     return SCORES[name](rows.confusion(weights), rows.rare)
@@ -76,7 +78,10 @@ def _balanced_accuracy(confusion: Floats, rare: NDArray[np.bool_]) -> float:
 
 
 def _rare_recall(confusion: Floats, rare: NDArray[np.bool_]) -> float:
-    """After Liu et al., 2019; 0 where no row of a rare class was drawn."""
+    """Compute the mean recall of the rare classes; 0 where none of their rows was drawn.
+
+    After Liu et al., 2019.
+    """
     support = confusion.sum(axis=1)
     seen = rare & (support > 0)
     return float((np.diag(confusion)[seen] / support[seen]).mean()) if seen.any() else 0.0

@@ -1,4 +1,4 @@
-"""The trials of a study put together: what each contender reached and costs, and the verdicts."""
+"""Summarise the trials of a study: scores and costs of each contender, and the verdicts."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,9 +20,9 @@ class Line:
     """One contender.
 
     Attributes:
-        values: of the deciding measure, by seed.
-        costs: of COSTS, those that are known.
-        failed: trials that failed or were pruned.
+        values: values of the deciding measure, by seed.
+        costs: known ones of COSTS.
+        failed: number of trials that failed or were pruned.
         rare_recall: mean over the seeds; NaN where no trial is complete.
     """
 
@@ -62,7 +62,7 @@ class Summary:
 
     @property
     def line(self) -> str:
-        """What became of it, in one line."""
+        """The study's outcome in one line."""
         decided = sum(v.state != "not decided" for v in self.verdicts)
         claims = f", {decided} of {len(self.verdicts)} claims decided" if self.verdicts else ""
         failed = f", {len(self.failures)} failed or pruned" if self.failures else ""
@@ -70,7 +70,7 @@ class Summary:
 
     @property
     def numbers(self) -> dict[str, float]:
-        """For MLflow; names of contenders stay out of the keys, which allow few characters."""
+        """Figures for MLflow; keys allow few characters, so they hold no contender's name."""
         found = {
             "trials.complete": float(self.complete),
             "trials.failed": float(len(self.failures)),
@@ -83,7 +83,7 @@ class Summary:
 
 
 def summarise(study: Study, records: Sequence[TrialRecord]) -> Summary:
-    """Put the records of a study together; its claims are judged as one family."""
+    """Summarise the records of a study; its claims are judged as one family."""
     pairs = [_pair(study, claim, records) for claim in study.claims]
     summary = Summary(
         study=study,
@@ -101,7 +101,7 @@ def summarise(study: Study, records: Sequence[TrialRecord]) -> Summary:
 
 
 def judged_together(summaries: Sequence[Summary]) -> list[Summary]:
-    """The claims of all studies as one family, for a report of all."""
+    """Judge the claims of all studies as one family, for a report of all."""
     found = iter(
         verdict.judge(
             [p for s in summaries for p in s.pairs],
@@ -113,7 +113,7 @@ def judged_together(summaries: Sequence[Summary]) -> list[Summary]:
 
 
 def front(lines: Sequence[Line]) -> set[str]:
-    """Labels that no other one beats in accuracy, latency and size at once."""
+    """List the labels that no other one beats in accuracy, latency and size at once."""
     points = {
         line.label: (-line.mean, line.costs["latency_ms"], line.costs["size_mb"])
         for line in lines

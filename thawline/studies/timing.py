@@ -1,4 +1,4 @@
-"""`python -m thawline.studies.timing FOLDER...`: what networks cost, one after another.
+"""Measure the costs of networks one after another: `python -m thawline.studies.timing FOLDER...`.
 
 After the trials, when nothing else of the study runs; prints JSON, one object per folder.
 """
@@ -39,7 +39,10 @@ def main(folders: list[str]) -> None:
 
 
 def _network(folder: Path) -> str:
-    """Equal where weights alone differ: timed twice, such networks would seem to differ."""
+    """Identify a network without its weights.
+
+    Timed twice, networks that differ in weights alone would seem to differ.
+    """
     from thawline.models import checkpoint
 
     files = sorted((file.name, file.stat().st_size) for file in folder.iterdir())

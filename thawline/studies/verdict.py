@@ -1,4 +1,4 @@
-"""Whether a claim holds here: a paired comparison over seeds and rows, with an interval.
+"""Judge a claim by a paired comparison over seeds and rows, with a confidence interval.
 
 For a claim `better` the difference is contender - baseline, and delta the smallest effect of
 interest. It holds if the interval is above 0 and reaches delta; it does not hold if the interval is
@@ -19,7 +19,7 @@ from thawline.studies.scores import Floats, ScoredRows, score
 State = Literal["holds", "does not hold", "not decided"]
 Expect = Literal["better", "not_worse"]
 LEVEL = 0.05
-"""Of one report: how often a claim or more of it may be judged wrongly."""
+"""Error level of one report: how often a claim or more of it may be judged wrongly."""
 _RESAMPLES = 1000
 _MOST_SEEDS = 1000
 
@@ -43,12 +43,13 @@ class Pairs:
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimVerdict:
-    """What became of one claim.
+    """Verdict on one claim.
 
     Attributes:
-        low, high: of the difference's interval; NaN where there is none, and so no verdict.
-        confidence: of the interval, after Holm's correction.
-        needs: seeds that would about decide it; None if it is decided or nobody can tell.
+        low: lower end of the difference's interval; NaN where there is none, and so no verdict.
+        high: upper end of it; NaN likewise.
+        confidence: confidence of the interval, after Holm's correction.
+        needs: number of seeds that would about decide it; None if it is decided or nobody can tell.
     """
 
     state: State
@@ -68,7 +69,7 @@ class ClaimVerdict:
 
 
 def pair(baseline: Mapping[int, float], contender: Mapping[int, float]) -> Pairs:
-    """Of values by seed; the error is that of a paired t-test."""
+    """Pair values by seed; the error is that of a paired t-test."""
     differences = np.array(
         [contender[s] - baseline[s] for s in sorted(baseline.keys() & contender)]
     )
@@ -86,7 +87,7 @@ def pair_rows(
     draw: int = 0,
     resamples: int = _RESAMPLES,
 ) -> Pairs:
-    """Of rows by seed: the error also counts that other images would have been drawn.
+    """Pair rows by seed; the error also includes that other images could have been drawn.
 
     The variance over seeds holds the luck of each seed's own images already. Images that several
     seeds share move them together: that covariance, from a bootstrap that draws an image for all
@@ -95,7 +96,10 @@ def pair_rows(
 
     Args:
         measure: a key of `scores.SCORES`.
+        baseline: rows of the baseline by seed.
+        contender: rows of the contender by seed.
         draw: seed of the bootstrap.
+        resamples: number of resamples.
     """
     seeds = sorted(baseline.keys() & contender)
     exact = pair(
@@ -114,7 +118,7 @@ def pair_rows(
 def _drawn(
     measure: str, pairs: Sequence[tuple[ScoredRows, ScoredRows]], draw: int, resamples: int
 ) -> Floats:
-    """Differences of each seed on resampled images, float64 (resamples, n)."""
+    """Compute each seed's differences on resampled images, float64 (resamples, n)."""
     rng = np.random.default_rng(draw)
     ids = np.unique(np.concatenate([rows.ids for both in pairs for rows in both]))
     places = [[np.searchsorted(ids, rows.ids) for rows in both] for both in pairs]
@@ -138,9 +142,11 @@ def _difference(
 def judge(
     pairs: Sequence[Pairs], expects: Sequence[Expect], deltas: Sequence[float]
 ) -> list[ClaimVerdict]:
-    """All claims of one report together.
+    """Judge all claims of one report together.
 
     Args:
+        pairs: differences of each claim.
+        expects: what each claim expects.
         deltas: the smallest effect of interest of each claim.
     """
     claims = list(zip(pairs, expects, deltas, strict=True))
@@ -149,8 +155,9 @@ def judge(
 
 
 def holm(p_values: Sequence[float], level: float) -> list[float]:
-    """The level at which each hypothesis is tested, after Holm, 1979, "A simple sequentially
-    rejective multiple test procedure".
+    """Compute the level at which each hypothesis is tested.
+
+    After Holm, 1979, "A simple sequentially rejective multiple test procedure".
     """
     levels, current = [0.0] * len(p_values), 0.0
     rejecting = True
@@ -163,18 +170,18 @@ def holm(p_values: Sequence[float], level: float) -> list[float]:
 
 
 def _bounds(expect: Expect, delta: float) -> tuple[float, float]:
-    """Above the first it holds, below the second it does not."""
+    """Return the bounds above which a claim holds and below which it does not."""
     return (0.0, delta) if expect == "better" else (-delta, -delta)
 
 
 def _distance(pairs: Pairs, expect: Expect, delta: float) -> float:
-    """From the mean to the bound that it is the furthest beyond."""
+    """Compute the distance from the mean to the bound that it is furthest beyond."""
     holds, fails = _bounds(expect, delta)
     return max(pairs.mean - holds, fails - pairs.mean)
 
 
 def _p_value(pairs: Pairs, expect: Expect, delta: float) -> float:
-    """Two-sided: the level at which the claim would just be decided."""
+    """Compute the two-sided p-value: the level at which the claim would just be decided."""
     if pairs.error is None:
         return 1.0
     distance = _distance(pairs, expect, delta)
@@ -203,14 +210,17 @@ def _verdict(pairs: Pairs, expect: Expect, delta: float, level: float) -> ClaimV
 
 
 def _state(low: float, high: float, holds: float, fails: float) -> State:
-    """NaN compares as false, so that without an interval nothing is decided."""
+    """Decide a claim by its interval and bounds.
+
+    NaN compares as false, so that without an interval nothing is decided.
+    """
     if high < fails:
         return "does not hold"
     return "holds" if low > holds else "not decided"
 
 
 def _needs(pairs: Pairs, expect: Expect, delta: float, level: float) -> int | None:
-    """Seeds with which the interval would decide, were mean and spread as they are."""
+    """Count the seeds that would decide the claim if mean and spread stayed as they are."""
     if pairs.error is None:
         return None
     distance = _distance(pairs, expect, delta)

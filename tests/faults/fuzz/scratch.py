@@ -104,7 +104,7 @@ def packed() -> Kind:
 
     def read(data: bytes, _: Path) -> None:
         file.write_bytes(data)
-        known = image_cache.Known.of([file], geometry)
+        known = image_cache.Known.from_files([file], geometry)
         assert all(same(known.find(key)) for key in keys)
 
     return Kind(files=[kept], read=read)

@@ -47,7 +47,7 @@ def test_images_are_packed_where_they_are_missing_or_others(
     (project / "params.yaml").write_text(text.replace("val_ratio: 0.15", "val_ratio: 0.1"))
     before = (INGEST / MANIFEST).read_bytes()
     readiness.prepare_data_set(params_file.load())
-    assert "is not of these params and files" in capfd.readouterr().out
+    assert "was made with other params or files" in capfd.readouterr().out
     assert (INGEST / MANIFEST).read_bytes() != before
 
 

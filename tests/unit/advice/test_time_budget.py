@@ -89,7 +89,7 @@ def test_it_is_written_into_the_file_and_said(
     before = file.read_text(encoding="utf-8").splitlines()
     time_budget.write(read, 10.0, file)
     assert capsys.readouterr().out.endswith(
-        "params.yaml: budget.max_minutes is 10 from now on, it was null\n"
+        "params.yaml: budget.max_minutes is set to 10; it was null\n"
     )
     after = file.read_text(encoding="utf-8").splitlines()
     lines = [d for d in difflib.ndiff(before, after) if d[0] in "+-"]

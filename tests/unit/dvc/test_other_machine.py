@@ -22,7 +22,7 @@ def test_another_machines_execution_is_not_ours_to_judge(
     assert known == gone
     assert execution.alive(known)
     assert not execution.alive(replace(known, machine=socket.gethostname()))
-    assert execution.of_process(gone.pid) is None
+    assert execution.find_for_process(gone.pid) is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a start is a time of day")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from thawline.errors import UserError
-from thawline.ingest.labels.labels import MAX_CLASSES, checked, of_numbers, ordered, whole_number
+from thawline.ingest.labels.labels import MAX_CLASSES, checked, from_numbers, ordered, whole_number
 
 NAMES = ["ant", "bee", "cat"]
 
@@ -30,21 +30,21 @@ def test_numbers_are_ordered_by_value(names: list[str], expected: list[str]) -> 
 
 
 def test_a_number_without_an_image_is_no_class() -> None:
-    found = of_numbers(None, [3, 1, 2, 1])
+    found = from_numbers(None, [3, 1, 2, 1])
     assert found.names == ("1", "2", "3")
     assert found.absent == ("0",)
     assert found.positions(np.array([[3], [1]], dtype=np.uint64)).tolist() == [2, 0]
 
 
 def test_a_name_without_an_image_is_no_class() -> None:
-    found = of_numbers(["n/a", *NAMES, "dog"], [1, 2, 3])
+    found = from_numbers(["n/a", *NAMES, "dog"], [1, 2, 3])
     assert found.names == ("ant", "bee", "cat")
     assert found.absent == ("n/a", "dog")
     assert found.remarks == ()
 
 
 def test_labels_that_start_at_one_may_have_as_many_names() -> None:
-    found = of_numbers(NAMES, [1, 3])
+    found = from_numbers(NAMES, [1, 3])
     assert found.names == ("ant", "cat")
     assert found.absent == ("bee",)
     assert found.remarks == (
@@ -63,7 +63,7 @@ def test_labels_that_start_at_one_may_have_as_many_names() -> None:
 )
 def test_what_cannot_be_named_says_what_it_takes(labels: list[int], expected: str) -> None:
     with pytest.raises(UserError, match=expected):
-        of_numbers(NAMES, labels)
+        from_numbers(NAMES, labels)
 
 
 def test_names_of_the_option_are_stored_composed() -> None:

@@ -21,7 +21,7 @@ LABELS = np.arange(200) % 2
 def split(given: list[str | None]) -> np.ndarray:
     return assign(
         KEYS, LABELS, ("a", "b"), seed=0, val_ratio=0.2, test_ratio=0.2,
-        given=Given.of(KEYS, given),
+        given=Given.from_rows(KEYS, given),
     )  # fmt: skip
 
 

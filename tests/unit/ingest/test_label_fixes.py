@@ -77,8 +77,8 @@ def test_no_split_changes(tmp_path: Path, file: Path, ratio: float | None) -> No
     ("lines", "row", "problem"),
     [
         ("n/4,cat,dog\nn/99,cat,", 3, "'n/99' is no image of the source"),
-        ("n/4,cat,dog\nn/5,bird,", 3, "label 'bird' is no class; allowed: cat, dog"),
-        ("n/4,cat,bird", 2, "was 'bird' is no class"),
+        ("n/4,cat,dog\nn/5,bird,", 3, "label 'bird' is not a class; allowed: cat, dog"),
+        ("n/4,cat,bird", 2, "was 'bird' is not a class"),
         ("n/4,dog,cat", 2, "'n/4' is labelled 'dog', not 'cat'"),
         ("n/4,cat,\nn/7,cat,\nn/4,cat,", 4, "'n/4' is in row 2 already"),
         (",cat,", 2, "column 'image' is empty"),

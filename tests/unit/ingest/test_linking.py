@@ -23,14 +23,14 @@ def settle(
     """What becomes of the keys, and each row's split; None for a row that is left out."""
     keys = keys or [f"k{row}" for row in range(len(hashes))]
     splits = splits or [None] * len(hashes)
-    own = _natural(keys, Given.of(keys, splits))
+    own = _natural(keys, Given.from_rows(keys, splits))
     found = phash_index.find(hashes, 2)
-    given = Given.of(keys, splits)
+    given = Given.from_rows(keys, splits)
     settled = linking.settle(found, keys, splits, own, given, without or set())
     left = {*settled.bridges, *(without or set())}
     rows = [row for row in range(len(keys)) if row not in left]
     final = [settled.keys[row] for row in rows]
-    split_of = _natural(final, Given.of(final, [splits[row] for row in rows]))
+    split_of = _natural(final, Given.from_rows(final, [splits[row] for row in rows]))
     return settled, [
         None if row in left else split_of[settled.keys[row]] for row in range(len(keys))
     ]

@@ -25,7 +25,7 @@ def split(
 ) -> np.ndarray:
     keys = [f"image {index}" for index in range(len(given))]
     chosen = np.array(labels if labels is not None else [k % 2 for k in range(len(given))])
-    brought = Given.of(keys, given)
+    brought = Given.from_rows(keys, given)
     return assign(keys, chosen, CLASSES, seed=0, given=brought, **{**RATIOS, **options})
 
 
@@ -64,7 +64,7 @@ def test_rows_without_a_split_are_hashed() -> None:
 
 def test_a_hundred_thousand_rows_take_no_time_to_speak_of() -> None:
     keys = [f"image {index}" for index in range(100_000)]
-    brought = Given.of(keys, ["train"] * len(keys))
+    brought = Given.from_rows(keys, ["train"] * len(keys))
     assert len(brought.settle(dict.fromkeys(keys, "val"))) == len(keys)
     assert all(brought.may_move(key, "test") for key in keys)
 
@@ -95,7 +95,7 @@ def test_a_class_too_small_to_draw_from_is_named() -> None:
 
 def test_a_group_in_two_splits_is_named() -> None:
     with pytest.raises(UserError, match="group 'a' is given in train and in test"):
-        Given.of(["a", "b", "a"], ["train", "val", "test"])
+        Given.from_rows(["a", "b", "a"], ["train", "val", "test"])
 
 
 def test_the_copy_in_test_is_the_one_that_stays() -> None:
@@ -160,7 +160,7 @@ def test_a_gap_in_a_given_split_is_told(tmp_path: Path) -> None:
     rows = [row for row in BASE if row[1:] != (1, "test")]
     _, manifest = gathered(tmp_path, rows)
     assert ingest_summary.gaps(manifest) == [
-        "no test image of class 'dog': its scores there say nothing"
+        "no test image of class 'dog': it cannot be scored there"
     ]
     assert ingest_summary.gaps(gathered(tmp_path, BASE)[1]) == []
 

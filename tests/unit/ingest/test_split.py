@@ -150,7 +150,7 @@ def test_no_class_is_left_out_whole() -> None:
 class Told:
     """What became of the other images, as `divide` finds it out."""
 
-    def of_class(self, label: int) -> str:
+    def describe_class(self, label: int) -> str:
         return "4 equal to another image" if label else ""
 
     def examples(self, labels: list[int]) -> str:

@@ -93,7 +93,7 @@ def test_the_page_is_whole_and_needs_nothing(tmp_path: Path) -> None:
 def test_the_verdict_comes_before_everything_else(tmp_path: Path) -> None:
     text = page.render(content(tmp_path))
     body = text[text.index("<main>") :]
-    order = ["97.5 % of 360", "No budget is set", 'id="data"', 'id="training"', 'id="errors"',
+    order = ["97.5 % on 360", "No budget is set", 'id="data"', 'id="training"', 'id="errors"',
              "credibly", 'id="cost"', "augment.policy"]  # fmt: skip
     assert [body.index(word) for word in order] == sorted(body.index(word) for word in order)
     assert "noise" in body

@@ -65,8 +65,8 @@ def few(results: Results) -> Results:
 def test_with_few_test_images_how_wide_comes_before_how_much(results: Results) -> None:
     verdict = report(few(results)).splitlines()[2]
     assert verdict.startswith(
-        "**37 test images: the 95 % interval is 22 points wide; compress is right on 86.5 % of "
-        "them (73.0 to 94.6 %), answers"
+        "**37 test images: the 95 % interval is 22 points wide; compress has an accuracy of "
+        "86.5 % on them (73.0 to 94.6 %), a latency of"
     )
 
 
@@ -137,7 +137,7 @@ def test_names_of_strangers_stay_text(results: Results) -> None:
 
 def test_a_report_without_measurements_shows_gaps(results: Results) -> None:
     text = report(Results(results.metrics, {}))
-    assert "answers one image in - and" in text
+    assert "a latency of - per image and" in text
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_int8_is_shown_beside_what_ships_and_does_not_ship(results: Results) -> 
     small = {**QUALITY, "size_mb": 3.79}
     speed = {**results.speed, "int8": {**SPEED, "latency_ms": 0.82}}
     text = report(Results({**results.metrics, "int8": small}, speed))
-    assert text.splitlines()[2].startswith("**compress is right on")
+    assert text.splitlines()[2].startswith("**compress has an accuracy of")
     assert "| int8 | 97.5 % |" in text
     assert "0.28 of its size and on this device 1.50 times as fast as the float file" in text
     slower = report(Results({**results.metrics, "int8": small}, {**speed, "int8": SPEED}))

@@ -161,7 +161,7 @@ def test_a_report_that_is_nested_too_deeply(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["stages: " + "[" * 5000, "a: !!bool x", "a: {"])
 def test_yaml_of_a_program_that_is_damaged(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        safe_yaml.of_a_program(text)
+        safe_yaml.parse_machine_written(text)
 
 
 STRANGE = """stages:

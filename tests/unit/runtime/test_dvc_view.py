@@ -108,7 +108,7 @@ def test_parts_that_dvc_does_not_see_are_said(source: Path, tmp_path: Path) -> N
              "DVC projects of their own in 'data' (1, first 'dog')",
              "what .dvcignore names in 'data' (2, first 'ant/1.png')"]  # fmt: skip
     assert dvc_view.unseen(source) == [
-        f"DVC does not see {part}: a change there runs nothing" for part in parts
+        f"DVC does not see {part}: a change there reruns nothing" for part in parts
     ]
 
 
@@ -142,9 +142,9 @@ def test_dvc_sees_what_is_said(source: Path, tmp_path: Path) -> None:
     assert dvc("add", "--no-commit", str(source)).returncode == 0
     assert "nfiles: 3" in Path("data.dvc").read_text()
     assert [line.split("(")[1] for line in dvc_view.unseen(source)] == [
-        "1, first 'cat'): a change there runs nothing",
-        "1, first 'dog'): a change there runs nothing",
-        "1, first 'ant/0.png'): a change there runs nothing",
+        "1, first 'cat'): a change there reruns nothing",
+        "1, first 'dog'): a change there reruns nothing",
+        "1, first 'ant/0.png'): a change there reruns nothing",
     ]
     for break_it, word in ((gone, "gone.png"), (ignore, ".dvcignore")):
         other = Path(f"other {word}")

@@ -20,7 +20,7 @@ from thawline.runtime.output_paths import cell, uncell
     ],
 )
 def test_words_of_dvc_within_a_line_of_a_stage(line: str) -> None:
-    assert relay.fate(line) is None
+    assert relay.status(line) is None
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_words_of_dvc_within_a_line_of_a_stage(line: str) -> None:
     ],
 )
 def test_lines_of_dvc(line: str, word: str) -> None:
-    assert relay.fate(line) == ("evaluate", word)
+    assert relay.status(line) == ("evaluate", word)
 
 
 def test_a_pipe_that_is_full_and_does_not_block() -> None:

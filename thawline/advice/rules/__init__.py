@@ -1,1 +1,1 @@
-"""What to propose for a section of params.yaml: one module per section, named like it."""
+"""Propose values for a section of params.yaml: one module per section, named like it."""

@@ -1,4 +1,4 @@
-"""Augmentation: only changes that can occur; light and mirror are fine for photographs.
+"""Propose augmentation: only changes that can occur; light and mirror are fine for photographs.
 
 Of surfaces cut from photographs a head was right on 87 % of the test rows with `light` or `none`,
 and on 68 % with `characters`, which blurs them (one run).

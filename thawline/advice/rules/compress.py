@@ -1,4 +1,4 @@
-"""Smaller and faster without another network: int8 first, then channels that matter least."""
+"""Propose compression: int8 first, then pruning of the channels that matter least."""
 
 from thawline.advice.facts import Facts
 from thawline.params.proposal import Proposal
@@ -23,7 +23,7 @@ def propose(facts: Facts) -> list[Proposal]:
 
 
 def _over(facts: Facts) -> str:
-    """How the network is over the budget; empty where it is not, or nothing was measured."""
+    """Describe how the network exceeds the budget; empty where it does not, or is unknown."""
     size, latency = facts.cost.size_mb, facts.latency_ms
     max_ms, max_mb = facts.params.budget.max_latency_ms, facts.params.budget.max_size_mb
     if max_ms is not None and latency is not None and latency > max_ms:
@@ -35,5 +35,5 @@ def _over(facts: Facts) -> str:
 
 
 def _smaller(facts: Facts) -> bool:
-    """Whether a smaller network of the family is known, which the rule for `model` names."""
+    """Return True where a smaller network of the family is known, as the rule for `model`."""
     return any(cost.macs < facts.cost.macs for cost in facts.costs.values())

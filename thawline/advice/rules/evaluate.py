@@ -1,4 +1,4 @@
-"""Measuring: intervals and percentiles that mean what they say."""
+"""Propose enough samples for meaningful intervals and percentiles."""
 
 from thawline.advice.facts import Facts
 from thawline.params.proposal import Proposal

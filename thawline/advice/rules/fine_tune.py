@@ -1,4 +1,4 @@
-"""How deep to thaw, and how gently: features that are good are soon lost."""
+"""Propose how deep to unfreeze, and how gently: good features are soon lost."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def propose(facts: Facts) -> list[Proposal]:
 
 
 def _depth(facts: Facts) -> list[Proposal]:
-    """Leave it to `auto` where the features say otherwise, or are going to be others."""
+    """Propose `auto` where the features suggest another depth, or are going to change."""
     tuned = facts.params.fine_tune
     if facts.profile is None or is_auto(facts.params, "fine_tune.trainable"):
         return []

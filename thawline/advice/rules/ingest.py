@@ -1,4 +1,4 @@
-"""Image size and near copies: what the resolution of the images tells."""
+"""Propose image size and the search for near copies, by the images' resolution."""
 
 from thawline.advice.facts import Facts
 from thawline.params.proposal import Proposal, is_auto

@@ -1,4 +1,4 @@
-"""The network: within the budget first, then as good as it has to be.
+"""Propose the network: within the budget first, then as good as it has to be.
 
 Speed is judged by what was measured. A smaller network is named by its MACs, which are not speed:
 the next run measures it.
@@ -19,7 +19,7 @@ def _too_large(facts: Facts) -> list[Proposal]:
         return []
     fitting = [name for name, cost in facts.costs.items() if cost.size_mb <= limit]
     figure = f"{megabytes(facts.cost.size_mb)}, budget.max_size_mb {megabytes(limit)}"
-    return _named(facts, _largest(facts, fitting), "depth and channels buy accuracy", figure)
+    return _proposal(facts, _largest(facts, fitting), "depth and channels buy accuracy", figure)
 
 
 def _too_slow(facts: Facts) -> list[Proposal]:
@@ -31,11 +31,11 @@ def _too_slow(facts: Facts) -> list[Proposal]:
         f"measured {milliseconds(facts.latency_ms)} on {facts.timed_on}, budget.max_latency_ms "
         f"{milliseconds(limit)}"
     )
-    return _named(facts, _largest(facts, smaller), "MACs are not speed: measure again", figure)
+    return _proposal(facts, _largest(facts, smaller), "MACs are not speed: measure again", figure)
 
 
 def _too_weak(facts: Facts) -> list[Proposal]:
-    """Take the next network of the family, of those with pretrained weights.
+    """Propose the next larger network of the family, of those with pretrained weights.
 
     What is better on ImageNet is mostly better elsewhere: Kornblith et al., 2019, "Do better
     ImageNet models transfer better?". From random weights twice the blocks were no better here.
@@ -54,14 +54,14 @@ def _too_weak(facts: Facts) -> list[Proposal]:
     figure = (
         f"validation accuracy {percent(facts.val_accuracy)}, budget.min_accuracy {percent(limit)}"
     )
-    return _named(facts, chosen, "what is better on ImageNet is mostly better elsewhere", figure)
+    return _proposal(facts, chosen, "what is better on ImageNet is mostly better elsewhere", figure)
 
 
 def _largest(facts: Facts, names: list[str]) -> str | None:
     return max(names, key=lambda name: facts.costs[name].macs, default=None)
 
 
-def _named(facts: Facts, name: str | None, rule: str, figure: str) -> list[Proposal]:
+def _proposal(facts: Facts, name: str | None, rule: str, figure: str) -> list[Proposal]:
     if name is None:
         return []
     macs = f"{count(facts.cost.macs)} MACs would be {count(facts.costs[name].macs)}"

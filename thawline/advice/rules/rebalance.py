@@ -1,4 +1,4 @@
-"""Unequal classes: the rule of the strategy `auto`, where a fixed one differs from its choice."""
+"""Propose a strategy for unequal classes: that of `auto`, where a fixed one differs from it."""
 
 from typing import Any
 

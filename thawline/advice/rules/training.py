@@ -1,4 +1,4 @@
-"""Quick numerics, where the device has them."""
+"""Propose fast numerics, where the device has them."""
 
 from thawline.advice.facts import Facts
 from thawline.params.proposal import AUTO, Proposal

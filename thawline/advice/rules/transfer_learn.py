@@ -1,4 +1,4 @@
-"""How much to train first: the more the images resemble the pretraining data, the less."""
+"""Propose the length of the first training: shorter for images like the pretraining data."""
 
 from thawline.advice import from_scratch
 from thawline.advice.facts import Facts

@@ -1,1 +1,1 @@
-"""From a stranger's bytes to upright 8-bit sRGB squares."""
+"""Decode untrusted bytes into upright 8-bit sRGB squares."""

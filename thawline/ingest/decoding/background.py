@@ -1,4 +1,4 @@
-"""Choose the colour that transparent images are laid over: one that they do not have."""
+"""Choose the colour behind transparent images: one that they do not contain."""
 
 from collections.abc import Sequence
 
@@ -24,14 +24,15 @@ drawings black loses 26 % of what is opaque, white 16 %, grey 8 %, teal 0.3 %.""
 
 
 def choose_background(colours: Sequence[np.ndarray]) -> tuple[Background, str]:
-    """Choose the first candidate in which hardly more is lost than in the best.
+    """Choose the first candidate colour that hides hardly more pixels than the best one.
 
     Args:
-        colours: per transparent image, its opaque pixels, RGB, uint8 (M, 3), M >= 1; each image
+        colours: per transparent image its opaque pixels, RGB, uint8 (M, 3), M >= 1; each image
             counts alike.
 
     Returns:
-        RGB, and why. Black where no image is transparent: it is only beside letterboxed ones then.
+        RGB, and the reason. Black where no image is transparent: it only shows beside letterboxed
+        images then.
     """
     if not colours:
         return BLACK, "no transparent picture was met"
@@ -40,13 +41,13 @@ def choose_background(colours: Sequence[np.ndarray]) -> tuple[Background, str]:
     chosen = next(name for name, share in lost.items() if share <= least + SLACK)
     usual = ", ".join(f"{n} {lost[n]:.0%}" for n in ("white", "black") if n != chosen)
     return CANDIDATES[chosen], (
-        f"{chosen}: {lost[chosen]:.1%} of what transparent pictures show is about of this colour; "
-        f"{usual}"
+        f"{chosen}: {lost[chosen]:.1%} of the opaque pixels of transparent pictures are close to "
+        f"this colour; {usual}"
     )
 
 
 def _lost(colours: Sequence[np.ndarray], background: Background) -> float:
-    """Share of the pixels near a colour, mean over the images."""
+    """Compute the share of pixels near a colour, averaged over the images."""
     shares = [
         np.mean(np.abs(pixels.astype(np.int16) - background).max(axis=1) <= NEAR)
         for pixels in colours

@@ -1,4 +1,4 @@
-"""Channels of more than 8 bits: what their values stand for, and what they are in 8 bits.
+"""Convert channels of more than 8 bits to 8 bits, and find the scale of their values.
 
 A scale is never guessed from where one value falls: what is a little outside of 0..1 or 0..255 is
 clipped, what is far outside is refused with its values. NumPy and Pillow only: see `decode`.
@@ -27,7 +27,7 @@ _BLACK_IS_ZERO, _WHITE_IS_ZERO, _UNSIGNED, _SIGNED, _FLOAT = 1, 0, (1,), (2,), (
 
 
 def _known_to_tiff() -> None:
-    """Teach Pillow the kinds of grey TIFF that differ from those it knows in a flag alone."""
+    """Teach Pillow the kinds of grey TIFF that differ from known ones only in a flag."""
     known = TiffImagePlugin.OPEN_INFO
     deep = {(_UNSIGNED, 12), (_UNSIGNED, 16), (_SIGNED, 16), (_UNSIGNED, 32), (_SIGNED, 32)}
     for kind, bits in (*deep, (_FLOAT, 32)):
@@ -49,13 +49,13 @@ _known_to_tiff()
 
 @dataclass(frozen=True, kw_only=True)
 class SampleKind:
-    """What a file's header says of its values.
+    """Properties of a file's values, as its header gives them.
 
     Attributes:
-        bits: of each value as stored.
-        white_is_zero: whether it is a negative.
-        fixed: whether the values fill their bits by definition, so that no file uses fewer.
-        unsigned: whether negative 32-bit values are large ones.
+        bits: bits of each value as stored.
+        white_is_zero: True for a negative.
+        fixed: True where the values fill their bits by definition, so that no file uses fewer.
+        unsigned: True where negative 32-bit values stand for large ones.
     """
 
     bits: int
@@ -66,12 +66,12 @@ class SampleKind:
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """How the values of one image become 8 bits.
+    """Mapping of one image's values to 8 bits.
 
     Attributes:
-        white: value that becomes 255, or 0 of a negative; 0 is the other end.
-        bits: that its largest value needs, of a 16-bit file; 0: the scale is known otherwise.
-        remark: what a person should know.
+        white: value that becomes 255, or 0 in a negative; 0 is the other end.
+        bits: bits that the largest value of a 16-bit file needs; 0: the scale is known otherwise.
+        remark: what a user should know about the conversion, or None.
     """
 
     white: float
@@ -80,10 +80,10 @@ class Scale:
 
 
 def kind_of(image: Image.Image) -> SampleKind:
-    """Read from an opened image, before it is loaded, what its values are.
+    """Read the kind of values from the header of an opened image that is not loaded yet.
 
     Raises:
-        DecodeError: Pillow would read them as something else.
+        DecodeError: Pillow would read the values as something else.
     """
     if image.format != "TIFF":
         scaled = any(one[0] in ("ppm", "ppm_plain") for one in tiles(image))
@@ -112,9 +112,9 @@ def _first(value: Any) -> int:
 
 
 def read_in_native_order(image: Image.Image) -> None:
-    """Have an opened, compressed TIFF read in the machine's byte order, as libtiff hands it out.
+    """Make Pillow read a compressed TIFF in the machine's byte order, as libtiff delivers it.
 
-    Pillow sees to it for unsigned values of 16 bits alone: others came out with bytes swapped.
+    Pillow does so only for unsigned 16-bit values: others would come out with bytes swapped.
     """
     opened: Any = image
     if image.mode in DEEP and any(one[0] == "libtiff" for one in tiles(image)):
@@ -131,10 +131,12 @@ _NATIVE = {
 
 
 def scale_of(image: Image.Image, kind: SampleKind, bit_depth: int = WHOLE) -> Scale:
-    """Find the scale of a loaded image of a mode of DEEP.
+    """Find the scale of a loaded image of a mode in DEEP.
 
     Args:
-        bit_depth: bits that the values of 16-bit files use.
+        image: the loaded image.
+        kind: kind of its values, from `kind_of`.
+        bit_depth: bits that the values of 16-bit files use, 8 to 16.
 
     Raises:
         DecodeError: values that are not finite, or lie far outside of every scale.
@@ -172,7 +174,7 @@ def _clips(clipped: bool) -> str | None:
 
 
 def _extremes(image: Image.Image, kind: SampleKind) -> tuple[float, float]:
-    """Least and largest value."""
+    """Find the smallest and the largest value of an image."""
     found = []
     for _, strip in strips(image):
         values = _values(strip, kind)
@@ -191,8 +193,10 @@ def _values(image: Image.Image, kind: SampleKind) -> np.ndarray:
 def to_grey(
     image: Image.Image, kind: SampleKind, scale: Scale
 ) -> Callable[[Image.Image], Image.Image]:
-    """Build what turns strips of an image of a mode of DEEP into L, or LA where it has a
-    transparent value."""
+    """Build the conversion of strips of an image of a mode in DEEP to mode L.
+
+    It gives mode LA where the image has a transparent value.
+    """
     transparent = image.info.get("transparency")
     table = _table(int(scale.white), kind.white_is_zero) if image.mode.startswith("I;16") else None
 
@@ -213,7 +217,7 @@ def to_grey(
 
 @cache
 def _table(white: int, inverted: bool) -> np.ndarray:
-    """8 bits for each of 16, uint8 (65536,)."""
+    """Tabulate the 8-bit value of each 16-bit value, uint8 (65536,)."""
     values = np.minimum(np.arange(65536, dtype=np.float64), white)
     values = white - values if inverted else values
     return np.rint(values * 255 / white).astype(np.uint8)

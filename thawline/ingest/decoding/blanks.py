@@ -1,4 +1,4 @@
-"""Tell pictures on which nothing is to be seen, by absolute measures, whatever the others show."""
+"""Find pictures that show nothing: one colour, or wholly transparent, by absolute measures."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ Blanks = Mapping[str, Sequence[int]]
 
 
 def find(packed: PackedRows) -> Blanks:
-    """Find the rows that show one colour: black, white, another, nothing, or the background's."""
+    """Find the rows whose picture shows one colour or nothing, by kind."""
     found: dict[str, list[int]] = {
         kind: [] for kind in ("black", "white", "one colour", *_KINDS.values())
     }
@@ -26,12 +26,12 @@ def find(packed: PackedRows) -> Blanks:
 
 
 def kind_of(looks: Looks, transparency: str) -> str | None:
-    """Name what a picture of one colour is; None for one on which something is to be seen."""
+    """Return the kind of a blank picture; None for a picture that shows something."""
     return _KINDS.get(transparency) or looks.blank
 
 
 def sentence(found: Blanks) -> str | None:
-    """Say how many there are, in one line; None where there are none."""
+    """Describe the number of blank pictures in one line; None where there are none."""
     if not found:
         return None
     number = sum(map(len, found.values()))

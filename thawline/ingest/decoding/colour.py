@@ -1,4 +1,4 @@
-"""Any Pillow mode to RGB, or RGBA where a pixel is not opaque, as people see the file.
+"""Convert any Pillow mode to RGB, or to RGBA where some pixel is not opaque, as viewers show it.
 
 Needs NumPy and Pillow alone: see `decode`.
 """
@@ -15,11 +15,12 @@ Convert = Callable[[Image.Image], Image.Image]
 
 
 def converter(image: Image.Image, kind: str | None = None) -> Convert:
-    """Build what turns an image of 8 bits a channel, or any part of it, into RGB or RGBA.
+    """Build the conversion of an image with 8 bits a channel, or of any part of it, to RGB or RGBA.
 
-    Profiles are converted.
+    Colour profiles are applied.
 
     Args:
+        image: the loaded image.
         kind: format of the file, as Pillow names it.
     """
     expanded = "RGBA" if "transparency" in image.info else "RGB" if image.mode == "P" else None
@@ -48,7 +49,7 @@ def converter(image: Image.Image, kind: str | None = None) -> Convert:
 
 
 def _transform(profile: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """What takes colours to sRGB; None where no profile, or a broken one, says how."""
+    """Build the transform to sRGB; None without a colour profile, or with a broken one."""
     if not profile or mode not in ("RGB", "RGBA", "CMYK", "L", "LAB"):
         return None
     try:
@@ -72,7 +73,7 @@ def _applied(transform: ImageCms.ImageCmsTransform, image: Image.Image) -> Image
 
 
 def blacken_unseen(image: Image.Image) -> Image.Image:
-    """Make all colours under alpha = 0 black, of an image of mode RGB or RGBA: nobody sees them."""
+    """Make the invisible colours under alpha = 0 black in an RGB or RGBA image."""
     if image.mode == "RGB":
         return image
     alpha = image.getchannel("A")

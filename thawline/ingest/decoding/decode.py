@@ -1,4 +1,4 @@
-"""A stranger's bytes to upright 8-bit sRGB pixels; the only place that decodes foreign images.
+"""Decode untrusted bytes into upright 8-bit sRGB pixels; no other module decodes foreign images.
 
 NumPy and Pillow only: the served model carries this file and those of DECODER beside it, so that
 training and serving see the same pixels. Pillow raises on damaged
@@ -34,7 +34,7 @@ from thawline.ingest.decoding.tiff_header import objection
 
 __all__ = [
     "Background", "DecodeError", "Picture", "decode", "effort_px", "fit", "over", "picture",
-    "shown",
+    "to_rgb",
 ]  # fmt: skip
 DECODER = (
     "decode", "bit_depth", "colour", "deep_colour", "limits", "square", "strips", "tiff_header",
@@ -68,12 +68,13 @@ class Picture:
     """A decoded file, upright.
 
     Attributes:
-        known_by: what its hash is taken of, RGB, or RGBA where it is not opaque everywhere; the
-            same whatever size it is packed at and whatever lies behind it.
-        image: what `fit` makes square, RGB, over the background.
-        width, height: of the whole picture, px.
-        bits: that the largest value of a 16-bit file needs, 8 to 16; 0 of other files.
-        remark: what a person should know of how its values were taken.
+        known_by: image that its hash is computed from, RGB, or RGBA where it is not opaque
+            everywhere; independent of the packed size and of the background.
+        image: image that `fit` makes square, RGB, over the background.
+        width: width of the whole picture, px.
+        height: height of the whole picture, px.
+        bits: bits that the largest value of a 16-bit file needs, 8 to 16; 0 for other files.
+        remark: what a user should know about how its values were read, or None.
     """
 
     known_by: Image.Image
@@ -85,7 +86,7 @@ class Picture:
 
     @property
     def seen(self) -> Image.Image:
-        """What `known_by` looks like, RGB."""
+        """The picture that `known_by` shows, RGB."""
         # Only a JPEG is packed from other pixels than it is known by, and none has an alpha.
         return self.image if self.known_by.mode == "RGBA" else self.known_by
 
@@ -97,10 +98,13 @@ def picture(
     background: Background = (0, 0, 0),
     bit_depth: int = WHOLE,
 ) -> Picture:
-    """Decode no more of a large JPEG than a square of size_px needs.
+    """Decode an image; of a large JPEG no more than a square of size_px needs.
 
     Args:
-        size_px, mode: as `fit` takes them.
+        data: the encoded image.
+        size_px: side of the square, px, as in `fit`.
+        mode: letterbox, crop or stretch, as in `fit`.
+        background: RGB behind transparent pixels.
         bit_depth: bits that the values of 16-bit files use, 8 to 16.
 
     Raises:
@@ -126,7 +130,7 @@ def picture(
 
 
 def decode(data: bytes, background: Background = (0, 0, 0)) -> Image.Image:
-    """First frame, EXIF orientation applied, colour profile converted, alpha composited.
+    """Decode the first frame: EXIF orientation and colour profile applied, alpha composited.
 
     Returns:
         Pillow image of mode RGB.
@@ -139,10 +143,14 @@ def decode(data: bytes, background: Background = (0, 0, 0)) -> Image.Image:
 
 @dataclass(frozen=True, kw_only=True)
 class _Loaded:
-    """Attributes:
-    image: upright, RGB, or RGBA where a pixel is not opaque.
-    width, height: before it was shrunk, upright, px.
-    bits, remark: see Scale.
+    """An image decoded from a file.
+
+    Attributes:
+        image: upright, RGB, or RGBA where a pixel is not opaque.
+        width: width before it was shrunk, upright, px.
+        height: height before it was shrunk, upright, px.
+        bits: see Scale.
+        remark: see Scale.
     """
 
     image: Image.Image
@@ -209,8 +217,8 @@ def _loaded(image: Image.Image, data: bytes, width: int, height: int, bit_depth:
     return _Loaded(image=rgb, width=width, height=height, bits=bits, remark=remark)
 
 
-def shown(image: Image.Image) -> Image.Image:
-    """Turn a loaded image of any Pillow mode into RGB, or RGBA where a pixel is not opaque.
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Convert a loaded image of any Pillow mode to RGB, or to RGBA where a pixel is not opaque.
 
     Raises:
         DecodeError: values that are not finite, or outside of every scale.
@@ -230,7 +238,10 @@ def _eight_bits(image: Image.Image, kind: SampleKind, scale: Scale | None) -> Im
 
 
 def _check_pixel_data(png: bytes) -> None:
-    """Pillow skips the checksum of a PNG's pixels: a tenth of single flipped bits passed it."""
+    """Check the checksums of a PNG's pixel data.
+
+    Pillow skips them: a tenth of single flipped bits passed it.
+    """
     at = 8
     while at + 8 <= len(png):
         (length,) = struct.unpack_from(">I", png, at)

@@ -1,4 +1,4 @@
-"""Colours of 16 bits a channel: Pillow keeps the high byte of each, here the low one counts too.
+"""Read colours of 16 bits a channel in full, where Pillow keeps only the high byte.
 
 Needs NumPy and Pillow alone: see `decode`.
 """
@@ -17,26 +17,26 @@ _OTHER_BYTE = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L
 
 
 def is_deep(image: Image.Image) -> bool:
-    """Tell whether an opened colour image, not loaded yet, has 16 bits a channel."""
+    """Return True for an opened colour image, not loaded yet, with 16 bits a channel."""
     return len(image.getbands()) > 1 and any(";16" in raw for raw in raw_modes(image))
 
 
 def needed_bits(image: Image.Image) -> int:
-    """Count the bits that the largest value of a loaded one needs, 8 to 16; alpha aside."""
+    """Count the bits that the largest value of a loaded image needs, 8 to 16; alpha aside."""
     bands = zip(image.getbands(), image.getextrema(), strict=True)
     return 8 + max(int(high[1]).bit_length() for name, high in bands if name != "A")  # type: ignore[index]
 
 
 def rescale(image: Image.Image, data: bytes, bit_depth: int) -> None:
-    """Put into a loaded image what its values are as shares of the given bits.
+    """Rescale a loaded image whose 16-bit values use fewer bits.
 
     Args:
-        image: of the high bytes; gets the result.
+        image: image of the high bytes; changed in place.
         data: the file.
-        bit_depth: bits that its values use, below 16.
+        bit_depth: bits that the values use, below 16.
 
     Raises:
-        DecodeError: a value needs more bits, or the low bytes cannot be had.
+        DecodeError: a value needs more bits, or the low bytes cannot be read.
     """
     low = Image.open(io.BytesIO(data), formats=[str(image.format)])
     grey = "LA;16B" in raw_modes(low)
@@ -61,7 +61,7 @@ def rescale(image: Image.Image, data: bytes, bit_depth: int) -> None:
 
 
 def _swapped(args: Any) -> Any:
-    """The decoder's arguments with the raw mode that takes the other byte of each value."""
+    """Change a decoder's arguments so that it reads the other byte of each value."""
     raw, *rest = args if isinstance(args, tuple) else (args,)
     name, joint, byte = str(raw).partition(";16")
     if raw == "LA;16B":

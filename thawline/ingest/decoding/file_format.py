@@ -1,4 +1,4 @@
-"""Recognise what a file is by its first bytes, and name what is no image that can be read."""
+"""Recognise a file's format by its first bytes, and name formats that cannot be read."""
 
 import struct
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ _UNREAD_SUFFIXES: Mapping[str, str] = {
     **dict.fromkeys(_RAW, "camera raw"),
 }
 IMAGE_SUFFIXES = SUFFIXES | _UNREAD_SUFFIXES.keys()
-"""Those of images, read or not: such a file is never passed over."""
+"""Suffixes of images, read or not: such a file is never passed over."""
 _STARTS: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -111,11 +111,11 @@ _TEXTS: tuple[tuple[bytes, str], ...] = (
     (b"bzh", "a bzip2 file, not an image"),
     (b"\x1aE\xdf\xa3".lower(), "a video, not an image"),
 )
-"""In lower case, after blanks and a mark of Unicode, and what to say of them."""
+"""Beginnings of texts, in lower case, after blanks and a mark of Unicode, and their messages."""
 
 
 def image_format(head: bytes) -> str | None:
-    """Name the image format that the first HEAD_BYTES of a file show; None of what is no image."""
+    """Return the image format shown by a file's first HEAD_BYTES; None for other files."""
     if found := next((kind for start, kind in _STARTS if head.startswith(start)), None):
         raw = found == "TIFF" and head[8:10] == b"CR"
         return "camera raw" if raw else found
@@ -135,7 +135,7 @@ def image_format(head: bytes) -> str | None:
 
 
 def _heif(head: bytes) -> str | None:
-    """By the major brand, else by those that the file is compatible with."""
+    """Return the HEIF format by the major brand, else by the compatible brands."""
     (length,) = struct.unpack_from(">I", head)
     brands = [head[8:12]] + [head[at : at + 4] for at in range(16, min(length, len(head)), 4)]
     kinds = [_HEIF_BRANDS[brand] for brand in brands if brand in _HEIF_BRANDS]
@@ -143,14 +143,15 @@ def _heif(head: bytes) -> str | None:
 
 
 def unread(name: str, head: bytes) -> str | None:
-    """Say why a file is no image that can be read, as far as its first bytes and its name tell.
+    """Explain why a file is not a readable image, as far as its first bytes and name show.
 
     Args:
-        name: its suffix counts where the bytes are those of several formats: most camera raw
+        name: file name; its suffix counts where the bytes fit several formats: most camera raw
             files are TIFF files whose first picture is a thumbnail.
+        head: the first HEAD_BYTES of the file.
 
     Returns:
-        A few words, or None: the decoder knows better.
+        A few words; None where only the decoder can tell.
     """
     kind = image_format(head)
     suffix = PurePosixPath(name).suffix.lower()

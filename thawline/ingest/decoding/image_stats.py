@@ -1,4 +1,4 @@
-"""What a picture looks like in a few numbers: a perceptual hash, brightness, contrast, sharpness.
+"""Measure a picture: perceptual hash, brightness, contrast, sharpness.
 
 Measured where the image is decoded anyway; everything that compares pictures later works on these.
 """
@@ -14,8 +14,8 @@ _SIDE_PX = 256
 """Longer side on which a picture is judged: what a network sees, and a bounded cost."""
 _NEAREST = Image.Resampling.NEAREST
 _MIN_CHANGES = 16
-"""Of the 64 neighbours in the thumbnail that must differ: a blank page, or an icon in the middle of
-one, has the hash of every other."""
+"""Number of the 64 neighbours in the thumbnail that must differ: a blank page, or an icon in the
+middle of one, has the hash of every other."""
 ONE_COLOUR = 4
 """Levels of 255 between the darkest and the brightest point, in each channel, up to which a picture
 is of one colour: a blank page spans 1 or 2 after JPEG, and nobody sees what spans 4."""
@@ -27,14 +27,14 @@ _NEAR_BLACK, _NEAR_WHITE = 8, 247
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """Numbers that tell pictures apart.
+    """Statistics that tell pictures apart.
 
     Attributes:
-        dhash: 64 bits that near copies share but for a few; None where they would say nothing.
+        dhash: 64 bits, nearly all of which near copies share; None where it would say nothing.
         brightness: mean grey level, in [0, 255].
         contrast: standard deviation of the grey levels.
         sharpness: variance of the Laplacian; small where a picture is out of focus.
-        one_colour: whether nothing is to be seen on it, see ONE_COLOUR.
+        one_colour: True where the picture shows nothing, see ONE_COLOUR.
     """
 
     dhash: int | None
@@ -45,7 +45,7 @@ class Looks:
 
     @property
     def blank(self) -> str | None:
-        """Name a picture of one colour: black, white or one colour; None for any other."""
+        """Kind of a picture of one colour: black, white or one colour; None for others."""
         if not self.one_colour:
             return None
         if self.brightness <= _NEAR_BLACK:
@@ -54,11 +54,11 @@ class Looks:
 
 
 def measure(image: Image.Image) -> Looks:
-    """Measure a Pillow image of mode RGB, upright, as `decode.picture` knows it by.
+    """Measure an upright Pillow image of mode RGB: `known_by` of `decode.picture`.
 
-    The hash is dHash (N. Krawetz, "Kind of like that", 2013): whether each of 8 x 8 points of a
-    grey thumbnail is brighter than its left neighbour. Sharpness after J. L. Pech-Pacheco et al.,
-    "Diatom autofocusing in brightfield microscopy", 2000.
+    The hash is dHash (N. Krawetz, "Kind of like that", 2013): one bit for each of 8 x 8 points of a
+    grey thumbnail, set where it is brighter than its left neighbour. Sharpness after J. L.
+    Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", 2000.
     """
     factor = -(-max(image.size) // _SIDE_PX)
     grey = image.convert("L")
@@ -75,10 +75,10 @@ def measure(image: Image.Image) -> Looks:
 
 
 def is_one_colour(image: Image.Image) -> bool:
-    """Tell whether no channel spans more than ONE_COLOUR levels, averaged to _SIDE_PX.
+    """Return True where no channel spans more than ONE_COLOUR levels, averaged to _SIDE_PX.
 
     Args:
-        image: of mode L, RGB or RGBA.
+        image: Pillow image of mode L, RGB or RGBA.
     """
     factor = -(-max(image.size) // _SIDE_PX)
     if _spans(image.resize((8, 8), _NEAREST)) > ONE_COLOUR:
@@ -87,13 +87,16 @@ def is_one_colour(image: Image.Image) -> bool:
 
 
 def _spans(image: Image.Image) -> int:
-    """Levels between the least and the greatest of the channel that spans most."""
+    """Return the range of levels of the channel that spans most."""
     pixels = np.asarray(image)
     return int(np.ptp(pixels.reshape(-1, len(image.getbands())), axis=0).max())
 
 
 def _moments(values: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation; OpenCV adds up whole numbers: equal on every machine."""
+    """Compute mean and standard deviation.
+
+    OpenCV adds up whole numbers: equal on every machine.
+    """
     mean, deviation = cv2.meanStdDev(values)
     return float(mean[0, 0]), float(deviation[0, 0])
 
@@ -107,7 +110,7 @@ def _dhash(grey: Image.Image) -> int | None:
 
 
 def _laplacian_variance(grey: np.ndarray) -> float:
-    """Of a uint8 (H, W) array; 0 for pictures without an inner pixel."""
+    """Compute the Laplacian's variance, uint8 (H, W); 0 without an inner pixel."""
     if min(grey.shape) < 3:
         return 0.0
     edges = cv2.Laplacian(grey, cv2.CV_16S, ksize=1)

@@ -1,4 +1,4 @@
-"""What decoding one image may cost, told by its header and settled before a pixel is decoded.
+"""Limit the memory and time for decoding one image, by its header, before a pixel is decoded.
 
 NumPy and Pillow only: see `decode`, beside which the served model carries this file.
 """
@@ -10,17 +10,17 @@ from PIL import Image
 MAX_PIXELS = 178_956_970
 """Pillow's own limit for a decompression bomb."""
 MAX_AVIF_PIXELS = 40_000_000
-"""Its decoder takes 9 bytes a pixel (36 million: 316 MB), and more where they are deep."""
+"""Limit for AVIF, whose decoder takes 9 bytes a pixel (36 million: 316 MB), more for deep ones."""
 MAX_SIDE_PX = 2**20
 MAX_HELD_BYTES = 440 * 2**20
-"""Of a file and of its pixels while it is decoded, together: the process stays below 0.7 GB."""
+"""Bytes of a file and its pixels while it is decoded: the process stays below 0.7 GB."""
 MAX_SLOW_PIXELS = 2_000_000
-"""Of what Pillow decodes in Python: up to 1.7 us a pixel."""
+"""Limit for formats that Pillow decodes in Python: up to 1.7 us a pixel."""
 MAX_SCANS = 100
-"""Of a progressive JPEG; encoders write some 10. Each goes over the whole picture."""
+"""Scans of a progressive JPEG; encoders write some 10. Each goes over the whole picture."""
 _SLOW = ("ppm", "ppm_plain", "bmp_rle")
 SLOW_FACTOR = 40
-"""Of the time that a pixel of those takes, to one of the slowest of the other formats (35 ns)."""
+"""Time of a pixel of those, relative to one of the slowest of the other formats (35 ns)."""
 _BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
 """Per pixel in Pillow's memory; 4 in all other modes."""
 _WEBP_BYTES = 16
@@ -31,19 +31,20 @@ _BLOCKS = {"L": 1, "RGB": 3, "YCbCr": 3, "CMYK": 4}
 
 
 class DecodeError(ValueError):
-    """The bytes are no image that can be used; the message says why, in a few words."""
+    """Raised for bytes that are not a usable image; the message says why, in a few words."""
 
 
 def check(image: Image.Image, data: bytes, width: int, height: int) -> None:
     """Refuse an opened image that would take too much memory or time.
 
     Args:
-        image: opened, not loaded; a JPEG drafted to the size that is wanted.
+        image: opened, not loaded; a JPEG drafted to the size that is needed.
         data: the file.
-        width, height: of the whole picture, px.
+        width: width of the whole picture, px.
+        height: height of the whole picture, px.
 
     Raises:
-        DecodeError: with its size and the limit.
+        DecodeError: with the size and the limit.
     """
     size = f"{width} x {height} px"
     most = MAX_AVIF_PIXELS if image.format == "AVIF" else MAX_PIXELS
@@ -66,13 +67,13 @@ def check(image: Image.Image, data: bytes, width: int, height: int) -> None:
 
 
 def effort_px(image: Image.Image) -> int:
-    """Count an opened image's pixels, those that Pillow decodes in Python SLOW_FACTOR times."""
+    """Count an opened image's pixels, times SLOW_FACTOR where Pillow decodes in Python."""
     slow = any(one[0] in _SLOW for one in tiles(image))
     return int(image.width * image.height) * (SLOW_FACTOR if slow else 1)
 
 
 def held_bytes(image: Image.Image, width: int, height: int) -> int:
-    """Count the bytes that Pillow and its decoder hold of an opened image while it is loaded."""
+    """Estimate the bytes that Pillow and its decoder hold while they load an opened image."""
     drawn = image.width * image.height * _BYTES.get(image.mode, 4)
     if image.format == "WEBP":
         return width * height * _WEBP_BYTES
@@ -85,12 +86,12 @@ def held_bytes(image: Image.Image, width: int, height: int) -> int:
 
 
 def tiles(image: Image.Image) -> list[Any]:
-    """List what Pillow's decoders will be asked for: name, box, offset, arguments of each."""
+    """List the tiles of an opened image: decoder name, box, offset, arguments of each."""
     return list(getattr(image, "tile", ()))
 
 
 def raw_modes(image: Image.Image) -> list[str]:
-    """List how the values of each tile are stored, in Pillow's words."""
+    """List the raw mode of each tile, in Pillow's words."""
     found = (one[3] for one in tiles(image))
     return [str(args[0] if isinstance(args, tuple) and args else args) for args in found]
 
@@ -100,13 +101,13 @@ def _is_progressive(image: Image.Image) -> bool:
 
 
 def _is_subsampled(image: Image.Image) -> bool:
-    """Whether two channels have a quarter of the first one's coefficients."""
+    """Return True where two channels have a quarter of the first one's coefficients."""
     layers: list[tuple[int, ...]] = getattr(image, "layer", [])
     return [tuple(layer[1:3]) for layer in layers] == [(2, 2), (1, 1), (1, 1)]
 
 
 def _strip_bytes(image: Image.Image, width: int, height: int) -> int:
-    """Bytes of one strip or tile, which libtiff unpacks whole."""
+    """Compute the bytes of one strip or tile, which libtiff unpacks whole."""
     tags = image.tag_v2  # type: ignore[attr-defined]
     bits = tags.get(258, (1,))
     depth = sum(bits) if isinstance(bits, tuple) else int(bits)

@@ -1,4 +1,4 @@
-"""What is known of an image by its bytes alone, wherever it lies and whatever its label."""
+"""Prepare an image from its bytes alone, independent of its place and label."""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from PIL import Image
 
 from thawline.dataset.encoding import encode
 from thawline.ingest.decoding.bit_depth import WHOLE
-from thawline.ingest.decoding.decode import Background, Picture, fit, over, picture, shown
+from thawline.ingest.decoding.decode import Background, Picture, fit, over, picture, to_rgb
 from thawline.ingest.decoding.image_stats import Looks, is_one_colour, measure
 from thawline.ingest.format_warnings import note
 
@@ -19,7 +19,7 @@ has the colour of the background that they lie on, so that nothing is left to se
 
 @dataclass(frozen=True, kw_only=True)
 class Geometry:
-    """How an image becomes a packed square."""
+    """Parameters that turn an image into a packed square."""
 
     image_size_px: int
     fit: str
@@ -32,15 +32,15 @@ class Geometry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PreparedImage:
-    """One image, decoded.
+    """One decoded image.
 
     Attributes:
         pixels: uint8 (S, S, 3), or with encoding jpeg its bytes, uint8 (L,).
-        sha256: of the upright pixels and their shape, RGB, or RGBA where some are not opaque: what
-            they lie over counts for nothing; of a large JPEG at a fixed fraction of its size, see
+        sha256: hash of the upright pixels and their shape, RGB, or RGBA where some are not opaque,
+            independent of the background; for a large JPEG at a fixed fraction of its size, see
             decode.KNOWN_BY_PX.
         transparency: one of TRANSPARENCIES.
-        note: what is odd about the file.
+        note: what is odd about the file, or None.
         bits: see decode.Picture.
     """
 
@@ -58,8 +58,9 @@ def content(name: str, data: bytes | np.ndarray, geometry: Geometry) -> Prepared
     """Decode, fit and measure one image.
 
     Args:
-        name: only its suffix counts, and only for the note.
+        name: file name; only its suffix counts, and only for the note.
         data: an encoded image, or pixels: uint8 (H, W), (H, W, 3) or (H, W, 4).
+        geometry: size, fit, background and encoding of the result.
 
     Raises:
         DecodeError: see decode.decode.
@@ -84,7 +85,7 @@ def content(name: str, data: bytes | np.ndarray, geometry: Geometry) -> Prepared
 
 def _open(data: bytes | np.ndarray, geometry: Geometry) -> Picture:
     if isinstance(data, np.ndarray):
-        known_by = shown(Image.fromarray(data))
+        known_by = to_rgb(Image.fromarray(data))
         image = over(known_by, geometry.background)
         return Picture(known_by=known_by, image=image, width=image.width, height=image.height)
     return picture(
@@ -93,7 +94,7 @@ def _open(data: bytes | np.ndarray, geometry: Geometry) -> Picture:
 
 
 def _transparency(image: Image.Image, looks: Looks) -> str:
-    """Name what an alpha does to a picture that looks so over the background."""
+    """Classify the effect of alpha on a picture, given its looks over the background."""
     if image.mode == "RGB":
         return OPAQUE
     if image.getchannel("A").getextrema()[1] == 0:

@@ -1,4 +1,4 @@
-"""A decoded picture over its background, and as a square.
+"""Composite a decoded picture over its background, and make it square.
 
 Needs NumPy and Pillow alone: see `decode`.
 """
@@ -10,7 +10,7 @@ Background = tuple[int, int, int]
 
 
 def over(image: Image.Image, background: Background) -> Image.Image:
-    """Composite an RGBA image over a colour; one of mode RGB is returned as it is."""
+    """Composite an RGBA image over a colour; an RGB image is returned as it is."""
     if image.mode == "RGB":
         return image
     canvas = Image.new("RGBA", image.size, (*background, 255))
@@ -26,6 +26,7 @@ def fit(
         image: Pillow image of mode RGB.
         size_px: side of the result.
         mode: letterbox (whole image, bars of the background), crop (centre), stretch.
+        background: RGB of the bars.
 
     Returns:
         uint8 (size_px, size_px, 3).

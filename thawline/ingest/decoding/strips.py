@@ -1,4 +1,4 @@
-"""Large images a strip of rows at a time, so that no second whole copy of one is ever held."""
+"""Process large images one strip of rows at a time, without a second whole copy in memory."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -12,10 +12,11 @@ _STRIP_PIXELS = 2**20
 
 
 def strips(image: Image.Image, multiple: int = 1) -> Iterator[tuple[int, Image.Image]]:
-    """Yield the first row of each strip, and the strip; an image of few pixels is one.
+    """Yield the first row of each strip, and the strip; a small image is a single strip.
 
     Args:
-        multiple: of which the rows of all but the last are one.
+        image: the loaded image.
+        multiple: the rows of each strip but the last are a multiple of this.
     """
     width, height = image.size
     rows = max(1, _STRIP_PIXELS // (width * multiple)) * multiple
@@ -27,10 +28,12 @@ def strips(image: Image.Image, multiple: int = 1) -> Iterator[tuple[int, Image.I
 
 
 def converted(image: Image.Image, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
-    """Convert an image; one of more than LARGE_PIXELS comes out averaged over blocks.
+    """Convert an image; one of more than LARGE_PIXELS is averaged over blocks.
 
     Args:
-        convert: pixel by pixel, into mode RGB or RGBA, not the same one for every strip.
+        image: the loaded image.
+        convert: converts a strip pixel by pixel to mode RGB or RGBA; the mode may differ between
+            strips.
     """
     width, height = image.size
     factor = math.ceil(math.sqrt(width * height / LARGE_PIXELS))

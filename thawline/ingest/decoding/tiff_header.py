@@ -1,4 +1,4 @@
-"""Why Pillow takes a TIFF for no image it knows: its channels, bits and kind of values.
+"""Explain why Pillow cannot identify a TIFF: its channels, bits and kind of values.
 
 Needs the standard library alone: see `decode`.
 """
@@ -14,7 +14,7 @@ _MOST_TAGS = 4096
 
 
 def objection(data: bytes) -> str | None:
-    """Say in a few words what a TIFF holds that is not read; None of what is no TIFF."""
+    """Describe what a TIFF holds that is not supported; None for other files."""
     order = {b"II": "<", b"MM": ">"}.get(data[:2])
     if order is None or len(data) < 8:
         return None
@@ -37,7 +37,7 @@ def objection(data: bytes) -> str | None:
 
 
 def _tags(data: bytes, order: str) -> dict[int, int] | None:
-    """First value of each tag of the first directory that is asked for."""
+    """Read the first value of each wanted tag from the first directory."""
     (magic,) = struct.unpack_from(f"{order}H", data, 2)
     if magic == 42:
         (at,) = struct.unpack_from(f"{order}I", data, 4)

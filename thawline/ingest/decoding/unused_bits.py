@@ -1,4 +1,4 @@
-"""Tell over a whole set whether its 16-bit files use fewer bits, as those of many cameras do."""
+"""Detect over a whole data set that its 16-bit files use fewer bits, as many cameras' do."""
 
 import numpy as np
 
@@ -9,11 +9,11 @@ _BLACK = 4
 
 
 def sentence(bits: np.ndarray, bit_depth: int) -> str | None:
-    """Say how many images of 16 bits use few of them, in one line; None where none need it.
+    """Describe in one line how many 16-bit images use few of their bits; None where none do.
 
     Args:
-        bits: that each image's largest value needs, int64 (N,); 0 of images of other depths.
-        bit_depth: that the values were taken to have.
+        bits: bits that each image's largest value needs, int64 (N,); 0 for other depths.
+        bit_depth: bits that the values were taken to have.
     """
     deep = bits[bits > 0]
     if not len(deep):

@@ -1,1 +1,1 @@
-"""Copies, near copies and pictures under two labels."""
+"""Find copies, near copies and pictures under two labels."""

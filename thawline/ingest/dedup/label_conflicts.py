@@ -1,4 +1,4 @@
-"""The same picture under two labels: one of them is wrong, and no program knows which."""
+"""Handle pictures that occur under two labels: one is wrong, and no program knows which."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ HEADER = ("image", "label", "other_image", "other_label", "bits", "outcome")
 
 @dataclass(frozen=True, kw_only=True)
 class Conflict:
-    """Two copies and their labels.
+    """Two copies of a picture and their labels.
 
     Attributes:
-        row: of the first, which is packed.
-        other_row: of the second; None for equal pixels, which are packed once.
-        bits: in which their hashes differ; 0 for equal pixels.
+        row: row of the first copy, which is packed.
+        other_row: row of the second copy; None for equal pixels, which are packed once.
+        bits: bits in which their hashes differ; 0 for equal pixels.
     """
 
     row: int
@@ -29,10 +29,10 @@ class Conflict:
     bits: int = 0
 
 
-def of_links(
+def from_links(
     links: Iterable[NearCopy], names: Sequence[str], labels: Sequence[int]
 ) -> list[Conflict]:
-    """Conflicts of near copies."""
+    """Build the conflicts of near copies."""
     return [
         Conflict(
             row=link.row,
@@ -48,9 +48,10 @@ def of_links(
 
 
 def left_out(conflicts: Sequence[Conflict], how: str) -> set[int]:
-    """Packed rows that are not to be used.
+    """Select the packed rows that conflicts exclude.
 
     Args:
+        conflicts: the conflicts.
         how: drop (every copy), keep_first (the later of near copies; of equal pixels only the first
             is packed), or error.
 
@@ -77,7 +78,7 @@ def left_out(conflicts: Sequence[Conflict], how: str) -> set[int]:
 def table(
     conflicts: Iterable[Conflict], classes: Sequence[str], dropped: Collection[int]
 ) -> list[tuple[str, str, str, str, int, str]]:
-    """Lines for conflicts.csv, each cell printable."""
+    """Format conflicts as rows of conflicts.csv, each cell printable."""
     return [
         (
             escape(c.image, 400),

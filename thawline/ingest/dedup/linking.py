@@ -1,4 +1,4 @@
-"""Near copies stay in one split, and under one label.
+"""Keep near copies in one split and under one label.
 
 Rows are taken in the order of the source (given test rows first, then val, then train): a row goes
 where the near copies before it are, so those stay where they were without it. A row whose copies
@@ -14,7 +14,7 @@ from thawline.ingest.splits.predefined_splits import Given, strength
 
 @dataclass(frozen=True, order=True)
 class NearCopy:
-    """A row and the nearest copy of it further up in the source."""
+    """A row and the nearest of its copies that precede it in the source."""
 
     row: int
     twin: int
@@ -23,9 +23,11 @@ class NearCopy:
 
 @dataclass
 class Settled:
-    """Attributes:
-    keys: per row; near copies share one.
-    bridges: rows left out, each with a row of every split in which it has a near copy.
+    """Keys after near copies were joined.
+
+    Attributes:
+        keys: key of each row; near copies share one.
+        bridges: rows left out, each with a row of every split in which it has a near copy.
     """
 
     keys: list[str]
@@ -33,7 +35,7 @@ class Settled:
 
 
 def links(near: Near) -> list[NearCopy]:
-    """Every row that has a near copy before it, with the nearest one; ascending."""
+    """List each row with a near copy before it, and the nearest of those; ascending."""
     found = []
     for number, rows in enumerate(near.rows):
         found += [NearCopy(row, rows[0], 0) for row in rows[1:]]
@@ -46,7 +48,7 @@ def links(near: Near) -> list[NearCopy]:
 
 
 def disagreements(near: Near, labels: Sequence[int]) -> list[NearCopy]:
-    """Every row that has a near copy under another label, with the nearest, else first, of them."""
+    """List each row with a near copy under another label, and the nearest of those."""
     found = []
     for number, rows in enumerate(near.rows):
         groups = [(0, rows), *((b, near.rows[k]) for k, b in near.neighbours[number].items())]
@@ -71,13 +73,14 @@ def settle(
     given: Given,
     without: Collection[int] = (),
 ) -> Settled:
-    """Join the keys of near copies, without moving what came before.
+    """Join the keys of near copies, without moving earlier rows.
 
     Args:
-        keys: per row, its group, else its pixels.
-        splits: per row, the one given.
+        near: the near copies.
+        keys: per row its group, else the hash of its pixels.
+        splits: per row its predefined split, or None.
         natural: split of each key by itself.
-        given: the given splits by key.
+        given: the predefined splits by key.
         without: rows that are left out already.
     """
     order = sorted(range(len(keys)), key=lambda row: -strength(splits[row]))

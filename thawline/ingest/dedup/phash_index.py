@@ -11,23 +11,24 @@ from thawline.ingest.decoding.image_stats import HASH_BITS
 from thawline.ingest.dedup import thumbnails
 
 MAX_PAIRS = 1_000_000
-"""Of different hashes. More are no copies: the pictures are too small or too alike for the hash."""
+"""Pairs of different hashes. More are no copies: the pictures are too small or too alike for the
+hash."""
 _MAX_FIRST = 256
 """Different pictures of one hash that a further one is compared with."""
 _CHUNK = 4096
 
 
 class TooManyPairs(UserError):
-    """The hash does not tell these pictures apart."""
+    """Raised when the hash does not tell these pictures apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Near:
-    """Groups of pictures, each of one hash.
+    """Groups of pictures with equal hashes, and their neighbours.
 
     Attributes:
-        rows: per group that has a near copy, its rows, ascending; a group's number is its place.
-        neighbours: per group, the others within the distance, with the distance in bits.
+        rows: rows of each group that has a near copy, ascending; a group's number is its index.
+        neighbours: per group the other groups within the distance, with the distance in bits.
     """
 
     rows: tuple[tuple[int, ...], ...]
@@ -35,16 +36,17 @@ class Near:
 
 
 def find(hashes: Sequence[int | None], distance: int) -> Near:
-    """Near copies among the hashes of all rows; rows whose hash is None have none.
+    """Find near copies among the hashes of all rows.
 
     Two hashes within d bits agree in at least one of d + 1 bands, so only rows that share a band
     are compared: 100,000 pictures take about a second, all pairs would take minutes.
 
     Args:
+        hashes: 64-bit hash of each row; rows with None have no near copies.
         distance: bits in which near copies differ at most, in [0, 8].
 
     Raises:
-        TooManyPairs: more than MAX_PAIRS of them.
+        TooManyPairs: there are more than MAX_PAIRS of them.
     """
     rows_of: dict[int, list[int]] = {}
     for row, value in enumerate(hashes):
@@ -68,15 +70,16 @@ def verified(found: Near, look: Callable[[list[int]], np.ndarray], distance: int
     """Keep the near copies whose thumbnails agree, see `thumbnails.agree`.
 
     64 bits of light and shade are few: most pairs of drawings that share them show other things.
-    Rows of one hash are split into groups that look like their first row, by which groups are
+    Rows of one hash are split into groups that look like their first row; then the groups are
     compared.
 
     Args:
+        found: near copies by hash.
         look: gives the thumbnails of rows, as `thumbnails.read` does.
-        distance: named where there are too many.
+        distance: bits in which near copies differ at most, for the message of the error.
 
     Raises:
-        TooManyPairs: more than MAX_PAIRS to compare.
+        TooManyPairs: there are more than MAX_PAIRS to compare.
     """
     order = [row for rows in found.rows for row in rows]
     images = look(order)
@@ -135,7 +138,7 @@ def _candidates(found: Near, groups_of: Sequence[range]) -> Iterator[tuple[int, 
 
 
 def _pairs(values: np.ndarray, distance: int) -> np.ndarray:
-    """Places of different hashes within the distance, each pair once: int64 (P, 2), ascending."""
+    """Find pairs of different hashes within the distance, once each: int64 (P, 2), ascending."""
     found = [np.empty((0, 2), dtype=np.int64)]
     total = 0
     for first in range(distance + 1):
@@ -153,7 +156,7 @@ def _pairs(values: np.ndarray, distance: int) -> np.ndarray:
 
 
 def _in_band(values: np.ndarray, band: np.ndarray, distance: int) -> list[np.ndarray]:
-    """Compare each hash with the next, the next but one, ... of those with the same band."""
+    """Compare each hash with its 1st, 2nd, ... successor in the same band."""
     order = np.argsort(band, kind="stable")
     band, values = band[order], values[order]
     at = np.arange(len(values))

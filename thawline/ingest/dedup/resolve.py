@@ -1,4 +1,4 @@
-"""Settle what contradicts itself in a set: pictures under two labels, copies in two splits."""
+"""Resolve label conflicts and duplicates that span splits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,11 +17,13 @@ from thawline.runtime.escape import escape
 
 @dataclass(frozen=True, kw_only=True)
 class Resolved:
-    """Attributes:
-    keys: per packed row; rows with equal keys share a split.
-    left_out: packed rows that no split gets, with the reason.
-    conflicts: every one, exact ones first.
-    links: rows with a near copy before them.
+    """Outcome of the search for near copies and conflicts.
+
+    Attributes:
+        keys: key of each packed row; rows with equal keys share a split.
+        left_out: packed rows that no split gets, with the reason.
+        conflicts: all conflicts, those of equal pixels first.
+        links: rows with a near copy before them.
     """
 
     keys: Sequence[str]
@@ -31,7 +33,7 @@ class Resolved:
 
 
 def own_keys(packed: PackedRows) -> list[str]:
-    """Group, else pixels."""
+    """Return each row's group, else the hash of its pixels."""
     pairs = zip(packed.groups, packed.sha256, strict=True)
     return [sha256 if group is None else group for group, sha256 in pairs]
 
@@ -50,15 +52,18 @@ def resolve(
     """Find near copies if wanted, and decide about every conflict.
 
     Args:
-        packed: the rows.
-        exact: equal pixels under two labels.
+        packed: the packed rows.
+        exact: conflicts of equal pixels.
         store: the packed images, which tell near copies from pictures that share a hash.
         conflicts: drop, keep_first or error.
-        near_distance: see `near.find`; None looks for no near copies.
+        near_distance: bits, see `phash_index.find`; None looks for no near copies.
+        seed: seed of the split.
+        val_ratio: share of validation rows, in (0, 1).
+        test_ratio: share of test rows, in (0, 1).
 
     Raises:
-        near.TooManyPairs: the hash does not tell the pictures apart.
-        UserError: conflicts that are an error; a group in two given splits.
+        phash_index.TooManyPairs: the hash does not tell the pictures apart.
+        UserError: conflicts that are an error; a group in two predefined splits.
     """
     names, labels = packed.names, packed.labels.tolist()
     keys = own_keys(packed)
@@ -67,14 +72,14 @@ def resolve(
         by_hash = phash_index.find(packed.hashes, near_distance)
         alike = phash_index.verified(by_hash, partial(thumbnails.read, store), near_distance)
         links = linking.links(alike)
-        all_conflicts += disputed.of_links(linking.disagreements(alike, labels), names, labels)
+        all_conflicts += disputed.from_links(linking.disagreements(alike, labels), names, labels)
     dropped = disputed.left_out(all_conflicts, conflicts)
     first: dict[int, Conflict] = {}
     for one in all_conflicts:
         first.setdefault(one.row, one)
     left_out = {row: _dispute(first[row]) for row in sorted(dropped)}
     if alike is not None:
-        given = Given.of(keys, packed.splits)
+        given = Given.from_rows(keys, packed.splits)
         place = positions(keys, seed)
         own = natural(keys, place, val_ratio=val_ratio, test_ratio=test_ratio, given=given)
         settled = linking.settle(alike, keys, packed.splits, own, given, without=dropped)

@@ -37,12 +37,13 @@ def read(store: ImageStore, rows: Sequence[int]) -> np.ndarray:
 
 
 def agree(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Tell which thumbnails show the same, as a whole and in every place, see WHOLE and PLACE.
+    """Return which pairs of thumbnails agree, as a whole and in every place, see WHOLE and PLACE.
 
-    Sums of whole numbers: equal on every machine.
+    Works on sums of whole numbers: equal on every machine.
 
     Args:
-        ones, others: as of `read`, int32 (N, P, 3), or one of them (1, P, 3).
+        ones: from `read`, int32 (N, P, 3) or (1, P, 3).
+        others: like `ones`; one of the two has N entries.
 
     Returns:
         bool (N,).
@@ -57,7 +58,7 @@ def agree(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def _variance(images: np.ndarray) -> np.ndarray:
-    """Over the pixels of each channel, mean of the channels, float64 (N,)."""
+    """Compute the variance over the pixels, averaged over the channels, float64 (N,)."""
     number = images.shape[1]
     squares = np.square(images).sum(axis=1)
     sums = images.sum(axis=1)

@@ -1,1 +1,1 @@
-"""Files of a source: which count, and how they are opened."""
+"""Select and open the files of a source safely."""

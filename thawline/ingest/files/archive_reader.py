@@ -1,4 +1,4 @@
-"""The files inside a zip or tar archive, one after another, never unpacked on disk.
+"""Read the files inside a zip or tar archive one after another, never unpacked on disk.
 
 The standard library unpacks some methods without a bound (ten kilobytes of bzip2 become
 gigabytes), so zip members must be stored or deflated, and a tar is read through a decompressor
@@ -53,28 +53,29 @@ _OTHERS = {b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "rar", b"\x28\xb5\x2f\x
 
 
 class MemberError(ValueError):
-    """One member cannot be read; the others may be fine."""
+    """Raised when one member cannot be read; the others may be fine."""
 
 
 @dataclass(frozen=True)
 class Member:
     name: str
-    """With / between folders, . and empty parts left out."""
+    """Path with / between folders, without . and empty parts."""
     problem: str | None
-    """Why it must not be opened."""
+    """Reason why it must not be opened, or None."""
     load: Callable[[], bytes]
-    """Its content; to be called before the next member is asked for. Raises MemberError."""
+    """Reader of its content; call it before the next member is asked for. Raises MemberError."""
     head: Callable[[], bytes]
-    """Likewise its first file_format.HEAD_BYTES; a tar's content cannot be loaded after it."""
+    """Reader of its first file_format.HEAD_BYTES; a tar's content cannot be loaded after it."""
     is_guessed: bool = False
     """Nothing says how its name is encoded."""
 
 
 def members(path: Path, name_encoding: str = "") -> Iterator[Member]:
-    """Every member that is no folder, in the order of the archive.
+    """Yield every member that is not a folder, in the order of the archive.
 
     Args:
-        name_encoding: of names that the archive does not declare as UTF-8; empty to guess.
+        path: the archive.
+        name_encoding: encoding of names that the archive does not declare as UTF-8; empty to guess.
 
     Raises:
         UserError: no archive, damaged, too many members, or it expands too far.
@@ -185,7 +186,7 @@ def _untar(archive: tarfile.TarFile, info: tarfile.TarInfo, size: int) -> bytes:
 
 
 def _check_rest(archive: tarfile.TarFile) -> None:
-    """To the end of the stream, where gzip and xz compare their checksums."""
+    """Read to the end of the stream, where gzip and xz compare their checksums."""
     rest = cast(IO[bytes], archive.fileobj)
     while data := rest.read(2**20):
         if data.count(0) != len(data):
@@ -193,10 +194,10 @@ def _check_rest(archive: tarfile.TarFile) -> None:
 
 
 class _StrictInfo(tarfile.TarInfo):
-    """A damaged header in the middle is an error; tarfile takes it for the end of the archive.
+    """Tar header reader that reports a damaged header, which tarfile takes for the end.
 
     Attributes:
-        header_bytes: that long headers may still have.
+        header_bytes: bytes that long headers may still have.
     """
 
     header_bytes = 0
@@ -225,7 +226,7 @@ class _StrictInfo(tarfile.TarInfo):
         return super()._proc_sparse(archive)  # type: ignore[misc, no-any-return]
 
     def _proc_gnusparse_10(self, info: tarfile.TarInfo, *_: object) -> None:
-        """Mark a file with holes, which is refused; its map may be as long as the archive."""
+        """Mark a sparse file, which is refused; its map may be as long as the archive."""
         info.sparse = []  # type: ignore[assignment]
 
 
@@ -235,7 +236,7 @@ def _strict(archive_bytes: int) -> type[tarfile.TarInfo]:
 
 
 class _Bounded:
-    """Counts what comes out of a decompressor."""
+    """Reader that limits how many bytes come out of a decompressor."""
 
     def __init__(self, file: IO[bytes], path: Path) -> None:
         self._file = file
@@ -271,10 +272,10 @@ def _check_number(path: Path, number: int, archive_bytes: int) -> None:
 
 
 def check_total(path: Path, total: int) -> None:
-    """Refuse a packed file that holds far more bytes than it has.
+    """Refuse a packed file that expands to far more bytes than it has.
 
     Raises:
-        UserError: more than MAX_EXPANSION times its size, and than MIN_TOTAL_BYTES.
+        UserError: more than MAX_EXPANSION times its size, and more than MIN_TOTAL_BYTES.
     """
     allowed = max(MIN_TOTAL_BYTES, MAX_EXPANSION * path.stat().st_size)
     if total > allowed:

@@ -1,4 +1,4 @@
-"""Whether a set that came over a network is the one that was recorded, by SHA-256.
+"""Check by SHA-256 that a downloaded data set is the recorded one.
 
 The set is recorded by its first user, in params.yaml: any other text there is refused with the
 right one.
@@ -17,13 +17,14 @@ _OPTION = "ingest.options.sha256"
 
 
 def require_files(folder: Path, sha256: str) -> None:
-    """Compare all files below a folder, their names included.
+    """Check the contents and names of all files below a folder.
 
     Args:
-        sha256: expected; nothing is read if empty.
+        folder: the folder.
+        sha256: expected hash; nothing is read if empty.
 
     Raises:
-        UserError: they are others.
+        UserError: the hash differs.
     """
     if not sha256:
         return
@@ -36,13 +37,14 @@ def require_files(folder: Path, sha256: str) -> None:
 
 
 def require_items(items: Iterable[Item | Reject], sha256: str) -> Iterator[Item | Reject]:
-    """Hand on encoded images, and compare them and their labels when the last one was.
+    """Yield encoded images, and check their bytes and labels after the last one.
 
     Args:
-        sha256: expected; nothing is compared if empty.
+        items: the items of a source.
+        sha256: expected hash; nothing is compared if empty.
 
     Raises:
-        UserError: they are others.
+        UserError: the hash differs.
     """
     found = hashlib.sha256()
     for item in items:
@@ -61,6 +63,6 @@ def require_items(items: Iterable[Item | Reject], sha256: str) -> Iterator[Item 
 def _compare(found: str, sha256: str) -> None:
     if found != sha256.lower():
         raise UserError(
-            f"{_OPTION}: {escape(sha256, 80)!r} is another set than the one that is here; "
+            f"{_OPTION}: {escape(sha256, 80)!r} is not the hash of the data set here; "
             f"if that one is right: {found}"
         )

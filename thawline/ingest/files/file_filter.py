@@ -1,4 +1,4 @@
-"""Which names in a source are passed over, how files are opened and noticed to change."""
+"""Decide which names are passed over, open files safely and notice changes to them."""
 
 import errno
 import hashlib
@@ -28,24 +28,24 @@ _LEFT_BY_SYSTEMS = frozenset({
 """Names of files and folders, in lower case; the thumbnails among them are images."""
 NOT_REGULAR = "not a regular file"
 MAX_FILE_BYTES = 440 * 2**20
-"""No image that the decoder takes needs as much: see decode_limits.MAX_HELD_BYTES."""
+"""Largest file; no image that can be decoded needs as much: see limits.MAX_HELD_BYTES."""
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 Signature = tuple[int, int, int]
 
 
 def passed_by(name: str) -> str | None:
-    """Name the rule by which a file or folder of this name is passed over; None where none is."""
+    """Return the rule by which a file or folder of this name is passed over, or None."""
     if name.startswith("."):
         return HIDDEN
     return LEFT_BY_SYSTEM if name.lower() in _LEFT_BY_SYSTEMS else None
 
 
 def locate(root: Path, file: Path) -> Path | str:
-    """Find where a path that somebody wrote really leads: any of its folders may be a link.
+    """Find where a user's path really leads: any of its folders may be a link.
 
     Returns:
-        The path without links, to be opened by `read_regular`; else why it is not opened: a FIFO
-        would hang the run, a link could lead anywhere.
+        The path without links, to be opened by `read_regular`; else the reason why it is not
+        opened: a FIFO would hang the run, a link could lead anywhere.
     """
     try:
         real = file.resolve(strict=True)
@@ -63,16 +63,17 @@ def _bounds(root: Path) -> Bounds:
 
 
 def read_regular(file: Path, *, follow: bool = True) -> bytes:
-    """Content of a file that was one when it was listed, and may be anything by now.
+    """Read a file that was regular when it was listed, and may be anything by now.
 
     Opening a FIFO the usual way would wait for a writer for ever.
 
     Args:
-        follow: links. A path that was listed has none any more, so that one which is put in a
-            file's or a folder's place after it was looked at leads nowhere.
+        file: the path.
+        follow: True to follow links. A path that was listed has none any more: False makes sure
+            that a link put in its place since then leads nowhere.
 
     Raises:
-        OSError: it is not there, not regular, cannot be read, a link now, too large, or written to.
+        OSError: it is missing, not regular, unreadable, a link now, too large, or written to.
     """
     number = os.open(file, _FLAGS) if follow else open_unlinked(file)
     try:
@@ -91,10 +92,10 @@ def read_regular(file: Path, *, follow: bool = True) -> bytes:
 
 
 def signature(file: Path) -> Signature:
-    """Size, time and inode of a file that is about to be read twice.
+    """Return size, time and inode of a file, to notice changes between two readings.
 
     Raises:
-        UserError: it is not there, or no file.
+        UserError: it does not exist, or is not a regular file.
     """
     try:
         status = file.stat()
@@ -110,7 +111,7 @@ def check_unchanged(file: Path, before: Signature) -> None:
     """Refuse a file that was written to between its two readings.
 
     Raises:
-        UserError: it is not the same any more.
+        UserError: it has changed.
     """
     if signature(file) != before:
         raise UserError(
@@ -119,11 +120,12 @@ def check_unchanged(file: Path, before: Signature) -> None:
 
 
 def changed(path: Path, others: Collection[str], added: Collection[str]) -> UserError:
-    """Word that images of a source are not what they were when they were listed.
+    """Build the error for a source whose images changed after they were listed.
 
     Args:
-        others: names of all that were added, removed or written to.
-        added: those of them that are there now.
+        path: the source.
+        others: names of all images that were added, removed or written to.
+        added: those of them that exist now.
     """
     first = min(others)
     what = "is new or was written to" if first in added else "is gone"
@@ -135,12 +137,12 @@ def changed(path: Path, others: Collection[str], added: Collection[str]) -> User
 
 
 def name_hash(name: str) -> int:
-    """64 bits that stand for a name."""
+    """Hash a name to 64 bits."""
     data = name.encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
 
 
 def repeated(hashes: "array[int]") -> frozenset[int]:
-    """Hashes that occur more than once; 8 bytes a name, where a set of names takes 100."""
+    """Find hashes that occur more than once; 8 bytes a name, where a set takes 100."""
     values, counts = np.unique(np.frombuffer(hashes, dtype=np.uint64), return_counts=True)
     return frozenset(values[counts > 1].tolist())

@@ -1,7 +1,7 @@
-"""Walk a folder of images: each file is taken, set aside with a reason, or passed over by a rule.
+"""Walk a folder of images: each file is used, set aside with a reason, or passed over by a rule.
 
-A file with the suffix of an image is taken without a look, since it is opened later anyway; any
-other is opened, and taken when its first bytes are those of an image.
+A file with the suffix of an image is listed without opening it, since it is opened later anyway;
+any other is opened, and listed when its first bytes are those of an image.
 """
 
 import os
@@ -27,10 +27,11 @@ class Entry(NamedTuple):
     """A file that may be an image.
 
     Attributes:
-        name: below the root, with / between folders.
+        name: path below the root, with / between folders.
         reason: why it is set aside, or None.
         target: where a link leads, else None.
-        size, mtime_ns: of what is read.
+        size: bytes of the file that is read.
+        mtime_ns: time of the file that is read, ns.
     """
 
     name: str
@@ -42,25 +43,25 @@ class Entry(NamedTuple):
 
 @dataclass
 class Walker:
-    """Walks folders below one root and counts what it passes over, by rule.
+    """Walker of folders below one root that counts what it passes over, by rule.
 
     Attributes:
         bounds: where links may lead.
-        passed_over: number of files by the rule that let them out.
+        passed_over: number of files left out by a rule, by rule.
     """
 
     bounds: Bounds
     passed_over: Counter[str] = field(default_factory=Counter)
 
     def path(self, entry: Entry) -> Path:
-        """Tell where an entry's file really lies, without links."""
+        """Return an entry's real path, without links."""
         return Path(entry.target or f"{self.bounds.root}/{entry.name}")
 
     def walk(self, name: str = "") -> Iterator[Entry]:
-        """Yield what may be an image below a folder: files sorted, then those of its folders.
+        """Yield possible images below a folder: its files sorted, then those of its folders.
 
         Args:
-            name: of the folder, below the root; "" for the root itself.
+            name: path of the folder below the root; "" for the root itself.
         """
         waiting = [name]
         while waiting:
@@ -78,7 +79,7 @@ class Walker:
                     yield from self.file(one, below + one.name)
 
     def folders(self, entries: list[os.DirEntry[str]], below: str) -> list[str]:
-        """Name the folders among the entries; those that a rule lets out are counted."""
+        """List the folders among the entries; count the files of those passed over."""
         found = []
         for one in entries:
             if one.is_dir(follow_symlinks=False):
@@ -89,7 +90,7 @@ class Walker:
         return found
 
     def file(self, one: os.DirEntry[str], name: str) -> Iterator[Entry]:
-        """Yield the entry of what is no folder, unless a rule lets it out."""
+        """Yield the entry of a file, unless a rule passes it over."""
         if rule := passed_by(one.name):
             self.passed_over[rule] += 1
             return
@@ -124,17 +125,17 @@ class Walker:
 
 
 def rule_for_suffix(suffix: str) -> str | None:
-    """Name the rule that lets out files of a suffix although they are images, or None."""
+    """Return the rule that passes over images of a suffix, or None."""
     return THUMBNAIL if suffix in _THUMBNAIL_SUFFIXES else None
 
 
 def no_image(suffix: str) -> str:
-    """Word the rule by which a file of another kind is passed over."""
+    """Format the rule by which a file of another kind is passed over."""
     return f"no image, {suffix[:12]}" if suffix else "no image, without a suffix"
 
 
 def scan(root: Path, folder: str) -> list[os.DirEntry[str]] | str:
-    """List a folder, sorted by name; or say why it cannot be."""
+    """List a folder, sorted by name; or return why it cannot be listed."""
     try:
         with os.scandir(f"{root}/{folder}" if folder else root) as found:
             return sorted(found, key=lambda entry: entry.name)
@@ -143,7 +144,7 @@ def scan(root: Path, folder: str) -> list[os.DirEntry[str]] | str:
 
 
 def count_files(folder: str) -> int:
-    """Count what is no folder, at any depth; no link is followed."""
+    """Count the files at any depth below a folder; links are not followed."""
     return sum(len(files) for _, _, files in os.walk(folder))
 
 
@@ -158,7 +159,10 @@ def _regular(one: os.DirEntry[str], name: str) -> Entry:
 
 
 def _is_image(file: Path) -> bool:
-    """Look at the first bytes; what cannot be read is said later, when it would be decoded."""
+    """Return True where the first bytes are those of an image.
+
+    An unreadable file counts as one: the error is reported when it would be decoded.
+    """
     try:
         number = open_unlinked(file)
     except OSError:

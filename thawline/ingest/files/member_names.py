@@ -1,4 +1,4 @@
-"""Names of files in an archive that does not say how they are encoded.
+"""Decode the names of files in an archive that does not declare their encoding.
 
 Of a zip only names flagged as UTF-8 are sure; programs write others in the code page of their
 machine (cp932 in Japan, GBK in China), or in UTF-8 without the flag.
@@ -20,28 +20,29 @@ _STANDARD = "cp437"
 
 
 def check_encoding(name: str) -> None:
-    """Refuse an encoding that there is not.
+    """Refuse an unknown encoding.
 
     Raises:
-        UserError: it names none, or one that is not of text.
+        UserError: the name is not that of a text encoding.
     """
     try:
         "".encode(codecs.lookup(name).name)
     except (LookupError, ValueError):
         raise UserError(
-            f"ingest.options.name_encoding: {escape(name, 60)!r} is no encoding of text; allowed: "
+            f"ingest.options.name_encoding: {escape(name, 60)!r} is not a text encoding; allowed: "
             "cp932, gbk, big5, euc_kr, cp1251, cp1252, cp437, utf-8 and others that Python knows"
         ) from None
 
 
 def zip_name(info: zipfile.ZipInfo, encoding: str) -> tuple[str, bool]:
-    """Read a member's name.
+    """Decode the name of a zip member.
 
     Args:
-        encoding: of names without the flag; empty to guess.
+        info: the member.
+        encoding: encoding of names without the UTF-8 flag; empty to guess.
 
     Returns:
-        The name, and whether its encoding is a guess, or does not fit all of its bytes.
+        The name, and True where its encoding is a guess or does not fit all of its bytes.
     """
     name = info.filename
     if info.flag_bits & _UTF8_FLAG or name.isascii():
@@ -58,7 +59,11 @@ def zip_name(info: zipfile.ZipInfo, encoding: str) -> tuple[str, bool]:
 
 
 def tar_name(name: str, encoding: str) -> tuple[str, bool]:
-    """Read a member's name as `tarfile` gives it, in UTF-8 with surrogates for other bytes."""
+    """Decode the name of a tar member, which `tarfile` gives as UTF-8 with surrogates.
+
+    Returns:
+        The name, and True where its encoding is unknown or does not fit all of its bytes.
+    """
     if name.isascii() or not any("\udc80" <= c <= "\udcff" for c in name):
         return name, False
     if not encoding:
@@ -67,7 +72,7 @@ def tar_name(name: str, encoding: str) -> tuple[str, bool]:
 
 
 def _decoded(raw: bytes, encoding: str) -> tuple[str, bool]:
-    """With surrogates for bytes that do not fit: an escape would have a backslash."""
+    """Decode with surrogates for bytes that do not fit: an escape would have a backslash."""
     name = raw.decode(encoding, "surrogateescape")
     return name, any("\udc80" <= c <= "\udcff" for c in name)
 

@@ -1,1 +1,1 @@
-"""Names, numbers and corrections of labels."""
+"""Handle names, numbers and corrections of labels."""

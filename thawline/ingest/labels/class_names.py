@@ -1,4 +1,4 @@
-"""Class names as they are stored, and the differences between them that nobody sees."""
+"""Normalise class names, and find differences between them that nobody sees."""
 
 import re
 import unicodedata
@@ -14,7 +14,7 @@ _WHOLE_AS_DECIMAL = re.compile(r"\d+\.0+", re.ASCII)
 
 
 def canonical(name: str) -> str:
-    """Write a class name as it is stored: valid UTF-8 in Unicode's composed form (NFC).
+    """Normalise a class name to valid UTF-8 in Unicode's composed form (NFC).
 
     A name from macOS is decomposed: the same letters to a reader, other characters to a program.
     """
@@ -41,7 +41,7 @@ _FOLDS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("leading zeros", _without_zeros),
     ("a trailing .0", lambda name: re.sub(r"(?<=\d)\.0+$", "", name)),
 )
-"""What makes two spellings of one name alike, by what they differ in."""
+"""Foldings that make two spellings of one name equal, by what they differ in."""
 
 
 def alike(name: str, classes: Iterable[str]) -> list[tuple[str, str]]:
@@ -58,7 +58,7 @@ def alike(name: str, classes: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def remarks(classes: Sequence[str]) -> list[str]:
-    """Say what is odd about a set's class names: at most one line for each kind of oddity."""
+    """Describe oddities of a set's class names, at most one line per kind."""
     found = (_lookalikes(classes), _combined(classes), _decimals(classes), _missing(classes))
     return [line for line in found if line]
 
@@ -92,7 +92,7 @@ def _lookalikes(classes: Sequence[str]) -> str | None:
 
 
 def _combined(classes: Sequence[str]) -> str | None:
-    """A class made of other classes' names is most likely two labels in one cell."""
+    """Describe classes made of other classes' names, most likely two labels in one cell."""
     names = set(classes)
     parts_of = {name: parts for name in classes if len(parts := _parts(name)) > 1}
     uses = Counter(part for parts in parts_of.values() for part in set(parts))
@@ -116,7 +116,10 @@ def _parts(name: str) -> list[str]:
 
 
 def _by_blanks(name: str) -> bool:
-    """'red apple' and 'red pear' share a word, and are no combinations."""
+    """Return True where a name's parts are separated by blanks only.
+
+    'red apple' and 'red pear' share a word, and are not combinations.
+    """
     return not any(mark in name for mark in "|;,/+&")
 
 
@@ -131,7 +134,7 @@ def _decimals(classes: Sequence[str]) -> str | None:
 
 
 def _missing(classes: Sequence[str]) -> str | None:
-    """Programs write a gap in a column of labels as one of these."""
+    """Describe classes such as 'nan', which programs write for a missing label."""
     if {*classes} == {"-1", "1"}:
         return None  # as classifiers of two classes have them
     odd = [name for name in classes if name == "None" or name.lower() in _MISSING]

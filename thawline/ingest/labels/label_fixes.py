@@ -1,4 +1,4 @@
-"""Corrections of labels that somebody has looked at: a CSV file kept with the code.
+"""Read hand-made corrections of labels: a CSV file kept with the code.
 
 Columns `image` (the manifest's name), `label`, and optionally `was`, the label it had; a
 correction whose `was` is not the label any more is refused, so that none is applied twice.
@@ -22,14 +22,14 @@ _MAX_BYTES = 64 * 2**20
 @dataclass(frozen=True)
 class Fix:
     row: int
-    """As a spreadsheet counts: the header is row 1."""
+    """Row number as in a spreadsheet: the header is row 1."""
     label: int
     was: int | None
 
 
 @dataclass
 class LabelFixes:
-    """Corrections by the image's name, and which of them were met."""
+    """Corrections by the image's name, and which of them were used."""
 
     file: str
     classes: tuple[str, ...]
@@ -37,10 +37,10 @@ class LabelFixes:
     _met: set[str] = field(default_factory=set)
 
     def label(self, name: str, label: int) -> int:
-        """The label of an image that the source labels so.
+        """Return the corrected label of an image, else its own.
 
         Raises:
-            UserError: the correction says that it was another one.
+            UserError: the correction names another old label.
         """
         fix = self.fixes.get(name)
         if fix is None:
@@ -59,7 +59,7 @@ class LabelFixes:
         """Refuse corrections of images that the source does not have, or that cannot be used.
 
         Raises:
-            UserError: naming the first.
+            UserError: with the first such image.
         """
         missing = [name for name in self.fixes if name not in self._met]
         if missing:
@@ -73,11 +73,11 @@ class LabelFixes:
 
 
 def read(path: Path, classes: Sequence[str]) -> LabelFixes:
-    """Read and check the file; one that is not there, or holds a header only, corrects nothing.
+    """Read and check the corrections; a missing file, or a header only, corrects nothing.
 
     Raises:
         UserError: a missing column, an empty cell, an unknown class or an image twice, with the
-            row; text that is no CSV.
+            row; text that is not CSV.
     """
     found = LabelFixes(str(path), tuple(classes))
     number_of = {name: number for number, name in enumerate(classes)}
@@ -99,7 +99,7 @@ def read(path: Path, classes: Sequence[str]) -> LabelFixes:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Read row by row; a spreadsheet may have written a mark at the start, and semicolons."""
+    """Yield row numbers and cells; a byte-order mark and semicolons are accepted."""
     if not path.exists():
         return
     try:
@@ -118,7 +118,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                     problem = f"{len(cells)} cells where the header has {len(header)}"
                     raise _refusal(str(path), number, problem)
                 if cells:
-                    yield number, _named(header, cells)
+                    yield number, _cells_by_column(header, cells)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -137,7 +137,7 @@ def _header(path: Path, cells: list[str]) -> list[str]:
     return header
 
 
-def _named(header: list[str], cells: list[str]) -> dict[str, str]:
+def _cells_by_column(header: list[str], cells: list[str]) -> dict[str, str]:
     texts = [uncell(cell.strip()) for cell in cells] + [""] * (len(header) - len(cells))
     return {"was": "", **dict(zip(header, texts, strict=True))}
 
@@ -146,7 +146,7 @@ def _unknown(file: str, row: int, column: str, value: str, classes: Sequence[str
     listed = ", ".join(escape(name, 40) for name in classes[:10])
     more = f" and {len(classes) - 10} more" if len(classes) > 10 else ""
     return _refusal(
-        file, row, f"{column} {escape(value, 60)!r} is no class; allowed: {listed}{more}"
+        file, row, f"{column} {escape(value, 60)!r} is not a class; allowed: {listed}{more}"
     )
 
 

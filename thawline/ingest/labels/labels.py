@@ -1,4 +1,4 @@
-"""Names and order of the classes where a source gives labels as numbers or as text."""
+"""Name and order the classes of a source that gives labels as numbers or as text."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,10 +24,10 @@ class Classes:
     """The classes of a source whose labels are numbers.
 
     Attributes:
-        names: of the labels that occur, in the order of the numbers.
+        names: names of the labels that occur, in the order of the numbers.
         position: index into names by label.
-        absent: names that are declared and have no row.
-        remarks: lines for a person.
+        absent: declared names without a row.
+        remarks: lines for the user.
     """
 
     names: tuple[str, ...]
@@ -36,14 +36,14 @@ class Classes:
     remarks: tuple[str, ...] = ()
 
     def positions(self, labels: np.ndarray) -> np.ndarray:
-        """Turn labels into indices into names: int64 (N,), from whole numbers (N,) or (N, 1)."""
+        """Convert labels, whole numbers (N,) or (N, 1), to indices into names, int64 (N,)."""
         lookup = np.zeros(max(self.position) + 1, dtype=np.int64)
         lookup[list(self.position)] = list(self.position.values())
         return np.asarray(lookup[labels.reshape(-1)])
 
 
 def check_number(classes: Sequence[str]) -> None:
-    """Refuse more classes than any set has, whatever its source takes for them.
+    """Refuse an implausible number of classes.
 
     Raises:
         UserError: more than MAX_CLASSES.
@@ -74,14 +74,14 @@ def numbered(classes: Sequence[str] | None, largest: int) -> tuple[str, ...]:
     return named
 
 
-def of_numbers(classes: Sequence[str] | None, labels: Iterable[int]) -> Classes:
-    """Name the numbers that occur; a number or a name without a row is no class.
+def from_numbers(classes: Sequence[str] | None, labels: Iterable[int]) -> Classes:
+    """Build the classes from the numbers that occur; a number or a name without a row is no class.
 
-    Labels that start at 1 may have as many names as the largest one says.
+    Labels that start at 1 may have as many names as the largest label.
 
     Args:
         classes: names for 0, 1, ...; None for the numbers themselves.
-        labels: each that occurs, none below 0.
+        labels: each label that occurs, none below 0.
 
     Raises:
         UserError: see `numbered`; also fewer than two labels.
@@ -108,7 +108,7 @@ def of_numbers(classes: Sequence[str] | None, labels: Iterable[int]) -> Classes:
 
 
 def checked(classes: Sequence[str]) -> tuple[str, ...]:
-    """Class names from the option, in its order.
+    """Check the class names of the option, and return them in its order.
 
     Raises:
         UserError: fewer than two, an empty one, or one twice.
@@ -126,13 +126,13 @@ def checked(classes: Sequence[str]) -> tuple[str, ...]:
 
 
 def whole_number(label: str) -> int | None:
-    """Read a label that is a whole number, also one written as 1.0; None for another text."""
+    """Parse a label that is a whole number, also one written as 1.0; None for other text."""
     match = _WHOLE.fullmatch(label)
     return int(match[1]) if match else None
 
 
 def ordered(names: Iterable[str]) -> tuple[str, ...]:
-    """Sort names; where they differ by a number alone by its value: class_10 follows class_9."""
+    """Sort names; where they differ only in a number, by its value: class_10 follows class_9."""
     listed = list(names)
     if all(map(_NUMBER.fullmatch, listed)):
         return tuple(sorted(listed, key=lambda name: (Decimal(name), name)))

@@ -1,1 +1,1 @@
-"""Decode each image once, on all cores, and keep what was decoded."""
+"""Decode each image once, on all cores, and cache what was decoded."""

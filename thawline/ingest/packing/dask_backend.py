@@ -1,4 +1,4 @@
-"""Decoding on the workers of a Dask cluster, in place of processes of this machine.
+"""Decode on the workers of a Dask cluster instead of processes of this machine.
 
 A batch is a task of its own that depends on nothing but the bytes sent with it, so any worker may
 take it, and another one when that worker dies. Files are read here: no worker needs the source.
@@ -19,18 +19,18 @@ from thawline.ingest.packing import image_cache
 ADDRESS = "THAWLINE_DASK"
 _CONNECT_S = 10
 _LARGEST = "1GiB"
-"""Of a batch with one huge image in it, before Dask complains to the log; others are a few MB."""
+"""Size of a batch with one huge image in it, before Dask warns in the log; others are a few MB."""
 
 
 class Other(Exception):
-    """A worker would decode images to other bits than this machine."""
+    """Raised when a worker would decode images to other bits than this machine."""
 
 
 class Engine:
-    """The workers that a scheduler has.
+    """The workers of a Dask scheduler.
 
     Attributes:
-        slots: batches that they decode at a time.
+        slots: number of batches that they decode at a time.
     """
 
     def __init__(self, client: Any, address: str, geometry: Geometry) -> None:
@@ -39,11 +39,11 @@ class Engine:
         self.slots = sum(client.nthreads().values())
 
     def run(self, task: Callable[..., Any], *values: object) -> Callable[[], Any]:
-        """Start task(*values, geometry) on a worker that decodes as we do.
+        """Start task(*values, geometry) on a worker that decodes to the same bits.
 
         Returns:
-            What waits for its result. Raises UserError: the workers decode otherwise, or they or
-            the scheduler are gone.
+            A function that waits for the result. It raises UserError where the workers decode
+            differently, or they or the scheduler are gone.
         """
         future = self._client.submit(
             _checked, task, self._made_with, *values, self._geometry, pure=False
@@ -63,8 +63,8 @@ class Engine:
 
 
 @contextmanager
-def named(geometry: Geometry) -> Iterator[Engine | None]:
-    """The engine of the cluster that the environment names; None where it names none.
+def connect(geometry: Geometry) -> Iterator[Engine | None]:
+    """Connect to the cluster that the environment names; yield None where it names none.
 
     Raises:
         UserError: Dask is not installed, no scheduler answers, or it has no workers.
@@ -87,12 +87,12 @@ def named(geometry: Geometry) -> Iterator[Engine | None]:
 
 @cache
 def made_with(geometry: Geometry) -> str:
-    """What decides, beside a file, what becomes of it: code, library versions, geometry."""
+    """Fingerprint everything that affects decoding besides the file: code, versions, geometry."""
     return f"{image_cache.made_with(geometry)} {platform.machine()}"
 
 
 def _checked(task: Callable[..., Any], expected: str, *values: Any) -> Any:
-    """Runs on a worker, also on one that joined a moment ago."""
+    """Run a task on a worker, after checking the worker's versions."""
     if made_with(values[-1]) != expected:
         raise Other(
             f"the worker on {platform.node()} has other versions of Pillow, OpenCV or NumPy, or "

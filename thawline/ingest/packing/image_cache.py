@@ -1,4 +1,4 @@
-"""Decoded images kept by the content of their files, so that only new ones are decoded again.
+"""Cache decoded images by the content of their files, so that only new ones are decoded again.
 
 Untracked, in the project's scratch folder, which its temporary copies share. No output depends on
 it: an image counts only for the code, library versions and geometry that it was made with, and if
@@ -41,7 +41,7 @@ _HALF_FILES_NS = 3600 * 10**9
 
 
 def key(name: str, data: bytes) -> bytes:
-    """32 bytes for a file's bytes, and the suffix of its name, on which its note depends."""
+    """Hash a file's bytes and the suffix of its name, on which its note depends; 32 bytes."""
     digest = hashlib.sha256(PurePosixPath(name).suffix.lower().encode("utf-8", "surrogatepass"))
     digest.update(b"\0")
     digest.update(data)
@@ -50,7 +50,7 @@ def key(name: str, data: bytes) -> bytes:
 
 @dataclass
 class Known:
-    """Where each image is found: 16 bytes for one, read by the processes that decode."""
+    """Index of the cached images, 16 bytes each, read by the processes that decode."""
 
     geometry: Geometry
     files: list[Path]
@@ -62,8 +62,8 @@ class Known:
     """File of the image that was found last."""
 
     @classmethod
-    def of(cls, files: list[Path], geometry: Geometry) -> Self:
-        """Removes what is not whole."""
+    def from_files(cls, files: list[Path], geometry: Geometry) -> Self:
+        """Index the images of segment files; remove damaged files."""
         prefixes = [_keys(file) for file in files]
         lengths = [len(found) for found in prefixes]
         together = np.concatenate([np.empty(0, np.uint64), *prefixes])
@@ -91,18 +91,20 @@ class Known:
         return None
 
     def _used(self, number: int) -> None:
-        """For eviction; images come in much the order in which they were written."""
+        """Mark a segment as used, for eviction; images come roughly in the order of writing."""
         if number != self._last:
             mark_used(self.files[number])
             self._last = number
 
 
 class PackCache:
-    """Finds decoded images and takes up new ones; a context, which writes what it still holds."""
+    """Cache of decoded images; as a context manager it writes pending images at the end."""
 
     def __init__(self, geometry: Geometry, folder: Path | None = None) -> None:
-        """Raises:
-        UserError: the environment variable is no size.
+        """Open the cache.
+
+        Raises:
+            UserError: the environment variable LIMIT is not a size.
         """
         self._limit = limit_bytes()
         self._folder = workspace.scratch() / "packed" if folder is None else folder
@@ -112,10 +114,10 @@ class PackCache:
         self._held_bytes = 0
         self._open = self._limit > 0
         files = self._prepared() if self._open else []
-        self.known = Known.of(files, geometry) if self._open else None
+        self.known = Known.from_files(files, geometry) if self._open else None
 
     def add(self, wanted: bytes, image: PreparedImage) -> None:
-        """Keep an image that was not found."""
+        """Cache an image that was not found."""
         if not self._open:
             return
         self._held.append(_record(wanted, image))
@@ -131,7 +133,7 @@ class PackCache:
             self._write()
 
     def _prepared(self) -> list[Path]:
-        """The folder's files that were made as this run would make them."""
+        """List the segment files that were made by the same code, versions and geometry."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             for half in self._folder.glob(f"*{segments.HALF}"):
@@ -160,16 +162,16 @@ class PackCache:
         self._held, self._held_bytes = [], 0
 
     def _give_up(self, error: OSError) -> None:
-        """A disk that is full ends the keeping, not the run."""
+        """Stop caching, with a message: a full disk does not end the run."""
         self._open = False
         log(f"ingest: decoded images are not kept: {self._folder}: {error.strerror}")
 
 
 def limit_bytes() -> int:
-    """What the environment allows the cache to take.
+    """Read the size limit of the cache from the environment, bytes.
 
     Raises:
-        UserError: no number, or below 0.
+        UserError: not a number, or below 0.
     """
     text = os.environ.get(LIMIT, str(DEFAULT_GB))
     try:
@@ -177,12 +179,12 @@ def limit_bytes() -> int:
     except ValueError:
         gigabytes = math.nan
     if not 0 <= gigabytes < 1e9:
-        raise UserError(f"{LIMIT}: {text!r} is no size; allowed: 0 (off) or more, in GB")
+        raise UserError(f"{LIMIT}: {text!r} is not a size; allowed: 0 (off) or more, in GB")
     return int(gigabytes * 1e9)
 
 
 def made_with(geometry: Geometry) -> str:
-    """16 hexadecimal digits for all that decides, beside a file, what becomes of it."""
+    """Fingerprint everything that affects decoding besides the file, 16 hexadecimal digits."""
     libraries = ("jpg", "libjpeg_turbo", "zlib", "webp", "libtiff", "littlecms2")
     versions = [PIL.__version__, cv2.__version__, np.__version__, *map(features.version, libraries)]
     digest = hashlib.sha256(repr((geometry, versions)).encode())
@@ -191,7 +193,7 @@ def made_with(geometry: Geometry) -> str:
 
 
 def _keys(file: Path) -> np.ndarray:
-    """None of a damaged file, which is removed."""
+    """Read the keys of a segment; remove a damaged file, which has none."""
     try:
         return segments.keys(file)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What is kept of every packed image while ingest works: columns, since objects would be too many.
+"""Store the properties of all packed images in columns, since objects would be too many.
 
 Until 300,000 images are divided, the process grows by 0.6 kB for each; with a `Packed` and a
 `Looks` for each it was 1.0 kB.
@@ -23,7 +23,10 @@ class PackedRows:
     """Packed images without their pixels, in the order of the store.
 
     Attributes:
-        names, sha256, groups, notes: as of `Packed`.
+        names: see `Packed`.
+        sha256: see `Packed`.
+        groups: see `Packed`.
+        notes: see `Packed`.
     """
 
     def __init__(self) -> None:
@@ -39,7 +42,7 @@ class PackedRows:
 
     @property
     def labels(self) -> np.ndarray:
-        """int64 (N,), corrected where that was asked for; a copy, as all arrays here."""
+        """Labels, corrected where asked for, int64 (N,); a copy, as all arrays here."""
         return np.array(self._labels, dtype=np.int64)
 
     @property
@@ -48,7 +51,7 @@ class PackedRows:
 
     @property
     def widths(self) -> np.ndarray:
-        """px, int64 (N,)."""
+        """Widths, px, int64 (N,)."""
         return np.array(self._widths, dtype=np.int64)
 
     @property
@@ -57,12 +60,12 @@ class PackedRows:
 
     @property
     def splits(self) -> list[str | None]:
-        """The given ones."""
+        """Predefined splits."""
         return [_SPLITS[code] for code in self._splits]
 
     @property
     def hashes(self) -> list[int | None]:
-        """Perceptual ones."""
+        """Perceptual hashes, 64 bits each."""
         pairs = zip(self._hashed, self._hashes, strict=True)
         return [value if known else None for known, value in pairs]
 
@@ -72,12 +75,12 @@ class PackedRows:
 
     @property
     def num_transparent(self) -> int:
-        """Images of which not every pixel is opaque."""
+        """Number of images of which not every pixel is opaque."""
         return len(self) - self._transparencies.count(TRANSPARENCIES.index(OPAQUE))
 
     @property
     def bits(self) -> np.ndarray:
-        """As of `Content`, int64 (N,)."""
+        """Bits that each image's largest value needs, as in `PreparedImage`, int64 (N,)."""
         return np.array(self._bits, dtype=np.int64)
 
     @property
@@ -85,12 +88,12 @@ class PackedRows:
         return LooksColumn(self)
 
     def give_groups(self, groups: Iterable[str | None]) -> None:
-        """To the rows that have none."""
+        """Assign groups to the rows that have none."""
         pairs = zip(self.groups, groups, strict=True)
         self.groups = [new if old is None else old for old, new in pairs]
 
     def give_splits(self, splits: Iterable[str | None]) -> None:
-        """In the place of those that the source gave."""
+        """Replace the predefined splits."""
         self._splits = array("b", [_SPLITS.index(split) for split in splits])
         assert len(self._splits) == len(self)
 
@@ -139,7 +142,7 @@ class PackedRows:
         self._looks[3 * row : 3 * row + 3] = array("d", _numbers(image.looks))
 
     def _values(self, image: Packed) -> tuple[tuple[Any, Any], ...]:
-        """Each column but the looks, with what it holds of the image."""
+        """Return each column but the looks, with the image's value for it."""
         dhash = image.looks.dhash
         return (
             (self.names, image.item_name),
@@ -160,7 +163,7 @@ class PackedRows:
 
 
 class LooksColumn:
-    """Made one by one, as often as they are asked for."""
+    """Column of `Looks`, built one by one on request."""
 
     def __init__(self, rows: PackedRows) -> None:
         self._rows = rows

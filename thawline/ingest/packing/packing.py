@@ -30,10 +30,10 @@ interpreter, takes half the time on 2 cores (196 photographs: 2.7 s by one, 1.35
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Packed(PreparedImage):
-    """One image, decoded, and what its source says of it.
+    """One decoded image, and what its source says about it.
 
     Attributes:
-        source_label: as the source has it; `label` may be corrected later.
+        source_label: label in the source; `label` may be corrected later.
     """
 
     item_name: str
@@ -44,7 +44,7 @@ class Packed(PreparedImage):
 
 
 Result = tuple[Packed | Reject, bytes | None]
-"""With the key under which the cache wants it, if it does."""
+"""Result of an item, with the key under which the cache wants it, if it does."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +52,7 @@ class _Read:
     """An image that is to be decoded.
 
     Attributes:
-        item: with its bytes or pixels.
+        item: the item with its bytes or pixels.
         wanted: as in Result.
     """
 
@@ -72,11 +72,11 @@ def pack(
     nothing but the time it takes, and neither does a cluster.
 
     Raises:
-        UserError: the environment names a cluster that cannot be used, see `engine`.
+        UserError: the environment names a cluster that cannot be used, see `dask_backend`.
         ChildDied: a process that decodes was killed.
     """
     known = cache.known if cache else None
-    with dask_backend.named(geometry) as cluster:
+    with dask_backend.connect(geometry) as cluster:
         if cluster:
             results = _spread(items, cluster, known)
         elif num_items is not None and num_items < _PROCESSES_FROM:
@@ -144,14 +144,14 @@ def _packed(item: Item, image: PreparedImage) -> Packed:
 
 
 Waiting = tuple[Callable[[], list[Result]], int]
-"""What waits for a batch at work, and its bytes."""
+"""Function that waits for a batch at work, and the batch's bytes."""
 Batch = list[Item | Reject]
 
 
 def _threaded(
     items: Iterable[Item | Reject], geometry: Geometry, known: Known | None
 ) -> Iterator[Result]:
-    """By threads; they share the filters of warnings, which each of them would set and restore."""
+    """Decode on threads; they share warning filters, which each would set and restore."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield from _pooled(items, geometry, known, ThreadPoolExecutor)
@@ -163,7 +163,7 @@ def _pooled(
     known: Known | None,
     executor: type[Workers] | type[ThreadPoolExecutor],
 ) -> Iterator[Result]:
-    """By processes or threads of this machine, which read the files too."""
+    """Decode on processes or threads of this machine, which read the files too."""
     processes = os.cpu_count() or 1
     pool = executor(processes, initializer=_Worker.start, initargs=(known,))
 
@@ -179,7 +179,7 @@ def _pooled(
 def _spread(
     items: Iterable[Item | Reject], cluster: dask_backend.Engine, known: Known | None
 ) -> Iterator[Result]:
-    """By a cluster, which gets bytes: its machines need neither the source nor the cache."""
+    """Decode on a cluster, which gets bytes: it needs neither the source nor the cache."""
 
     def start(batch: Batch) -> Waiting:
         read = [_read(item, known) for item in batch]
@@ -200,7 +200,10 @@ def _spread(
 def _in_order(
     items: Iterable[Item | Reject], start: Callable[[Batch], Waiting], most: int, most_bytes: int
 ) -> Iterator[Result]:
-    """Ordered, with a bounded window: Executor.map would read the whole source ahead."""
+    """Yield results in order, with a bounded number of batches under way.
+
+    Executor.map would read the whole source ahead.
+    """
     waiting: deque[Waiting] = deque()
     started = map(start, _batched(items))
     _top_up(waiting, started, most, most_bytes)
@@ -221,7 +224,7 @@ def _top_up(
 
 
 class _Worker:
-    """Hold what each process or thread of the pool gets once, not with every batch."""
+    """State that each process or thread of the pool gets once, not with every batch."""
 
     known: Known | None = None
 
@@ -252,7 +255,7 @@ def _batched(items: Iterable[Item | Reject]) -> Iterator[Batch]:
 
 
 def _num_bytes(item: Item | Reject) -> int:
-    """What an item holds in memory while it waits; a path holds nothing."""
+    """Return the bytes that an item holds in memory while it waits; 0 for a path."""
     if isinstance(item, Reject) or isinstance(item.payload, Path):
         return 0
     return item.payload.nbytes if isinstance(item.payload, np.ndarray) else len(item.payload)

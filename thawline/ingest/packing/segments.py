@@ -1,7 +1,7 @@
-"""Files of the cache of decoded images: each appears whole under a name of its own, never changes.
+"""Write and read segment files of the image cache; each appears whole and never changes.
 
 A head with the number of images, a table of keys, places and checksums, then of each image its
-pixels and the rest as JSON. Whatever is damaged is as good as not there.
+pixels and the rest as JSON. Damaged data counts as missing.
 """
 
 import os
@@ -34,8 +34,10 @@ class CachedImage(NamedTuple):
 
 
 def write(file: Path, records: Sequence[CachedImage]) -> None:
-    """Raises:
-    OSError: e.g. no space left; nothing is left behind then.
+    """Write images as a new segment file.
+
+    Raises:
+        OSError: e.g. no space left; no part of the file is left behind.
     """
     table = np.empty(len(records), dtype=_ENTRY)
     place = _HEAD.size + table.nbytes
@@ -60,7 +62,7 @@ def write(file: Path, records: Sequence[CachedImage]) -> None:
 
 
 def keys(file: Path) -> np.ndarray:
-    """The first 8 bytes of each key, uint64 (rows,).
+    """Read the first 8 bytes of each key, uint64 (rows,).
 
     Raises:
         ValueError: not a whole file of this kind.
@@ -79,12 +81,12 @@ def keys(file: Path) -> np.ndarray:
 
 
 def read(file: Path, row: int) -> CachedImage | None:
-    """One image; None where it is damaged.
+    """Read one image; None where it is damaged.
 
-    Without a memory map: what one has touched counts as memory in use.
+    Without a memory map, whose pages would count as memory in use.
 
     Raises:
-        OSError: the file is not there any more, or cannot be read.
+        OSError: the file is gone, or cannot be read.
     """
     with file.open("rb", buffering=0) as opened:
         size = os.fstat(opened.fileno()).st_size
@@ -102,7 +104,7 @@ def read(file: Path, row: int) -> CachedImage | None:
 
 
 def _crc32(entry: np.void, *body: bytes) -> int:
-    """Of an image with its key and places."""
+    """Compute the checksum of an image with its key and places."""
     value = zlib.crc32(entry.tobytes()[: -_ENTRY["crc"].itemsize])
     for part in body:
         value = zlib.crc32(part, value)

@@ -1,4 +1,4 @@
-"""Processes that decode, watched: one that dies is a message within a second.
+"""Run worker processes that are watched: one that dies is reported within a second.
 
 `concurrent.futures` has processes share a lock and a pipe. One that is killed while it holds them
 leaves the others, and who waits for a result, waiting for ever.
@@ -37,8 +37,12 @@ class Workers:
         initializer: Callable[..., None] | None = None,
         initargs: tuple[object, ...] = (),
     ) -> None:
-        """Args:
-        initializer: called with initargs once in each process.
+        """Start the processes.
+
+        Args:
+            processes: number of processes.
+            initializer: called with initargs once in each process.
+            initargs: arguments of the initializer.
         """
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -69,7 +73,7 @@ class Workers:
             thread.start()
 
     def submit(self, task: Callable[..., T], *values: object) -> "Future[T]":
-        """Have a process call task(*values), which can be pickled as its result can.
+        """Call task(*values) in a process; task, values and result must be picklable.
 
         Returns:
             A future, whose result raises what the task raised, or ChildDied.
@@ -84,10 +88,10 @@ class Workers:
         return future
 
     def shutdown(self, *, cancel_futures: bool = False) -> None:
-        """End the processes; tasks under way count for nothing.
+        """End the processes; tasks under way are abandoned.
 
         Args:
-            cancel_futures: whether tasks may be left; without it they have to be done.
+            cancel_futures: True allows unfinished tasks; without it all have to be done.
         """
         assert cancel_futures or not self._open
         self._closing = True
@@ -156,7 +160,7 @@ class Workers:
 
     def _lose(self, process: BaseProcess) -> None:
         process.join(_END_S)  # its pipe is closed a moment before it has ended
-        died = ChildDied.of("a process that decodes images", process.exitcode)
+        died = ChildDied.from_exit_code("a process that decodes images", process.exitcode)
         with self._lock:
             self._died = self._died or died
             left, self._open = self._open, set()

@@ -1,1 +1,1 @@
-"""Where labelled images come from: one module a source, `read(path, *, options) -> Source`."""
+"""Read labelled images: one module a source, `read(path, *, options) -> Source`."""

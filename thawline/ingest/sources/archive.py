@@ -1,4 +1,4 @@
-"""A zip or tar (gz, bz2, xz) of class folders, read as a stream: nothing is unpacked on disk.
+"""Read a zip or tar (gz, bz2, xz) of class folders as a stream: nothing is unpacked on disk.
 
 The class is the first folder below the common root of the images, as in `folder`; folders train,
 val and test above the classes are the splits. The archive is gone through twice: a compressed tar
@@ -50,16 +50,16 @@ _ARCHIVES = (
     ".rar",
 )
 MAX_FOLDER_BYTES = 2**26
-"""Of the names of all folders with images, which are kept."""
+"""Bytes of the names of all folders with images, which are kept."""
 Folder = tuple[str, ...]
 
 
 @dataclass
 class _ArchiveListing:
-    """What the first walk found; 8 bytes a member and one entry a folder.
+    """Result of the first walk; 8 bytes a member and one entry a folder.
 
     Attributes:
-        by_bytes: hashes of the names that are no image's, of members that are images.
+        by_bytes: hashes of the names of members that are images without an image's suffix.
     """
 
     hashes: "array[int]" = field(default_factory=lambda: array("Q"))
@@ -93,14 +93,16 @@ class _Layout:
 
 
 def read(path: Path, *, name_encoding: str = "") -> Source:
-    """Class names are the folders' names, sorted; numbers by value.
+    """Read an archive; class names are the folders' names, sorted, numbers by value.
 
     Hidden files, files of other types and what systems leave behind are passed over and counted; an
     image beside the class folders is set aside.
 
     Args:
-        name_encoding: of names that the archive does not declare as UTF-8, e.g. cp932 (Japanese),
-            gbk, cp1251; without it UTF-8 where that fits, else cp437 as the zip standard has it.
+        path: the archive.
+        name_encoding: encoding of names that the archive does not declare as UTF-8, e.g. cp932
+            (Japanese), gbk, cp1251; without it UTF-8 where that fits, else cp437 as the zip
+            standard has it.
 
     Raises:
         UserError: no archive, damaged, expanding too far, or fewer than two class folders with
@@ -136,14 +138,14 @@ def read(path: Path, *, name_encoding: str = "") -> Source:
 
 
 def _hint(listing: _ArchiveListing, layout: _Layout) -> str:
-    """Say what became of images that are in no class."""
+    """Describe what became of images that are in no class, for a message."""
     if listing.num_refused:
         return escape(f"; {listing.num_refused} set aside, first {listing.refused}", 300)
     return escape("".join(f"; {said}" for said in layout.remarks[:1]), 300)
 
 
 def _guessed(classes: Sequence[str], folders: Collection[str]) -> tuple[str, ...]:
-    """Say which class names may be unreadable: nobody said how they are encoded."""
+    """Describe class names that may be garbled because their encoding is a guess."""
     odd = [name for name in classes if name in folders]
     if not odd:
         return ()
@@ -183,13 +185,13 @@ def _list(path: Path, name_encoding: str) -> _ArchiveListing:
 
 
 def _rule(name: str) -> str | None:
-    """The rule by which a member is passed over because of its name."""
+    """Return the rule by which a member is passed over because of its name, or None."""
     rules = (passed_by(part) for part in name.split("/") if part != "..")
     return next((rule for rule in rules if rule), None) or rule_for_suffix(_suffix(name))
 
 
 def _refused(member: Member) -> str | None:
-    """The reason; what an operating system left behind is passed over, not refused."""
+    """Return why a member is set aside, or None."""
     if member.problem is None and member.name.lower().endswith(_ARCHIVES):
         return "an archive inside the archive"
     return member.problem
@@ -204,7 +206,10 @@ def _is_named(name: str) -> bool:
 
 
 def _is_image(member: Member) -> bool:
-    """Look at the first bytes; what cannot be read is said when it would be decoded."""
+    """Return True where a member's first bytes are those of an image.
+
+    An unreadable member counts as one: the error is reported when it would be decoded.
+    """
     try:
         return file_format.image_format(member.head()) is not None
     except MemberError:
@@ -244,7 +249,7 @@ def _layout(images_in: Mapping[Folder, int]) -> _Layout:
 
 
 def _class_level(folders: list[Folder], level: int, split: str) -> int:
-    """Depth of the classes below a split, whose folder may be there twice."""
+    """Find the depth of the classes below a split, whose folder may be there twice."""
     while len(names := {f[level] for f in folders if len(f) > level}) == 1:
         if not repeats_split(names.pop(), split):
             break
@@ -253,7 +258,7 @@ def _class_level(folders: list[Folder], level: int, split: str) -> int:
 
 
 def _root_depth(folders: Mapping[Folder, int]) -> int:
-    """Number of folders that all images share, loose ones on the way aside."""
+    """Count the folders that all images share, except loose images on the way."""
     depth = 0
     while len({folder[depth] for folder in folders if len(folder) > depth}) == 1:
         depth += 1

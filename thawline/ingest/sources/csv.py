@@ -1,4 +1,4 @@
-"""A CSV file with a row per image: path and label, optionally split and group.
+"""Read a CSV file with a row per image: path and label, optionally split and group.
 
 Comma, semicolon, tab or |, whichever makes the wanted columns appear; UTF-8 or UTF-16, with or
 without a mark. Cells are text: a formula is a strange label, nothing more.
@@ -31,17 +31,20 @@ def read(
     group: str = "group",
     classes: list[str] | None = None,
 ) -> Source:
-    """Paths are relative to the file's folder and never leave it.
+    """Read a CSV file; image paths are relative to its folder and never leave it.
 
     Args:
         path: the file, or a folder with one or more; give the folder when the images lie in it, so
             that DVC notices a changed image.
-        image, label, split, group: names of the columns; the last two may be missing.
+        image: name of the column of image paths.
+        label: name of the column of labels.
+        split: name of the column of splits, which may be missing.
+        group: name of the column of groups, which may be missing.
         classes: class names in the order wanted; a label that is not among them is refused. Where
             all labels are whole numbers, the names of 0, 1, and so on.
 
     Raises:
-        UserError: see `read_table`; also text that is no CSV, with its row.
+        UserError: see `read_table`; also text that is not CSV, with its row.
     """
     columns = Columns(image=image, label=label, split=split, group=group)
     return read_table(path, Format(suffix=".csv", rows=_rows, peek=_peek), columns, classes)
@@ -72,7 +75,7 @@ def _rows(file: Path, columns: Columns, with_images: bool) -> Iterator[Row]:  # 
 
 
 def _peek(file: Path, columns: Columns) -> Peek:
-    """Look at the columns and at the rows of the first few kilobytes."""
+    """Read the columns and the rows of the first few kilobytes."""
     try:
         with file.open(encoding=_encoding(file), newline="") as text:
             sample = text.read(_SAMPLE)
@@ -117,7 +120,10 @@ def _encoding(file: Path) -> str:
 
 
 def _delimiter(sample: str, columns: Columns) -> str:
-    """csv.Sniffer guesses from the letters of the text; the names of the columns are known."""
+    """Choose the delimiter that makes the wanted columns appear.
+
+    csv.Sniffer guesses from the letters of the text; here the names of the columns are known.
+    """
     headers = {mark: _header(sample, mark) for mark in _DELIMITERS}
     for mark, header in headers.items():
         if columns.fit(header):

@@ -1,4 +1,4 @@
-"""scikit-learn's 1,797 scanned handwritten digits, 8 x 8 px, in the package itself: no network.
+"""Read scikit-learn's 1,797 scanned handwritten digits, 8 x 8 px, without a network.
 
 Source: the optical recognition of handwritten digits set of the UCI repository
 (E. Alpaydin and C. Kaynak, 1998), as scikit-learn ships it.
@@ -20,7 +20,7 @@ def read(
     *,
     imbalance_ratio: Annotated[float, Field(ge=1, le=100)] = 20.0,
 ) -> Source:
-    """The digits as a long-tailed set; `imbalance_ratio: 1` leaves them balanced.
+    """Read the digits as a long-tailed set; `imbalance_ratio: 1` leaves them balanced.
 
     Only training rows are thinned out (by ingest, after the split), so that validation and test
     measure every class alike.

@@ -1,4 +1,4 @@
-"""A folder with one sub-folder per class, files nested at any depth below it.
+"""Read a folder with one sub-folder per class, files nested at any depth below it.
 
 Where train, val and test folders stand above the classes, they are the splits.
 """
@@ -36,7 +36,7 @@ class _ClassFolder:
 
 @dataclass
 class _FolderListing:
-    """What is in the folder: files by class, those that have none, and what a person should know.
+    """Contents of the folder: files by class, files without a class, and remarks.
 
     Attributes:
         loose: files that may be images and lie in no class folder.
@@ -48,14 +48,14 @@ class _FolderListing:
     remarks: list[str] = field(default_factory=list)
 
     def files(self) -> Iterator[Entry]:
-        """Yield whatever may be an image."""
+        """Yield every file that may be an image."""
         yield from self.loose
         for folder in self.folders:
             yield from folder.files
 
 
 def read(path: Path) -> Source:
-    """Class names are the sub-folders' names, sorted; numbers by value.
+    """Read a folder; class names are the sub-folders' names, sorted, numbers by value.
 
     Folders of one name in two Unicode forms, as a Mac and another system write it, are one class.
     Hidden files, files of other types and what systems leave behind are passed over and counted; an
@@ -147,7 +147,7 @@ def _list_split(listing: _FolderListing, top: str, split: str) -> None:
 
 
 def _list_beside(listing: _FolderListing, top: str, entries: list[Entry]) -> None:
-    """Pass over what lies beside the splits and has no classes, such as images to predict."""
+    """Pass over files beside the splits that have no classes, such as images to predict."""
     listing.loose += [entry for entry in entries if entry.reason]
     if images := sum(entry.reason is None for entry in entries):
         listing.walker.passed_over[WITHOUT_CLASS] += images
@@ -174,9 +174,9 @@ def _items(
 
 
 def _check_unchanged(path: Path, before: _FolderListing) -> None:
-    """Compare names, sizes and times of what may be an image with those of another walk.
+    """Compare names, sizes and times of possible images with those of another walk.
 
-    Inodes are left out: some file systems over a network give new ones.
+    Inodes are left out: some network file systems renew them.
     """
     known, now = set(before.files()), set(_list(path).files())
     if known != now:

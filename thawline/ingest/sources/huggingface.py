@@ -1,4 +1,4 @@
-"""A data set for the library `datasets`: a local folder, or a name on the Hugging Face hub.
+"""Read a data set for the library `datasets`: a local folder, or a name on the Hugging Face hub.
 
 Needs the extra `huggingface`. From version 4 on the library runs no code that comes with a set.
 """
@@ -35,16 +35,17 @@ def read(
     image: str = "image",
     label: str = "label",
 ) -> Source:
-    """Splits called train, validation and test stand; what is missing is drawn from train.
+    """Read a data set; keep its train, validation and test, draw missing ones from train.
 
     Args:
         path: the set as `save_to_disk` wrote it, or files that `load_dataset` knows; with `name`,
             where the download is kept, below the project's `data/`.
-        name: of a set on the hub, "owner/set"; empty for a local one.
+        name: name of a set on the hub, "owner/set"; empty for a local one.
         config: configuration of the set, where it has several.
-        revision: commit of the set on the hub; without one its newest state is taken.
-        sha256: of all images and labels; others are refused with theirs.
-        image, label: names of the columns.
+        revision: commit of the set on the hub; without one its newest state is used.
+        sha256: hash of all images and labels; others are refused with theirs.
+        image: name of the image column.
+        label: name of the label column.
 
     Raises:
         UserError: the library is missing, the set cannot be loaded or is another one, or a column
@@ -108,7 +109,7 @@ def _loaded(library: Any, path: Path, name: str, config: str, revision: str) -> 
 
 
 def _check_expansion(path: Path) -> None:
-    """Before the library unpacks Parquet files and archives into its cache, without a limit.
+    """Check files before the library unpacks them into its cache, without a limit.
 
     Raises:
         UserError: one of them would take far more room than it has, or is damaged.
@@ -122,7 +123,10 @@ def _check_expansion(path: Path) -> None:
 
 
 def _unreadable(what: str, error: Exception) -> UserError:
-    """The library raises dozens of classes of its own, and those of what it reads with."""
+    """Build a UserError from any error of the library.
+
+    It raises dozens of classes of its own, and those of what it reads with.
+    """
     problem = escape(" ".join(str(error).split()), 200) or type(error).__name__
     return UserError(f"{what}: {problem}")
 
@@ -159,7 +163,7 @@ def _check_columns(library: Any, part: Any, split: str | None, image: str, label
 def _classes(
     parts: Mapping[str | None, Any], label: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Classes that have a row, in the order of the set or else sorted, and declared ones without.
+    """List the classes that have a row, in the set's order or else sorted, and those without.
 
     Raises:
         UserError: fewer than two.
@@ -200,7 +204,7 @@ def _names(part: Any, label: str) -> list[str] | None:
 
 
 def _name(value: Any, names: Sequence[str] | None) -> str | None:
-    """Class of a cell; None for one without a label, which some sets write as -1."""
+    """Return the class name of a cell; None without a label, which some sets write as -1."""
     if names is None:
         return None if value is None else canonical(str(value))
     if value is None or value < 0:
@@ -235,7 +239,7 @@ def _items(
 
 
 def _payload(cell: Mapping[str, Any] | None, roots: tuple[Path, Path]) -> bytes | Path | str:
-    """An encoded image or a file of the set, else why not."""
+    """Return an encoded image or a file of the set, else the reason why not."""
     if not cell or not (cell.get("bytes") or cell.get("path")):
         return "no image in this row"
     if cell.get("bytes"):

@@ -1,4 +1,4 @@
-"""The MNIST family: a folder with `train-images-idx3-ubyte`, `t10k-images-idx3-ubyte` and labels.
+"""Read the MNIST family: `train-images-idx3-ubyte`, `t10k-images-idx3-ubyte` and labels.
 
 Plain or gzip. `t10k` is the test split; validation is drawn from `train`. Format: Y. LeCun,
 C. Cortes and C. J. C. Burges, "The MNIST database of handwritten digits", 1998.
@@ -18,7 +18,7 @@ import numpy as np
 from thawline.errors import UserError
 from thawline.ingest.files.archive_reader import check_total
 from thawline.ingest.items import MAX_SIDE_PX, Item, Source
-from thawline.ingest.labels.labels import Classes, of_numbers
+from thawline.ingest.labels.labels import Classes, from_numbers
 from thawline.runtime.escape import escape
 
 _PARTS = {"train": "train", "t10k": "test"}
@@ -38,9 +38,10 @@ class _IdxPair:
 
 
 def read(path: Path, *, classes: list[str] | None = None) -> Source:
-    """Images are read in pieces as they are asked for, labels at once.
+    """Read a folder of IDX files: labels at once, images in pieces as they are asked for.
 
     Args:
+        path: the folder.
         classes: class names in the order of the labels; the numbers by default. A number without
             an image is no class.
 
@@ -49,7 +50,7 @@ def read(path: Path, *, classes: list[str] | None = None) -> Source:
             or when the piece is reached.
     """
     parts = [_part(path, name) for name in _PARTS if name == "train" or _find(path, name, "images")]
-    found = of_numbers(classes, (k for part in parts for k in np.unique(part.labels).tolist()))
+    found = from_numbers(classes, (k for part in parts for k in np.unique(part.labels).tolist()))
     return Source(
         classes=found.names,
         items=(item for part in parts for item in _items(part, found)),
@@ -110,7 +111,7 @@ def _items(part: _IdxPair, classes: Classes) -> Iterator[Item]:
 
 
 def _header(file: BinaryIO, path: Path, magic: int) -> tuple[int, ...]:
-    """Number of items, then for images height and width in px."""
+    """Read the number of items, then for images height and width in px."""
     found, count = struct.unpack(">2I", _exactly(file, path, 8))
     if found != magic:
         raise _refusal(
@@ -144,7 +145,7 @@ def _exactly(file: BinaryIO, path: Path, size: int) -> bytes:
 
 
 def _check_end(file: BinaryIO, path: Path) -> None:
-    """Also makes gzip compare its checksum."""
+    """Refuse bytes after the last item; this also makes gzip compare its checksum."""
     if file.read(1):
         raise _refusal(path, "longer than its header says")
 

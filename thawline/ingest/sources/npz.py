@@ -1,4 +1,4 @@
-"""One NumPy archive in the layout of MedMNIST: train_images, train_labels, val_..., test_...
+"""Read one NumPy archive in the layout of MedMNIST: train_images, train_labels, val_..., test_...
 
 Source of the layout: J. Yang et al., "MedMNIST v2", Scientific Data, 2023. Arrays are read in
 pieces from the archive: a set of 224 px images does not fit into memory. Nothing is unpickled.
@@ -19,7 +19,7 @@ from thawline.errors import UserError
 from thawline.ingest.files.archive_reader import check_total
 from thawline.ingest.files.file_filter import signature
 from thawline.ingest.items import MAX_SIDE_PX, Item, Source
-from thawline.ingest.labels.labels import Classes, of_numbers
+from thawline.ingest.labels.labels import Classes, from_numbers
 from thawline.runtime.escape import escape
 
 _PARTS = ("train", "val", "test")
@@ -36,13 +36,14 @@ class _NpzSplit:
     name: str
     labels: np.ndarray
     shape: tuple[int, ...]
-    """Of one image: (H, W) or (H, W, 3)."""
+    """Shape of one image: (H, W) or (H, W, 3)."""
 
 
 def read(path: Path, *, classes: list[str] | None = None) -> Source:
-    """Images are uint8 (N, H, W), (N, H, W, 1) or (N, H, W, 3), labels whole, (N,) or (N, 1).
+    """Read images, uint8 (N, H, W), (N, H, W, 1) or (N, H, W, 3), and labels, (N,) or (N, 1).
 
     Args:
+        path: the archive.
         classes: class names in the order of the labels; the numbers by default. A number without
             an image is no class.
 
@@ -54,7 +55,7 @@ def read(path: Path, *, classes: list[str] | None = None) -> Source:
         held = {Path(name).stem for name in archive.namelist()}
         parts = [_part(path, archive, n) for n in _PARTS if n == "train" or f"{n}_images" in held]
     check_total(path, sum(len(part.labels) * math.prod(part.shape) for part in parts))
-    found = of_numbers(classes, (k for part in parts for k in np.unique(part.labels).tolist()))
+    found = from_numbers(classes, (k for part in parts for k in np.unique(part.labels).tolist()))
     return Source(
         classes=found.names,
         items=_items(path, parts, found),
@@ -133,7 +134,7 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
 def _array(
     path: Path, archive: zipfile.ZipFile, name: str
 ) -> Iterator[tuple[IO[bytes], tuple[int, ...], np.dtype[np.generic]]]:
-    """An array's bytes from its first value on, its shape and its type."""
+    """Open an array: yield its bytes from the first value on, its shape and its dtype."""
     try:
         member = archive.getinfo(f"{name}.npy")
     except KeyError:

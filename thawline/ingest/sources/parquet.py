@@ -1,4 +1,4 @@
-"""Parquet files with a row per image: path or encoded bytes, label, optionally split and group.
+"""Read Parquet files with a row per image: path or encoded bytes, label, maybe split and group.
 
 The image column holds text (a path), bytes, or a struct of both as the library `datasets` has it.
 """
@@ -23,7 +23,7 @@ from thawline.runtime.escape import escape
 _ROWS_WITH_IMAGES = 64
 _ROWS = 16_384
 _BATCH_BYTES = 2**26
-"""Of the values of a batch, as the file's footer counts them."""
+"""Bytes of the values of a batch, as the file's footer counts them."""
 MAX_TEXT_BYTES = 4096
 MAX_IMAGE_BYTES = MAX_MEMBER_BYTES
 """Of one value: a path, label, split or group; an encoded image."""
@@ -45,16 +45,19 @@ def read(
     group: str = "group",
     classes: list[str] | None = None,
 ) -> Source:
-    """Paths are relative to the file's folder and never leave it.
+    """Read a Parquet file; image paths are relative to its folder and never leave it.
 
     Args:
         path: the file, or a folder with one or more.
-        image, label, split, group: names of the columns; the last two may be missing.
+        image: name of the column of image paths or encoded images.
+        label: name of the column of labels.
+        split: name of the column of splits, which may be missing.
+        group: name of the column of groups, which may be missing.
         classes: class names in the order wanted; a label that is not among them is refused. Where
             all labels are whole numbers, the names of 0, 1, and so on.
 
     Raises:
-        UserError: see `read_table`; also a file that is no parquet, or a column of another type.
+        UserError: see `read_table`; also a file that is no Parquet, or a column of another type.
     """
     columns = Columns(image=image, label=label, split=split, group=group)
     return read_table(path, Format(suffix=".parquet", rows=_rows, peek=_peek), columns, classes)
@@ -74,7 +77,7 @@ def _rows(file: Path, columns: Columns, with_images: bool) -> Iterator[Row]:
 
 
 def _peek(file: Path, columns: Columns) -> Peek:
-    """Look at the columns, and at the least and greatest of their values; read no row."""
+    """Read the columns, and the smallest and largest of their values; read no row."""
     try:
         with pq.ParquetFile(file, buffer_size=_BUFFER_BYTES) as table:
             names = table.schema_arrow.names
@@ -92,7 +95,7 @@ def _peek(file: Path, columns: Columns) -> Peek:
 
 
 def _ends(groups: list[list[Chunk]], schema: pa.Schema) -> dict[str, set[str]]:
-    """Least and greatest text of the first groups of rows, by column, where the file has them."""
+    """Collect the smallest and largest text of the first row groups, by column."""
     texts = {name for name in schema.names if _is_text(_plain(schema.field(name).type))}
     found: dict[str, set[str]] = {}
     for chunk in (chunk for group in groups[:_GROUPS] for chunk in group[:_GROUPS]):
@@ -136,7 +139,7 @@ def _texts(columns: Columns) -> tuple[str, str, str]:
 
 
 def _images(batch: pa.RecordBatch, name: str) -> pa.Array:
-    """Paths or encoded images of a batch, also from a struct."""
+    """Return the paths or encoded images of a batch, also from a struct."""
     column = batch.column(name)
     if pa.types.is_struct(column.type):
         return column.flatten()[column.type.get_field_index("bytes")]
@@ -146,7 +149,7 @@ def _images(batch: pa.RecordBatch, name: str) -> pa.Array:
 def _rows_at_a_time(
     file: Path, group: list[Chunk], num_rows: int, names: list[str], most: int
 ) -> int:
-    """Rows of a row group whose values take _BATCH_BYTES by the file's footer, at most `most`."""
+    """Choose how many rows take _BATCH_BYTES by the file's footer, at most `most`."""
     total = 0
     for chunk in group:
         if chunk.name in names:
@@ -165,7 +168,7 @@ def _check_chunk(file: Path, chunk: Chunk) -> None:
 
 
 def check_expansion(file: Path) -> None:
-    """Look at the footer of a file that another library is to read.
+    """Check the footer of a file that another library is to read.
 
     Raises:
         UserError: damaged, or a column unpacks to far more than it takes.
@@ -182,7 +185,11 @@ def _check_values(file: Path, number: int, name: str, values: pa.Array, limit: i
     """Refuse a value that is too long before it is copied.
 
     Args:
-        number: of the batch's first row.
+        file: the file, for the message.
+        number: number of the batch's first row.
+        name: name of the column.
+        values: the batch's values.
+        limit: longest allowed value, bytes.
     """
     held = values.dictionary if isinstance(values, pa.DictionaryArray) else values
     if not (_is_text(held.type) or pa.types.is_binary(held.type) or _is_large(held.type)):
@@ -197,7 +204,7 @@ def _check_values(file: Path, number: int, name: str, values: pa.Array, limit: i
 
 
 def _leaves(schema: pa.Schema, columns: Columns) -> list[str]:
-    """Paths of the columns of texts and bytes, as the file has them."""
+    """List the paths of the columns of texts and bytes, as the file has them."""
     found = []
     for name in (columns.image, *_texts(columns)):
         if name in schema.names:
@@ -225,7 +232,7 @@ def _check_types(file: Path, schema: pa.Schema, columns: Columns) -> None:
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
-    """The type of the values below a dictionary, and of `bytes` in a struct."""
+    """Return the type of the values below a dictionary, and of `bytes` in a struct."""
     if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
         kind = kind.field("bytes").type
     return kind.value_type if pa.types.is_dictionary(kind) else kind

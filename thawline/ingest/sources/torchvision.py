@@ -1,4 +1,4 @@
-"""A classification set of torchvision.datasets by its name.
+"""Read a classification set of torchvision.datasets by its name.
 
 Each set of the list below has one label an image and can be made from a folder alone. Others
 (ImageNet, Places365, iNaturalist) are folders of classes: `folder` reads them.
@@ -13,8 +13,7 @@ import numpy as np
 from torchvision import datasets
 
 from thawline.errors import UserError
-from thawline.ingest.decoding.decode import DecodeError
-from thawline.ingest.decoding.decode import shown as to_rgb
+from thawline.ingest.decoding.decode import DecodeError, to_rgb
 from thawline.ingest.files import checksums
 from thawline.ingest.items import Item, Reject, Source
 from thawline.ingest.labels.labels import numbered
@@ -22,17 +21,18 @@ from thawline.runtime.escape import escape
 
 _DOWNLOADS = Path("data")
 _LABELS = ("targets", "labels", "_labels", "y")
-"""Where torchvision's sets hold their labels; others have `_samples`, pairs of image and label."""
+"""Attributes of torchvision's sets with labels; others have `_samples`, pairs of image and
+label."""
 Arguments = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class SetArguments:
-    """How a set is made: arguments for each split; None stands for a set without splits."""
+    """Arguments that make each split of a set; None stands for a set without splits."""
 
     arguments: Mapping[str | None, Arguments]
     num_classes: int | None = None
-    """For sets that do not name their classes."""
+    """Number of classes, for sets that do not name them."""
     by_hand: bool = False
     """torchvision does not download it."""
 
@@ -90,17 +90,17 @@ def read(
     download: bool = False,
     sha256: str = "",
 ) -> Source:  # fmt: skip
-    """The set's own splits stand; what it does not hold out is drawn from train.
+    """Read a set; its own splits are kept, and held-out rows that it lacks are drawn from train.
 
     Args:
         path: torchvision's `root`; with `download`, a folder below the project's `data/`.
         name: class of torchvision.datasets.
-        download: fetch what is missing, on a machine with a network.
-        sha256: of all files below the path; others are refused with theirs.
+        download: True to fetch what is missing, on a machine with a network.
+        sha256: hash of all files below the path; others are refused with theirs.
 
     Raises:
-        UserError: the set is not there, is another one, or cannot be downloaded; labels of fewer
-            than two classes, or beside the set's own.
+        UserError: the set is missing, is another one, or cannot be downloaded; labels of fewer
+            than two classes, or outside the set's own.
     """
     if download:
         _check_download(path, name)
@@ -142,7 +142,9 @@ def _made(path: Path, name: str, split: str | None, download: bool) -> Any:
     except (OSError, RuntimeError, ValueError, ImportError) as error:
         problem = escape(" ".join(str(error).split()), 200)
         if download:
-            raise UserError(f"ingest.options.download: {name} cannot be had: {problem}") from None
+            raise UserError(
+                f"ingest.options.download: {name} cannot be downloaded: {problem}"
+            ) from None
         raise UserError(
             f"ingest.path: {escape(str(path))!r} does not hold {name} as torchvision stores it "
             f"({problem}); set ingest.options.download on a machine with a network"

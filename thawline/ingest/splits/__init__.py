@@ -1,1 +1,1 @@
-"""Train, validation and test: brought by the set, or drawn by a hash."""
+"""Split into train, validation and test: predefined by the set, or drawn by a hash."""

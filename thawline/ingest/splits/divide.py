@@ -1,4 +1,4 @@
-"""Divide what a walk collected into splits: the manifest."""
+"""Divide the collected images into splits: the manifest."""
 
 import numpy as np
 
@@ -22,13 +22,13 @@ def divide(
     imbalance_ratio: float | None,
     resolved: Resolved | None = None,
 ) -> Manifest:
-    """Split the rows and, where a source wants it, thin out the training rows.
+    """Split the rows and, where a source asks for it, thin out the training rows.
 
     The splits are those of the source's labels: correcting one moves no row.
 
     Raises:
         UserError: a class with fewer different images than there are splits, or without a
-            training image; a group in two given splits.
+            training image; a group in two predefined splits.
     """
     resolved = resolved or Resolved(keys=own_keys(found.packed))
     before = found.packed.source_labels
@@ -36,7 +36,7 @@ def divide(
     keys = [resolved.keys[row] for row in kept.tolist()]
     ratios = {"val_ratio": val_ratio, "test_ratio": test_ratio}
     own = found.packed.splits
-    given = Given.of(keys, [own[row] for row in kept.tolist()])
+    given = Given.from_rows(keys, [own[row] for row in kept.tolist()])
     splits = np.full(len(before), UNUSED)
     splits[kept] = assign(
         keys, before[kept], classes,
@@ -65,7 +65,7 @@ def _manifest(found: Collected, classes: tuple[str, ...], splits: np.ndarray) ->
 
 
 def _check_trainable(manifest: Manifest) -> None:
-    """Corrected labels may have taken a class its last training image."""
+    """Refuse a class that lost its last training image to corrected labels."""
     absent = np.flatnonzero(manifest.counts("train") == 0)
     if len(absent):
         raise UserError(

@@ -1,4 +1,4 @@
-"""Groups (patients, cameras) read from the names of the images."""
+"""Read groups (patients, cameras) from the names of the images."""
 
 import re
 from collections.abc import Sequence
@@ -11,15 +11,17 @@ from thawline.runtime.escape import escape
 
 
 class Grouping:
-    """A regular expression with one group, searched for in a name.
+    """A regular expression with one group that finds a group in an image's name.
 
     Matched by RE2, whose time grows with the length of the name only: Python's own engine can take
     years for an unlucky pattern and a stranger's file name.
     """
 
     def __init__(self, pattern: str) -> None:
-        """Raises:
-        UserError: no regular expression that RE2 knows, or not exactly one group.
+        """Compile the pattern.
+
+        Raises:
+            UserError: not a regular expression that RE2 knows, or not exactly one group.
         """
         self._pattern = pattern
         self._whole = rf"^(?s:.*?)(?:{pattern})(?s:.*)$"
@@ -33,7 +35,7 @@ class Grouping:
             raise self._refusal(f"has {number} groups in parentheses; exactly 1 is needed")
 
     def groups(self, names: Sequence[str]) -> list[str | None]:
-        """The group of each name; None where the pattern does not match, or matches nothing.
+        """Find the group of each name; None where the pattern does not match, or matches nothing.
 
         Raises:
             UserError: no name matches.

@@ -1,4 +1,4 @@
-"""A test set that was drawn anew: data/holdout.csv lists its images, and nothing else is in it.
+"""Read and write data/holdout.csv, the images of a test set that was drawn anew.
 
 `thawline holdout --refresh` writes the file; without rows in it a hash decides, as ever. Rows are
 known by their pixels, so that renaming a file moves nothing.
@@ -17,10 +17,10 @@ _DIGITS = 64
 
 
 def read(path: Path) -> frozenset[str]:
-    """Hashes of the pixels of the listed images; empty for a file without rows, or none.
+    """Read the pixel hashes of the listed images; none for a missing or empty file.
 
     Raises:
-        UserError: it is no such table.
+        UserError: it is not such a table.
     """
     if not path.exists():
         return frozenset()
@@ -42,7 +42,7 @@ def read(path: Path) -> frozenset[str]:
 
 
 def write(path: Path, images: Iterable[tuple[str, str]]) -> None:
-    """Write the table, by the images' names, all of it or nothing: a part is a test set too."""
+    """Write the table sorted, all of it or nothing: a part would be a test set too."""
     with replaced(path) as half:
         write_csv(half, HEADER, sorted(images))
 
@@ -53,14 +53,16 @@ def splits(
     sha256: Sequence[str],
     given: Sequence[str | None],
 ) -> list[str | None]:
-    """Given splits with the drawn test set in the place of every other one.
+    """Replace the test split among the predefined splits by the drawn one.
 
     What is listed, with its whole group, is test. What was test trains, what was train or
     validation stays: no row that a model may have seen gets into the new test set.
 
     Args:
-        keys: group, else pixels, per row; rows with equal keys share a split.
-        given: splits that came with the set.
+        listed: pixel hashes of the drawn test images.
+        keys: group, else hash of the pixels, per row; rows with equal keys share a split.
+        sha256: hash of the pixels per row.
+        given: predefined split per row, or None.
 
     Raises:
         UserError: none of the listed images is there.

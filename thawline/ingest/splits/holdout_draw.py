@@ -1,4 +1,4 @@
-"""Which rows make the next test set: unseen ones, of each class as many as are tested now."""
+"""Draw the next test set from unseen rows, as many per class as are tested now."""
 
 import numpy as np
 
@@ -11,11 +11,13 @@ _NAMED = 5
 
 
 def draw(manifest: Manifest, fresh: np.ndarray, *, min_rows: int, seed: int) -> np.ndarray:
-    """Per class as many rows as are tested now, or as are fresh; groups whole, by a hash.
+    """Draw as many rows per class as are tested now, or as are fresh; groups whole, by a hash.
 
     Args:
-        fresh: rows that may be taken, with whatever is in their groups; bool (N,).
-        min_rows: fewer would decide nothing.
+        manifest: the current data set.
+        fresh: rows that may be drawn, with their whole groups; bool (N,).
+        min_rows: smallest size of a test set that can decide anything.
+        seed: seed of the hash.
 
     Returns:
         Rows of the manifest, int64, ascending.
@@ -43,7 +45,7 @@ def draw(manifest: Manifest, fresh: np.ndarray, *, min_rows: int, seed: int) -> 
 
 
 def _wanted(manifest: Manifest) -> np.ndarray:
-    """Rows per class, int64 (num_classes,)."""
+    """Return the rows wanted per class, int64 (num_classes,)."""
     wanted: np.ndarray = np.maximum(manifest.counts("test"), 1)
     return wanted
 

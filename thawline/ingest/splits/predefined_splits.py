@@ -1,4 +1,4 @@
-"""Splits that a set brings with it: they stand, and what they leave out is drawn from train."""
+"""Keep splits that a data set brings with it, and draw missing ones from train."""
 
 import re
 from collections import Counter
@@ -25,7 +25,7 @@ SPLIT_NAMES: Mapping[str, str] = {
     "holdout": "test",
     "heldout": "test",
 }
-"""What sets call their splits, in lower case."""
+"""Names that data sets use for splits, in lower case."""
 WITHOUT_CLASS = "an image without a class folder"
 _FILLER_WORDS = """set sets data dataset image images img imgs pic pics picture pictures photo
 photos sample samples split folder full final new"""
@@ -35,12 +35,12 @@ _STRENGTH = (None, "train", "val", "test")
 
 
 def strength(split: str | None) -> int:
-    """Rank of a given split: a copy in a higher one stands."""
+    """Rank a predefined split: a copy in a higher one is kept."""
     return _STRENGTH.index(split)
 
 
 def stronger(split: str | None, than: str | None) -> bool:
-    """Whether the copy of a picture in `split` is kept: never the training copy of a test image."""
+    """Return True where the copy in `split` is kept: never the training copy of a test image."""
     return strength(split) > strength(than)
 
 
@@ -48,8 +48,8 @@ def split_named(name: str) -> tuple[str, str] | None:
     """Recognise the name of a split in one of its spellings, e.g. training_set or val2017.
 
     Returns:
-        The split, and the words of the name that are neither its own nor fillers; None where there
-        is no name of a split in it, or more than one.
+        The split, and the words of the name that are neither its own nor fillers; None where the
+        name holds no name of a split, or more than one.
     """
     if split := SPLIT_NAMES.get(name.strip().lower()):
         return split, ""
@@ -64,7 +64,7 @@ def split_named(name: str) -> tuple[str, str] | None:
 
 
 def _parts(word: str) -> list[str]:
-    """Part a filler from the name of a split that it is written together with: trainset."""
+    """Separate a split's name from a filler that it is written together with: trainset."""
     for name in sorted(SPLIT_NAMES, key=len, reverse=True):
         if word.startswith(name) and word.removeprefix(name) in _FILLERS:
             return [name]
@@ -74,14 +74,15 @@ def _parts(word: str) -> list[str]:
 def split_folders(
     names: Iterable[str], has_classes: Callable[[str], bool] = lambda _: True
 ) -> dict[str, str]:
-    """Folder names to splits, empty when the folders are no splits but classes.
+    """Map folder names to splits; empty when the folders are classes.
 
     They are splits when `train` and `val` or `test` are among them, in any spelling whose other
     words are the same in each (seg_train, seg_test): a lone `train` beside `bus` is a class.
 
     Args:
-        has_classes: whether a folder that is no split's may hold class folders; one that does not,
-            such as annotations or seg_pred, is left out.
+        names: names of the folders.
+        has_classes: returns True where a folder that is no split may hold class folders; one that
+            does not, such as annotations or seg_pred, is left out.
 
     Raises:
         UserError: folders of splits beside others, or two folders of one split.
@@ -107,13 +108,13 @@ def split_folders(
 
 
 def repeats_split(name: str, split: str) -> bool:
-    """Tell whether a lone folder below a split's has its name again, as unpacking makes it."""
+    """Return True where a lone folder below a split's repeats its name, as unpacking does."""
     again = split_named(name)
     return again is not None and again[0] == split
 
 
 def likely_splits(files: Iterable[str]) -> str | None:
-    """Say so where folders taken for classes hold the same folders, as those of splits do.
+    """Describe folders taken for classes that hold the same folders, as those of splits do.
 
     Args:
         files: names of images, each with its folders from the class on.
@@ -141,7 +142,7 @@ def likely_splits(files: Iterable[str]) -> str | None:
 
 
 def missing_split(folder: str, split: str, num_images: int) -> str:
-    """Word what becomes of a split whose folder has no class folder with images."""
+    """Describe a split whose folder has no class folder with images."""
     what = f"the folder {escape(folder, 40)!r} holds no image"
     drawn = f"; the {split} rows are drawn from train"
     if num_images:
@@ -157,16 +158,17 @@ def missing_split(folder: str, split: str, num_images: int) -> str:
 
 
 def has_class_folders(top: str, folders: Iterable[Sequence[str]]) -> bool:
-    """Tell whether images below a folder lie in others than itself, or itself once more.
+    """Return True where images lie in folders other than the top one, or its repetition.
 
     Args:
-        folders: of images below `top`, as parts from `top` on.
+        top: name of the top folder.
+        folders: folders of the images below `top`, as parts from `top` on.
     """
     return any(set(parts) != {top} for parts in folders)
 
 
 def beside_splits(folder: str, num_images: int) -> str:
-    """Word what becomes of images in a folder that is no split's and has no class folders."""
+    """Describe images in a folder that is no split and has no class folders."""
     if not num_images:
         return f"the folder {escape(folder, 40)!r} beside the splits holds no image"
     lie = "image lies" if num_images == 1 else "images lie"
@@ -183,13 +185,13 @@ def _listed(names: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class Given:
-    """The splits that came with the set, by key (a row's group, else its pixels)."""
+    """The predefined splits, by key (a row's group, else its pixels)."""
 
     split_of: Mapping[str, str]
 
     @classmethod
-    def of(cls, keys: Sequence[str], splits: Sequence[str | None]) -> "Given":
-        """Collect them.
+    def from_rows(cls, keys: Sequence[str], splits: Sequence[str | None]) -> "Given":
+        """Build the predefined splits from the rows.
 
         Raises:
             UserError: one group in two splits.
@@ -209,11 +211,11 @@ class Given:
 
     @cached_property
     def drawn(self) -> frozenset[str]:
-        """Held-out splits that nobody gave: drawn from the rows given as train."""
+        """Held-out splits that are not predefined: drawn from the rows given as train."""
         return frozenset({"val", "test"}) - self.splits if self.split_of else frozenset()
 
     def settle(self, hashed: Mapping[str, str]) -> dict[str, str]:
-        """Hashed splits by key, with the given ones in their place."""
+        """Replace hashed splits, by key, by the predefined ones."""
         settled = dict(hashed)
         for key, split in self.split_of.items():
             if split != "train" or settled[key] not in self.drawn:
@@ -221,7 +223,7 @@ class Given:
         return settled
 
     def may_move(self, key: str, to: str) -> bool:
-        """Whether a class that lacks a row in `to` may take this one."""
+        """Return True where a class that lacks a row in `to` may take this one."""
         split = self.split_of.get(key, to)
         return split == to or (split == "train" and to in self.drawn)
 

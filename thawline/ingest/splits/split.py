@@ -1,4 +1,4 @@
-"""Which split a row belongs to: decided by a hash of its content, so that it never moves.
+"""Assign rows to splits by a hash of their content, so that a row never moves.
 
 A row's place depends on the seed and on its own key (its group, else its pixels), not on its
 position or on other rows: images that are added later leave the others where they are. Shares
@@ -24,17 +24,17 @@ _MAX_NAMED = 20
 
 
 class Explanation(Protocol):
-    """What became of images that count for no class, in words."""
+    """Explanation of images that count for no class, in words."""
 
-    def of_class(self, label: int) -> str:
-        """Count them by what they are; empty where there are none."""
+    def describe_class(self, label: int) -> str:
+        """Count excluded images of a class by reason; empty where there are none."""
 
     def examples(self, labels: Sequence[int]) -> str:
         """Name some, as sentences to append; empty where there are none."""
 
 
 class _Nothing:
-    def of_class(self, label: int) -> str:  # noqa: ARG002 - as the protocol has it
+    def describe_class(self, label: int) -> str:  # noqa: ARG002 - as the protocol has it
         return ""
 
     def examples(self, labels: Sequence[int]) -> str:  # noqa: ARG002
@@ -42,7 +42,7 @@ class _Nothing:
 
 
 def positions(keys: Sequence[str], seed: int) -> np.ndarray:
-    """One number per key, uniform in [0, 1): float64 (N,). Equal keys get equal numbers."""
+    """Hash each key to a number, uniform in [0, 1): float64 (N,). Equal keys agree."""
     digests = (hashlib.sha256(f"{seed}:{key}".encode()).digest() for key in keys)
     return np.array([int.from_bytes(d[:8], "big") / 2.0**64 for d in digests], dtype=np.float64)
 
@@ -63,14 +63,16 @@ def assign(
     Args:
         keys: group or content hash per row; rows with equal keys share a split.
         labels: int64 (N,), index into classes.
+        classes: names of the classes.
+        seed: seed of the hash.
         val_ratio: share of validation rows, in (0, 1).
         test_ratio: share of test rows, in (0, 1).
-        given: splits that stand, whatever the hash says.
-        left_out: tells what became of a class's other images, for a message.
+        given: predefined splits, which are kept whatever the hash says.
+        left_out: explains what became of a class's other images, for a message.
 
     Returns:
-        Array of str (N,), each of SPLITS. Every class has a row in every split, save in a given
-        val or test split that lacks it.
+        Array of str (N,), each of SPLITS. Every class has a row in every split, except in a
+        predefined val or test split that lacks it.
 
     Raises:
         UserError: a class has fewer keys than there are splits, or no row that may train.
@@ -85,7 +87,7 @@ def assign(
 def natural(
     keys: Sequence[str], place: np.ndarray, *, val_ratio: float, test_ratio: float, given: Given
 ) -> dict[str, str]:
-    """Split of each key by its own hash or as given, before any class is filled up."""
+    """Assign each key by its own hash or as predefined, before any class is filled up."""
     splits = np.where(
         place < test_ratio, "test", np.where(place < test_ratio + val_ratio, "val", "train")
     )
@@ -173,7 +175,7 @@ def _cannot_fill(name: str, split: str, held: Counter[str], given: Given) -> str
 
 
 def _check_numbers(classes: Sequence[str], num_keys: Sequence[int], left_out: Explanation) -> None:
-    """Name every class that is too small: packing a large set takes minutes each time."""
+    """Refuse classes that are too small, all at once: packing a large set takes minutes."""
     small = [label for label, count in enumerate(num_keys) if count < len(SPLITS)]
     if small:
         named = small[:_MAX_NAMED]
@@ -190,12 +192,12 @@ def _check_numbers(classes: Sequence[str], num_keys: Sequence[int], left_out: Ex
 
 
 def _beside(left_out: Explanation, label: int) -> str:
-    text = left_out.of_class(label)
+    text = left_out.describe_class(label)
     return f" (beside {text})" if text else ""
 
 
 def _lookalikes(labels: Iterable[int], classes: Sequence[str]) -> str:
-    """Say that a small class may be another spelling of a larger one."""
+    """Describe small classes that may be another spelling of a larger one."""
     return "".join(
         f"; {escape(other, 60)!r} and {escape(classes[label], 60)!r} differ by {difference}"
         for label in labels
@@ -209,7 +211,7 @@ def _spare(
     classes_of: Mapping[str, Sequence[int]],
     held: Sequence[Counter[str]],
 ) -> str | None:
-    """The first key that is nowhere the last one of its class in its split."""
+    """Find the first key that is nowhere the last one of its class in its split."""
     return next(
         (key for key in keys if all(held[k][split_of[key]] > 1 for k in classes_of[key])), None
     )

@@ -1,1 +1,1 @@
-"""Sources whose images and labels are rows of a table."""
+"""Read sources whose images and labels are rows of a table."""

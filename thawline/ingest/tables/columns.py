@@ -1,4 +1,4 @@
-"""Columns of a table by the names that somebody gave them."""
+"""Find the columns of a table by the names that a user gave."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ class Columns:
     group: str
 
     def match(self, header: Sequence[str], where: str) -> "Columns":
-        """Find them in a table: as they are written, else the one that differs by case or blanks.
+        """Find the columns in a table: exactly, else the one that differs by case or blanks.
 
         Returns:
             Names as the table has them; an optional one that it lacks stays as it is.
@@ -47,12 +47,12 @@ class Columns:
         return Columns(**found)
 
     def fit(self, header: Sequence[str]) -> bool:
-        """Whether the columns that a table must have can be found in it."""
+        """Return True where the required columns can be found in a header."""
         taken = set(asdict(self).values())
         return all(_fitting(name, header, taken) for name in (self.image, self.label))
 
     def renamed(self, found: "Columns") -> list[str]:
-        """Say which columns were found under another spelling."""
+        """Describe columns that were found under another spelling."""
         pairs = zip(asdict(self).items(), asdict(found).values(), strict=True)
         return [
             f"column {escape(there, 60)!r} is taken for {name!r} (ingest.options.{option})"

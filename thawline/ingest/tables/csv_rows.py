@@ -1,4 +1,4 @@
-"""Rows of a CSV text of a stranger, one at a time, each of bounded length."""
+"""Read rows of untrusted CSV text, one at a time, each of bounded length."""
 
 import csv
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ def read(text: TextIO, delimiter: str = ",", *, strict: bool = False) -> Iterato
 
     Raises:
         csv.Error: a row of more than MAX_ROW_CHARACTERS, or what `csv.reader` refuses.
-        UnicodeDecodeError: of the text.
+        UnicodeDecodeError: the text is not in the file's encoding.
     """
     held = [0]
     for row in csv.reader(_lines(text, held), delimiter=delimiter, strict=strict):
@@ -23,10 +23,11 @@ def read(text: TextIO, delimiter: str = ",", *, strict: bool = False) -> Iterato
 
 
 def _lines(text: TextIO, held: list[int]) -> Iterator[str]:
-    """Give lines to the reader, which joins those that a quoted cell spans.
+    """Yield lines for the reader, which joins those that a quoted cell spans.
 
     Args:
-        held: characters since the last row.
+        text: the CSV text.
+        held: characters since the last row, a list of one number.
     """
     for line in iter(partial(text.readline, MAX_ROW_CHARACTERS + 1), ""):
         held[0] += len(line)

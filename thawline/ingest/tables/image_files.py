@@ -1,4 +1,4 @@
-"""The files of a set of tables, and the splits that their names or columns tell of."""
+"""List the files of a set of tables, and the splits given by their names or columns."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -14,12 +14,12 @@ from thawline.runtime.escape import escape
 
 @dataclass(frozen=True, kw_only=True)
 class Peek:
-    """What the beginning of a table tells.
+    """Properties of a table, seen at its beginning.
 
     Attributes:
-        columns: as they are written there.
-        has_split: whether the column of splits is there.
-        like_splits: other columns that hold nothing but names of splits, as far as was looked.
+        columns: names of the columns as they are written there.
+        has_split: True where the column of splits is there.
+        like_splits: other columns that hold nothing but names of splits, as far as was read.
     """
 
     columns: Columns
@@ -29,10 +29,12 @@ class Peek:
 
 @dataclass(frozen=True, kw_only=True)
 class Tables:
-    """Attributes:
-    files: each with the split that its name gives to all of its rows, or None.
-    before: each as it was before it was opened.
-    remarks: lines for a person.
+    """The tables of a source.
+
+    Attributes:
+        files: each file with the split that its name gives to all of its rows, or None.
+        before: signature of each file before it was opened.
+        remarks: lines for the user.
     """
 
     files: dict[Path, str | None]
@@ -43,7 +45,7 @@ class Tables:
 def find(
     path: Path, suffix: str, peek: Callable[[Path, Columns], Peek], columns: Columns
 ) -> Tables:
-    """List one table or all of a folder, and see whether their names are splits.
+    """List one table or all tables of a folder, and decide whether their names are splits.
 
     They are, as folders are, where `train` and `val` or `test` are among them and no table has a
     column of splits: train.csv and test.csv, or train-00000-of-00002.parquet.
@@ -86,12 +88,15 @@ def find(
 
 
 def is_split(text: str) -> bool:
-    """Whether a cell names a split."""
+    """Return True where a cell names a split."""
     return text.strip().lower() in SPLIT_NAMES
 
 
 def _listed(path: Path, suffix: str) -> list[Path]:
-    """A folder makes DVC watch the images beside the table, where a file is watched alone."""
+    """List the tables of a path, which is one table or a folder of them.
+
+    A folder makes DVC watch the images beside the table, where a file is watched alone.
+    """
     if not path.is_dir():
         return [path]
     found = sorted(file for file in path.glob(f"*{suffix}") if not file.name.startswith("."))
@@ -101,7 +106,7 @@ def _listed(path: Path, suffix: str) -> list[Path]:
 
 
 def _split_of(stem: str) -> str | None:
-    """The only split among the words of a table's name."""
+    """Return the only split among the words of a table's name, or None."""
     if read := split_named(stem):
         return read[0]
     words = (stem.lower(), *re.split(r"[-_. ]+", stem.lower()))

@@ -1,11 +1,11 @@
-"""Classes of a table: what its labels, which are text, stand for."""
+"""Find the classes of a table, whose labels are text."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from thawline.errors import UserError
 from thawline.ingest.labels.class_names import canonical
-from thawline.ingest.labels.labels import checked, of_numbers, ordered, whole_number
+from thawline.ingest.labels.labels import checked, from_numbers, ordered, whole_number
 from thawline.runtime.escape import escape
 
 
@@ -16,13 +16,13 @@ class SeenLabel:
     where: str
     """File and row in which a label comes first."""
     problem: str | None = None
-    """Why it can be no label."""
+    """Reason why it cannot be a label, or None."""
     num_rows: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Named:
-    """Classes of a table, and which of them each of its labels is."""
+    """Classes of a table, and the class of each of its labels."""
 
     classes: tuple[str, ...]
     label_of: Mapping[str, int]
@@ -30,8 +30,8 @@ class Named:
     remarks: tuple[str, ...] = ()
 
 
-def named(labels: Mapping[str, SeenLabel], classes: Sequence[str] | None) -> Named:
-    """Find the classes; one of the option that no row has is no class.
+def find_classes(labels: Mapping[str, SeenLabel], classes: Sequence[str] | None) -> Named:
+    """Find the classes; a class of the option without a row is no class.
 
     Where all labels are whole numbers and none is a name of the option, the option names the
     numbers, as it does in npz and idx.
@@ -62,8 +62,8 @@ def named(labels: Mapping[str, SeenLabel], classes: Sequence[str] | None) -> Nam
 
 
 def _by_number(numbers: Mapping[str, int], known: Sequence[str] | None) -> Named:
-    """Name labels that are numbers by the option, as sources do that have nothing else."""
-    found = of_numbers(known, numbers.values())
+    """Name labels that are numbers by the option, as npz and idx do."""
+    found = from_numbers(known, numbers.values())
     first = min(found.position)
     remark = f"labels are numbers, named by ingest.options.classes: {first} is {found.names[0]!r}"
     return Named(
@@ -75,5 +75,5 @@ def _by_number(numbers: Mapping[str, int], known: Sequence[str] | None) -> Named
 
 
 def like_this(number: int) -> str:
-    """Say for how many rows a message stands."""
+    """Format the number of rows that a message stands for; empty for one."""
     return f" ({number} rows like this)" if number > 1 else ""

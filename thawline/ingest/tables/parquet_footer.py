@@ -1,8 +1,8 @@
-"""Sizes and ends of the columns of a Parquet file, read from its footer.
+"""Read sizes and extreme values of the columns of a Parquet file from its footer.
 
-By ourselves: where a footer's statistics contradict its schema, pyarrow (25.0.1) ends the process
-as soon as it is asked for a column. The format is Thrift's compact protocol; numbers of fields are
-those of parquet.thrift. Only what is asked for here is kept.
+Without pyarrow: where a footer's statistics contradict its schema, pyarrow (25.0.1) ends the
+process as soon as it is asked for a column. The format is Thrift's compact protocol; numbers of
+fields are those of parquet.thrift. Only what is asked for here is kept.
 """
 
 import struct
@@ -24,9 +24,10 @@ class Chunk:
     """A column of a group of rows.
 
     Attributes:
-        name: of the column in the table.
-        packed, unpacked: bytes.
-        ends: its least and greatest value, encoded, where the file has them.
+        name: name of the column in the table.
+        packed: size in the file, bytes.
+        unpacked: size in memory, bytes.
+        ends: its smallest and largest value, encoded, where the file has them.
     """
 
     name: str
@@ -99,13 +100,13 @@ def _chunk(footer: "_Compact", kind: int) -> Iterator[Chunk]:
 
 
 class _Compact:
-    """A place in a text of Thrift's compact protocol; IndexError where it ends too early."""
+    """Cursor in a text of Thrift's compact protocol; IndexError where it ends too early."""
 
     def __init__(self, data: bytes) -> None:
         self._data, self._at = data, 0
 
     def wanted(self, field: int) -> Iterator[int]:
-        """Go through a structure; stop at one field, with its type, and skip the others."""
+        """Walk a structure; stop at one field, with its type, and skip the others."""
         for number, kind in self.fields():
             if number == field:
                 yield kind

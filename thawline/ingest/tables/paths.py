@@ -1,6 +1,6 @@
-"""The file that a row of a table means, where its path was written on another system.
+"""Find the file that a table's path means, where it was written on another system.
 
-A path is taken as it is written wherever there is such a file. Else it may have been written on
+A path is used as it is written wherever there is such a file. Else it may have been written on
 Windows (backslashes, another case), on macOS (decomposed letters), from the project's folder, or
 without the suffix or the folder, as in competitions.
 """
@@ -32,7 +32,7 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.ASCII | re.IGNORECASE)
 
 
 class TablePaths:
-    """Find files by the paths in a table, inside its folder; count what was not literally there."""
+    """Finder of files by a table's paths, inside its folder; counts inexact matches."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -42,10 +42,10 @@ class TablePaths:
         self._folded: dict[str, dict[str, str | None]] = {}
 
     def find(self, text: str) -> tuple[str, Path | str]:
-        """Name the file relative to the table's folder; tell where it is, or why it is not opened.
+        """Find a file: its name relative to the table's folder, and its path.
 
         Returns:
-            The name, and the path without links, or a reason.
+            The name, and the path without links, or the reason why it is not opened.
         """
         name = posixpath.normpath(text)
         ways = []
@@ -65,14 +65,14 @@ class TablePaths:
         return name, found
 
     def name(self, text: str) -> str:
-        """Name the file that `find` found, without a look at where it really lies."""
+        """Name the file that `find` found, without checking where it really lies."""
         name = posixpath.normpath(text)
         if not name.startswith("/") and "\0" not in name and self._is_there(name):
             return name
         return self.find(text)[0]
 
     def key(self, text: str) -> str:
-        """Write a path so that most of its spellings are one, without a look at the disk."""
+        """Normalise a path so that most of its spellings are one, without using the disk."""
         name = posixpath.normpath(text)
         if name.isascii() and name[0] != "/" and "\\" not in name:
             return name  # nearly always
@@ -81,15 +81,15 @@ class TablePaths:
         return unicodedata.normalize("NFC", name)
 
     def forget(self) -> None:
-        """Begin to count anew."""
+        """Reset the counts."""
         self._counts.clear()
 
     def remarks(self) -> list[str]:
-        """Say how many paths were taken for a file that they do not literally name."""
+        """Describe how many paths were matched to a file that they do not literally name."""
         return [f"{count} paths of the table are {way}" for way, count in self._counts.items()]
 
     def _relative(self, name: str) -> str:
-        """Paths inside the folder relative to it, others as they are."""
+        """Make paths inside the folder relative to it; leave others as they are."""
         name = "/" + name.lstrip("/")
         root = next((root for root in self._roots if name.startswith(root)), "")
         return name[len(root) :]
@@ -100,7 +100,7 @@ class TablePaths:
         return locate(self._folder, self._folder / name)
 
     def _others(self, name: str) -> Iterator[tuple[list[str], str]]:
-        """Other files that a path may mean, the likeliest first, each with what was changed."""
+        """Yield other files that a path may mean, likeliest first, each with the changes."""
         ways: list[str] = []
         if "\\" in name:
             ways, name = [_BACKSLASHES], posixpath.normpath(name.replace("\\", "/"))
@@ -123,7 +123,7 @@ class TablePaths:
             yield [*ways, *found[0][0]], found[0][1]
 
     def _in_folders(self, name: str) -> Iterator[tuple[list[str], str]]:
-        """Files of that path below the folders beside the table, such as train_images."""
+        """Yield files of that path below the folders beside the table, e.g. train_images."""
         for folder in self._folders:
             way = f"relative to its folder {escape(folder, 40)!r}"
             below = f"{folder}/{name}"
@@ -142,7 +142,7 @@ class TablePaths:
         return sorted(name for name in folders if not passed_by(name))[:_MOST_FOLDERS]
 
     def _cased(self, name: str) -> str | None:
-        """The only path that differs from this one by case."""
+        """Find the only path that differs from this one by case, or None."""
         there = ""
         for part in name.split("/"):
             named = part if self._is_there(there + part) else self._names(there).get(_fold(part))
@@ -152,7 +152,7 @@ class TablePaths:
         return there.rstrip("/")
 
     def _names(self, folder: str) -> dict[str, str | None]:
-        """Names in a folder by what they are without case; None where two are alike."""
+        """Map names in a folder by their case-folded form; None where two are alike."""
         if folder not in self._folded:
             names = self._folded[folder] = {}
             try:
@@ -172,7 +172,7 @@ class TablePaths:
         return there.rstrip("/")
 
     def _only_suffix(self, name: str) -> str | None:
-        """The suffix of an image with which there is a file, where there is one such file."""
+        """Find the only image suffix that completes a name to a file, or None."""
         if posixpath.splitext(name)[1].lower() in SUFFIXES:
             return None
         found = [suffix for suffix in _SUFFIXES if self._is_there(name + suffix)]
@@ -183,7 +183,7 @@ class TablePaths:
         return os.path.lexists(self._folder / name)
 
     def _is_same(self, name: str, other: str) -> bool:
-        """Whether two names are one file, as on a disk that does not tell cases apart."""
+        """Return True where two names are one file, as on a case-insensitive disk."""
         return name == other or (self._folder / name).samefile(self._folder / other)
 
 
@@ -198,7 +198,7 @@ def _forms(name: str) -> Iterable[str]:
 
 
 def _absolute(path: Path) -> str:
-    """Without following links, as a person would write it."""
+    """Make a path absolute without following links, as a person would write it."""
     return posixpath.normpath(path.absolute())
 
 

@@ -1,4 +1,4 @@
-"""Images named or held by the rows of a table: what the csv and parquet sources share.
+"""Read images named or held by the rows of a table, for the csv and parquet sources.
 
 The table is gone through twice, once to check every row and to learn the classes, once for the
 images, so a million rows need no memory but 8 bytes each.
@@ -26,7 +26,7 @@ from thawline.ingest.splits.predefined_splits import SPLIT_NAMES
 from thawline.ingest.tables import image_files
 from thawline.ingest.tables.columns import Columns
 from thawline.ingest.tables.image_files import Peek, is_split
-from thawline.ingest.tables.labels import SeenLabel, like_this, named
+from thawline.ingest.tables.labels import SeenLabel, find_classes, like_this
 from thawline.ingest.tables.paths import TablePaths
 from thawline.runtime.escape import escape
 
@@ -38,10 +38,10 @@ _ALONE = (
 
 
 class Row(NamedTuple):
-    """A row as its file has it, texts without blanks around them."""
+    """A row of a table, with texts stripped of blanks."""
 
     number: int
-    """As a spreadsheet counts: the header is row 1."""
+    """Row number as in a spreadsheet: the header is row 1."""
     image: str | bytes | None
     """A path relative to the table's folder, or an encoded image."""
     label: str
@@ -51,13 +51,13 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """How tables of one kind are read.
+    """Reader of tables of one kind.
 
     Attributes:
-        suffix: of their names.
+        suffix: suffix of the files.
         rows: yields a file's rows; the flag says whether encoded images are wanted, paths always
             are.
-        peek: looks at the columns, and at few or no rows.
+        peek: reads the columns, and few or no rows.
     """
 
     suffix: str
@@ -67,7 +67,7 @@ class Format:
 
 @dataclass(frozen=True, kw_only=True)
 class _Reading:
-    """What the second walk needs."""
+    """State that the second walk needs."""
 
     files: Mapping[Path, str | None]
     before: Mapping[Path, Signature]
@@ -105,7 +105,7 @@ def read_table(
             f"ingest.path: {escape(path.name)!r} has {len(listing.labels)} class(es) in column "
             f"{escape(columns.label, 60)!r}; at least 2 are needed"
         )
-    found = named(listing.labels, classes)
+    found = find_classes(listing.labels, classes)
     remarks = [*tables.remarks, *found.remarks]
     if listing.hashes and not path.is_dir():
         remarks.append(_ALONE)
@@ -129,10 +129,10 @@ def read_table(
 
 
 def _check_unchanged(path: Path, reading: _Reading) -> None:
-    """Refuse tables or images that were written to, or removed, since they were read.
+    """Refuse tables or images that changed or disappeared since they were read.
 
     Raises:
-        UserError: one was.
+        UserError: one did.
     """
     for file, status in reading.before.items():
         check_unchanged(file, status)
@@ -142,7 +142,7 @@ def _check_unchanged(path: Path, reading: _Reading) -> None:
 
 
 def _images(reading: _Reading) -> Iterator[Path]:
-    """Images that rows name, in the order in which they were marked."""
+    """Yield the images that rows name, in the order in which they were marked."""
     for file in reading.files:
         for row in reading.format.rows(file, reading.columns, False):
             if isinstance(row.image, str):
@@ -150,7 +150,7 @@ def _images(reading: _Reading) -> Iterator[Path]:
 
 
 class _RowListing:
-    """Checks rows; holds the first problem, the labels, and 8 bytes for each path."""
+    """Checker of rows; holds the first problem, the labels, and 8 bytes for each path."""
 
     def __init__(self, paths: TablePaths) -> None:
         self._problem: str | None = None
@@ -202,7 +202,10 @@ def _where(file: Path, row: Row) -> str:
 def _check_paths(
     hashes: "array[int]", files: list[Path], format_: Format, columns: Columns, paths: TablePaths
 ) -> None:
-    """Equal hashes are rare; only then the files are compared, in another walk."""
+    """Refuse a path that occurs twice.
+
+    Equal hashes are rare; only then the files are compared, in another walk.
+    """
     twice = repeated(hashes)
     first: dict[str, str] = {}
     for file in files if twice else []:

@@ -1,1 +1,1 @@
-"""`thawline gc`: what a project has gathered and nothing needs any more."""
+"""Remove what a project has accumulated and nothing needs any more: `thawline gc`."""

@@ -1,4 +1,7 @@
-"""DVC's cache: what no branch, tag, experiment, young commit or registered version needs."""
+"""Clean DVC's cache of what nothing needs.
+
+Branches, tags, experiments, young commits and registered versions need their files.
+"""
 
 import re
 import tempfile
@@ -16,14 +19,14 @@ _REMOVING = re.compile(r"Removing (/.*)")
 
 
 class Shared(Exception):
-    """The cache is not the project's alone; the message says what to do."""
+    """Raised when others may share the cache; the message says what to do."""
 
 
 def folder() -> Path:
-    """Where the cache is.
+    """Return the folder of the cache.
 
     Raises:
-        Shared: outside of the project, where others may use it too.
+        Shared: it is outside of the project, where others may use it too.
     """
     found = (workspace.root() / dvc("cache", "dir")).resolve()
     if not found.is_relative_to(workspace.root()):
@@ -35,19 +38,19 @@ def folder() -> Path:
 
 
 def hashes_at(commit: str) -> set[str]:
-    """Hashes that `dvc.lock` and the `.dvc` files of a commit name."""
+    """Collect the hashes that `dvc.lock` and the `.dvc` files of a commit name."""
     names = git("ls-tree", "-r", "-z", "--name-only", commit).split("\0")
     found = [name for name in names if name == "dvc.lock" or name.endswith(".dvc")]
     return {value for name in found for value in _HASH.findall(git("show", f"{commit}:{name}"))}
 
 
 def sweep(before_s: float, kept: Iterable[str], *, dry: bool) -> list[int]:
-    """Remove what is not needed; bytes of each object.
+    """Remove what is not needed; return the bytes of each object.
 
     Args:
         before_s: commits from then on are kept whole, seconds since the epoch; by the day.
-        kept: hashes that are needed too.
-        dry: only say what would go.
+        kept: further hashes that are needed.
+        dry: True only counts what would go.
 
     Raises:
         Shared: the cache is outside of the project.
@@ -65,7 +68,7 @@ def sweep(before_s: float, kept: Iterable[str], *, dry: bool) -> list[int]:
 
 @contextmanager
 def _holding(cache: Path, kept: Iterable[str]) -> Iterator[Path]:
-    """A project of DVC's that does nothing but need these hashes: `dvc gc` asks for such."""
+    """Create a DVC project that only needs these hashes, as `dvc gc --projects` wants it."""
     scratch = workspace.scratch() / "staging"
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch, prefix="gc-") as temporary:
@@ -81,7 +84,7 @@ def _holding(cache: Path, kept: Iterable[str]) -> Iterator[Path]:
 
 
 def needed(commits: Iterable[str], outs: Iterable[Mapping[str, str]]) -> set[str]:
-    """Hashes of commits, as far as git has them, and of outputs."""
+    """Collect the hashes of commits, as far as git has them, and of outputs."""
     found = {value for named in outs for value in named.values()}
     for commit in set(commits):
         try:

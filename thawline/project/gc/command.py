@@ -1,4 +1,4 @@
-"""What `thawline gc` removes, in order, and says."""
+"""Run and report `thawline gc`."""
 
 import time
 from collections.abc import Callable
@@ -23,7 +23,7 @@ _MB = 1e6
 
 @dataclass(frozen=True)
 class Finding:
-    """One kind of garbage: what it is, how many, how large, and how it goes."""
+    """One kind of garbage: its name, number, size, and how it is removed."""
 
     what: str
     number: int
@@ -32,7 +32,7 @@ class Finding:
 
 
 def run(older_than_days: float, *, sure: bool) -> None:
-    """Find what is older than that, and remove it if so told.
+    """Find what is older than the given days, and remove it if `sure`.
 
     Raises:
         UserError: a run, a stage or a study is in progress, or git, DVC or the store cannot do it.
@@ -56,14 +56,16 @@ def run(older_than_days: float, *, sure: bool) -> None:
                 finding.remove()
             print(f"removed, {total:.1f} MB")
         else:
-            print(f"{total:.1f} MB; nothing was removed, `thawline gc --yes` does it")
+            print(f"{total:.1f} MB; nothing was removed, `thawline gc --yes` removes it")
 
 
 def _find(before_s: float) -> list[Finding]:
     checked = params_file.load()
     found = [_files(name, paths) for name, paths in scratch.old(before_s).items()]
     if not address.enabled(checked.tracking.enabled):
-        print("tracking is switched off: without MLflow nobody knows what registered versions need")
+        print(
+            "tracking is switched off: without MLflow it is not known what registered versions need"
+        )
         return found
     from thawline.registry import old_runs
     from thawline.tracking import store
@@ -83,7 +85,7 @@ def _find(before_s: float) -> list[Finding]:
 
 
 def _cache(before_s: float, held: set[str]) -> Finding:
-    """Of the experiments in DVC's cache that go, too: only those that stay are held."""
+    """Find unneeded files of DVC's cache, those of experiments that go included."""
     try:
         sizes = cache.sweep(before_s, held, dry=True)
     except cache.Shared as shared:

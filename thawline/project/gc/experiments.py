@@ -1,4 +1,4 @@
-"""Experiments of DVC, as git keeps them: `refs/exps/<baseline, in two parts>/<name>`."""
+"""List DVC's experiments, as git keeps them: `refs/exps/<baseline, in two parts>/<name>`."""
 
 from collections.abc import Set
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _FORMAT = "--format=%(objectname) %(committerdate:unix) %(refname)"
 
 @dataclass(frozen=True)
 class Experiment:
-    """One that was finished and saved."""
+    """One experiment that was finished and saved."""
 
     ref: str
     commit: str
@@ -23,7 +23,7 @@ class Experiment:
 
 
 def listed() -> list[Experiment]:
-    """All of the repository; what DVC queues or runs lies under other names."""
+    """List all experiments; those that DVC queues or runs have other names."""
     lines = git("for-each-ref", _FORMAT, "refs/exps").splitlines()
     fields = [line.split(" ", 2) for line in lines]
     return [
@@ -34,17 +34,17 @@ def listed() -> list[Experiment]:
 
 
 def tagged_commits() -> set[str]:
-    """Commits that a tag of git's stands for."""
+    """List the commits that a git tag stands for."""
     form = "--format=%(objectname) %(*objectname)"
     return set(git("for-each-ref", form, "refs/tags").split())
 
 
 def old(before_s: float, *, names: Set[str]) -> list[Experiment]:
-    """Those from before a time that no tag protects.
+    """List the experiments from before a time that no tag protects.
 
     Args:
         before_s: seconds since the epoch.
-        names: of experiments that registered versions come from.
+        names: names of experiments that registered versions come from.
     """
     tagged = tagged_commits()
     return [

@@ -1,4 +1,4 @@
-"""Files under `.thawline` that can be made again, and that nobody has used for a while."""
+"""Find files under `.thawline` that can be made again and were not used for a while."""
 
 import shutil
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _WORKSPACES = "workspaces"
 
 
 def old(before_s: float) -> dict[str, list[Path]]:
-    """Folder in the scratch -> what in it was last used before a time, s since the epoch."""
+    """Find what was last used before a time, s since the epoch, by folder in the scratch."""
     found = {name: list((workspace.scratch() / name).rglob("*")) for name in _KEPT_BY_FILE}
     found = {name: [path for path in paths if path.is_file()] for name, paths in found.items()}
     found |= {name: list((workspace.scratch() / name).glob("*")) for name in _KEPT_BY_FOLDER}
@@ -30,7 +30,7 @@ def old(before_s: float) -> dict[str, list[Path]]:
 
 
 def size(path: Path) -> int:
-    """Bytes on disk of a file or of everything in a folder, links not followed."""
+    """Compute the bytes on disk of a file or of a folder, links not followed."""
     files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
     return sum(file.lstat().st_size for file in files)
 

@@ -1,1 +1,1 @@
-"""The report on a data set: what is in it, what is odd about it, what was set aside."""
+"""Report on a data set: its contents, its oddities, what was set aside."""

@@ -1,4 +1,4 @@
-"""The two charts of the data report: images per class, and how sizes and looks are spread."""
+"""Draw the charts of the data report: images per class, distributions of sizes and looks."""
 
 from collections.abc import Iterable
 
@@ -16,7 +16,7 @@ _BINS = 40
 
 @styled
 def classes(manifest: Manifest) -> Figure:
-    """Images per class, the splits one after another in a bar; more than 100 classes unnamed."""
+    """Draw images per class, splits stacked in a bar; more than 100 classes stay unnamed."""
     number = len(manifest.classes)
     drawn = figure(8, float(np.clip(1.4 + 0.26 * number, 2.6, 18)), "Images per class")
     axis = drawn.subplots()
@@ -40,7 +40,7 @@ def classes(manifest: Manifest) -> Figure:
 
 @styled
 def spread(manifest: Manifest, looks: Iterable[Looks]) -> Figure:
-    """Histograms of size, shape, brightness, contrast and sharpness."""
+    """Draw histograms of size, shape, brightness, contrast and sharpness."""
     # A fixed grid takes a third of the time of an automatic one.
     drawn = figure(13, 2.9, "Sizes and looks", layout=None)
     drawn.subplots_adjust(left=0.05, right=0.99, top=0.86, bottom=0.17, wspace=0.28)

@@ -1,4 +1,4 @@
-"""What a data report is about, and how its parts are set."""
+"""Hold the contents of a data report, and format its parts."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from thawline.ingest.findings import Findings
 from thawline.runtime.escape import markdown
 
 COLUMNS = 12
-"""Of thumbnails."""
+"""Number of thumbnails in a row."""
 MAX_SHOWN = 12
 """Examples of one kind."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contents(Findings):
-    """What the report is about.
+    """Contents of a data report.
 
     Attributes:
-        decided: how the images were packed.
+        decided: decisions on how the images were packed.
     """
 
     manifest: Manifest
@@ -29,17 +29,17 @@ class Contents(Findings):
     decided: Decided
 
 
-def named(manifest: Manifest, row: int) -> tuple[str, str]:
-    """A row's name and class, escaped."""
+def name_and_class(manifest: Manifest, row: int) -> tuple[str, str]:
+    """Return a row's name and class, escaped."""
     return markdown(manifest.names[row], 80), markdown(manifest.classes[manifest.labels[row]], 60)
 
 
 def picture(title: str, file: Path) -> str:
-    """A link to a file of the folder beside the page."""
+    """Format a link to a file of the folder beside the page."""
     return f"![{title}](<{file.parent.name}/{file.name}>)"
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Cells are Markdown already."""
+    """Format a table whose cells are Markdown already."""
     head = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
     return "\n".join([*head, *("| " + " | ".join(row) + " |" for row in rows)])

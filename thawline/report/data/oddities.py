@@ -1,18 +1,25 @@
-"""What is odd about the set: copies, conflicts, files that were set aside or noted."""
+"""Report oddities of a data set: copies, conflicts, files that were set aside or noted."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from thawline.ingest.accounting import reason_kind
 from thawline.report.data import tiles
-from thawline.report.data.contents import COLUMNS, MAX_SHOWN, Contents, named, picture, table
+from thawline.report.data.contents import (
+    COLUMNS,
+    MAX_SHOWN,
+    Contents,
+    name_and_class,
+    picture,
+    table,
+)
 from thawline.runtime.escape import markdown
 
 _MAX_REASONS = 20
 
 
 def near(pictures: Path, contents: Contents) -> list[str]:
-    """Near copies: how many, and the pairs that differ most."""
+    """Report near copies: how many, and the pairs that differ most."""
     links = contents.links
     if links is None:
         why = contents.decided.decisions["near_duplicate_distance"].reason
@@ -35,7 +42,7 @@ def near(pictures: Path, contents: Contents) -> list[str]:
 
 
 def conflicting(pictures: Path, contents: Contents) -> list[str]:
-    """Pictures under two labels, and what became of them."""
+    """Report pictures under two labels, and what became of them."""
     found = contents.conflicts
     if not found:
         return ["## Label conflicts", "None."]
@@ -67,7 +74,7 @@ def _pairs(
     rows = [row for one, two, _ in pairs for row in (one, two)]
     tiles.grid(file, contents.store, rows, COLUMNS // 2)
     lines = [
-        (*named(contents.manifest, one), *named(contents.manifest, two), value)
+        (*name_and_class(contents.manifest, one), *name_and_class(contents.manifest, two), value)
         for one, two, value in pairs
     ]
     return [picture("Pairs", file), table(("image", "class", "copy", "its class", last), lines)]
@@ -86,7 +93,7 @@ def blank(pictures: Path, contents: Contents) -> list[str]:
         rows = list(found[:MAX_SHOWN])
         file = pictures / f"blank-{number}.png"
         tiles.grid(file, contents.store, rows, COLUMNS)
-        lines = [named(contents.manifest, row) for row in rows]
+        lines = [name_and_class(contents.manifest, row) for row in rows]
         title = f"{kind[0].upper()}{kind[1:]}"
         parts += [
             f"### {title}: {len(found):,}",
@@ -97,18 +104,18 @@ def blank(pictures: Path, contents: Contents) -> list[str]:
 
 
 def depth(contents: Contents) -> list[str]:
-    """Say whether images of 16 bits use few of them; nothing where none does."""
+    """Report 16-bit images that use few of their bits; nothing where there are none."""
     return ["## Depth", f"{contents.depth}."] if contents.depth else []
 
 
 def notes(contents: Contents) -> list[tuple[str, str]]:
-    """Names and remarks of the files that were taken all the same."""
+    """List names and remarks of odd files that were used all the same."""
     names = contents.manifest.names
     return [(name, n) for name, n in zip(names, contents.notes, strict=True) if n is not None]
 
 
 def passed_over(contents: Contents) -> list[str]:
-    """Tell how many files a rule let out, and that the numbers add up."""
+    """Report how many files each rule passed over, and the sum of all files."""
     counts = contents.account.passed_over
     rows = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:_MAX_REASONS]
     lines = [(markdown(rule, 100), f"{number:,}") for rule, number in rows]
@@ -117,9 +124,10 @@ def passed_over(contents: Contents) -> list[str]:
 
 
 def grouped(title: str, listed_in: str | None, files: Sequence[tuple[str, str]]) -> list[str]:
-    """Files by reason, the commonest first.
+    """Report files by reason, the commonest first.
 
     Args:
+        title: heading.
         listed_in: the table that has all of them, if there is one.
         files: names and reasons.
     """

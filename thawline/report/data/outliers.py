@@ -1,4 +1,4 @@
-"""Images that are far from the others in brightness, contrast or sharpness."""
+"""Find images that are far from the others in brightness, contrast or sharpness."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,8 +8,9 @@ import numpy as np
 from thawline.ingest.decoding.image_stats import Looks
 
 LIMIT = 3.5
-"""Of the modified z-score, after B. Iglewicz and D. Hoaglin, "How to detect and handle outliers",
-1993: unlike the standard deviation, the median deviation is not stretched by what it looks for."""
+"""Limit of the modified z-score, after B. Iglewicz and D. Hoaglin, "How to detect and handle
+outliers", 1993: unlike the standard deviation, the median deviation is not stretched by what it
+looks for."""
 
 MAX_SHAPE = 10
 """Longer over shorter side: beyond, little is left of the shorter one in a square."""
@@ -17,10 +18,12 @@ MAX_SHAPE = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Outliers:
-    """Attributes:
-    title: what is odd about them.
-    rows: the oddest first, all of them.
-    values: of the measure, per row of the set, float64 (N,).
+    """Outliers of one kind.
+
+    Attributes:
+        title: heading that says what is odd about them.
+        rows: all of them, the oddest first.
+        values: values of the measure, per row of the set, float64 (N,).
     """
 
     title: str
@@ -29,12 +32,14 @@ class Outliers:
 
 
 def find(looks: Iterable[Looks], widths: np.ndarray, heights: np.ndarray) -> list[Outliers]:
-    """Dark, bright, flat, blurred and very long images.
+    """Find dark, bright, flat, blurred and very long images.
 
     In a measure in which half of the images are equal, no image is an outlier.
 
     Args:
-        widths, heights: px, int64 (N,).
+        looks: statistics of each image.
+        widths: px, int64 (N,).
+        heights: px, int64 (N,).
     """
     numbers = ((look.brightness, look.contrast, look.sharpness) for look in looks)
     brightness, contrast, sharpness = np.fromiter(numbers, np.dtype((float, 3))).reshape(-1, 3).T
@@ -56,7 +61,7 @@ def find(looks: Iterable[Looks], widths: np.ndarray, heights: np.ndarray) -> lis
 
 
 def _scores(values: np.ndarray) -> np.ndarray:
-    """Modified z-scores, float64 (N,)."""
+    """Compute modified z-scores, float64 (N,)."""
     if not len(values):
         return np.zeros(0)
     away = values - np.median(values)

@@ -1,4 +1,4 @@
-"""What is in the set: classes, sizes, looks, and the images that are far from the others."""
+"""Report the contents of a data set: classes, sizes, looks, and outliers."""
 
 import json
 from pathlib import Path
@@ -8,16 +8,23 @@ import numpy as np
 from thawline.dataset.manifest import Manifest
 from thawline.plots import style
 from thawline.report.data import charts, outliers, tiles
-from thawline.report.data.contents import COLUMNS, MAX_SHOWN, Contents, named, picture, table
+from thawline.report.data.contents import (
+    COLUMNS,
+    MAX_SHOWN,
+    Contents,
+    name_and_class,
+    picture,
+    table,
+)
 from thawline.runtime.escape import markdown
 
 MAX_CLASSES = 100
-"""In the table."""
+"""Largest number of classes in the table."""
 _SPLITS = ("train", "val", "test", "unused")
 
 
 def classes(pictures: Path, manifest: Manifest) -> list[str]:
-    """Images per class and split; of many classes the largest and the smallest."""
+    """Report images per class and split; of many classes the largest and the smallest."""
     style.save(charts.classes(manifest), pictures / "classes.png")
     counts = [manifest.counts(split) for split in _SPLITS]
     total = np.sum(counts, axis=0)
@@ -40,22 +47,22 @@ def classes(pictures: Path, manifest: Manifest) -> list[str]:
 
 
 def decisions(contents: Contents) -> list[str]:
-    """Tell how the images were packed, and why so."""
+    """Report how the images were packed, and why."""
     rows = [
-        (f"`{key}`", markdown(shown(one.value), 40), "the data" if one.auto else "params.yaml",
-         markdown(one.reason, 200))
+        (f"`{key}`", markdown(format_value(one.value), 40),
+         "the data" if one.auto else "params.yaml", markdown(one.reason, 200))
         for key, one in contents.decided.decisions.items()
     ]  # fmt: skip
     return ["## Decided", table(("ingest", "value", "by", "why"), rows)]
 
 
-def shown(value: object) -> str:
-    """Spell a value as params.yaml does."""
+def format_value(value: object) -> str:
+    """Format a value as params.yaml does."""
     return json.dumps(value) if not isinstance(value, str) else value
 
 
 def looks(pictures: Path, contents: Contents) -> list[str]:
-    """How sizes and looks are spread."""
+    """Report the distribution of sizes and looks."""
     manifest = contents.manifest
     style.save(charts.spread(manifest, contents.looks), pictures / "spread.png")
     area = manifest.widths * manifest.heights
@@ -72,7 +79,7 @@ def looks(pictures: Path, contents: Contents) -> list[str]:
 
 
 def outlying(pictures: Path, contents: Contents) -> list[str]:
-    """The outliers of each kind, the farthest first."""
+    """Report the outliers of each kind, the farthest first."""
     parts = [
         "## Outliers",
         "They are used like all others. Dark, bright, flat and blurred ones are beyond "
@@ -86,6 +93,6 @@ def outlying(pictures: Path, contents: Contents) -> list[str]:
         if rows:
             file = pictures / f"outliers-{number}.png"
             tiles.grid(file, contents.store, rows, COLUMNS)
-            lines = [(*named(manifest, row), f"{found.values[row]:.1f}") for row in rows]
+            lines = [(*name_and_class(manifest, row), f"{found.values[row]:.1f}") for row in rows]
             parts += [picture(found.title, file), table(("image", "class", "value"), lines)]
     return parts

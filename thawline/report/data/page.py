@@ -1,4 +1,4 @@
-"""The data report as Markdown, with its pictures beside it.
+"""Write the data report as Markdown, with its pictures beside it.
 
 Bounded: whatever the set's size, at most a few hundred thumbnails are read. Holds neither times nor
 places of this machine; names of classes and files are escaped.
@@ -42,7 +42,7 @@ def write(folder: Path, contents: Contents) -> None:
 
 
 def _sheets(pictures: Path, contents: Contents) -> list[str]:
-    """One sheet per class, images taken evenly; of many classes the smallest and the largest."""
+    """Draw one sheet per class, images taken evenly; of many the smallest and the largest."""
     manifest = contents.manifest
     by_class = np.argsort(manifest.labels, kind="stable")
     ends = np.cumsum(np.bincount(manifest.labels, minlength=len(manifest.classes)))

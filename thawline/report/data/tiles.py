@@ -1,4 +1,4 @@
-"""Thumbnails in a grid, without text: names stand beside the picture in the report."""
+"""Draw thumbnails in a grid, without text: names stand beside the picture in the report."""
 
 from collections.abc import Sequence
 from pathlib import Path

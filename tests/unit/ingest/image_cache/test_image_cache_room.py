@@ -74,7 +74,7 @@ def test_a_strange_limit_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     monkeypatch.setenv(image_cache.LIMIT, text)
-    with pytest.raises(UserError, match=r"THAWLINE_PACK_CACHE_GB: .* is no size; allowed: 0"):
+    with pytest.raises(UserError, match=r"THAWLINE_PACK_CACHE_GB: .* is not a size; allowed: 0"):
         PackCache(GEOMETRY, tmp_path)
 
 

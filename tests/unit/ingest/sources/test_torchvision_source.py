@@ -61,7 +61,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def test_a_download_without_a_network_says_so(no_network: Path) -> None:
-    with pytest.raises(UserError, match=r"ingest\.options\.download: CIFAR10 cannot be had"):
+    with pytest.raises(UserError, match=r"ingest\.options\.download: CIFAR10 cannot be downloaded"):
         torchvision.read(no_network, name="CIFAR10", download=True)
 
 
