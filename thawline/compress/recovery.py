@@ -45,7 +45,7 @@ class Recovery:
     def train(self, network: Network) -> None:
         """In place, without gradients left; the weights of the best epoch are kept."""
         if self._recipe["epochs"]:
-            size = batch_size.of(self._params, network, self._card, self._machine)
+            size = batch_size.choose(self._params, network, self._card, self._machine)
             recipe = Recipe(batch_size=size, **self._recipe)
             train(network, self._card, self._data, recipe, self._machine, lambda *_: None)
             network.zero_grad(set_to_none=True)

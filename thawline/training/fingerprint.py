@@ -1,4 +1,4 @@
-"""What a training follows from, by names for a person: the key of its checkpoint."""
+"""Fingerprint everything that affects a training run: the key of its checkpoint."""
 
 from dataclasses import asdict
 
@@ -11,13 +11,12 @@ from thawline.training.context import Machine, TrainingData
 from thawline.training.recipe import Recipe
 
 
-def of_training(
+def describe_training(
     network: Network, card: ModelConfig, data: TrainingData, recipe: Recipe, machine: Machine
 ) -> dict[str, str]:
-    """Everything that changes the result: values as they are, tensors and pixels by hash.
+    """Name everything that changes the result: values as they are, tensors and pixels by hash.
 
-    Args:
-        network: as training begins with it.
+    `network` is as training begins with it; the names are for a person.
     """
     recorded = asdict(recipe)
     stage = recorded.pop("stage")

@@ -25,7 +25,7 @@ def _tune(one: Training, rates: tuple[float, ...] = RATES) -> Tuned:
     torch.manual_seed(5)  # of dropout
 
     def train_by(recipe: Recipe) -> History:
-        known_by = fingerprint.of_training(one.network, one.card, one.data, recipe, CPU)
+        known_by = fingerprint.describe_training(one.network, one.card, one.data, recipe, CPU)
         beside = [known_by | {"fine_tune.learning_rate": str(rate)} for rate in RATES]
         kept = Resume("fine_tune", known_by, minutes=1e-9, folder=one.folder, beside=beside)
         return train(
