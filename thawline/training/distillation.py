@@ -35,7 +35,7 @@ class Teacher:
         wanted_precision: str = "float32",
     ) -> None:
         network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        self._known_by = fingerprints.of_tensors(network.state_dict())
+        self._known_by = fingerprints.hash_tensors(network.state_dict())
         self._precision = precision.choose(wanted_precision, network, device).forward
         self._network = folded(network, card.image_size_px, device)
         self._card, self._device = card, device

@@ -116,5 +116,5 @@ class ImageExamples:
             len(self), self._batch_size, seed=self._seed, epoch=epoch, processes=self._num_processes
         )[first:]
         shares = [self._images.share(batch) for batch in batches]
-        for images, batch in zip(self._views.of(epoch, shares), batches, strict=True):
+        for images, batch in zip(self._views.epoch(epoch, shares), batches, strict=True):
             yield images, self._labels[torch.from_numpy(batch)]

@@ -23,16 +23,16 @@ def describe_training(
     shown = np.unique(np.concatenate([data.indices, data.manifest.rows("val")]))
     return {
         **{f"{stage}.{key}": str(value) for key, value in recorded.items()},
-        "model": fingerprints.of_values(card.model_dump(mode="json")),
-        "starting weights": fingerprints.of_tensors(network.state_dict()),
-        "augmentation": fingerprints.of_values([data.policy, data.num_views]),
-        "rows": fingerprints.of_arrays(
+        "model": fingerprints.hash_values(card.model_dump(mode="json")),
+        "starting weights": fingerprints.hash_tensors(network.state_dict()),
+        "augmentation": fingerprints.hash_values([data.policy, data.num_views]),
+        "rows": fingerprints.hash_arrays(
             data.indices, data.labels, data.rows.class_weights, data.rows.targets, shown
         ),
-        "images": fingerprints.of_images(data.store, shown),
+        "images": fingerprints.hash_images(data.store, shown),
         "seed": str(machine.seed),
         "precision": machine.precision,
         "devices": str(machine.group.size),
         "compile": str(machine.compiled),
-        **fingerprints.of_machine(machine.device),
+        **fingerprints.describe_machine(machine.device),
     }

@@ -50,7 +50,7 @@ class FitRows:
         )  # fmt: skip
 
     def _standard(self) -> ridge.Standard:
-        return ridge.Standard.of(self.parts, self.weights, unit_length=self.unit_length)
+        return ridge.Standard.from_levels(self.parts, self.weights, unit_length=self.unit_length)
 
 
 def gather(
@@ -67,12 +67,12 @@ def gather(
     `rows` of the store are int64 (N,), their `weights` float64 (N,); `groups` names, per row of the
     manifest, what must be left out together, or None.
     """
-    found = features.of(rows, choice.keys)
+    found = features.compute(rows, choice.keys)
     parts, labels = [found[key] for key in choice.keys], labels_of(data)[rows]
     own = [groups[row] if row < len(groups) else None for row in rows]
     numbers = level_choice.number_groups(own)
     if choice.augmented:
-        more = features.of(rows, choice.keys, changed=augmented(data.policy, machine.seed))
+        more = features.compute(rows, choice.keys, changed=augmented(data.policy, machine.seed))
         parts = [np.concatenate([found[key], more[key]]) for key in choice.keys]
         labels, weights = np.tile(labels, 2), np.tile(weights, 2)
         numbers = np.tile(np.arange(len(rows)) if numbers is None else numbers, 2)

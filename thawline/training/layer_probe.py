@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
-from thawline.features.cache import FeatureCache, of_trunk
+from thawline.features.cache import FeatureCache, describe_trunk
 from thawline.features.layer_profile import BlockScore, Profile
 from thawline.features.logme import logme
 from thawline.models.device import to_input
@@ -105,7 +105,7 @@ def _kept(
             yield np.concatenate(list(found.values()), axis=1).astype(np.float32)
 
     first = block_features(network, [store.take(rows[:1])], normalisation, device=device)
-    known_by = of_trunk(
+    known_by = describe_trunk(
         network[:-1], store, rows, normalisation, precision="float32", device=device
     )
     known_by["blocks"] = ", ".join(first)

@@ -110,7 +110,7 @@ class Resume:
         self._told = True
 
     def _path_of(self, depends_on: Mapping[str, str]) -> Path:
-        return self._folder / f"{self._stage}-{fingerprints.of_values(dict(depends_on))}{SUFFIX}"
+        return self._folder / f"{self._stage}-{fingerprints.hash_values(dict(depends_on))}{SUFFIX}"
 
     def _clear(self) -> None:
         """Remove checkpoints of this workspace for other inputs, and old ones of any."""
@@ -171,4 +171,4 @@ def resume(
 
 
 def _workspace() -> str:
-    return fingerprints.of_values(str(workspace.workspace().resolve()))
+    return fingerprints.hash_values(str(workspace.workspace().resolve()))

@@ -50,7 +50,7 @@ def main(folder: Path, devices: int, changes: dict[str, object]) -> None:
         if group.rank == 0:
             found = {
                 "epochs": history.epochs,
-                "weights": fingerprints.of_tensors(network.state_dict()),
+                "weights": fingerprints.hash_tensors(network.state_dict()),
             }
             (folder / f"{devices}.json").write_text(json.dumps(found))
 
