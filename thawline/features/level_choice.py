@@ -237,7 +237,10 @@ def small_sample(manifest: Manifest, rows: np.ndarray, most: int, *, seed: int) 
 
 
 def number_groups(names: Sequence[str | None]) -> np.ndarray | None:
-    """Give each group a number, int64 (N,), a row without one by itself; None where no row has one."""
+    """Give each group a number, int64 (N,); None where no row has a group.
+
+    A row without one is a group by itself.
+    """
     if all(name is None for name in names):
         return None
     keys = [name or f"\0{at}" for at, name in enumerate(names)]
