@@ -1,4 +1,4 @@
-"""What pruning costs and saves: a point per ratio, and which of them is picked."""
+"""Choose a point of the pruning curve, which has accuracy and cost by ratio."""
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
@@ -12,22 +12,22 @@ from thawline.runtime.output_paths import write_csv
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """A network after pruning and recovery. No time: that would differ from run to run."""
+    """Network after pruning and recovery; without its latency, which differs from run to run."""
 
     ratio: float
-    """Of the channels that were to go; 0 for the network as it was."""
+    """Share of the channels that were to go; 0 for the network as it was."""
     val_accuracy: float
     macs: int
-    """Of one image."""
+    """Multiply-accumulates of one image."""
     parameters: int
     bytes: int
-    """Of the weights as a checkpoint holds them."""
+    """Bytes of the weights as a checkpoint holds them."""
 
 
 def choose(
     points: Sequence[Point], *, min_accuracy: float | None, max_size_mb: float | None
 ) -> tuple[Point, str]:
-    """The point to ship and the reason.
+    """Choose the point to ship, with the reason.
 
     With a limit: the fewest operations among the points that keep it. Without: the knee, where the
     curve of accuracy over operations is farthest above the line between its ends (V. Satopaa et
@@ -35,8 +35,8 @@ def choose(
 
     Args:
         points: at least one.
-        min_accuracy: on validation images.
-        max_size_mb: of the weights, MB of 10^6 bytes.
+        min_accuracy: smallest accuracy on validation images, in [0, 1].
+        max_size_mb: largest size of the weights, in MB of 10^6 bytes.
     """
     if len(points) == 1:
         return points[0], "it is the only one"
@@ -55,12 +55,12 @@ def choose(
 
 
 def write(path: Path, points: Sequence[Point]) -> None:
-    """As a table for `dvc plots`."""
+    """Write the points as a table for `dvc plots`."""
     write_csv(path, [field.name for field in fields(Point)], [astuple(p) for p in points])
 
 
 def write_none(folder: Path) -> None:
-    """A picture that says so: DVC warns of an empty folder at every turn."""
+    """Write a picture that says that nothing was pruned; DVC would warn of an empty folder."""
     said = "Nothing was pruned (compress.prune.ratio: 0)"
     (folder / "none.svg").write_text(
         '<svg xmlns="http://www.w3.org/2000/svg" width="360" height="40" font-family="sans-serif" '
@@ -74,7 +74,7 @@ def _cost(point: Point) -> tuple[int, int, float]:
 
 
 def _knee(points: Sequence[Point]) -> Point:
-    """Among equals, as two points always are, the most accurate, then the smallest."""
+    """Find the knee; among equals, as two points always are, the most accurate, then smallest."""
     accuracy = _scaled(np.array([point.val_accuracy for point in points]))
     above = accuracy - _scaled(np.array([float(point.macs) for point in points]))
     at = range(len(points))
@@ -82,6 +82,6 @@ def _knee(points: Sequence[Point]) -> Point:
 
 
 def _scaled(values: np.ndarray) -> np.ndarray:
-    """To [0, 1]; all 1 where they are equal."""
+    """Scale values to [0, 1]; to 1 where all are equal."""
     spread = float(np.ptp(values))
     return (values - values.min()) / spread if spread else np.ones_like(values)
