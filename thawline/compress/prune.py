@@ -136,7 +136,7 @@ def _logits_layers(network: Network) -> list[nn.Module]:
 
 
 def _all_outputs(network: Network, images: torch.Tensor) -> list[torch.Tensor]:
-    """Compute logits, also of auxiliary classifiers, which run in training only; norms stay fixed."""
+    """Compute logits, also of auxiliary classifiers, which only training runs; norms are fixed."""
     halfway = list(auxiliary_heads.within(network))
     for block in halfway:
         block.training = True  # of the block alone, not of what is in it
