@@ -1,4 +1,4 @@
-"""rebalance: manifest -> training rows and class weights; validation and test stay as they are."""
+"""Stage rebalance: choose training rows and class weights; validation and test stay as they are."""
 
 from typing import TYPE_CHECKING
 
@@ -63,7 +63,7 @@ def main(params: Params, run: StageRun) -> None:
 
 
 def _features(params: Params, rows: "np.ndarray") -> "np.ndarray":
-    """Of the training rows, float32 (N, D); torch is loaded only for strategies that ask."""
+    """Compute features of the training rows, float32 (N, D); only strategies that ask load torch."""
     from thawline.dataset.image_store import ImageStore
     from thawline.features import pretrained_trunk
     from thawline.features.cache import FeatureCache

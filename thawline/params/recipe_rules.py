@@ -1,4 +1,4 @@
-"""What values of the two training sections do not go together."""
+"""Check that values of the two training sections go together."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from thawline.params.schema.whole import Params
 
 
 def problems(params: Params) -> Iterator[str]:
-    """One line each: the key, the value and what is allowed."""
+    """Yield problems, one line each: the key, the value and what is allowed."""
     yield from _solver_problems(params)
     yield from _mixing_problems(params)
     yield from _schedule_problems(params)
@@ -98,8 +98,10 @@ def _is_solved(params: Params, stage: str) -> bool:
 
 
 def _may_be_computed_once(params: Params, stage: str) -> bool:
-    """Whether the head alone trains, or may do: with `auto` only transfer_learn chooses so. With
-    `cache: views` whatever leaves first blocks frozen.
+    """Tell whether features may be computed once, since the head alone trains, or may do.
+
+    With `auto` only transfer_learn chooses so. With `cache: views`, also wherever first blocks stay
+    frozen.
     """
     section = getattr(params, stage)
     if section.trainable == "auto" and section.cache == "none":
