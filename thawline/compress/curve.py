@@ -49,7 +49,7 @@ def choose(
         and (max_size_mb is None or point.bytes <= max_size_mb * MEGABYTE)
     ]
     if fitting:
-        return min(fitting, key=_cost), "it computes the least of those within the budget"
+        return min(fitting, key=_cost), "it needs the fewest operations within the budget"
     best = max(points, key=lambda point: (point.val_accuracy, -point.macs))
     return best, "none is within the budget, and it is the most accurate"
 

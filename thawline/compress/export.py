@@ -171,7 +171,7 @@ def compare(
     changed = int((found.argmax(axis=1) != expected.argmax(axis=1))[within].sum())
     if changed:
         raise UserError(
-            f"{name}: another class comes first than in PyTorch for {changed} of {len(found)} "
+            f"{name}: predicts another class than PyTorch for {changed} of {len(found)} "
             f"images, though no probability differs by more than {max_difference:g}"
         )
     return Agreement(num_images=len(found), max_difference=difference, num_differing=differing)

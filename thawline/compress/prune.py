@@ -52,7 +52,7 @@ def prune(
         iterations: number of steps.
         round_to: channels of a layer are left in multiples of this.
         image_size_px: side of the images.
-        seed: of criteria that draw.
+        seed: seed of criteria that draw.
         backward: adds to every weight's gradient that of the loss on training images.
         recover: trains in place; called after each step.
 

@@ -61,8 +61,8 @@ def quantize(
         source: an ONNX file from pixels to probabilities, as `export` writes it.
         target: file to write.
         images: batches from training rows, uint8 (B, S, S, 3) each, RGB.
-        method: how ranges follow from the activations. `minmax` takes all of them; `entropy` and
-            `percentile` cut outliers off, and keep every activation of all images in memory.
+        method: rule by which ranges follow from activations. `minmax` takes all of them; `entropy`
+            and `percentile` cut outliers off, and keep every activation of all images in memory.
         float_share: share of the convolutions, the first ones, which stay in float32.
 
     Returns:

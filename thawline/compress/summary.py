@@ -44,7 +44,7 @@ def _int8(found: Mapping[str, Any]) -> str:
     floats = found.get("float_convolutions", 1)
     part = f", with the first {floats} convolutions in float" if floats > 1 else ""
     return (
-        f"the int8 file was {kept}{part}: it names the same class as float for "
+        f"the int8 file was {kept}{part}: it predicts the same class as float for "
         f"{_POINTS * found['agreement']:.1f} % of {found['num_images']:,} validation images "
         f"and {_lost(found['drop'])}{more}"
     )

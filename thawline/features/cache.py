@@ -62,10 +62,10 @@ class FeatureCache:
         try:
             about = checksummed_file.read_about(path)
             if about["known_by"] != dict(known_by):
-                raise ValueError("is of something else")
+                raise ValueError("is of other inputs")
             shape = tuple(map(operator.index, about["shape"]))
             if 4 * math.prod(shape) != path.stat().st_size - checksummed_file.HEADER_BYTES:
-                raise ValueError("is of another shape")
+                raise ValueError("has another shape")
             mapped = np.memmap(path, np.float32, "c", checksummed_file.HEADER_BYTES, shape)
             mark_used(path)
         except FileNotFoundError:

@@ -49,9 +49,9 @@ def extract(
             device.
         images: batches, uint8 (B, S, S, 3) each.
         normalisation: mean and standard deviation that the network expects.
-        keys: what to compute, no block after the last of them runs; None: every block and grid.
+        keys: blocks and grids; no block after the last of them runs; None: all.
         precision: float32 or bfloat16, of the forward pass.
-        device: where the trunk is.
+        device: device of the trunk.
 
     Yields:
         Features float32 (B, D) by key, D = channels * grid**2.
@@ -136,7 +136,7 @@ class BlockFeatures:
 
         Args:
             rows: rows of the store, int64 (N,).
-            keys: what to compute; None: every block and grid.
+            keys: blocks and grids; None: all.
             changed: change of the images before; None: none.
         """
         run = partial(

@@ -114,7 +114,7 @@ def leave_out(
     much.
 
     Args:
-        features: as `Standard.apply` makes them, float64 (N, D).
+        features: standardised features, see `Standard.apply`, float64 (N, D).
         labels: int64 (N,).
         num_classes: K.
         weights: weights of the rows in the fit and in the squared error, float64 (N,), positive.

@@ -66,7 +66,7 @@ def choose(
         manifest: training rows, their classes and groups.
         sizes: sides in px, ascending.
         name: network whose features are taken, see `pretrained_trunk.extractor`.
-        seed: of the sample.
+        seed: seed of the sample.
 
     Raises:
         UserError: there are no weights of that network on this machine.

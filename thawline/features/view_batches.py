@@ -32,7 +32,7 @@ class ViewBatches:
             store: packed images.
             indices: rows of the store, int64 (M,).
             policy: augmentation steps.
-            seed: of the augmentation.
+            seed: seed of the augmentation.
             workers: processes that augment; 0: this one.
         """
         self._dataset = _ViewDataset(store, indices, policy, seed)

@@ -52,7 +52,7 @@ def reliability(probabilities: Floats, labels: Ints, *, num_bins: int = 15) -> R
         num_bins: number of bins.
 
     Raises:
-        ValueError: as for `classification.score`, or num_bins below 1.
+        ValueError: see `classification.score`, or num_bins below 1.
     """
     check(probabilities, labels)
     if num_bins < 1:

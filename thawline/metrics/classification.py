@@ -141,7 +141,7 @@ def bootstrap_interval(
         correct: whether each prediction is correct, bool (N,).
         rng: the only source of randomness.
         resamples: number of resamples.
-        confidence: of the interval, in (0, 1).
+        confidence: coverage of the interval, in (0, 1).
 
     Raises:
         ValueError: there are no rows.

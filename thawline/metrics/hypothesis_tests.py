@@ -60,7 +60,7 @@ def compare(
         labels: true class ids, int64 (N,).
         num_classes: K.
         rng: the only source of randomness.
-        confidence: of the interval, in (0, 1).
+        confidence: coverage of the interval, in (0, 1).
         resamples: number of bootstrap resamples.
 
     Raises:

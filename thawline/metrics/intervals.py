@@ -36,7 +36,7 @@ def intervals(
         rare: the classes whose mean recall is the rare recall.
         rng: the only source of randomness.
         resamples: number of resamples.
-        confidence: of the intervals, in (0, 1).
+        confidence: coverage of the intervals, in (0, 1).
     """
     predicted = probabilities.argmax(axis=1)
     counted = _counted(labels, predicted, probabilities.shape[1], rare, rng, resamples)

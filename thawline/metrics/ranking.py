@@ -41,7 +41,7 @@ def rank(probabilities: Floats, labels: Ints) -> Ranking:
         labels: true class ids, int64 (N,), in [0, K).
 
     Raises:
-        ValueError: as for `classification.score`.
+        ValueError: see `classification.score`.
     """
     check(probabilities, labels)
     num_classes = probabilities.shape[1]

@@ -60,7 +60,7 @@ def risk_coverage(probabilities: Floats, labels: Ints) -> RiskCoverage:
         labels: true class ids, int64 (N,), in [0, K).
 
     Raises:
-        ValueError: as for `classification.score`.
+        ValueError: see `classification.score`.
     """
     check(probabilities, labels)
     doubt = entropy(probabilities)

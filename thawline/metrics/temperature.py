@@ -23,13 +23,13 @@ def fit(probabilities: Floats, labels: Ints, *, spread: float | None = None) -> 
     """Fit the temperature by the likelihood of the rows; above 1 the network is overconfident.
 
     Args:
-        probabilities: of validation rows, float32 (N, K), rows summing to 1.
+        probabilities: predictions of validation rows, float32 (N, K), rows summing to 1.
         labels: int64 (N,), in [0, K).
         spread: standard deviation of log T around 0 that is assumed beforehand, which few rows do
             not overrule; None: the rows alone decide.
 
     Raises:
-        ValueError: as for `classification.score`.
+        ValueError: see `classification.score`.
     """
     from scipy.optimize import minimize_scalar
 

@@ -89,7 +89,7 @@ def to_input(
             caller goes on.
         mean: mean per channel, of values in [0, 1].
         std: standard deviation per channel, likewise.
-        device: where the result lies.
+        device: device of the result.
 
     Returns:
         float32 (B, 3, S, S), channels-last in memory.

@@ -34,7 +34,7 @@ def choose(wanted: str, network: nn.Module, device: torch.device) -> Numerics:
     if wanted != AUTO:
         return Numerics(forward=wanted, training=wanted)
     if not has_quick_bfloat16(device):
-        reason = f"float32: no products of bfloat16 ({device.type})"
+        reason = f"float32: no fast bfloat16 ({device.type})"
         return Numerics(forward="float32", training="float32", reason=reason)
     depthwise = has_depthwise(network)
     training = "float32" if depthwise else "bfloat16"

@@ -114,7 +114,7 @@ def _fitting(
             continue
         if prefix:
             left = f", and leaves out {len(others)} ({_listed(list(others))})" if others else ""
-            log(f"weights: {escape(path.name)}: takes {escape(prefix)!r} off the names{left}")
+            log(f"weights: {escape(path.name)}: removes {escape(prefix)!r} from the names{left}")
         return state
     raise max(problems, key=lambda problem: problem[0])[1] from None
 

@@ -85,7 +85,7 @@ class WeightsFile:
     """File of pretrained weights.
 
     Attributes:
-        path: where it lies.
+        path: path of the file.
         sha256: expected hash as far as it is known: all digits, the first ones, or none.
     """
 

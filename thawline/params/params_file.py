@@ -87,8 +87,8 @@ def check_inputs(params: Params) -> None:
         if not Path(path).exists():
             home = "; ~ is not expanded here: write the whole path" if path[:1] == "~" else ""
             raise UserError(
-                f"{FILE}: {key}: {path!r} does not exist{home}; `{plugin_rules.NOTHING}` stands "
-                "for nothing"
+                f"{FILE}: {key}: {path!r} does not exist{home}; `{plugin_rules.NOTHING}` means "
+                "no file"
             )
         if found := dvc_view.broken(Path(path)):
             raise UserError(

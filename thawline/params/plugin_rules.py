@@ -35,7 +35,7 @@ def problems(params: Params) -> Iterator[str]:
         params.augment.file == NOTHING
     ):
         yield (
-            f"augment.file: {NOTHING!r} stands for nothing; policy {params.augment.policy!r} needs "
+            f"augment.file: {NOTHING!r} means no file; policy {params.augment.policy!r} needs "
             "a YAML file of steps"
         )
     yield from _architecture_problems(params)

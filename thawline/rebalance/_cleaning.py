@@ -47,5 +47,5 @@ def spared(
     after = np.bincount(labels[positions], minlength=num_classes)
     whole = np.flatnonzero(after < min_kept_ratio * before)
     result = np.union1d(positions, np.flatnonzero(np.isin(labels, whole)))
-    stay = f"; {len(whole)} class(es) stay whole, little of them would remain" if len(whole) else ""
+    stay = f"; {len(whole)} class(es) stay whole: too little would remain" if len(whole) else ""
     return result, f"{len(labels) - len(result)} of {len(labels)} rows left out{stay}"

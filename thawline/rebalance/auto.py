@@ -62,7 +62,7 @@ def choose(counts: np.ndarray) -> tuple[Choice, str]:
     if ratio <= _NEARLY_EQUAL:
         return "none", f"up to {_NEARLY_EQUAL} is as good as balanced"
     if ratio <= _MILD and rarest >= _ENOUGH_ROWS:
-        return "class_weights", f"with {rarest} rows in the rarest, mild weights do"
+        return "class_weights", f"with {rarest} rows in the rarest, mild weights are enough"
     if growth <= _MAX_GROWTH:
         return "oversample", f"full balance makes an epoch only {growth:.3g} times as long"
     return "hybrid", f"full balance would make an epoch {growth:.3g} times as long"

@@ -26,8 +26,8 @@ def plan(
         labels: class id per training row, int64 (N,), each of num_classes at least once.
         num_classes: K.
         rng: not used.
-        beta: in [0, 1). With 0 all weights are equal, towards 1 they become inverse frequencies; a
-            class counts as at most 1 / (1 - beta) rows.
+        beta: overlap of rows, in [0, 1). With 0 all weights are equal, towards 1 they become
+            inverse frequencies; a class counts as at most 1 / (1 - beta) rows.
     """
     counts = np.bincount(labels, minlength=num_classes)
     weights = (1 - beta) / (1 - np.power(beta, counts.astype(np.float64)))

@@ -35,7 +35,7 @@ def plan(
         labels: class id per training row, int64 (N,), in [0, num_classes).
         num_classes: K.
         rng: draws the folds.
-        features: of the training rows, float32 (N, D).
+        features: features of the training rows, float32 (N, D).
         max_ratio: class size / smallest class size, at least 1.
         num_folds: at most the rows of the smallest class that takes part.
 

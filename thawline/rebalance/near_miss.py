@@ -30,7 +30,7 @@ def plan(
         labels: class id per training row, int64 (N,), in [0, num_classes).
         num_classes: K.
         rng: not used.
-        features: of the training rows, float32 (N, D).
+        features: features of the training rows, float32 (N, D).
         max_ratio: class size / smallest class size, at least 1.
         version: 1 goes by the mean distance to the nearest num_neighbors rows of the rarest class,
             2 by that to the farthest.

@@ -28,7 +28,7 @@ def plan(
         labels: class id per training row, int64 (N,), in [0, num_classes).
         num_classes: K.
         rng: not used.
-        features: of the training rows, float32 (N, D).
+        features: features of the training rows, float32 (N, D).
         min_kept_ratio: a class of which a smaller share would remain stays whole.
 
     Returns:

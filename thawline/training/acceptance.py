@@ -63,7 +63,7 @@ class Acceptance:
             f"squared error {0 - self.less:+.4f} (± {self.less_error:.4f})"
         )
         if self.refitted:
-            change += ", beside the start fitted to all other validation images too"
+            change += ", compared with the start fitted to all other validation images too"
         if not self.accepted:
             return f"keeps the start: training brought {change}, {self._why()}"
         averaged = f" of {self.num_epochs} epochs on average" if self.num_epochs > 1 else ""
@@ -72,10 +72,10 @@ class Acceptance:
 
     def _why(self) -> str:
         if self.gain <= 0 and self.less <= 0:
-            return "nothing better"
+            return "no improvement"
         if self.gain < 0:
-            return "fewer are right"
-        return "the error grew" if self.less < 0 else "not enough to tell from chance"
+            return "accuracy fell"
+        return "the squared error rose" if self.less < 0 else "within chance"
 
 
 def settle(
@@ -98,7 +98,7 @@ def settle(
         network: with the tuned weights of the best epoch.
         start: the weights that training began with.
         predict: probabilities of the validation rows, float32 (V, K).
-        labels: of those rows, int64 (V,).
+        labels: classes of those rows, int64 (V,).
         may_mix: whether norm statistics are those of the start.
         others: weights of further epochs, the better ones first; of the blocks that trained, or of
             all.

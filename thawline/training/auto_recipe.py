@@ -39,10 +39,10 @@ def minutes_left(
     """Estimate the minutes of a limit left for fine-tuning, by counts alone; None: no limit.
 
     Args:
-        max_minutes: of the whole run.
-        num_images: of all splits.
+        max_minutes: limit of the whole run.
+        num_images: images of all splits.
         macs: multiply-accumulates of an image.
-        threads: of PyTorch.
+        threads: threads of PyTorch.
     """
     if max_minutes is None:
         return None
@@ -67,7 +67,7 @@ def planned_epochs(
         num_rows: training rows of an epoch.
         batch_size: rows of a step.
         macs: multiply-accumulates of an image, all of which train.
-        threads: of PyTorch.
+        threads: threads of PyTorch.
         max_minutes: for fine-tuning; None: some six, or as long as the fewest epochs take.
         rates: speed of the kind of network.
     """

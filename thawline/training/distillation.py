@@ -92,7 +92,7 @@ def load(
         if theirs != ours:
             raise UserError(
                 f"{key}: {str(directory)!r} has other {name} ({str(theirs)[:60]}) than this data "
-                f"set ({str(ours)[:60]}); allowed: a checkpoint of the same"
+                f"set ({str(ours)[:60]}); allowed: a checkpoint with the same"
             )
     return Teacher(
         network,

@@ -96,7 +96,7 @@ class ImageExamples:
             labels: classes of the same positions, int64 (M,).
             policy: augmentation steps.
             batch_size: images of a batch, over all processes of the group.
-            seed: of shuffling and augmentation.
+            seed: seed of shuffling and augmentation.
             workers: processes that augment; any number gives the same batches.
             group: processes that train together.
             whole_batches: whether each process of the group gets all images of a batch.

@@ -21,7 +21,7 @@ def fill_up(
         views: features of the same rows, float32 (M, ...) each.
         labels: class id per row, int64 (M,).
         targets: rows per class to reach, int64 (num_classes,), at least what there is.
-        seed: of the draws.
+        seed: seed of the draws.
 
     Returns:
         Views float32 (M', ...) and labels int64 (M',), the given rows first.

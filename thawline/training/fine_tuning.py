@@ -138,10 +138,10 @@ def tune(
         history.settled = verdict.judged
         if not verdict.accepted:
             history.best_epoch = -1
-        before = f" after {', '.join(collapsed)} did harm" if collapsed else ""
+        before = f" after {', '.join(collapsed)} collapsed" if collapsed else ""
         return history, f"learning_rate {rate:g}{before}; {verdict}"
     return untrained(network, predict, labels), (
-        f"keeps the start: training did harm with every learning rate ({', '.join(collapsed)})"
+        f"keeps the start: training collapsed with every learning rate ({', '.join(collapsed)})"
     )
 
 
@@ -164,12 +164,12 @@ def too_few(data: TrainingData) -> str:
     counts = np.bincount(data.manifest.labels[data.manifest.rows("train")])
     rarest = int(counts[counts > 0].min())
     if rarest < FEWEST_ROWS:
-        return f"a class has {rarest} training images, and below {FEWEST_ROWS} it only memorises"
+        return f"a class has {rarest} training images; below {FEWEST_ROWS} it is only memorised"
     judges = len(data.manifest.rows("val"))
     if judges < FEWEST_JUDGES:
         return (
-            f"{judges} validation images could not tell a gain from chance, which takes at least "
-            f"{FEWEST_JUDGES}"
+            f"{judges} validation images are too few to tell a gain from chance; at least "
+            f"{FEWEST_JUDGES} are needed"
         )
     return ""
 
@@ -181,7 +181,7 @@ def _stands(network: Network, card: ModelConfig, data: TrainingData, last: Refit
     said = _predict(network, card=card, data=data) if last is None else last.validation
     wrong = int((said.argmax(axis=1) != labels).sum())
     if wrong <= 1:
-        return f"of {len(labels)} validation images {wrong} is wrong: no gain could be told"
+        return f"{wrong} of {len(labels)} validation images is wrong: no gain could be measured"
     return ""
 
 

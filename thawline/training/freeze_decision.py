@@ -128,7 +128,7 @@ def warning(decision: FreezeDecision) -> str:
 def _reason(profile: Profile, count: int) -> str:
     if not profile.scores:
         return (
-            f"no two classes have {profile.split} rows enough to compare the blocks; with so few "
+            f"no two classes have enough {profile.split} rows to compare the blocks; with so few "
             f"images it trains {_trained(count)}"
         )
     scores = profile.scores

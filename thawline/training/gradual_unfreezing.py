@@ -21,7 +21,7 @@ class Thawing:
         """Read the blocks that train.
 
         Args:
-            network: as `freeze` left it, or the part of it behind the cut.
+            network: network after `freeze`, or the part of it behind the cut.
             frozen: result of `freeze` for the same part.
             every: epochs from one block to the next; 0 trains everything from the first epoch.
         """

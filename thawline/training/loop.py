@@ -72,13 +72,13 @@ def fit(
 
     Args:
         network: the part behind the cut, on the device.
-        frozen: what trains in the end.
+        frozen: blocks that train in the end.
         examples: batches of an epoch, by the epoch's number.
         to_input: turns a batch of the examples into what `network` takes.
         validation: rows that judge the network after each epoch.
         recipe: values of the training section, without any `auto`.
         loss: scalar of float32 logits and labels, both on the device.
-        device: where training runs.
+        device: device of the network.
         precision: float32 or bfloat16, of the forward pass in a step.
         on_epoch: called with the number and the measurements of each epoch, of those that an
             interrupted run made too.

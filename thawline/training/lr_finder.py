@@ -35,7 +35,7 @@ class Curve:
 
     Attributes:
         rates: float64 (K,), ascending.
-        losses: of the batches at those rates, smoothed, float64 (K,).
+        losses: losses of the batches at those rates, smoothed, float64 (K,).
     """
 
     rates: np.ndarray

@@ -77,7 +77,7 @@ class Refit:
         """Give a network this head, if training left the start as it was.
 
         Args:
-            network: of the checkpoint in `tuned`, changed in place.
+            network: network of the checkpoint in `tuned`, changed in place.
             start: folder of the solved checkpoint.
             tuned: folder of the checkpoint after fine-tuning.
 
@@ -106,10 +106,10 @@ def add_rows(
     """Add rows so that each class counts as much as before, whatever rebalancing made of it.
 
     Args:
-        rows: of the fit so far, int64 (N,), all different.
-        weights: of those rows, float64 (N,), positive.
+        rows: rows of the fit so far, int64 (N,), all different.
+        weights: weights of those rows, float64 (N,), positive.
         more: rows to add, int64 (M,), of classes that the fit has.
-        labels: of every row that either names, int64.
+        labels: classes by row, at least of all these rows, int64.
 
     Returns:
         Rows int64 (N + M,) and their weights: within a class an added row counts what the others

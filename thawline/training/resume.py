@@ -48,7 +48,7 @@ class Resume:
             depends_on: everything that changes the result, by a name for a person; short texts.
             minutes: minutes within an epoch after which a checkpoint is written; 0: only after
                 epochs.
-            folder: where checkpoints lie; None: the project's scratch folder.
+            folder: folder of checkpoints; None: the project's scratch folder.
             beside: inputs of further trainings in the same run of the stage, whose checkpoints are
                 left alone.
         """

@@ -147,7 +147,7 @@ def _first_answer(
     if params.fine_tune.epochs != auto_recipe.AUTO:
         return text
     if few := fine_tuning.too_few(data):
-        return f"{text}; fine_tune will leave it so: {few}"
+        return f"{text}; fine_tune will keep it: {few}"
     left = auto_recipe.minutes_left(
         params.budget.max_minutes, num_images=len(data.manifest), macs=macs, threads=threads
     )
@@ -157,7 +157,7 @@ def _first_answer(
         depthwise=precision.has_depthwise(network),
     )  # fmt: skip
     if not seconds:
-        return f"{text}; fine_tune will leave it so: not one epoch fits into budget.max_minutes"
+        return f"{text}; fine_tune will keep it: not one epoch fits into budget.max_minutes"
     most = min(100.0, high + 100 * MOST_GAINED)
     limit = ", unless budget.max_minutes ends it earlier" if left is None else ""
     return (

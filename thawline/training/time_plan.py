@@ -23,10 +23,10 @@ class Rates:
     convolutions. A training step counts as three forward passes.
 
     Attributes:
-        forward: in float32.
-        quick_forward: in bfloat16.
-        training: in float32; depthwise networks train so in `auto` too.
-        quick_training: in bfloat16.
+        forward: forward pass in float32.
+        quick_forward: forward pass in bfloat16.
+        training: training in float32; depthwise networks train so in `auto` too.
+        quick_training: training in bfloat16.
     """
 
     forward: float
@@ -48,9 +48,9 @@ def first_answer_seconds(
     """Estimate the time to the first trained head: start-up, decoding, one pass over all images.
 
     Args:
-        num_images: of all splits.
+        num_images: images of all splits.
         macs_per_image: multiply-accumulates of the whole network, forwards, in float32.
-        threads: of PyTorch; decoding takes as many.
+        threads: threads of PyTorch; decoding takes as many.
         rates: speed of the kind of network.
 
     Returns:
@@ -76,7 +76,7 @@ def epoch_seconds(
         macs_forward: multiply-accumulates of an image through all that runs, forwards.
         macs_trained: those of the part that trains, a part of them; its backward pass takes twice
             as many again.
-        threads: of PyTorch.
+        threads: threads of PyTorch.
         bfloat16: whether it runs in bfloat16.
         rates: speed of the kind of network.
     """

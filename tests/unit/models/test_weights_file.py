@@ -146,7 +146,7 @@ def wrapped(state: dict[str, torch.Tensor]) -> dict[str, tuple[object, str]]:
         ),
         "a loss with a tensor": (
             {"state_dict": under("model.") | {"loss.weight": torch.ones(3)}},
-            "takes 'model.' off the names, and leaves out 1 (loss.weight)",
+            "removes 'model.' from the names, and leaves out 1 (loss.weight)",
         ),
         "a name of one's own": (under("encoder.trunk."), "takes 'encoder.trunk.' off"),
     }

@@ -90,7 +90,7 @@ def test_too_few_rows_train_the_head_and_little_more() -> None:
     assert freeze_decision.by_profile("transfer_learn", none).trainable == "head"
     decided = freeze_decision.by_profile("fine_tune", none)
     assert decided.num_blocks == 1
-    assert "no two classes have val rows enough" in decided.reason
+    assert "no two classes have enough val rows" in decided.reason
 
 
 def test_random_weights_train_whole() -> None:

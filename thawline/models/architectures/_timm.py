@@ -33,7 +33,7 @@ def download(name: str) -> WeightsFile:
     """Fetch the file into Hugging Face's cache.
 
     Raises:
-        Exception: of urllib or huggingface_hub, where it cannot be had.
+        Exception: any of urllib or huggingface_hub; the file cannot be had.
     """
     with weights.patience():
         # Without a network huggingface_hub asks six times, for half a minute, before it gives up.

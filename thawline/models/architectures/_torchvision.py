@@ -30,7 +30,7 @@ def download(name: str) -> WeightsFile:
     """Fetch the file into PyTorch's cache.
 
     Raises:
-        Exception: of urllib or PyTorch, where it cannot be had.
+        Exception: any of urllib or PyTorch; the file cannot be had.
     """
     path = _cached(name)
     path.parent.mkdir(parents=True, exist_ok=True)

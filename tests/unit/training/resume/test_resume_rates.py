@@ -50,7 +50,7 @@ def test_the_second_rate_goes_on(
 ) -> None:
     one = training()
     undisturbed = _tune(one)
-    assert "after 1e+12 did harm" in undisturbed[1]
+    assert "after 1e+12 collapsed" in undisturbed[1]
     for file in one.folder.iterdir():
         file.unlink()
     with monkeypatch.context() as patch:
