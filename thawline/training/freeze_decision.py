@@ -49,6 +49,7 @@ class FreezeDecision:
         return self.num_blocks > 0 if by_number else self.trainable != "head"
 
     def write(self, folder: Path) -> None:
+        """Write the decision as JSON, numbers rounded."""
         write_json(folder / FILE, rounded(asdict(self)))
 
     @classmethod

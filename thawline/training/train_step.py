@@ -118,6 +118,7 @@ class Steps:
         return self._network.eval()
 
     def learning_rate(self) -> float:
+        """Return the learning rate of the first group of parameters, the head's."""
         return float(self._optimizer.param_groups[0]["lr"])
 
     def state(self) -> dict[str, Any]:

@@ -19,6 +19,8 @@ BitDepth = Annotated[int, Field(ge=8, le=16, strict=True)]
 
 
 class Ingest(Section):
+    """Section `ingest`: source, decoding, copies and splits."""
+
     source: PluginName
     """Module of thawline/ingest/sources/."""
     path: PathText
@@ -49,6 +51,8 @@ class Ingest(Section):
 
 
 class Rebalance(Section):
+    """Section `rebalance`: strategy, and where it applies."""
+
     strategy: PluginName
     """Module of thawline/rebalance/."""
     options: dict[str, Any]
@@ -60,6 +64,8 @@ class Rebalance(Section):
 
 
 class Augment(Section):
+    """Section `augment`: policy, extra images and views."""
+
     policy: PluginName
     """Module of thawline/augment/."""
     file: PathText

@@ -9,6 +9,8 @@ from thawline.params.schema.design import Design
 
 
 class Model(Section):
+    """Section `model`: architecture, weights and design."""
+
     family: PluginName
     """Module of thawline/models/architectures/."""
     name: Name
@@ -25,6 +27,8 @@ class Model(Section):
 
 
 class Training(Section):
+    """Section `training`: machine and batches of any training."""
+
     threads: Annotated[int, Field(ge=1, le=512)]
     """Threads of PyTorch; part of the result, since it changes the order of sums."""
     workers: Annotated[int, Field(ge=0, le=128)] | Literal["auto"]

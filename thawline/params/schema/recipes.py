@@ -76,6 +76,8 @@ class RecipeSection(Section):
 
 
 class TransferLearn(RecipeSection):
+    """Section `transfer_learn`: training of the head."""
+
     solver: Literal["auto", "ridge", "gradient"]
     """Way to find a head on a frozen pretrained network: ridge solves it in closed form, gradient
     trains it as the other keys of this section say. auto: ridge where nothing but the head trains,
@@ -94,6 +96,8 @@ class TransferLearn(RecipeSection):
 
 
 class Distill(Section):
+    """Section `fine_tune.distill`: teacher and its weight."""
+
     checkpoint: PathText
     """Folder of a larger model's checkpoint; `data/none` for no teacher."""
     temperature: Annotated[float, Field(gt=0, le=1000)]
@@ -103,5 +107,7 @@ class Distill(Section):
 
 
 class FineTune(RecipeSection):
+    """Section `fine_tune`: training of more than the head, and distillation."""
+
     distill: Distill
     """Distillation of a larger network; needs training on images."""

@@ -14,6 +14,8 @@ PruneRatios = Annotated[
 
 
 class Prune(Section):
+    """Section `compress.prune`: criterion, ratios and recovery."""
+
     method: PluginName
     """Module of thawline/compress/pruning/."""
     ratio: PruneRatios
@@ -29,6 +31,8 @@ class Prune(Section):
 
 
 class Quantize(Section):
+    """Section `compress.quantize`: calibration of the int8 file."""
+
     enabled: bool
     """Write an int8 file beside the float one."""
     calibration_images: Annotated[int, Field(ge=1, le=100_000)]
@@ -40,6 +44,8 @@ class Quantize(Section):
 
 
 class Compress(Section):
+    """Section `compress`: exported files and their checks."""
+
     opset: Annotated[int, Field(ge=18, le=23)]
     """ONNX operator set."""
     max_difference: Annotated[float, Field(gt=0, le=0.1)]
@@ -53,6 +59,8 @@ class Compress(Section):
 
 
 class Evaluate(Section):
+    """Section `evaluate`: intervals, timings and explanations."""
+
     bootstrap_samples: Annotated[int, Field(ge=100, le=1_000_000)]
     calibration_bins: Annotated[int, Field(ge=2, le=1000)]
     latency_repeats: Annotated[int, Field(ge=50, le=100_000)]
@@ -78,6 +86,8 @@ class Gate(Section):
 
 
 class Budget(Section):
+    """Section `budget`: limits of the model and of the run; null: none."""
+
     min_accuracy: Ratio | None
     max_latency_ms: Positive | None
     max_size_mb: Positive | None
@@ -86,6 +96,8 @@ class Budget(Section):
 
 
 class Tracking(Section):
+    """Section `tracking`: names in MLflow."""
+
     enabled: bool
     experiment: Name
     model_name: Name
