@@ -43,9 +43,7 @@ class Standard:
     def from_levels(
         cls, levels: Sequence[np.ndarray], weights: np.ndarray, *, unit_length: bool = False
     ) -> "Standard":
-        """Scale each feature to a variance of one over the features of its level and the levels.
-
-        Every level has equal weight then.
+        """Scale each feature to a variance of 1 / (D_i * number of levels): levels weigh the same.
 
         Args:
             levels: features of each level, float32 (N, D_i); side by side they are (N, D).
