@@ -157,7 +157,7 @@ class _Lab:
         self, network: Network, section: Section, stage: str, trainable: str, num_blocks: int
     ) -> None:
         values = section.model_dump() | {"trainable": trainable, "num_blocks": num_blocks}
-        size = batch_size.of(self._params, network, self._card, self._machine)
+        size = batch_size.choose(self._params, network, self._card, self._machine)
         recipe = Recipe(stage=stage, batch_size=size, **values)
         train(network, self._card, self._data, recipe, self._machine, lambda *_: None)
 

@@ -1,1 +1,1 @@
-"""The DVC stages, one thin script each, in the order of dvc.yaml."""
+"""Stages of dvc.yaml, one thin script each."""

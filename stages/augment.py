@@ -1,4 +1,4 @@
-"""augment: rows and images -> the policy for training images, a picture of it, extra images."""
+"""Stage augment: build the policy for training images, draw it, make extra images."""
 
 import json
 from pathlib import Path
@@ -71,7 +71,7 @@ def main(params: Params, run: StageRun) -> None:
 
 
 def _mirrors(params: Params, run: StageRun) -> tuple[bool, str]:
-    """Measure whether images may be mirrored; torch is loaded only for a policy that asks."""
+    """Measure whether images may be mirrored, and say why; only a policy that asks loads torch."""
     import numpy as np
 
     from thawline.dataset.image_store import ImageStore

@@ -1,4 +1,4 @@
-"""compress: fine-tuned checkpoint -> pruned or refitted; ONNX files, checked against PyTorch."""
+"""Stage compress: prune or refit the fine-tuned network, write and check ONNX files."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""evaluate: all checkpoints -> scores on the test split, cost, figures and the report."""
+"""Stage evaluate: score all checkpoints on the test split, measure cost, write the report."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""fine_tune: transferred checkpoint -> checkpoint with the last blocks trained too."""
+"""Stage fine_tune: train the last blocks of the transferred network too."""
 
 from thawline.params.schema.whole import Params
 from thawline.pipeline import stage_main

@@ -1,4 +1,4 @@
-"""ingest: a source of labelled images -> packed images and a manifest."""
+"""Stage ingest: pack a source of labelled images, and write their manifest."""
 
 import shutil
 from pathlib import Path
@@ -33,7 +33,7 @@ _REPORT = REPORTS / "ingest"
 
 
 class Shares(TypedDict):
-    """What a split follows from beside the images."""
+    """Seed and shares, on which a split depends beside the images."""
 
     seed: int
     val_ratio: float
@@ -41,7 +41,7 @@ class Shares(TypedDict):
 
 
 class Packing(NamedTuple):
-    """The images in the store, and what is known of them."""
+    """Packed images, and all that is known of them."""
 
     decided: "Decided"
     found: "Collected"
@@ -135,7 +135,7 @@ def _ratios(params: Params) -> Shares:
 
 
 def _decided(p: Ingest, source: "Source") -> "Decided":
-    """Decide how to pack; the survey reads the source for itself, whose items come only once."""
+    """Decide how to pack; the survey opens the source anew, whose items can be read only once."""
     from thawline.ingest.decided import WRITTEN
     from thawline.ingest.deciding import decide
     from thawline.ingest.survey import spread, survey
@@ -148,7 +148,7 @@ def _decided(p: Ingest, source: "Source") -> "Decided":
 
 
 def _packing(params: Params, decided: "Decided", source: "Source", folder: Path) -> Packing:
-    """Pack every image of a source as was decided, and divide what there is."""
+    """Pack every image of a source as decided, and split the set."""
     from thawline.ingest import collect as walk
     from thawline.ingest.splits.divide import divide
     from thawline.ingest.splits.grouping import Grouping
@@ -171,7 +171,7 @@ def _packing(params: Params, decided: "Decided", source: "Source", folder: Path)
 
 
 def _sized(params: Params, packing: Packing, folder: Path) -> "Decided":
-    """Measure whether a smaller side is as good, where the data decide."""
+    """Choose a smaller side if it is as good, where the data decide."""
     decided = packing.decided
     if not decided.decisions["image_size_px"].auto:
         return decided
@@ -202,7 +202,7 @@ def _sized(params: Params, packing: Packing, folder: Path) -> "Decided":
 def _resolved(
     params: Params, decided: "Decided", found: "Collected", folder: Path
 ) -> tuple["Decided", "Resolved"]:
-    """Settle conflicts and copies, without near ones where `auto` proves to have been wrong."""
+    """Resolve conflicts and copies; no near copies where `auto` finds too many pairs."""
     from thawline.dataset.image_store import ImageStore
     from thawline.ingest.deciding import without_near
     from thawline.ingest.dedup import phash_index
@@ -227,10 +227,10 @@ def _resolved(
 
 
 def _hold_out(found: "Collected") -> list[str]:
-    """Where the test set was drawn anew, it is what the list says.
+    """Apply the list of a test set that was drawn anew, if there is one.
 
     Returns:
-        What a person should know of it.
+        Notes for a person.
     """
     from thawline.ingest.dedup.resolve import own_keys
     from thawline.ingest.splits import holdout
@@ -245,7 +245,7 @@ def _hold_out(found: "Collected") -> list[str]:
 
 
 def _collect(p: Ingest, decided: "Decided", source: "Source", folder: Path) -> "Collected":
-    """Every image of the source decoded and stored, or set aside."""
+    """Decode and store every image of the source, or set it aside."""
     from thawline.dataset.image_store import StoreWriter
     from thawline.ingest import collect as walk
     from thawline.ingest.decoding.preprocess import Geometry

@@ -1,4 +1,4 @@
-"""rebalance: manifest -> training rows and class weights; validation and test stay as they are."""
+"""Stage rebalance: choose training rows and class weights; validation and test stay as they are."""
 
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,7 @@ def main(params: Params, run: StageRun) -> None:
         run.tags({"rebalance.reason": plan.reason})
         run.params({"rebalance.reason": plan.reason})
     if plan.corrects_twice():
-        log(f"warning: {p.strategy} repeats rows and weights classes: that corrects twice")
+        log(f"warning: {p.strategy} repeats rows and weights classes, which corrects twice")
     rows = Rows(indices=train[plan.indices], class_weights=plan.class_weights, targets=plan.targets)
     rows.write(ROWS)
     before = manifest.counts("train")
@@ -59,7 +59,7 @@ def main(params: Params, run: StageRun) -> None:
 
 
 def _features(params: Params, rows: "np.ndarray") -> "np.ndarray":
-    """Of the training rows, float32 (N, D); torch is loaded only for strategies that ask."""
+    """Compute features of training rows, float32 (N, D); only strategies that ask load torch."""
     from thawline.dataset.image_store import ImageStore
     from thawline.features import pretrained_trunk
     from thawline.features.cache import FeatureCache

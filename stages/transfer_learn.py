@@ -1,4 +1,4 @@
-"""transfer_learn: pretrained network with a frozen trunk -> checkpoint with a trained head."""
+"""Stage transfer_learn: give a pretrained network with a frozen trunk a trained head."""
 
 from thawline.params.schema.whole import Params
 from thawline.pipeline import stage_main

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from thawline.advice.facts import Facts
-from thawline.params.proposal import Proposal, current, shown
+from thawline.params.proposal import Proposal, current, spell
 from thawline.plots.quantities import count, megabytes, milliseconds, percent
 from thawline.training import freeze_decision
 
@@ -60,7 +60,7 @@ def table(facts: Facts, proposals: Sequence[Proposal], *, plain: bool = False) -
     for p in proposals:
         why = (p.rule, p.figure)
         reason = "" if why == before else p.reason
-        cells = (p.key, shown(current(facts.params, p.key)), shown(p.value), reason)
+        cells = (p.key, spell(current(facts.params, p.key)), spell(p.value), reason)
         drawn.add_row(*map(Text, cells))
         before = why
     return drawn

@@ -1,1 +1,1 @@
-"""How training images vary: a module a policy, `policy(image_size_px, *, options) -> steps`."""
+"""Augmentation policies: a module each, `policy(image_size_px, *, options) -> steps`."""

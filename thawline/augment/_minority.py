@@ -1,4 +1,4 @@
-"""Augmented images of rare classes, made once and packed beside the others."""
+"""Add augmented images of rare classes, made once and packed beside the others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from thawline.runtime.output_paths import intact
 
 FILE = "sources.parquet"
 _EPOCH = -1
-"""No epoch of training: an extra image is none of the views that training makes of its source."""
+"""Epoch of extra images, none of training's: they equal no view that training makes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Extras:
-    """What each extra image is made of.
+    """Sources of the extra images.
 
     Attributes:
-        rows: the row of the manifest that it is a view of, int64 (E,); its label is that row's.
-        repeats: which view of that row, int64 (E,).
+        rows: row of the manifest that each is a view of, int64 (E,); its label is that row's.
+        repeats: number of the view of that row, int64 (E,).
     """
 
     rows: np.ndarray
@@ -51,8 +51,10 @@ class Extras:
 
     @classmethod
     def read(cls, directory: Path) -> "Extras":
-        """Raises:
-        UserError: the file is missing, damaged, or another table.
+        """Read the table of sources.
+
+        Raises:
+            UserError: the file is missing, damaged, or another table.
         """
         with intact(directory / FILE):
             table = stored_table.read(directory / FILE)
@@ -63,9 +65,9 @@ class Extras:
 
 
 def plan(indices: np.ndarray, labels: np.ndarray, *, target_ratio: float) -> Extras:
-    """Extra images for each class below target_ratio of the largest.
+    """Plan extra images for each class below target_ratio of the largest.
 
-    Counts what an epoch shows, repeats included: a class that rebalancing has filled up gets none.
+    The rows of an epoch count, repeats included: a class that rebalancing has filled up gets none.
     The rows of a class take turns, so that no image has two more extras than another.
 
     Args:

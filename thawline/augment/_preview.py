@@ -1,5 +1,6 @@
-"""A picture of what the network will see: an image of each class and its augmented views; images
-added to rare classes and mixed batches too, where they are switched on.
+"""Draw what the network will see: an image of each class and its augmented views.
+
+Images added to rare classes and mixed batches are drawn too, where they are switched on.
 """
 
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ _WIDTH_PX = (1 + NUM_VIEWS) * _SIDE_PX + (2 + NUM_VIEWS) * _GAP_PX
 
 
 Line = tuple[np.ndarray, Sequence[np.ndarray]]
-"""An original, uint8 (S, S, 3), and what is made of it."""
+"""Line of the picture: an original, uint8 (S, S, 3), and its views."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,7 @@ def preview(
     seed: int,
     parts: Sequence[Part] = (),
 ) -> float:
-    """Write a grid: per class one training image, a wider gap, and eight views of it; then the
-    parts.
+    """Write a grid: per class a training image, a gap and eight views of it; then the parts.
 
     Returns:
         Mean absolute difference between views and originals, in [0, 1].
@@ -65,7 +65,7 @@ def preview(
 
 
 def first_rows(manifest: Manifest) -> list[int]:
-    """The first training row of each class that has one."""
+    """List the first training row of each class that has one."""
     train = manifest.rows("train")
     labels = manifest.labels[train]
     classes = range(len(manifest.classes))
@@ -73,11 +73,10 @@ def first_rows(manifest: Manifest) -> list[int]:
 
 
 def rare_classes(extras: Extras, labels: np.ndarray, store: ImageStore, added: ImageStore) -> Part:
-    """Per class that got images: the source of the first, and the first eight of them.
+    """Draw a line per class with extra images: the source of the first, and the first eight.
 
-    Args:
-        labels: class id of each row of the manifest.
-        store, added: the manifest's images, and the extra ones in the order of `extras`.
+    `labels` are the class ids of the manifest's rows; `store` has the manifest's images, `added`
+    the extra ones in the order of `extras`.
     """
     lines = []
     for k in np.unique(labels[extras.rows]):

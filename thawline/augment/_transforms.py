@@ -1,9 +1,9 @@
-"""Augmented views of an image; the only importer of albumentations.
+"""Make augmented views of images; the only importer of albumentations.
 
 A policy is plain data (a list of steps), so it can be stored, compared and read from a file;
 this module turns it into transforms. albumentations 2.0.8, its last release under MIT, repeats
-views between workers and epochs whatever its seed: here each view is seeded by what it is a view
-of, so it does not depend on the number of workers or on what was drawn before.
+views between workers and epochs whatever its seed: here the seed of each view follows from its
+epoch, row and repeat, so it depends neither on the number of workers nor on earlier draws.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ if sys.modules[_TENSORS] is None:
     del sys.modules[_TENSORS]
 
 Step = dict[str, Any]
-"""{"name": class of albumentations, "p": probability, ... its arguments}.
+"""Step of a policy: {"name": class of albumentations, "p": probability, ... its arguments}.
 
 A group has "steps": OneOf runs one of them, SomeOf "n" of them in their order, RandomOrder "n" of
 them in any; with "replace" a step can be drawn twice.
@@ -51,24 +51,24 @@ ALLOWED = frozenset(
 
 
 def build(policy: Sequence[Step]) -> A.Compose:
-    """A pipeline of transforms for uint8 (S, S, 3) images.
+    """Build a pipeline of transforms for uint8 (S, S, 3) images.
 
     Raises:
-        ValueError: a class outside ALLOWED, or arguments that albumentations refuses.
+        ValueError: a class is not in ALLOWED, or albumentations refuses its arguments.
     """
     cv2.setNumThreads(1)  # images are small: threads cost more than they save, and steal cores
     return A.Compose([_transform(step) for step in policy])
 
 
 def argument_names(name: str) -> tuple[str, ...]:
-    """What a step of a class in ALLOWED may have besides its name."""
+    """List the keys that a step of a class in ALLOWED may have besides its name."""
     if name in _GROUPS:
         return ("steps", "p") if name == "OneOf" else ("steps", "n", "replace", "p")
     return tuple(inspect.signature(getattr(A, name)).parameters)
 
 
 class Views:
-    """Makes the augmented views of training images."""
+    """Augmented views of training images, by a policy and a seed."""
 
     def __init__(self, policy: Sequence[Step], seed: int) -> None:
         self._compose = build(policy)
@@ -80,13 +80,13 @@ class Views:
         self._compose.set_random_state(self._random, self._py_random)
 
     def __call__(self, image: np.ndarray, *, epoch: int, row: int, repeat: int) -> np.ndarray:
-        """One view, uint8 (S, S, 3); equal arguments give equal pixels.
+        """Make one view, uint8 (S, S, 3); equal arguments give equal pixels.
 
         Args:
             image: uint8 (S, S, 3).
             epoch: views differ between epochs.
-            row: of the manifest.
-            repeat: which copy, when rebalancing shows a row several times in an epoch.
+            row: row of the manifest.
+            repeat: number of the copy, where rebalancing shows a row several times in an epoch.
         """
         if self._identity:
             return image
@@ -95,7 +95,7 @@ class Views:
         return view
 
     def _start_at(self, name: str) -> None:
-        """Put both generators where a hash of the name says.
+        """Seed both generators by a hash of the name.
 
         In place and without NumPy's SeedSequence: new generators for every transform took a third
         of a view's time, and seeding PCG64 by a number three times as long as this.
@@ -112,7 +112,7 @@ class Views:
 
 
 def repeats(indices: np.ndarray) -> np.ndarray:
-    """For each position, how often its row stood before it: int64 (M,)."""
+    """Count for each position how often its row occurs before it, int64 (M,)."""
     order = np.argsort(indices, kind="stable")
     ordered = indices[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
@@ -135,5 +135,5 @@ def _transform(step: Step) -> A.BasicTransform | A.BaseCompose:
 
 
 def _tuples(value: Any) -> Any:
-    """JSON has lists where albumentations wants pairs."""
+    """Turn lists, which JSON has, into tuples, which albumentations wants."""
     return tuple(value) if isinstance(value, list) else value

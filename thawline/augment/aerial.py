@@ -1,4 +1,4 @@
-"""From above: every orientation, haze, shadows of clouds, another height."""
+"""Augment images from above: every orientation, haze, shadows of clouds, another height."""
 
 from typing import Annotated, Any
 
@@ -12,11 +12,11 @@ def policy(
     zoom: Annotated[float, Field(ge=1, le=2)] = 1.2,
     light: Annotated[float, Field(ge=0, le=0.8)] = 0.2,
 ) -> list[dict[str, Any]]:
-    """Mirrored and turned by quarters always, by any angle half of the time.
+    """Mirror and turn by quarters always, turn by any angle half of the time.
 
     Args:
         image_size_px: side of the images; blur scales with it.
-        any_angle: off keeps straight things parallel to the edges.
+        any_angle: turn by any angle; off keeps straight things parallel to the edges.
         zoom: largest factor nearer or farther.
         light: largest change of brightness, contrast and saturation, as a factor around 1.
     """

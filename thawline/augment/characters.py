@@ -1,4 +1,4 @@
-"""Letters and digits: slant, stretch and stroke vary, orientation carries the meaning.
+"""Augment letters and digits: slant, stretch and stroke vary, orientation carries the meaning.
 
 After the deformations for written digits of Simard, Steinkraus and Platt, 2003, "Best practices
 for convolutional neural networks applied to visual document analysis".
@@ -16,7 +16,7 @@ def policy(
     shear_deg: Annotated[float, Field(ge=0, le=45)] = 12.0,
     elastic: Annotated[float, Field(ge=0, le=4)] = 1.0,
 ) -> list[dict[str, Any]]:
-    """Never mirrored, never upside down.
+    """Slant, stretch and bend; never mirror or turn upside down.
 
     Args:
         image_size_px: side of the images; the elastic field scales with it.

@@ -1,4 +1,4 @@
-"""Scanned and photographed pages: skew, light, blur, compression; never mirrored."""
+"""Augment scanned and photographed pages: skew, light, blur, compression; never mirror."""
 
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ def policy(
     perspective: Annotated[float, Field(ge=0, le=0.1)] = 0.04,
     spoil: Annotated[float, Field(ge=0, le=1)] = 0.4,
 ) -> list[dict[str, Any]]:
-    """Edges continue the paper, whatever its colour.
+    """Skew and spoil pages; edges continue the paper, whatever its colour.
 
     Args:
         image_size_px: side of the images; blur scales with it.

@@ -1,4 +1,4 @@
-"""Roads: mirrored, in other light and weather, never upside down."""
+"""Augment roads: mirror, change light and weather; never turn upside down."""
 
 from typing import Annotated, Any
 
@@ -12,11 +12,11 @@ def policy(
     weather: Annotated[float, Field(ge=0, le=1)] = 0.4,
     light: Annotated[float, Field(ge=0, le=0.8)] = 0.2,
 ) -> list[dict[str, Any]]:
-    """The camera tilts a little; edges are filled by reflection.
+    """Mirror, tilt the camera a little, change the weather; edges are filled by reflection.
 
     Args:
         image_size_px: side of the images; drops, flares and blur scale with it.
-        mirror: off where the side of the road counts, or the writing on signs.
+        mirror: mirror half of the views; off where the side of the road counts, or signs are read.
         weather: share of the views with rain, fog, low sun or a shadow on the road.
         light: largest change of brightness and contrast, as a factor around 1.
     """
@@ -44,7 +44,7 @@ def policy(
 
 
 def _weather(image_size_px: int) -> list[dict[str, Any]]:
-    """Fog costs most, about ten times the others: it is drawn puff by puff."""
+    """List the kinds of weather; fog, drawn puff by puff, costs ten times the others."""
     slant = min(20, image_size_px / 24)
     return [
         {

@@ -1,4 +1,4 @@
-"""Steps read from a YAML file: a policy of one's own without a line of Python.
+"""Read steps from a YAML file: a policy of one's own without a line of Python.
 
 The file, `augment.file` in params.yaml, is a list of steps as docs/policy.yaml shows. Every step is
 checked by name, by argument and by running it once, so that a mistake ends the stage and not the
@@ -21,15 +21,15 @@ from thawline.runtime.safe_yaml import format_value
 _MAX_STEPS = 64
 _MAX_DRAWS = 64
 _MAX_RUNS = 256
-"""Steps that one image may go through: groups that hold groups multiply theirs."""
+"""Most steps that one image may go through: groups that hold groups multiply theirs."""
 _MAX_NUMBER = 10_000
-"""Of an argument: sizes of kernels, numbers of holes and drops, whose cost grows with them."""
+"""Largest number in an argument: cost grows with kernels, holes and drops."""
 
 Step = dict[str, Any]
 
 
 def policy(image_size_px: int, *, file: Path) -> list[Step]:
-    """The steps of the file, a crop's `size` filled in where it is left out.
+    """Read the steps of the file; a crop's `size` is filled in where it is left out.
 
     Args:
         image_size_px: side of the images; no step may change it.
@@ -49,7 +49,7 @@ class _Reader:
         self._image = ramp.reshape(image_size_px, image_size_px, 3)
 
     def read(self, raw: Any, where: str) -> Step:
-        """The step with its inner ones, checked."""
+        """Check a step and its inner ones."""
         step = _named(raw, where)
         where = f"{where} ({step['name']})"
         _check_arguments(step, where)
@@ -144,7 +144,7 @@ def _check_arguments(step: Step, where: str) -> None:
 
 
 def _plain(value: Any) -> bool:
-    """What JSON can hold: no dates, no binary data, no infinity, and no huge numbers."""
+    """Tell whether JSON can hold a value: no dates, binary data, infinity or huge numbers."""
     if isinstance(value, list):
         return all(map(_plain, value))
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Mirror, small shifts and light: safe for most photographs."""
+"""Augment lightly: mirror, small shifts and light, safe for most photographs."""
 
 from typing import Annotated, Any
 
@@ -15,7 +15,9 @@ def policy(
     """Mirror left to right, move, change brightness and contrast.
 
     Args:
-        mirror: off for subjects that have a left and a right, such as letters.
+        image_size_px: not used.
+        mirror: mirror half of the views; off for subjects that have a left and a right, such as
+            letters.
         shift_ratio: largest move / image side, in each direction.
         brightness: largest change of brightness and contrast, as a factor around 1.
     """

@@ -1,4 +1,4 @@
-"""Radiographs and slices: pose and exposure vary, the side of the body does not."""
+"""Augment radiographs and slices: pose and exposure vary, the side of the body does not."""
 
 from typing import Annotated, Any
 
@@ -12,11 +12,12 @@ def policy(
     rotate_deg: Annotated[float, Field(ge=0, le=45)] = 8.0,
     exposure: Annotated[float, Field(ge=0, le=0.5)] = 0.15,
 ) -> list[dict[str, Any]]:
-    """Small moves on black, as film and scanner show them; no colour, no holes.
+    """Move a little on black, as film and scanner show it; no colour, no holes.
 
     Args:
-        mirror: on where left and right are alike, as in skin; a mirrored chest has its heart on
-            the wrong side.
+        image_size_px: not used.
+        mirror: mirror half of the views; on where left and right are alike, as in skin; a mirrored
+            chest has its heart on the wrong side.
         rotate_deg: largest rotation either way.
         exposure: largest change of brightness and contrast, as a factor around 1.
     """

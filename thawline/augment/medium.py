@@ -1,4 +1,4 @@
-"""Crop, turn, mirror, colour: for photographs, once `light` overfits."""
+"""Augment moderately: crop, turn, mirror, colour, for photographs once `light` overfits."""
 
 from typing import Annotated, Any
 
@@ -12,11 +12,12 @@ def policy(
     min_area: Annotated[float, Field(gt=0, le=1)] = 0.5,
     colour: Annotated[float, Field(ge=0, le=1)] = 0.25,
 ) -> list[dict[str, Any]]:
-    """Never upside down; edges are filled by reflection.
+    """Crop, turn, mirror and colour, never upside down; edges are filled by reflection.
 
     Args:
         image_size_px: side of the images.
-        mirror: off for subjects that have a left and a right, such as letters.
+        mirror: mirror half of the views; off for subjects that have a left and a right, such as
+            letters.
         min_area: smallest part of the image's area that a view shows.
         colour: largest change of brightness, contrast and saturation, as a factor around 1.
     """

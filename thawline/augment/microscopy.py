@@ -1,4 +1,4 @@
-"""Under the microscope: every orientation, stain, focus and soft tissue vary."""
+"""Augment images of a microscope: orientation, stain, focus and soft tissue vary."""
 
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ def policy(
     stain: Annotated[float, Field(ge=0, le=1)] = 0.3,
     elastic: Annotated[float, Field(ge=0, le=4)] = 1.0,
 ) -> list[dict[str, Any]]:
-    """Mirrored and turned by quarters always, by any angle half of the time.
+    """Mirror and turn by quarters always, turn by any angle half of the time.
 
     Args:
         image_size_px: side of the images; blur and the elastic field scale with it.

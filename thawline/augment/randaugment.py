@@ -1,4 +1,4 @@
-"""A few operations drawn per image, all of one strength.
+"""Draw a few operations per image, all of one strength (RandAugment).
 
 Cubuk, Zoph, Shlens and Le, 2020, "RandAugment: practical automated data augmentation with a reduced
 search space": their fourteen operations and strengths. Two differ: edges are filled by reflection
@@ -20,13 +20,14 @@ def policy(
     magnitude: Annotated[int, Field(ge=0, le=30)] = 9,
     mirror: bool = True,
 ) -> list[Step]:
-    """Geometry, colour and tone; never upside down.
+    """Draw from changes of geometry, colour and tone; never upside down.
 
     Args:
         image_size_px: side of the images; moves and blur scale with it.
         num_ops: operations per view, drawn with replacement and run in the order drawn.
         magnitude: strength of each, 0 to 30.
-        mirror: off for subjects that have a left and a right, such as letters.
+        mirror: mirror half of the views; off for subjects that have a left and a right, such as
+            letters.
     """
     level = magnitude / 30
     flip = [{"name": "HorizontalFlip", "p": 0.5}] if mirror else []

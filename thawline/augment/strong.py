@@ -1,4 +1,4 @@
-"""Small crops, strong colour, blur, noise and holes: for long training from few photographs.
+"""Augment strongly: small crops, colour, blur, noise and holes, for long training from few images.
 
 It slows learning down; with few epochs `light` or `medium` are better.
 """
@@ -16,11 +16,12 @@ def policy(
     colour: Annotated[float, Field(ge=0, le=1)] = 0.4,
     holes: Annotated[float, Field(ge=0, le=1)] = 0.3,
 ) -> list[dict[str, Any]]:
-    """Never upside down; edges are filled by reflection.
+    """Crop, colour and spoil, never upside down; edges are filled by reflection.
 
     Args:
         image_size_px: side of the images; blur scales with it.
-        mirror: off for subjects that have a left and a right, such as letters.
+        mirror: mirror half of the views; off for subjects that have a left and a right, such as
+            letters.
         min_area: smallest part of the image's area that a view shows.
         colour: largest change of brightness, contrast and saturation, as a factor around 1.
         holes: share of the views with one or two grey rectangles (random erasing).

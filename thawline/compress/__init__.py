@@ -1,1 +1,1 @@
-"""From a trained network to the smaller, faster file that ships."""
+"""Compress a trained network to the smaller, faster file that ships."""

@@ -1,4 +1,4 @@
-"""Give exported files another classifier: the last linear layer, which int8 files have in float."""
+"""Replace the classifier of exported files: the last linear layer, float even in int8 files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,20 +11,14 @@ from thawline.models.network import Network
 from thawline.runtime.progress import log
 
 _HEAD = "network.head."
-"""What the exporter puts before the names of the head's tensors."""
+"""Prefix of the exporter for the names of the head's tensors."""
 
 
 def replace(files: Sequence[Path], network: Network) -> bool:
-    """Put the classifier of a network in the place of the one in files of the same network.
+    """Replace the classifier in ONNX files of the same network; return whether it was done.
 
-    A new export takes some 5 s and a new int8 file as long; what lies before the classifier would
-    be the same.
-
-    Args:
-        files: of ONNX, rewritten.
-
-    Returns:
-        Whether it was done; not where a file holds other tensors of the head than the network.
+    It is not done where a file holds other tensors of the head than the network. A new export would
+    take some 5 s and a new int8 file as long, for the same layers before the classifier.
     """
     tensors = {
         f"{_HEAD}{name}": value.detach().numpy() for name, value in network[-1].state_dict().items()

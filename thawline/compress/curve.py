@@ -1,4 +1,4 @@
-"""What pruning costs and saves: a point per ratio, and which of them is picked."""
+"""Choose a point of the pruning curve, which has accuracy and cost by ratio."""
 
 import csv
 from collections.abc import Sequence
@@ -13,22 +13,22 @@ from thawline.runtime.output_paths import intact, write_csv
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """A network after pruning and recovery. No time: that would differ from run to run."""
+    """Network after pruning and recovery; without its latency, which differs from run to run."""
 
     ratio: float
-    """Of the channels that were to go; 0 for the network as it was."""
+    """Share of the channels that were to go; 0 for the network as it was."""
     val_accuracy: float
     macs: int
-    """Of one image."""
+    """Multiply-accumulates of one image."""
     parameters: int
     bytes: int
-    """Of the weights as a checkpoint holds them."""
+    """Bytes of the weights as a checkpoint holds them."""
 
 
 def choose(
     points: Sequence[Point], *, min_accuracy: float | None, max_size_mb: float | None
 ) -> tuple[Point, str]:
-    """The point to ship and the reason.
+    """Choose the point to ship, with the reason.
 
     With a limit: the fewest operations among the points that keep it. Without: the knee, where the
     curve of accuracy over operations is farthest above the line between its ends (V. Satopaa et
@@ -36,8 +36,8 @@ def choose(
 
     Args:
         points: at least one.
-        min_accuracy: on validation images.
-        max_size_mb: of the weights, MB of 10^6 bytes.
+        min_accuracy: smallest accuracy on validation images, in [0, 1].
+        max_size_mb: largest size of the weights, in MB of 10^6 bytes.
     """
     if len(points) == 1:
         return points[0], "it is the only one"
@@ -50,7 +50,7 @@ def choose(
         and (max_size_mb is None or point.bytes <= max_size_mb * MEGABYTE)
     ]
     if fitting:
-        return min(fitting, key=_cost), "it computes the least of those within the budget"
+        return min(fitting, key=_cost), "it needs the fewest operations within the budget"
     best = max(points, key=lambda point: (point.val_accuracy, -point.macs))
     return best, "none is within the budget, and it is the most accurate"
 
@@ -84,7 +84,7 @@ def _cost(point: Point) -> tuple[int, int, float]:
 
 
 def _knee(points: Sequence[Point]) -> Point:
-    """Among equals, as two points always are, the most accurate, then the smallest."""
+    """Find the knee; among equals, as two points always are, the most accurate, then smallest."""
     accuracy = _scaled(np.array([point.val_accuracy for point in points]))
     above = accuracy - _scaled(np.array([float(point.macs) for point in points]))
     at = range(len(points))
@@ -92,6 +92,6 @@ def _knee(points: Sequence[Point]) -> Point:
 
 
 def _scaled(values: np.ndarray) -> np.ndarray:
-    """To [0, 1]; all 1 where they are equal."""
+    """Scale values to [0, 1]; to 1 where all are equal."""
     spread = float(np.ptp(values))
     return (values - values.min()) / spread if spread else np.ones_like(values)

@@ -1,4 +1,4 @@
-"""Write a network as an ONNX file that takes pixels and gives probabilities, and prove it equal.
+"""Export a network as an ONNX file from pixels to probabilities, and check that both agree.
 
 Exported through torch.export ("dynamo"), not through TorchScript: with tf_efficientnet_lite0 at
 64 px TorchScript takes 2 s instead of 5, but its file computes the padding anew for every image
@@ -23,7 +23,7 @@ OLDEST_OPSET = 18
 
 
 class Classifier(nn.Module):
-    """A network with what surrounds it in use: uint8 (N, S, S, 3) to probabilities (N, K)."""
+    """Network with normalisation and softmax: uint8 (N, S, S, 3) to probabilities (N, K)."""
 
     pixel_mean: torch.Tensor
     pixel_std: torch.Tensor
@@ -55,11 +55,14 @@ def export(
 
     Args:
         network: takes float32 (B, 3, S, S), normalised, and gives logits (B, K). Left as it is.
-        mean: of pixels in [0, 1], per channel; `std` likewise.
+        path: file to write.
+        image_size_px: S.
+        mean: mean of pixels in [0, 1], per channel.
+        std: their standard deviation, per channel.
         opset: ONNX operator set, from 18; PyTorch writes 18 and converts upwards.
 
     Raises:
-        UserError: the network holds something that ONNX, or this operator set, cannot express.
+        UserError: ONNX, or this operator set, cannot express the network.
     """
     if opset < OLDEST_OPSET:  # PyTorch would log an error and write 18
         raise UserError(f"compress.opset: {opset} is not allowed; must be at least {OLDEST_OPSET}")
@@ -88,10 +91,10 @@ def traced(
     mean: tuple[float, ...],
     std: tuple[float, ...],
 ) -> torch.export.ExportedProgram:
-    """The classifier as a graph; arguments as for `export`.
+    """Trace the classifier as a graph; arguments as for `export`.
 
     Raises:
-        RuntimeError: or one derived from it, where the network cannot be traced.
+        RuntimeError: or one derived from it: the network cannot be traced.
     """
     classifier = _plain(Classifier(network, mean, std))
     # An example of one image would fix N at 1: torch.export takes sizes 0 and 1 as constants.
@@ -103,13 +106,13 @@ def traced(
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """How the exported file compares with the network it came from."""
+    """Agreement of an exported file with its network, on the same images."""
 
     num_images: int
     max_difference: float
     """Largest absolute difference of a probability."""
     num_differing: int = 0
-    """Images on which it is larger than allowed, where some may."""
+    """Images on which the difference is larger than allowed, where on some it may be."""
 
 
 def verify(
@@ -121,11 +124,9 @@ def verify(
     threads: int,
     tolerated: float = 0.0,
 ) -> Agreement:
-    """Run an ONNX file on real images and `compare` it with what the network itself says.
+    """Run an ONNX file on real images and `compare` it with the network's own probabilities.
 
-    Args:
-        images: uint8 (N, S, S, 3), RGB, N >= 1.
-        expected: as for `compare`; max_difference and tolerated likewise.
+    `images` are uint8 (N, S, S, 3), RGB, N >= 1; further arguments as for `compare`.
     """
     found = predict(session(path, threads), images)
     return compare(
@@ -141,19 +142,19 @@ def compare(
     max_difference: float,
     tolerated: float = 0.0,
 ) -> Agreement:
-    """What an exported file says beside what the network itself says.
+    """Compare the probabilities of an exported file with the network's own.
 
     Args:
-        name: of the file, for messages.
+        name: name of the file, for messages.
         found: probabilities of the file, float32 (N, K), N >= 1.
         expected: probabilities of the network for these images, float32 (N, K), computed the
             ordinary way, so that a wrong normalisation inside the file shows.
-        max_difference: the largest that is allowed.
-        tolerated: share of the images on which it may be larger; those of a network of signs, which
-            the last bit of a sum beside zero can turn.
+        max_difference: largest absolute difference that is allowed.
+        tolerated: share of the images on which it may be larger, for a binary network: the last bit
+            of a sum near zero can turn a sign.
 
     Raises:
-        UserError: a probability of another image differs by more, or another class comes first.
+        UserError: probabilities differ by more on more images, or another class comes first.
     """
     if found.shape != expected.shape or not len(found):
         raise ValueError(
@@ -170,14 +171,14 @@ def compare(
     changed = int((found.argmax(axis=1) != expected.argmax(axis=1))[within].sum())
     if changed:
         raise UserError(
-            f"{name}: another class comes first than in PyTorch for {changed} of {len(found)} "
+            f"{name}: predicts another class than PyTorch for {changed} of {len(found)} "
             f"images, though no probability differs by more than {max_difference:g}"
         )
     return Agreement(num_images=len(found), max_difference=difference, num_differing=differing)
 
 
 def _plain(classifier: Classifier) -> Classifier:
-    """A copy without in-place activations and gradients: tracing them doubles an export's time."""
+    """Copy without in-place activations and gradients, whose tracing doubles an export's time."""
     plain = copy.deepcopy(classifier).cpu().eval().requires_grad_(False)
     for module in plain.modules():
         if getattr(module, "inplace", False):
@@ -186,4 +187,5 @@ def _plain(classifier: Classifier) -> Classifier:
 
 
 def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, or the error's class."""
     return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

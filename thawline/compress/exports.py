@@ -1,4 +1,4 @@
-"""The files that other people's software runs, each checked on real images before it counts."""
+"""Write the files that other people's software runs, each checked on real images."""
 
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from thawline.params.schema.results import Compress
 
 ONNX = "model.onnx"
 _TURNED = 0.05
-"""Of the images, with binary layers: on two of 256 digits ResNet-18 answered otherwise in ONNX
-Runtime, by 0.5, since a sum beside zero had another sign."""
+"""Share of the images that may differ with binary layers: on two of 256 digits ResNet-18 answered
+otherwise in ONNX Runtime, by 0.5, since a sum near zero had another sign."""
 
 
 def write(
@@ -31,14 +31,13 @@ def write(
 ) -> dict[str, Any]:
     """Write the ONNX file and compare it with the network.
 
-    Args:
-        images: of validation rows, uint8 (N, S, S, 3), N >= 1.
+    `images` are of validation rows, uint8 (N, S, S, 3), N >= 1.
 
     Returns:
-        What the metrics hold of them.
+        Metrics of the file.
 
     Raises:
-        UserError: the network cannot be written, or a file says something else than it.
+        UserError: the network cannot be written, or the file's probabilities differ from its own.
     """
     export(network, folder / ONNX, opset=section.opset, **_shape(card))
     return check(folder, network, card, images, section, threads=threads)
@@ -55,7 +54,7 @@ def check(
 ) -> dict[str, Any]:
     """Compare the ONNX file with the network.
 
-    Arguments, result and errors as of `write`.
+    Arguments, result and errors as for `write`.
     """
     expected = probabilities(network, [images], card)
     file = folder / ONNX
@@ -81,7 +80,7 @@ def write_pt2(
 ) -> dict[str, Any]:
     """Write the file of torch.export and compare it with the network.
 
-    Arguments, result and errors as of `write`.
+    Arguments, result and errors as for `write`.
     """
     file = folder / pt2.FILE
     pt2.export(network, file, **_shape(card))

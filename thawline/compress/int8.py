@@ -1,4 +1,4 @@
-"""The int8 file beside the float one: made from training images, judged on validation images."""
+"""Add an int8 file beside the float one: calibrated on training, judged on validation images."""
 
 import shutil
 import tempfile
@@ -20,12 +20,12 @@ from thawline.runtime.progress import log
 _BATCH = 32
 _AGREEMENT = 0.95
 _FLOAT_SHARES = (0.0, 0.25)
-"""Of the convolutions, the first ones, that stay in float32: the second where the first loses too
-much, or names another class for more than 1 - _AGREEMENT of the images, which on few of them may
-cost no accuracy by luck (with 34 validation images of textures 85 %, of the test images 91, with
-the second 93 %). Of 140 validation images of emoji at 160 px EfficientNet-Lite0 with a head on
-five blocks named the same class for 91 and 99 %; with the last quarter, half or three quarters of
-them in float32 for 91, 93 and 94 %."""
+"""Shares of the convolutions, the first ones, that stay in float32: the second share is tried where
+the first loses too much, or names another class for more than 1 - _AGREEMENT of the images, which
+on few of them may cost no accuracy by luck (with 34 validation images of textures 85 %, of the test
+images 91, with the second 93 %). Of 140 validation images of emoji at 160 px EfficientNet-Lite0
+with a head on five blocks named the same class for 91 and 99 %; with the last quarter, half or
+three quarters of the convolutions in float32 for 91, 93 and 94 %."""
 
 
 def add(
@@ -41,14 +41,11 @@ def add(
 ) -> dict[str, Any]:
     """Write INT8_FILE beside an exported network, unless it loses too much accuracy.
 
-    No time is measured for that choice, so equal inputs keep the same files.
-
-    Args:
-        calibration_images: training rows that set the ranges, drawn by seed.
-        max_drop: of validation accuracy.
+    No time is measured for that choice, so equal inputs keep the same files. Training rows, as many
+    as calibration_images, are drawn by seed and set the ranges; max_drop is of validation accuracy.
 
     Returns:
-        kept; and unless ONNX Runtime cannot quantise the network the comparison and size_mb.
+        `kept`, and unless ONNX Runtime cannot quantise the network, the comparison and size_mb.
     """
     train, val = manifest.rows("train"), manifest.rows("val")
     chosen = np.sort(np.random.default_rng(seed).permutation(train)[:calibration_images])
@@ -80,5 +77,5 @@ def add(
 
 
 def preference(one: Mapping[str, Any]) -> tuple[bool, float, float]:
-    """Order what may be kept by agreement, and what may not by what it loses."""
+    """Return a key that orders files: those that may be kept by agreement, the others by loss."""
     return one["kept"], one["agreement"] if one["kept"] else 0.0, -one["drop"]

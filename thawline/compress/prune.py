@@ -1,4 +1,4 @@
-"""Structured pruning: channels are removed from a network, which becomes smaller and faster.
+"""Prune a network: remove channels, so that it becomes smaller and faster.
 
 Which layers lose a channel together is found by tracing the network (G. Fang et al., 2023,
 "DepGraph: towards any structural pruning"; torch-pruning).
@@ -39,16 +39,20 @@ def prune(
     backward: Callable[[Network], None],
     recover: Callable[[Network], None],
 ) -> tuple[Network, _Channels]:
-    """A smaller copy of a network, and how many channels its layers have left.
+    """Prune a copy of a network; return it with the channels that its layers have left.
 
     Channels go step by step and the rest is trained in between; the layers that give logits keep
     theirs. Equal arguments give equal bits.
 
     Args:
+        network: network to copy.
         ratio: share of the channels that go, in (0, 1); of the operations nearly twice as many.
         method: module of thawline/compress/pruning/.
         scope: global ranks the channels of all layers together, layer those of each by themselves.
+        iterations: number of steps.
         round_to: channels of a layer are left in multiples of this.
+        image_size_px: side of the images.
+        seed: seed of criteria that draw.
         backward: adds to every weight's gradient that of the loss on training images.
         recover: trains in place; called after each step.
 
@@ -57,7 +61,7 @@ def prune(
         cut, with which `surgery.channels.narrow` turns a network like the one given into its like.
 
     Raises:
-        UserError: a binary layer, a layer that cannot be pruned, or a criterion that fits none.
+        UserError: a layer is binary or cannot be pruned, or the criterion fits none.
     """
     _refuse_binary(network)
     before, pruned = counts(network), copy.deepcopy(network).requires_grad_(True)
@@ -93,7 +97,7 @@ def prune(
 
 
 class _OfStandardise(torch_pruning.BasePruningFunc):  # type: ignore[misc]
-    """Tell the library how a layer of nothing but buffers loses channels."""
+    """Rule for torch-pruning by which a layer of nothing but buffers loses channels."""
 
     TARGET_MODULES = Standardise
 
@@ -126,13 +130,13 @@ def _importance(
 
 
 def _logits_layers(network: Network) -> list[nn.Module]:
-    """The classifier, and those half-way up; what only scales its features may lose some."""
+    """List the classifier and auxiliary ones; layers that only scale features may lose channels."""
     halfway = [block.classifier for block in auxiliary_heads.within(network)]
     return [*(m for m in network[-1].modules() if list(m.parameters(recurse=False))), *halfway]
 
 
 def _all_outputs(network: Network, images: torch.Tensor) -> list[torch.Tensor]:
-    """Logits, also of auxiliary classifiers, which speak in training only; norms stay fixed."""
+    """Compute logits, also of auxiliary classifiers, which only training runs; norms are fixed."""
     halfway = list(auxiliary_heads.within(network))
     for block in halfway:
         block.training = True  # of the block alone, not of what is in it
@@ -155,7 +159,7 @@ def _refuse_binary(network: Network) -> None:
 
 
 def _check_rebuilds(network: Network, pruned: Network, channels: _Channels, ratio: float) -> None:
-    """What the numbers of channels do not tell could not be loaded again."""
+    """Check that the numbers of channels are enough to rebuild the pruned network."""
     again = copy.deepcopy(network)
     try:
         narrow(again, channels)
@@ -169,7 +173,7 @@ def _check_rebuilds(network: Network, pruned: Network, channels: _Channels, rati
 
 @contextmanager
 def _naming(network: Network, ratio: float, example: torch.Tensor) -> Iterator[None]:
-    """Turn what goes wrong inside into a message that names the layer where it did."""
+    """Turn errors of the library into a message that names the layer where they arose."""
     entered: list[str] = []
     hooks = [
         hook
@@ -194,7 +198,7 @@ def _naming(network: Network, ratio: float, example: torch.Tensor) -> Iterator[N
 
 
 def _untraceable(network: Network, images: torch.Tensor) -> str:
-    """The first block that the library cannot follow by itself, else the last."""
+    """Find the first block that the library cannot trace by itself, else the last."""
     name = ""
     for name, block in network.named_children():  # noqa: B007
         try:

@@ -16,13 +16,15 @@ from thawline.runtime.progress import log
 
 @dataclass(frozen=True, kw_only=True)
 class Shrunk:
-    """What pruning came to.
+    """Pruned network, and the curve that it was chosen from.
 
     Attributes:
-        card: of the network, with the channels that its layers have left.
+        network: network that was chosen.
+        card: its configuration, with the channels that its layers have left.
         points: one per ratio, ascending.
-        whole_macs: of the network as it was.
-        reason: why `chosen` was picked.
+        whole_macs: multiply-accumulates of the network as it was, of one image.
+        chosen: point of that network.
+        reason: why it was chosen.
     """
 
     network: Network
@@ -39,13 +41,12 @@ class Shrunk:
 
 
 def shrink(network: Network, card: ModelConfig, params: Params) -> Shrunk:
-    """Each ratio starts from the network given, which stays as it is.
+    """Prune to each ratio of params, starting anew from the network, and choose a point.
 
-    Args:
-        network: on the CPU, in evaluation mode.
+    `network` is on the CPU, in evaluation mode, and stays as it is.
 
     Raises:
-        UserError: a network that cannot be pruned.
+        UserError: the network cannot be pruned.
     """
     recovery, made = Recovery(card, params), []
     for ratio in sorted(set(params.compress.prune.ratio)):

@@ -1,4 +1,4 @@
-"""The network as a file of torch.export, for servers and phones that run PyTorch without Python."""
+"""Export a network by torch.export, for servers and phones that run PyTorch without Python."""
 
 from pathlib import Path
 
@@ -24,12 +24,9 @@ def export(
 ) -> None:
     """Write `network` with its normalisation and softmax, as the ONNX file has them.
 
-    Equal arguments and file names give equal bytes: PyTorch dates every entry 1980, and what names
-    the places in the code is dropped here.
-
-    Args:
-        network: takes float32 (B, 3, S, S), normalised, and gives logits (B, K). Left as it is.
-        mean: of pixels in [0, 1], per channel; `std` likewise.
+    Equal arguments and file names give equal bytes: PyTorch dates every entry 1980, and stack
+    traces are dropped here. `network` takes float32 (B, 3, S, S), normalised, gives logits (B, K)
+    and is left as it is; `mean` and `std` are of pixels in [0, 1], per channel.
 
     Raises:
         UserError: the network cannot be traced.
@@ -45,7 +42,7 @@ def export(
 
 
 def predict(path: Path, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Class probabilities of images, float32 (N, K); as `session.predict`, in PyTorch."""
+    """Predict probabilities by the file, float32 (N, K), of images uint8 (N, S, S, 3)."""
     network = torch.export.load(path).module()
     with torch.inference_mode():
         parts = [

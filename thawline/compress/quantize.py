@@ -1,4 +1,4 @@
-"""Post-training static quantisation: an ONNX file whose layers compute in 8-bit integers.
+"""Quantise an ONNX file after training, so that its layers compute in 8-bit integers.
 
 B. Jacob et al., 2018, "Quantization and training of neural networks for efficient
 integer-arithmetic-only inference". ONNX Runtime does the work; weights have a scale per channel,
@@ -34,14 +34,14 @@ _OPERATORS = (
     "Conv", "Gemm", "MatMul", "Add", "Mul", "Concat", "GlobalAveragePool", "AveragePool",
     "MaxPool", "Relu", "Clip", "LeakyRelu", "Sigmoid",
 )  # fmt: skip
-"""Without Softmax, and without Sub and Div, of which the normalisation of pixels is made."""
+"""Operators to quantise: not Softmax, and not Sub and Div, which normalise the pixels."""
 
 
 _PASSED = ("Concat", "Mul", "GlobalAveragePool", "AveragePool")
-"""Operators that may lie between the last maps and the logits; others are of the body."""
+"""Operators that may be between the last maps and the logits; others are of the body."""
 _OF_FEATURES = ("Concat", "Mul", "Sub", "AveragePool")
-"""That average, join and scale what a classifier reads of several maps: one range for all of them
-would be too wide for most."""
+"""Operators that average, join and scale what a classifier reads of several maps: one range for all
+of them would be too wide for most."""
 
 
 def quantize(
@@ -50,8 +50,8 @@ def quantize(
     """Write an int8 form of an exported network; equal arguments give equal bytes.
 
     Normalisation, the first convolution, the layer that gives the logits and softmax stay in
-    float32: they cost little, and what the first loses of the pixels is lost to all (with it in
-    int8 tf_efficientnet_lite0 fell from 99.3 to 97.5 % on digits, without to 98.9).
+    float32: they cost little, and what the first convolution loses of the pixels is lost to all
+    (with it in int8 tf_efficientnet_lite0 fell from 99.3 to 97.5 % on digits, without to 98.9).
 
     Weights get 7 bits: with 8, processors without VNNI let sums of two products saturate at 16
     bits, so that the file would answer differently on another machine (96.4 instead of 97.1 % of
@@ -59,16 +59,17 @@ def quantize(
 
     Args:
         source: an ONNX file from pixels to probabilities, as `export` writes it.
-        images: uint8 (B, S, S, 3) each, RGB, from training rows.
-        method: how ranges follow from what was seen. `minmax` takes all of it; `entropy` and
-            `percentile` cut outliers off, and keep every activation of all images in memory.
-        float_share: of the convolutions, the first ones, which stay in float32.
+        target: file to write.
+        images: batches from training rows, uint8 (B, S, S, 3) each, RGB.
+        method: rule by which ranges follow from activations. `minmax` takes all of them; `entropy`
+            and `percentile` cut outliers off, and keep every activation of all images in memory.
+        float_share: share of the convolutions, the first ones, which stay in float32.
 
     Returns:
-        How many convolutions stay so, the first one included.
+        Number of convolutions in float32, the first one included.
 
     Raises:
-        UserError: the network holds something that ONNX Runtime cannot quantise.
+        UserError: ONNX Runtime cannot quantise the network.
     """
     model = onnx.load(source)
     outer = _first_and_last(model.graph) + _between_maps_and_logits(model.graph)
@@ -103,13 +104,13 @@ def quantize(
 
 @dataclass(frozen=True, kw_only=True)
 class Int8Check:
-    """An int8 file beside the float one, on the same labelled images."""
+    """Comparison of an int8 file with the float one, on the same labelled images."""
 
     num_images: int
     agreement: float
     """Share of the images for which both name the same class."""
     accuracy: float
-    """Of the int8 file."""
+    """Accuracy of the int8 file, in [0, 1]."""
     drop: float
     """Accuracy of the float file minus that of the int8 file; below 0 where int8 is better."""
 
@@ -117,11 +118,9 @@ class Int8Check:
 def compare(
     quantized: Path, source: Path, images: Batches, labels: NDArray[np.int64], *, threads: int
 ) -> Int8Check:
-    """Run both files on the same images.
+    """Compare the int8 file with the float one on the same validation rows.
 
-    Args:
-        images: uint8 (B, S, S, 3) each, of validation rows.
-        labels: int64 (N,), of the same rows, N >= 1.
+    Batches of `images` are uint8 (B, S, S, 3), `labels` int64 (N,), N >= 1.
     """
     small, large = session(quantized, threads), session(source, threads)
     pairs = [(predict(small, batch), predict(large, batch)) for batch in images]
@@ -145,13 +144,13 @@ class _Calibration(quantization.CalibrationDataReader):  # type: ignore[misc]
 
 
 def _first_and_last(graph: onnx.GraphProto) -> list[str]:
-    """The first convolution, and the layer with weights that is nearest to the output."""
+    """Name the first convolution, and the layer with weights that is nearest to the output."""
     first = next((str(node.name) for node in graph.node if node.op_type == "Conv"), None)
     return [name for name in (first, _logits_layer(graph)) if name]
 
 
 def _between_maps_and_logits(graph: onnx.GraphProto) -> list[str]:
-    """Name what joins and scales features: reached from the logits before a layer of the body."""
+    """Name what joins and scales features: between the logits and the last layer of the body."""
     made_by = {name: node for node in graph.node for name in node.output}
     layer = _logits_layer(graph)
     ahead = [node for node in graph.node if node.name == layer]

@@ -1,4 +1,4 @@
-"""Training that a pruned network recovers by, on the pipeline's own engine and rows."""
+"""Train a pruned network so that it recovers, by the pipeline's own training loop and rows."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def _knobs(params: Params) -> dict[str, Any]:
 
 
 class Recovery:
-    """Everything of a network trains, as `fine_tune` of params says in all other respects."""
+    """Training of everything in a network, otherwise by the values of `fine_tune` in params."""
 
     def __init__(self, card: ModelConfig, params: Params) -> None:
         self._card, self._params = card, params
@@ -39,13 +39,13 @@ class Recovery:
         self._recipe = {"stage": "fine_tune"} | _knobs(params) | chosen
 
     def begin(self) -> None:
-        """So that what follows does not depend on what was pruned before."""
+        """Reset threads and seed, so that results do not depend on what was pruned before."""
         setup(threads=self._params.training.threads, seed=self._params.seed)
 
     def train(self, network: Network) -> None:
-        """In place, without gradients left; the weights of the best epoch are kept."""
+        """Train in place; the weights of the best epoch are kept, and no gradients are left."""
         if self._recipe["epochs"]:
-            size = batch_size.of(self._params, network, self._card, self._machine)
+            size = batch_size.choose(self._params, network, self._card, self._machine)
             recipe = Recipe(batch_size=size, **self._recipe)
             train(network, self._card, self._data, recipe, self._machine, lambda *_: None)
             network.zero_grad(set_to_none=True)
@@ -61,6 +61,7 @@ class Recovery:
             functional.cross_entropy(logits, labels, reduction="sum").backward()  # type: ignore[no-untyped-call]
 
     def val_accuracy(self, network: Network) -> float:
+        """Compute the accuracy on the validation rows, in [0, 1]."""
         manifest = self._data.manifest
         val = manifest.rows("val")
         predicted = probabilities(network, self._data.store.batches(val, _BATCH), self._card)

@@ -1,4 +1,4 @@
-"""ONNX files whose bytes say what a network computes, and nothing of where it was written."""
+"""Write ONNX files whose bytes depend only on what a network computes, not where it was written."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def write(model: onnx.ModelProto, path: Path) -> None:
 
 
 def _stripped(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Drop what says where and with what the file was made: paths, stack traces, versions."""
+    """Drop all that says where and by what the file was made: paths, stack traces, versions."""
     model.producer_name, model.producer_version, model.doc_string = "thawline", "", ""
     graph = model.graph
     graph.name = "classifier"

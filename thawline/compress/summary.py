@@ -1,4 +1,4 @@
-"""What the stage did, in sentences for a person; from its metrics, so that the report has them."""
+"""Describe the stage's results in sentences for a person, from its metrics."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,17 +7,13 @@ _POINTS = 100
 
 
 def describe(metrics: Mapping[str, Any]) -> dict[str, str]:
-    """What the report says of the stage.
-
-    Args:
-        metrics: reports/compress/metrics.json.
-    """
+    """Describe the stage for the report, from the metrics in reports/compress/metrics.json."""
     found = sentences(metrics)
     return {"compress": "; ".join(found)} if found else {}
 
 
 def tags(metrics: Mapping[str, Any]) -> dict[str, str]:
-    """The same for MLflow."""
+    """Return the sentences as tags for MLflow."""
     makers: dict[str, Callable[[Any], str]] = {
         "pruning": _pruning,
         "int8": _int8,
@@ -27,7 +23,7 @@ def tags(metrics: Mapping[str, Any]) -> dict[str, str]:
 
 
 def sentences(metrics: Mapping[str, Any]) -> tuple[str, ...]:
-    """Say one each of pruning, int8 and the last fit, as far as there was such a thing."""
+    """Write a sentence each on pruning, int8 and the last fit, as far as they were done."""
     return tuple(tags(metrics).values())
 
 
@@ -35,7 +31,7 @@ def _pruning(found: Mapping[str, Any]) -> str:
     return (
         f"the network with {_POINTS * found['ratio']:.0f} % of the channels removed ships, since "
         f"{found['reason']}: "
-        f"{_POINTS * found['val_accuracy']:.1f} % of the validation images are right, with "
+        f"accuracy {_POINTS * found['val_accuracy']:.1f} % on validation images, with "
         f"{_POINTS * found['macs'] / found['whole_macs']:.0f} % of the operations"
     )
 
@@ -48,7 +44,7 @@ def _int8(found: Mapping[str, Any]) -> str:
     floats = found.get("float_convolutions", 1)
     part = f", with the first {floats} convolutions in float" if floats > 1 else ""
     return (
-        f"the int8 file was {kept}{part}: it names the same class as float for "
+        f"the int8 file was {kept}{part}: it predicts the same class as float for "
         f"{_POINTS * found['agreement']:.1f} % of {found['num_images']:,} validation images "
         f"and {_lost(found['drop'])}{more}"
     )
@@ -57,8 +53,8 @@ def _int8(found: Mapping[str, Any]) -> str:
 def _refit(found: Mapping[str, Any]) -> str:
     return (
         f"the head that ships was fitted to the {found['num_images']:,} validation images too, "
-        f"once all was chosen: it is right on {_POINTS * found['accuracy']:.1f} % of them, each "
-        "when it is left out of the fit"
+        f"once all was chosen: accuracy {_POINTS * found['accuracy']:.1f} % on them, each left out "
+        "of the fit that judges it"
     )
 
 

@@ -1,4 +1,4 @@
-"""What a network costs by counting: parameters and multiply-accumulate operations."""
+"""Count a network's parameters and multiply-accumulate operations."""
 
 import torch
 from torch import nn
@@ -6,19 +6,17 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 def num_parameters(network: nn.Module) -> int:
-    """Trainable or frozen weights; the running statistics of batch norm are no parameters."""
+    """Count trainable and frozen weights; running statistics of batch norm are no parameters."""
     return sum(parameter.numel() for parameter in network.parameters())
 
 
 def num_macs(network: nn.Module, image_size_px: int) -> int:
-    """Multiply-accumulate operations of one image, as papers state them (often as "FLOPs").
+    """Count the multiply-accumulates of one image, as papers state them (often as "FLOPs").
 
     PyTorch's counter counts a multiplication and an addition as two operations and knows
     convolutions and matrix products; activations, pooling and normalisation count nothing.
-    Runs the network once, in evaluation mode, where it is; training mode is restored.
-
-    Args:
-        network: takes float32 (B, 3, S, S).
+    The network, which takes float32 (B, 3, S, S), runs once on its device in evaluation mode; its
+    training mode is restored.
     """
     modes = {module: module.training for module in network.modules()}
     device = next(network.parameters()).device

@@ -1,4 +1,4 @@
-"""What a measured speed depends on besides the network."""
+"""Describe the hardware and libraries that a measured speed depends on."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ import torch
 
 @dataclass(frozen=True, kw_only=True)
 class Device:
-    """What speed depends on besides the network: compare times only of one `fingerprint`."""
+    """Hardware and libraries behind a measured speed: compare times only of one `fingerprint`."""
 
     name: str
     instructions: str
@@ -23,15 +23,16 @@ class Device:
 
     @property
     def fingerprint(self) -> str:
-        """Twelve hexadecimal digits."""
+        """Hash of all values, twelve hexadecimal digits."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
 
     def as_json(self) -> dict[str, str | int]:
+        """Return all values and the fingerprint as plain values."""
         return {**asdict(self), "fingerprint": self.fingerprint}
 
 
 def describe(device: str, threads: int) -> Device:
-    """Name the device that "cpu" or "cuda" stands for here; never the host."""
+    """Describe the device that "cpu" or "cuda" is here, without the host's name."""
     gpu = device.startswith("cuda")
     return Device(
         name=gpu_name(device) if gpu else _cpu_name(),
@@ -45,11 +46,12 @@ def describe(device: str, threads: int) -> Device:
 
 
 def gpu_name(device: str) -> str:
+    """Return the model of a GPU."""
     return torch.cuda.get_device_name(device)
 
 
 def _cpu_name() -> str:
-    """The model as the processor states it; platform.processor() is empty or "x86_64" on Linux."""
+    """Return the processor's model; platform.processor() is empty or "x86_64" on Linux."""
     try:
         lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
     except OSError:

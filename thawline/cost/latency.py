@@ -1,8 +1,8 @@
-"""How long an image takes, and how many a second go through, measured one at a time.
+"""Measure latency and throughput, one measurement at a time on a machine.
 
-What is timed is the whole way from pixels in memory, uint8 (B, S, S, 3), to probabilities in
-memory, the same for PyTorch and ONNX Runtime: normalisation, the copies to and from a GPU, softmax.
-Decoding and resizing of image files are not in it.
+The time is that from pixels in memory, uint8 (B, S, S, 3), to probabilities in memory, the same for
+PyTorch and ONNX Runtime: normalisation, the copies to and from a GPU, softmax. Decoding and
+resizing of image files are not included.
 """
 
 import gc
@@ -42,14 +42,14 @@ class Speed:
     latency_p95_ms: float
     latency_p99_ms: float
     throughput_per_s: float
-    """Images a second in batches of `batch_size`, by the median batch."""
+    """Images per second in batches of `batch_size`, by the median batch."""
     batch_size: int
     repeats: int
     """Timed calls behind the latency, after WARM_UP untimed ones."""
     throughput_by_batch: dict[int, float]
-    """Images a second by batch size: 1, a quarter of `batch_size`, it, and twice it."""
+    """Images per second by batch size: 1, a quarter of `batch_size`, it, and twice it."""
     best_batch: int
-    """The batch size with the most images a second, of equal ones the smallest."""
+    """Batch size with the most images per second, of equal ones the smallest."""
 
 
 def measure_network(
@@ -66,12 +66,11 @@ def measure_network(
 ) -> Speed:
     """Time a PyTorch network in evaluation mode on `device`, to which it is moved.
 
-    Args:
-        network: takes float32 (B, 3, S, S), normalised, and returns logits (B, K).
-        mean, std: per channel, for values in [0, 1].
+    It takes float32 (B, 3, S, S), normalised by mean and std per channel of values in [0, 1], and
+    returns logits (B, K).
 
     Raises:
-        ValueError: fewer than MIN_REPEATS repeats.
+        ValueError: there are fewer than MIN_REPEATS repeats.
     """
     network = network.eval().to(device)
 
@@ -98,7 +97,7 @@ def measure_session(
     """Time an ONNX file in ONNX Runtime on the CPU.
 
     Raises:
-        ValueError: fewer than MIN_REPEATS repeats.
+        ValueError: there are fewer than MIN_REPEATS repeats.
     """
     network = session(path, threads)
     with exclusive():
@@ -110,7 +109,7 @@ def measure_session(
 
 @contextmanager
 def exclusive() -> Iterator[None]:
-    """Hold the machine's only permission to measure; waits, and says so, while another holds it.
+    """Hold the machine's measurement lock; wait, and log so, while another process holds it.
 
     One lock per user and machine, in the system's temporary folder, so that parallel runs in
     different folders take turns. The kernel frees it when its holder dies.

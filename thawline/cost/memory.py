@@ -1,4 +1,4 @@
-"""How much room a network needs: on disk, and in a process that does nothing but run it.
+"""Measure the memory of a network: on disk, and in a process that does nothing but run it.
 
 `python -m thawline.cost.memory MODEL --image-size-px 64` is that process: it prints its own
 peak as JSON. This module loads no library before it knows which one the network needs, because
@@ -27,13 +27,13 @@ class PeakMemory:
     """Peak of a process that loads one network and runs it; MB are 10^6 bytes."""
 
     peak_mb: float
-    """Resident memory of the whole process; on a GPU what PyTorch allocated there."""
+    """Resident memory of the whole process; on a GPU that which PyTorch allocated there."""
     runtime_mb: float
-    """How much of it was there before the network was loaded: the interpreter and the libraries."""
+    """Part of it before the network was loaded: the interpreter and the libraries."""
 
 
 def size_mb(path: Path) -> float:
-    """Size of a file, or of all files below a folder, MB."""
+    """Return the size of a file, or of all files below a folder, in MB."""
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     return sum(file.stat().st_size for file in files) / MEGABYTE
 
@@ -41,14 +41,11 @@ def size_mb(path: Path) -> float:
 def peak_memory(
     model: Path, *, image_size_px: int, batch_size: int = 1, threads: int = 1, device: str = "cpu"
 ) -> PeakMemory:
-    """Measure in a fresh process.
-
-    Args:
-        model: an .onnx file or a checkpoint folder.
+    """Measure peak memory in a fresh process; `model` is an .onnx file or a checkpoint folder.
 
     Raises:
         ChildDied: the process was killed.
-        RuntimeError: it failed; the message is the last line it wrote.
+        RuntimeError: the process failed; the message is the last line it wrote.
     """
     command = [
         sys.executable, "-m", "thawline.cost.memory", str(model),
@@ -65,10 +62,10 @@ def peak_memory(
 
 
 def resident_peak_bytes() -> int:
-    """Peak resident memory of this process.
+    """Return the peak resident memory of this process.
 
-    Not ru_maxrss where Linux offers better: a new program inherits it from the process that started
-    it, so a small program started by a large one would report the large one's memory.
+    Not by ru_maxrss where Linux offers better: a new program inherits it from the process that
+    started it, so a small program started by a large one would report the large one's memory.
     """
     try:
         status = Path("/proc/self/status").read_text()
@@ -131,6 +128,7 @@ def _measure(
 
 
 def main() -> None:
+    """Measure this process by the arguments of the command line, and print the result as JSON."""
     parser = argparse.ArgumentParser(prog="python -m thawline.cost.memory", description=__doc__)
     parser.add_argument("model", type=Path, help="an .onnx file or a checkpoint folder")
     parser.add_argument("--image-size-px", type=int, required=True)

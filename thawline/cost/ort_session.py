@@ -14,7 +14,7 @@ from thawline.runtime.escape import escape
 
 INPUT, OUTPUT = "images", "probabilities"
 INT8_FILE = "model_int8.onnx"
-"""Beside model.onnx, where `compress` kept one."""
+"""Name of the int8 file beside model.onnx, where `compress` kept one."""
 
 
 def session(path: Path, threads: int) -> onnxruntime.InferenceSession:
@@ -24,7 +24,7 @@ def session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     busy between two calls, which spoils whatever else runs or is measured on the machine.
 
     Raises:
-        UserError: the file is missing or no ONNX network.
+        UserError: the file is missing or is no ONNX network.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -41,13 +41,12 @@ def session(path: Path, threads: int) -> onnxruntime.InferenceSession:
 
 
 def shapes(network: onnxruntime.InferenceSession, path: Path) -> tuple[list[Any], list[Any]]:
-    """Tell the shapes of the first input and output, with names for sizes that vary.
+    """Return the shapes of the first input and output, with names for sizes that vary.
 
-    Args:
-        path: the file, for the message.
+    `path` is named in messages.
 
     Raises:
-        UserError: it has none, or their names are no text.
+        UserError: the network has none, or their names are no text.
     """
     try:
         return network.get_inputs()[0].shape, network.get_outputs()[0].shape
@@ -57,7 +56,7 @@ def shapes(network: onnxruntime.InferenceSession, path: Path) -> tuple[list[Any]
 
 @contextmanager
 def running(path: Path) -> Iterator[None]:
-    """While a network that somebody else may have made is run.
+    """Turn errors into a message while a network that somebody else may have made is run.
 
     Raises:
         UserError: ONNX Runtime cannot run it.
@@ -79,10 +78,7 @@ def _refusal(path: Path, error: Exception) -> UserError:
 def predict(
     network: onnxruntime.InferenceSession, images: NDArray[np.uint8], *, batch_size: int = 64
 ) -> NDArray[np.float32]:
-    """Class probabilities of images, batch by batch.
-
-    Args:
-        images: uint8 (N, S, S, 3), RGB.
+    """Predict class probabilities of images, uint8 (N, S, S, 3), RGB, batch by batch.
 
     Returns:
         float32 (N, K), rows summing to 1; (0, K) without images.

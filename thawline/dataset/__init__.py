@@ -1,1 +1,1 @@
-"""The packed data set: manifest, images, training rows."""
+"""Packed data set: manifest, images, training rows."""

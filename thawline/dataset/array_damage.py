@@ -1,4 +1,4 @@
-"""What NumPy and zipfile raise where a file of arrays is damaged.
+"""Exceptions of NumPy and zipfile where a file of arrays is damaged.
 
 The header of an array is a Python literal, and NumPy lets through what its parser meets.
 """
@@ -9,11 +9,11 @@ from tokenize import TokenError
 from zipfile import BadZipFile
 
 PARSER = (ValueError, SyntaxError, TypeError, TokenError, RecursionError)
-"""Their messages say what is wrong."""
+"""Exceptions of the parser, whose messages say what is wrong."""
 OTHERS = (
     MemoryError, OverflowError, AttributeError, LookupError, EOFError, struct.error,
 )  # fmt: skip
 HEADER = (*PARSER, *OTHERS)
-"""Of an array's header."""
+"""Exceptions of an array's header."""
 ARCHIVE = (BadZipFile, zlib.error, EOFError, RuntimeError)
-"""Of the zip around arrays; the last where one is encrypted or packed in another way."""
+"""Exceptions of the zip around arrays; the last where one is encrypted or packed in another way."""

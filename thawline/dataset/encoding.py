@@ -1,11 +1,11 @@
-"""How one packed image is kept: its pixels as they are, or as JPEG."""
+"""Encode and decode one packed image: its pixels as they are, or as JPEG."""
 
 import cv2
 import numpy as np
 
 QUALITY = 95
-"""With colour at full resolution (4:4:4); photographs of 256 px take about a fifth of their pixels,
-which differ by 1 of 255 on average."""
+"""Quality of JPEG, with colour at full resolution (4:4:4): photographs of 256 px take about a fifth
+of their pixels' bytes, and pixels differ by 1 of 255 on average."""
 _OPTIONS = (
     cv2.IMWRITE_JPEG_QUALITY,
     QUALITY,
@@ -15,7 +15,9 @@ _OPTIONS = (
 
 
 def encode(image: np.ndarray, encoding: str) -> np.ndarray:
-    """Args:
+    """Encode an image.
+
+    Args:
         image: RGB, uint8 (S, S, 3).
         encoding: raw or jpeg.
 
@@ -30,10 +32,10 @@ def encode(image: np.ndarray, encoding: str) -> np.ndarray:
 
 
 def decode(encoded: np.ndarray) -> np.ndarray | None:
-    """Bytes of a JPEG file that `encode` made, uint8 (L,), to RGB, uint8 (S, S, 3).
+    """Decode the bytes of a JPEG file by `encode`, uint8 (L,), to RGB, uint8 (S, S, 3).
 
-    None where OpenCV finds no image. Half a file it decodes to a half grey one: compare a checksum
-    first.
+    None where OpenCV finds no image. It decodes half a file to a half grey image: compare a
+    checksum first.
     """
     # Turning BGR round in NumPy cost as much as half of the decoding.
     return cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB)

@@ -1,7 +1,7 @@
-"""Packed images: every image decoded and resized once, then read by memory map.
+"""Write and read packed images: decoded and resized once, then read by memory map.
 
-As pixels reading one costs no decoding; as JPEG a set takes a fifth of the room. How they lie in
-files is the matter of thawline/dataset/shards.py; a reader does not see the difference.
+As pixels, reading one costs no decoding; as JPEG, a set takes a fifth of the room. The format of
+the files is in thawline/dataset/shards.py; a reader does not see the difference.
 """
 
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ import numpy as np
 from thawline.dataset import shards
 
 SHARD_BYTES = 64 * 2**20
-"""Upper bound of what the writer holds; also few enough files for DVC at a million images."""
+"""Bytes that the writer holds at most; also few enough files for DVC at a million images."""
 
 
 class StoreWriter:
-    """Appends images; holds at most one shard in memory."""
+    """Writer that appends images and holds at most one shard in memory."""
 
     def __init__(self, directory: Path, image_size_px: int) -> None:
         self._directory = directory
@@ -51,11 +51,10 @@ class StoreWriter:
 
 
 class ImageStore:
-    """Reads what StoreWriter wrote, by row, without loading the rest."""
+    """Reader of what StoreWriter wrote, by row, without loading the rest."""
 
     def __init__(self, directory: Path, *more: Path) -> None:
-        """Args:
-            more: further folders, which may be empty; their rows follow those of the first.
+        """Open a folder, and further ones that may be empty; their rows follow those of the first.
 
         Raises:
             UserError: a file is missing or damaged; here, or when an image of it is read.
@@ -72,21 +71,23 @@ class ImageStore:
 
     @property
     def image_size_px(self) -> int:
+        """Side of the images, in px."""
         return int(self._shape[0])
 
     @property
     def encoding(self) -> str:
+        """Encoding of the files: raw or jpeg."""
         return self._shards[0].encoding
 
     def __getitem__(self, row: int) -> np.ndarray:
-        """One image, uint8 (S, S, 3), a copy that may be written to."""
+        """Return one image, uint8 (S, S, 3), a copy that may be written to."""
         if not 0 <= row < len(self):
             raise IndexError(f"row {row} of {len(self)}")
         shard = int(np.searchsorted(self._starts, row, side="right")) - 1
         return self._shards[shard].image(row - int(self._starts[shard])).copy()
 
     def take(self, rows: np.ndarray) -> np.ndarray:
-        """Images of the given rows in that order, uint8 (B, S, S, 3)."""
+        """Return the images of rows in that order, uint8 (B, S, S, 3)."""
         rows = np.asarray(rows, dtype=np.int64)
         if len(rows) and not 0 <= rows.min() <= rows.max() < len(self):
             raise IndexError(f"rows {rows.min()} to {rows.max()} of {len(self)}")
@@ -98,6 +99,6 @@ class ImageStore:
         return out
 
     def batches(self, rows: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
-        """The given rows in order, uint8 (<= batch_size, S, S, 3) at a time."""
+        """Yield the images of rows in order, uint8 (<= batch_size, S, S, 3) at a time."""
         for start in range(0, len(rows), batch_size):
             yield self.take(rows[start : start + batch_size])

@@ -1,4 +1,4 @@
-"""The table beside the packed images: one row per image, in the same order."""
+"""Write and read the manifest: one row per packed image, in the same order."""
 
 import hashlib
 import json
@@ -22,11 +22,11 @@ class Manifest:
 
     Attributes:
         classes: class names; a label is an index into them.
-        labels: int64 (N,), in [0, num_classes).
+        labels: class ids, int64 (N,), in [0, num_classes).
         splits: str (N,), train | val | test | unused (left out to make a long tail).
         sha256: hash of the upright pixels before they were packed, per row.
-        names: where the image came from, relative to the source.
-        groups: what must stay in one split, or None, per row.
+        names: path of each image, relative to the source.
+        groups: name of what must stay in one split, or None, per row.
         widths, heights: original size in px, int64 (N,).
     """
 
@@ -43,15 +43,15 @@ class Manifest:
         return len(self.labels)
 
     def rows(self, split: str) -> np.ndarray:
-        """Row indices of a split, int64, ascending."""
+        """List the rows of a split, int64, ascending."""
         return np.flatnonzero(self.splits == split)
 
     def counts(self, split: str) -> np.ndarray:
-        """Images per class in a split, int64 (num_classes,)."""
+        """Count images per class in a split, int64 (num_classes,)."""
         return np.bincount(self.labels[self.rows(split)], minlength=len(self.classes))
 
     def digest(self) -> str:
-        """Hash of what the set is made of: pixels, labels and splits; 32 hexadecimal digits."""
+        """Hash the data set: pixels, labels and splits; 32 hexadecimal digits."""
         rows = zip(self.sha256, self.labels.tolist(), self.splits.tolist(), strict=True)
         digest = hashlib.sha256(f"[{json.dumps(self.classes)}, [".encode())
         # Row by row: the whole as one text takes 200 bytes for each.
@@ -61,6 +61,7 @@ class Manifest:
         return digest.hexdigest()[:32]
 
     def write(self, directory: Path) -> None:
+        """Write the table; equal manifests give equal bytes."""
         table = pa.table(
             {
                 "label": pa.array(self.labels, pa.int32()),
@@ -77,8 +78,10 @@ class Manifest:
 
     @classmethod
     def read(cls, directory: Path) -> "Manifest":
-        """Raises:
-        UserError: the file is missing, damaged, or another table.
+        """Read the table.
+
+        Raises:
+            UserError: the file is missing, damaged, or another table.
         """
         with intact(directory / MANIFEST):
             return cls._from(stored_table.read(directory / MANIFEST))

@@ -1,4 +1,4 @@
-"""Which rows a network trains on, and how much each class counts; never pixels."""
+"""Write and read the training rows and class weights; never pixels."""
 
 import json
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ _TARGETS = b"targets"
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """The result of rebalancing.
+    """Training rows, the result of rebalancing.
 
     Attributes:
-        indices: int64 (M,), rows of the manifest, ascending; a repeated row is seen more often.
-        class_weights: float64 (num_classes,), factors of the loss, 1.0 where nothing is weighted.
-        targets: rows per class, int64 (num_classes,), that a head trains on, made up by synthetic
-            features; None where a head trains on the rows alone.
+        indices: rows of the manifest, int64 (M,), ascending; a repeated row is seen more often.
+        class_weights: factors of the loss, float64 (num_classes,), 1.0 where nothing is weighted.
+        targets: rows per class, int64 (num_classes,), that a head trains on, synthetic features
+            included; None where a head trains on the rows alone.
     """
 
     indices: np.ndarray
@@ -33,19 +33,19 @@ class Rows:
 
     @classmethod
     def untouched(cls, indices: np.ndarray, num_classes: int) -> "Rows":
-        """Each row once, each class as it is."""
+        """Take each row once and each class as it is."""
         return cls(indices=indices, class_weights=np.ones(num_classes))
 
     def counts(self, labels: np.ndarray, num_classes: int) -> np.ndarray:
-        """What a head trains on per class, synthetic features included, int64 (num_classes,).
+        """Count per class what a head trains on, synthetic features included, int64 (num_classes,).
 
-        Args:
-            labels: class of every row of the manifest, int64 (N,).
+        `labels` are the classes of every row of the manifest, int64 (N,).
         """
         rows = np.bincount(labels[self.indices], minlength=num_classes)
         return rows if self.targets is None else np.maximum(rows, self.targets)
 
     def write(self, path: Path) -> None:
+        """Write the table; equal rows give equal bytes."""
         path.parent.mkdir(parents=True, exist_ok=True)
         metadata = {_WEIGHTS: json.dumps(self.class_weights.tolist())}
         if self.targets is not None:
@@ -57,8 +57,10 @@ class Rows:
 
     @classmethod
     def read(cls, path: Path) -> "Rows":
-        """Raises:
-        UserError: the file is missing, damaged, or another table.
+        """Read the table.
+
+        Raises:
+            UserError: the file is missing, damaged, or another table.
         """
         with intact(path):
             table = stored_table.read(path)

@@ -1,7 +1,7 @@
-"""Files of packed images: pixels, or JPEG with an index; both open in any notebook.
+"""Write and read files of packed images: pixels, or JPEG with an index; both open in a notebook.
 
 `images-00000.npy` is uint8 (rows, S, S, 3). `jpeg-00000.npy` is one JPEG file after another, uint8
-(bytes,), and `index-00000.npy` says where each ends, and its CRC-32.
+(bytes,), and `index-00000.npy` has the end and the CRC-32 of each.
 """
 
 import zlib
@@ -27,11 +27,11 @@ class Shard(Protocol):
     def __len__(self) -> int: ...
 
     def image(self, row: int) -> np.ndarray:
-        """RGB, uint8 (S, S, 3), perhaps read-only."""
+        """Return an image, RGB, uint8 (S, S, 3), perhaps read-only."""
         ...
 
     def copy(self, rows: np.ndarray, out: np.ndarray, at: np.ndarray) -> None:
-        """Put the images of `rows` into out[at], uint8 (B, S, S, 3)."""
+        """Copy the images of `rows` into out[at], uint8 (B, S, S, 3)."""
         ...
 
 
@@ -48,7 +48,7 @@ def write(directory: Path, number: int, images: Sequence[np.ndarray]) -> None:
 
 
 def read(directory: Path) -> list[Shard]:
-    """The files of a folder in order; none in a folder without.
+    """Open the files of a folder in order; none in a folder without.
 
     Raises:
         UserError: a file is missing, cut or of another format.

@@ -1,1 +1,1 @@
-"""Features of a frozen network, and what is decided from them."""
+"""Features of a frozen network, and choices that are made by them."""

@@ -1,8 +1,8 @@
-"""What a frozen part of a network says of images, kept between runs.
+"""Keep features of a frozen part of a network between runs.
 
-Untracked, in the project's scratch folder, which its temporary copies share. No output depends on
-it: features count only for equal weights, pixels, rows, numerics, code and libraries, and only with
-the right checksum, so those that are read are the bits that would be computed.
+They lie untracked in the project's scratch folder, which its temporary copies share. No output
+depends on them: features are used only for equal weights, pixels, rows, numerics, code and
+libraries, and only with the right checksum, so they are the bits that would be computed.
 """
 
 import math
@@ -28,31 +28,33 @@ Batches = Callable[[], Iterable[np.ndarray]]
 
 
 class FeatureCache:
-    """Arrays on disk, up to a limit; those that were not used for longest go first."""
+    """Arrays on disk, up to a limit; the least recently used go first."""
 
     def __init__(self, limit_gb: float, folder: Path | None = None) -> None:
-        """Args:
-        limit_gb: of all of them together; 0 keeps nothing.
+        """Open the cache in a folder; None: the project's scratch folder.
+
+        `limit_gb` is for all arrays together, in GB; 0 keeps nothing.
         """
         self._limit = int(limit_gb * 1e9)
         self._folder = workspace.scratch() / "features" if folder is None else folder
         self._began_ns = time.time_ns()
 
     def fits(self, num_bytes: int) -> bool:
-        """Whether so much may be kept; a matter of params alone, whatever there is already."""
+        """Tell by the limit alone whether so many bytes may be kept, however full the cache is."""
         return num_bytes <= self._limit
 
     def get(self, known_by: Mapping[str, str], num_rows: int, batches: Batches) -> np.ndarray:
-        """The array of equal inputs, or a new one, float32 (num_rows, ...).
+        """Return the array that was kept for equal inputs, or compute it, float32 (num_rows, ...).
 
         Args:
             known_by: everything that changes a bit of it; short texts.
-            batches: computes it in order, float32 (B, ...) each.
+            num_rows: rows of the array.
+            batches: computes the rows in order, float32 (B, ...) each.
 
         Returns:
             A memory map that may be written to without touching the file, or an array.
         """
-        path = self._folder / f"{fingerprints.of_values(dict(known_by))}{SUFFIX}"
+        path = self._folder / f"{fingerprints.hash_values(dict(known_by))}{SUFFIX}"
         found = self._read(path, known_by)
         return self._made(path, known_by, num_rows, batches) if found is None else found
 
@@ -60,10 +62,10 @@ class FeatureCache:
         try:
             about = checksummed_file.read_about(path)
             if about["known_by"] != dict(known_by):
-                raise ValueError("is of something else")
+                raise ValueError("is of other inputs")
             shape = tuple(map(operator.index, about["shape"]))
             if 4 * math.prod(shape) != path.stat().st_size - checksummed_file.HEADER_BYTES:
-                raise ValueError("is of another shape")
+                raise ValueError("has another shape")
             mapped = np.memmap(path, np.float32, "c", checksummed_file.HEADER_BYTES, shape)
             mark_used(path)
         except FileNotFoundError:
@@ -92,7 +94,7 @@ class FeatureCache:
         return np.concatenate(list(batches())) if kept is None else kept
 
     def _make_room(self, num_bytes: int) -> bool:
-        """Remove what was not used for longest; nothing that this run has used."""
+        """Remove the least recently used arrays, but none that this run has used."""
         if not self.fits(num_bytes):
             return False
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -102,7 +104,7 @@ class FeatureCache:
         )
 
 
-def of_trunk(
+def describe_trunk(
     trunk: nn.Module,
     store: ImageStore,
     rows: np.ndarray,
@@ -111,19 +113,18 @@ def of_trunk(
     precision: str,
     device: torch.device,
 ) -> dict[str, str]:
-    """What the features of images as they are follow from.
+    """Name everything that the features of unchanged images depend on, as a cache key.
 
-    Args:
-        trunk: a fixed network or its first blocks; where it is cut shows in its structure.
-        rows: of the store, int64 (N,), in the order in which they are computed.
+    `trunk` is a fixed network or its first blocks, `rows` of the store are int64 (N,) in the order
+    in which they are computed. Where the trunk is cut shows in its structure.
     """
     return {
-        "weights": fingerprints.of_tensors(trunk.state_dict()),
-        "structure": fingerprints.of_values(repr(trunk)),
-        "images": fingerprints.of_images(store, rows),
-        "normalisation": fingerprints.of_values([card.mean, card.std]),
+        "weights": fingerprints.hash_tensors(trunk.state_dict()),
+        "structure": fingerprints.hash_values(repr(trunk)),
+        "images": fingerprints.hash_images(store, rows),
+        "normalisation": fingerprints.hash_values([card.mean, card.std]),
         "precision": precision,
-        **fingerprints.of_machine(device),
+        **fingerprints.describe_machine(device),
     }
 
 

@@ -1,4 +1,4 @@
-"""What a frozen trunk says of each image, computed once instead of once per epoch."""
+"""Compute a frozen trunk's features of each image once, instead of once per epoch."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -11,7 +11,7 @@ from torch import nn
 from thawline.augment._transforms import Step
 from thawline.dataset.image_store import ImageStore
 from thawline.features import fingerprints
-from thawline.features.cache import FeatureCache, of_trunk
+from thawline.features.cache import FeatureCache, describe_trunk
 from thawline.features.view_batches import ViewBatches
 from thawline.models.inference import Normalisation, batch_outputs, images_at_once
 from thawline.runtime.progress import track
@@ -33,11 +33,11 @@ def compute_views(
     cache: FeatureCache | None = None,
     workers: int = 0,
 ) -> list[torch.Tensor]:
-    """Features of num_views augmented views of the given rows: float32 (M, ...) each.
+    """Compute features of num_views augmented views of the rows `indices`, float32 (M, ...) each.
 
-    View v of a row equals what image training would show of it in epoch v. Without
-    augmentation all views are one, and a row that is repeated is computed once. Any number of
-    workers, processes that augment, gives the same.
+    View v of a row is the image that training would show of it in epoch v. Without augmentation
+    there is one view, and a row that is repeated is computed once. Any number of workers, processes
+    that augment, gives the same.
     """
     numerics: dict[str, Any] = {"precision": precision, "device": device}
     if not policy:
@@ -49,10 +49,10 @@ def compute_views(
     in_order = [np.arange(i, min(i + size, len(indices))) for i in range(0, len(indices), size)]
     known_by = {}
     if cache is not None:
-        known_by = of_trunk(trunk, store, indices, card, **numerics)
+        known_by = describe_trunk(trunk, store, indices, card, **numerics)
         # A view is seeded by the number of its row.
         known_by["views"] = (
-            f"{fingerprints.of_values([list(policy), seed])} {fingerprints.of_arrays(indices)}"
+            f"{fingerprints.hash_values([list(policy), seed])} {fingerprints.hash_arrays(indices)}"
         )
     computed = []
     for epoch in range(num_views):
@@ -74,19 +74,19 @@ def compute(
     device: torch.device,
     cache: FeatureCache | None = None,
 ) -> torch.Tensor:
-    """Features of the images as they are, float32 (N, ...)."""
+    """Compute features of the images without augmentation, float32 (N, ...)."""
     numerics: dict[str, Any] = {"precision": precision, "device": device}
     size = images_at_once(store.image_size_px)
     shown, total = partial(store.batches, rows, size), -(-len(rows) // size)
     run = partial(_through, trunk, shown, card, "features of the rows", total, **numerics)
-    known_by = {} if cache is None else of_trunk(trunk, store, rows, card, **numerics)
+    known_by = {} if cache is None else describe_trunk(trunk, store, rows, card, **numerics)
     return _kept(run, known_by, len(rows), cache)
 
 
 def _kept(
     run: Images, known_by: dict[str, str], num_rows: int, cache: FeatureCache | None
 ) -> torch.Tensor:
-    """Feature maps keep their channels last in memory, wherever they come from."""
+    """Compute features or take them from the cache; maps keep their channels last in memory."""
     array = np.concatenate(list(run())) if cache is None else cache.get(known_by, num_rows, run)
     found = torch.from_numpy(array)
     return found.permute(0, 3, 1, 2) if found.ndim == 4 else found
@@ -111,5 +111,5 @@ def _through(
 def _augmented(
     views: ViewBatches, epoch: int, batches: Sequence[np.ndarray]
 ) -> Iterator[np.ndarray]:
-    for images in views.of(epoch, batches):
+    for images in views.epoch(epoch, batches):
         yield images.numpy()

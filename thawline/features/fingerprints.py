@@ -1,4 +1,4 @@
-"""Short hashes of what a result follows from: the keys of what is kept between runs."""
+"""Hash the inputs of a result in 16 hexadecimal digits: keys of what is kept between runs."""
 
 import hashlib
 import json
@@ -23,12 +23,13 @@ _CODE = (
 knowing. What draws, reports, tracks and serves is none of it."""
 
 
-def of_values(values: Any) -> str:
-    """Of plain values that JSON can hold; 16 hexadecimal digits, as all here."""
+def hash_values(values: Any) -> str:
+    """Hash plain values that JSON can hold."""
     return _digest([json.dumps(values, sort_keys=True).encode()])
 
 
-def of_arrays(*arrays: np.ndarray | None) -> str:
+def hash_arrays(*arrays: np.ndarray | None) -> str:
+    """Hash arrays with their dtypes and shapes; None is a value of its own."""
     return _digest(
         part
         for array in arrays
@@ -40,8 +41,8 @@ def of_arrays(*arrays: np.ndarray | None) -> str:
     )
 
 
-def of_tensors(state: Mapping[str, torch.Tensor]) -> str:
-    """Of names, shapes and bits, wherever the tensors are."""
+def hash_tensors(state: Mapping[str, torch.Tensor]) -> str:
+    """Hash names, dtypes, shapes and bits of tensors, on whatever device they are."""
     return _digest(
         part
         for name, value in state.items()
@@ -52,19 +53,19 @@ def of_tensors(state: Mapping[str, torch.Tensor]) -> str:
     )
 
 
-def of_images(store: ImageStore, rows: np.ndarray) -> str:
-    """Of the pixels of the given rows, read once: what lies in the store, whoever put it there."""
+def hash_images(store: ImageStore, rows: np.ndarray) -> str:
+    """Hash the pixels of rows as they lie in the store now."""
     return _digest(batch.tobytes() for batch in store.batches(rows, _BATCH))
 
 
-def of_machine(device: torch.device) -> dict[str, str]:
-    """What changes the last bits of a result beside its inputs."""
+def describe_machine(device: torch.device) -> dict[str, str]:
+    """Name what changes the last bits of a result beside its inputs: device, code, libraries."""
     named = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
     return {
         "device": f"{device.type} {named} {torch.backends.cpu.get_cpu_capability()}",
         "threads": str(torch.get_num_threads()),
         "code": code.running().digest(*_CODE),
-        "libraries": of_values({name: metadata.version(name) for name in _LIBRARIES}),
+        "libraries": hash_values({name: metadata.version(name) for name in _LIBRARIES}),
     }
 
 

@@ -1,4 +1,4 @@
-"""What the features of a network are worth, block by block, as plain values."""
+"""Scores of a network's features, block by block, as plain values."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,11 +6,12 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class BlockScore:
-    """What the features at the end of one block are worth.
+    """Score of the features at the end of one block.
 
     Attributes:
-        accuracy: of a linear probe, cross-validated: mean recall over the classes, in [0, 1].
-        error: its standard error.
+        accuracy: cross-validated accuracy of a linear probe: mean recall over the classes, in
+            [0, 1].
+        error: standard error of the accuracy.
         logme: log evidence per row; higher is better.
     """
 
@@ -23,11 +24,11 @@ class BlockScore:
 
 @dataclass(frozen=True, kw_only=True)
 class GroupScore:
-    """A group of blocks that a head could read, judged on rows that were left out of the fit.
+    """Score of a group of blocks that a head could read, on rows left out of the fit.
 
     Attributes:
-        blocks: with their grids, e.g. `stage3 2x2`, in the order of the forward pass.
-        accuracy: of rows left out, in [0, 1].
+        blocks: blocks with their grids, e.g. `stage3 2x2`, in the order of the forward pass.
+        accuracy: accuracy on rows left out, in [0, 1].
         squared_error: mean squared distance of their scores from their class, by which groups are
             compared first.
     """
@@ -39,25 +40,27 @@ class GroupScore:
 
     @classmethod
     def read(cls, stored: dict[str, Any]) -> "GroupScore":
-        """Take one from a decision file."""
+        """Rebuild a score from its entry in a decision file."""
         return cls(**{**stored, "blocks": tuple(stored["blocks"])})
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeadFit:
-    """How a head was solved in closed form.
+    """Record of a head that was solved in closed form.
 
     Attributes:
+        chosen: group of blocks that the head reads.
         tried: every group that was judged.
         augmented: whether an augmented copy of each image joined the fit; None where the policy
             changes nothing.
-        augmented_accuracy: of rows that were left out, with them.
-        penalty: of the ridge regression, over the mean squared length of a standardised row.
-        accuracy, error: of rows that were left out, each counting as rebalancing says, and its
-            standard error.
-        nll: negative log-likelihood of those rows, nats.
-        num_rows: that were judged.
-        temperature: by which the scores are divided, so that probabilities are honest.
+        augmented_accuracy: accuracy on rows left out, with those copies.
+        penalty: penalty of the ridge regression, over the mean squared length of a standardised
+            row.
+        accuracy, error: accuracy on rows left out, weighted as rebalancing says, and its standard
+            error.
+        nll: negative log-likelihood of those rows, in nats.
+        num_rows: number of rows that were judged.
+        temperature: divisor of the scores that calibrates the probabilities.
     """
 
     chosen: GroupScore
@@ -77,8 +80,8 @@ class Profile:
     """Scores of the blocks with parameters, from the input to the last one before the head.
 
     Attributes:
-        scores: empty where no two classes have rows enough to be cross-validated.
-        split, num_rows, num_classes: what was measured on.
+        scores: one per block; empty where no two classes have enough rows for cross-validation.
+        split, num_rows, num_classes: rows that were measured on.
     """
 
     scores: tuple[BlockScore, ...]
@@ -95,8 +98,8 @@ class Profile:
     def chosen(self) -> int:
         """Position of the first block within one standard error of the best.
 
-        Of features that are equally good the earlier ones leave more blocks to train. That costs
-        time; to keep a block that should have been trained costs accuracy.
+        Of equally good features the earlier ones leave more blocks to train. That costs time; to
+        keep a block that should have been trained costs accuracy.
         """
         best = self.scores[self.best]
         near = (i for i, s in enumerate(self.scores) if s.accuracy >= best.accuracy - best.error)
@@ -104,5 +107,5 @@ class Profile:
 
     @property
     def num_after(self) -> int:
-        """Blocks that follow the chosen one."""
+        """Number of blocks that follow the chosen one."""
         return len(self.scores) - 1 - self.chosen if self.scores else 0

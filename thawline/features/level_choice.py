@@ -8,27 +8,28 @@ import numpy as np
 from thawline.dataset.manifest import Manifest
 from thawline.features import ridge
 from thawline.features.layer_profile import GroupScore
-from thawline.features.levels import TRUNK, BlockFeatures, Changed, Key, named
+from thawline.features.levels import TRUNK, BlockFeatures, Changed, Key, key_name
 from thawline.features.ridge import LeaveGroupOut
 from thawline.runtime.progress import track
 
 MAX_ROWS = 1200
-"""By which groups of blocks and penalties are judged: a share of 0.9 is then known to 0.9 points.
-A decomposition grows with the third power of the rows: 0.3 s each here, of some twenty."""
+"""Rows that judge groups of blocks and penalties: an accuracy of 0.9 is then known to 0.9 points.
+The time of a decomposition grows with the third power of the rows: 0.3 s each here, of some
+twenty."""
 MOST_LOST = 0.005
-"""Of accuracy: less network is taken for no more than this, and never for more than a standard
-error of the difference."""
+"""Largest loss of accuracy for which less network is taken; never more than a standard error of the
+difference."""
 _MOST_WORSE = 0.01
-"""Of the squared error, likewise; a standard error where that is more. Where few rows of rare
-classes weigh much, it tells groups apart that the number of rows named rightly does not."""
+"""Largest rise of the squared error, likewise; a standard error where that is more. Where few rows
+of rare classes weigh much, it tells groups apart that accuracy does not."""
 _FEW, _WINDOW = 3, 5
 """Neighbouring blocks that a head reads together."""
 _LEAST_EACH = 5
 """Rows of a class in a small sample, on average: with one or two nothing can be left out."""
 _QUARTERS = 2
-"""A grid."""
+"""Grid of 2 x 2 cells."""
 _LATE = 6
-"""Groups that are judged where a rough answer will do: of the last three blocks."""
+"""Number of groups that are judged where a rough answer will do: those of the last three blocks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +37,11 @@ class ChoiceSample:
     """Rows that a choice is made by.
 
     Attributes:
-        rows: of the store, int64 (N,), ascending, all different.
-        labels: int64 (N,).
-        weights: what each row counts, float64 (N,).
+        rows: rows of the store, int64 (N,), ascending, all different.
+        labels: classes, int64 (N,).
+        weights: weight of each row, float64 (N,).
         groups: int64 (N,), equal for rows that are left out together; None: each by itself.
+        num_classes: K.
     """
 
     rows: np.ndarray
@@ -51,14 +53,14 @@ class ChoiceSample:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """What a head reads.
+    """Choice of what a head reads.
 
     Attributes:
-        keys: in the order of the forward pass.
+        keys: blocks with their grids, in the order of the forward pass.
         unit_length: whether their standardised rows are given length one.
-        left_out: what fits without a row's group say of the rows of the sample.
+        left_out: predictions of the sample's rows by fits without a row's group.
         augmented: whether an augmented copy of each row joins the fit; None where it was not tried.
-        augmented_accuracy: of the rows left out, with them.
+        augmented_accuracy: accuracy on rows left out, with those copies.
         tried: every group that was judged.
     """
 
@@ -79,16 +81,18 @@ def choose(
     copies: Changed | None = None,
     most_features: int | None = None,
 ) -> Choice:
-    """Judge every group of blocks, then copies with the best of them.
+    """Choose the group of blocks that a head reads, then whether augmented copies help it.
 
     Args:
+        features: features of rows by block.
+        sample: rows that judge, each left out of a fit.
         last_only: whether the head must read what the network's own head would.
-        own_linear: whether what the network's own head reads goes to its own linear layer.
+        own_linear: whether a head that reads what the network's own does is its linear layer.
         copies: makes an augmented copy of each image; None: none may join the fit.
-        most_features: of a group; None: any number. What the network's own head reads is always
-            judged.
+        most_features: limit for a group; None: any number. What the network's own head reads is
+            always judged.
     """
-    found = features.of(sample.rows, [(TRUNK, 1)] if last_only else None)
+    found = features.compute(sample.rows, [(TRUNK, 1)] if last_only else None)
     groups = candidates(list(found))
     width = {keys: sum(found[key].shape[1] for key in keys) for keys in groups}
     if most_features is not None:
@@ -101,7 +105,7 @@ def choose(
     keys = _smallest(out, sample.weights)
     tried = {
         group: GroupScore(
-            blocks=tuple(named(key) for key in group),
+            blocks=tuple(key_name(key) for key in group),
             num_features=width[group],
             accuracy=weighted_mean(one.right, sample.weights)[0],
             squared_error=weighted_mean(one.errors, sample.weights)[0],
@@ -110,7 +114,7 @@ def choose(
     }
     left_out, augmented, accuracy = out[keys], None, None
     if copies is not None:
-        changed = features.of(sample.rows, keys, changed=copies)
+        changed = features.compute(sample.rows, keys, changed=copies)
         both = judge(
             [found[key] for key in keys], sample, [changed[key] for key in keys],
             unit_length=unit_length[keys],
@@ -141,7 +145,8 @@ def judge(
 
     Args:
         parts: features of each level, float32 (N, D_i).
-        copies: the same of an altered copy of each row, which joins the fit.
+        sample: labels, weights and groups of those rows.
+        copies: features of an altered copy of each row, which joins the fit.
         unit_length: whether standardised rows are given length one.
     """
     num_rows, groups = len(sample.rows), sample.groups
@@ -150,7 +155,7 @@ def judge(
         parts = [np.concatenate(pair) for pair in zip(parts, copies, strict=True)]
         labels, weights = np.tile(labels, 2), np.tile(weights, 2)
         groups = np.tile(np.arange(num_rows) if groups is None else groups, 2)
-    standard = ridge.Standard.of(parts, weights, unit_length=unit_length)
+    standard = ridge.Standard.from_levels(parts, weights, unit_length=unit_length)
     out = ridge.leave_out(
         standard.apply(np.concatenate(parts, axis=1)), labels, num_classes=sample.num_classes,
         weights=weights, groups=groups,
@@ -166,10 +171,9 @@ def judge(
 def quick_best(
     found: Mapping[Key, np.ndarray], sample: ChoiceSample
 ) -> tuple[tuple[Key, ...], LeaveGroupOut]:
-    """Judge a few groups and give the best: five blocks that end late, and the last one alone.
+    """Judge a few groups and return the best: five blocks that end late, and the last one alone.
 
-    Args:
-        found: features of every block, as `extract` gives them.
+    `found` are the features of every block, as `extract` gives them.
     """
     groups = candidates(list(found))
     wide = [keys for keys in groups if len(keys) == _WINDOW and any(grid > 1 for _, grid in keys)]
@@ -212,11 +216,9 @@ def draw(labels: np.ndarray, rng: np.random.Generator, most: int = MAX_ROWS) -> 
 
 
 def small_sample(manifest: Manifest, rows: np.ndarray, most: int, *, seed: int) -> ChoiceSample:
-    """Draw rows of equal weight for a rough answer; of very many classes, rows of some of them.
+    """Draw at most `most` rows of equal weight; of very many classes, rows of some of them.
 
-    Args:
-        rows: int64 (N,), all different.
-        most: rows of the sample.
+    `rows` are int64 (N,), all different.
     """
     rng = np.random.default_rng(seed)
     classes = np.unique(manifest.labels[rows])
@@ -235,7 +237,10 @@ def small_sample(manifest: Manifest, rows: np.ndarray, most: int, *, seed: int) 
 
 
 def number_groups(names: Sequence[str | None]) -> np.ndarray | None:
-    """Give rows of one group one number; None where no row has a group."""
+    """Give each group a number, int64 (N,); None where no row has a group.
+
+    A row without one is a group by itself.
+    """
     if all(name is None for name in names):
         return None
     keys = [name or f"\0{at}" for at, name in enumerate(names)]
@@ -243,7 +248,7 @@ def number_groups(names: Sequence[str | None]) -> np.ndarray | None:
 
 
 def weighted_mean(values: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """Give a weighted mean and its standard error."""
+    """Compute a weighted mean and its standard error."""
     share = weights / weights.sum()
     mean = float(share @ values)
     return mean, float(np.sqrt(np.square(share) @ np.square(values - mean)))
@@ -254,10 +259,8 @@ def candidates(offered: Sequence[Key]) -> list[tuple[Key, ...]]:
 
     For each block of the last two thirds: it alone, with the two and with the four before it, by
     the finest grids; with the four before it also by quarters; at the end also the plain averages,
-    and what the network's own head reads.
-
-    Args:
-        offered: keys in the order of the forward pass, as `extract` gives them.
+    and what the network's own head reads. `offered` are keys in the order of the forward pass, as
+    `extract` gives them.
     """
     blocks = list(dict.fromkeys(block for block, _ in offered if block != TRUNK))
     finest = {block: max(grid for b, grid in offered if b == block) for block in blocks}
@@ -275,7 +278,7 @@ def candidates(offered: Sequence[Key]) -> list[tuple[Key, ...]]:
 
 
 def _smallest(out: Mapping[tuple[Key, ...], LeaveGroupOut], weights: np.ndarray) -> tuple[Key, ...]:
-    """The first group, so the one of the least network, that is as good as the best."""
+    """Find the first group, so that with the least network, which is as good as the best."""
     best = min(out.values(), key=lambda found: float(weights @ found.errors))
     for keys, found in out.items():
         worse, error = weighted_mean(found.errors - best.errors, weights)

@@ -11,8 +11,8 @@ import torch
 
 from thawline.augment._transforms import Step, Views
 from thawline.dataset.image_store import ImageStore
-from thawline.features.cache import FeatureCache, of_trunk
-from thawline.features.fingerprints import of_values
+from thawline.features.cache import FeatureCache, describe_trunk
+from thawline.features.fingerprints import hash_values
 from thawline.models.batch_norm_folding import folded
 from thawline.models.device import numerics, to_input
 from thawline.models.inference import Normalisation, images_at_once
@@ -21,10 +21,10 @@ from thawline.models.network import Network
 from thawline.runtime.progress import track
 
 TRUNK = ""
-"""Stands for what the network's own head reads: the output of everything before it; averaged, where
-it is a map that a head classifies place by place."""
+"""Name for what the network's own head reads: the output of everything before it; averaged, where
+it is a map that a head classifies position by position."""
 Key = tuple[str, int]
-"""A block, or TRUNK, and a grid."""
+"""Name of a block, or TRUNK, and a grid."""
 GRIDS: tuple[Grid, ...] = (1, 2, 3, 4)
 _WIDEST = 2048
 """Features of a block, beyond which a finer grid is not offered: 2x2 for up to 512 channels, 4x4
@@ -47,11 +47,14 @@ def extract(
     Args:
         trunk: named blocks without the head and without `Reading`, in evaluation mode, on the
             device.
-        images: uint8 (B, S, S, 3) each.
-        keys: what to compute, no block after the last of them runs; None: all of `offered`.
+        images: batches, uint8 (B, S, S, 3) each.
+        normalisation: mean and standard deviation that the network expects.
+        keys: blocks and grids; no block after the last of them runs; None: all.
+        precision: float32 or bfloat16, of the forward pass.
+        device: device of the trunk.
 
-    Returns:
-        float32 (B, D) each, D = channels * grid**2.
+    Yields:
+        Features float32 (B, D) by key, D = channels * grid**2.
     """
     names = [name for name, _ in trunk.named_children()]
     asked = None if keys is None else set(keys)
@@ -75,11 +78,12 @@ def extract(
 
 @dataclass(frozen=True, kw_only=True)
 class Changed:
-    """A change of images before their features are taken.
+    """Change of images before their features are taken.
 
     Attributes:
-        images: of a batch uint8 (B, S, S, 3) and its rows int64 (B,); the same shape.
-        known_by: everything that the change follows from; a short text.
+        images: function of a batch, uint8 (B, S, S, 3), and its rows, int64 (B,), to a batch of the
+            same shape.
+        known_by: everything that the change depends on; a short text.
     """
 
     images: Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -97,7 +101,7 @@ def augmented(policy: Sequence[Step], seed: int) -> Changed:
         ]
         return np.stack(shown)
 
-    return Changed(images=images, known_by=of_values([list(policy), seed]))
+    return Changed(images=images, known_by=hash_values([list(policy), seed]))
 
 
 class BlockFeatures:
@@ -113,9 +117,7 @@ class BlockFeatures:
         device: torch.device,
         cache: FeatureCache | None,
     ) -> None:
-        """Args:
-        network: with its head, in evaluation mode, on the device.
-        """
+        """Cut the head off a network that is in evaluation mode, on the device."""
         trunk = folded(network[:-1], store.image_size_px, device)
         assert isinstance(trunk, torch.nn.Sequential)
         self._trunk, self._store, self._normalisation = trunk, store, normalisation
@@ -123,19 +125,19 @@ class BlockFeatures:
         self._cache = cache
         self._batch = images_at_once(store.image_size_px)
 
-    def of(
+    def compute(
         self,
         rows: np.ndarray,
         keys: Sequence[Key] | None = None,
         *,
         changed: Changed | None = None,
     ) -> dict[Key, np.ndarray]:
-        """Give the features of each key, float32 (N, D), in the order of the forward pass.
+        """Compute the features of each key, float32 (N, D), in the order of the forward pass.
 
         Args:
-            rows: of the store, int64 (N,).
-            keys: None: all that there are.
-            changed: what is done to the images first; None: nothing.
+            rows: rows of the store, int64 (N,).
+            keys: blocks and grids; None: all.
+            changed: change of the images before; None: none.
         """
         run = partial(
             extract, self._trunk, normalisation=self._normalisation, keys=keys, **self._numerics
@@ -155,10 +157,10 @@ class BlockFeatures:
         if self._cache is None:
             array = np.concatenate(list(side_by_side()))
         else:
-            known_by = of_trunk(
+            known_by = describe_trunk(
                 self._trunk, self._store, rows, self._normalisation, **self._numerics
             )
-            known_by["levels"] = ", ".join(named(key) for key in first)
+            known_by["levels"] = ", ".join(key_name(key) for key in first)
             known_by["changed"] = "" if changed is None else changed.known_by
             array = self._cache.get(known_by, len(rows), side_by_side)
         return dict(zip(first, np.split(array, ends, axis=1), strict=True))
@@ -173,12 +175,12 @@ def smaller(images: np.ndarray, size: int) -> np.ndarray:
 
 
 def joined(parts: Iterable[Mapping[Key, np.ndarray]]) -> dict[Key, np.ndarray]:
-    """Put batches together, float32 (N, D) each."""
+    """Join batches, float32 (N, D) each."""
     rows = list(parts)
     return {key: np.concatenate([part[key] for part in rows]) for key in rows[0]}
 
 
-def named(key: Key) -> str:
+def key_name(key: Key) -> str:
     """Name a key for a person, e.g. `stage3 2x2`."""
     block, grid = key
     return "the last block" if block == TRUNK else f"{block} {grid}x{grid}"

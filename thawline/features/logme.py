@@ -1,4 +1,4 @@
-"""How well features explain labels, told without training on them.
+"""Score how well features explain labels, without training on them (LogME).
 
 Source: K. You et al., 2021, "LogME: practical assessment of pre-trained models for transfer
 learning", section 4: the evidence of a Bayesian linear model, maximised over both precisions.
@@ -12,7 +12,9 @@ _TINY = 1e-12
 
 
 def logme(features: np.ndarray, labels: np.ndarray) -> float:
-    """The largest log evidence per row of a label given the features, mean over the classes.
+    """Compute the largest log evidence per row of a label given the features, class by class.
+
+    The result is the mean over the classes.
 
     Comparable between features of the same rows only; higher is better.
 
@@ -31,9 +33,10 @@ def logme(features: np.ndarray, labels: np.ndarray) -> float:
 def _largest_evidence(
     projected: np.ndarray, sigma: np.ndarray, target: np.ndarray, num_features: int
 ) -> float:
-    """Args:
-    projected: the target in the basis of the left singular vectors, (min(N, D),).
-    sigma: squared singular values, (min(N, D),).
+    """Maximise the log evidence per row of one class, by fixed-point iteration.
+
+    `projected` is the target in the basis of the left singular vectors, (min(N, D),); `sigma` are
+    the squared singular values, (min(N, D),).
     """
     num_rows = len(target)
     outside = max(float(target @ target - projected @ projected), 0.0)
@@ -61,7 +64,7 @@ def _largest_evidence(
 def _fit(
     projected: np.ndarray, sigma: np.ndarray, ratio: float, outside: float
 ) -> tuple[float, float]:
-    """Squared norms of the mean weights and of what they leave unexplained."""
+    """Compute the squared norms of the mean weights and of what they leave unexplained."""
     weights = (sigma * projected**2 / (sigma + ratio) ** 2).sum()
     residual = (projected**2 * (ratio / (sigma + ratio)) ** 2).sum() + outside
     return float(weights), float(residual)

@@ -1,4 +1,4 @@
-"""Decide whether images may be mirrored: what the features of a frozen network make of it."""
+"""Decide whether images may be mirrored, by the features of a frozen network."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,12 +19,13 @@ MAX_PX = 128
 
 @dataclass(frozen=True, kw_only=True)
 class Mirroring:
-    """What mirrored copies did to a linear head.
+    """Effect of mirrored copies on a linear head.
 
     Attributes:
         helps: whether they lost no more than a standard error of the difference.
-        accuracy, with_copies: of images left out of the fit, without and with mirrored copies of
-            the others in it, in [0, 1].
+        accuracy, with_copies: accuracy on images left out of the fit, without and with mirrored
+            copies of the others in it, in [0, 1].
+        num_rows: number of images that were judged.
     """
 
     helps: bool
@@ -35,7 +36,7 @@ class Mirroring:
     def __str__(self) -> str:
         percents = f"{100 * self.with_copies:.1f} % instead of {100 * self.accuracy:.1f} %"
         return (
-            f"with mirrored copies in its fit a linear head is right on {percents} of "
+            f"with mirrored copies in its fit a linear head has an accuracy of {percents} on "
             f"{self.num_rows} training images that were left out"
         )
 
@@ -48,13 +49,11 @@ def measure(
     *,
     seed: int,
 ) -> Mirroring:
-    """Fit a head with and without mirrored copies of its images.
+    """Compare a head with and without mirrored copies of its images.
 
-    Orientation that carries meaning, as in letters, costs several points; elsewhere copies help.
-
-    Args:
-        features: gives those of each block of a frozen network, as `trunk.extractor` makes it.
-        rows: training rows, all different, int64 (N,).
+    Where orientation carries meaning, as in letters, they cost several points; elsewhere they help.
+    `features` computes those of each block of a frozen network, see `pretrained_trunk.extractor`;
+    `rows` are training rows, all different, int64 (N,).
     """
     sample = level_choice.small_sample(manifest, rows, MAX_ROWS, seed=seed)
     images = smaller(store.take(sample.rows), MAX_PX)

@@ -1,4 +1,4 @@
-"""Features of a pretrained trunk, for what looks at the rows before any network is chosen."""
+"""Compute features of a pretrained trunk, where rows are looked at before a network is chosen."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,8 @@ from thawline.models.batch_norm_folding import folded
 from thawline.models.inference import images_at_once
 
 _FAMILY = efficientnet.__name__.rpartition(".")[2]
-"""Imported above, so that its file is a dependency of the stage like any other."""
+"""Name of the family, imported above so that its file is a dependency of the stage like any
+other."""
 
 
 def features(
@@ -27,11 +28,10 @@ def features(
     device: torch.device,
     cache: FeatureCache | None = None,
 ) -> np.ndarray:
-    """What the last block before the head says of the images, as they are, without augmentation.
+    """Compute the features of the last block before the head, without augmentation.
 
-    Args:
-        rows: of the store, int64 (N,).
-        name: one of efficientnet.NAMES, the family whose ImageNet weights need no network.
+    `rows` of the store are int64 (N,); `name` is one of efficientnet.NAMES, the family whose
+    ImageNet weights need no download.
 
     Returns:
         float32 (N, D), D = 1280 for EfficientNet-Lite0.
@@ -46,10 +46,10 @@ def features(
 
 
 def extractor(*, name: str, device: torch.device) -> Callable[[np.ndarray], dict[Key, np.ndarray]]:
-    """Give what computes the features of every block of such a trunk, in the quickest numerics.
+    """Build a function that computes the features of every block, in the fastest numerics.
 
-    It takes images, uint8 (N, S, S, 3) of any side, and gives float32 (N, D) of each block, in the
-    order of the forward pass.
+    It takes images, uint8 (N, S, S, 3) of any side, and returns float32 (N, D) of each block, in
+    the order of the forward pass.
 
     Raises:
         UserError: there are no weights on this machine.

@@ -17,20 +17,22 @@ import scipy.linalg
 from thawline.models.multilevel import LEAST_LENGTH
 
 PENALTIES = tuple(float(10.0**power) for power in np.arange(-4.0, 1.6, 0.5))
-"""Over the mean squared length of a row, which `Standard` makes one: they mean the same for any
-number of features and of rows."""
+"""Ridge penalties over the mean squared length of a row, which `Standard` makes one: they mean the
+same for any number of features and of rows."""
 _CHUNK = 4096
-"""Rows that are in float64 at a time."""
+"""Rows that are held in float64 at a time."""
 _SMALL = 1e-10
-"""Of the largest eigenvalue, below which a direction is noise of float32."""
+"""Share of the largest eigenvalue below which a direction is noise of float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Standard:
-    """How features are centred and scaled, float64 (D,) each.
+    """Standardisation of features: centre and scale, float64 (D,) each.
 
     Attributes:
-        centre: what is taken off a row that was given length one; None: rows keep their length.
+        mean: mean that is subtracted.
+        scale: factor after that.
+        centre: mean that is subtracted from rows of length one; None: rows keep their length.
     """
 
     mean: np.ndarray
@@ -38,14 +40,14 @@ class Standard:
     centre: np.ndarray | None = None
 
     @classmethod
-    def of(
+    def from_levels(
         cls, levels: Sequence[np.ndarray], weights: np.ndarray, *, unit_length: bool = False
     ) -> "Standard":
-        """Give every feature of a level variance one over their number, each level equal weight.
+        """Scale each feature to a variance of 1 / (D_i * number of levels): levels weigh the same.
 
         Args:
             levels: features of each level, float32 (N, D_i); side by side they are (N, D).
-            weights: of the rows, float64 (N,).
+            weights: weights of the rows, float64 (N,).
             unit_length: whether each row is then divided by its length.
         """
         share = weights / weights.sum()
@@ -69,7 +71,7 @@ class Standard:
         return cls(mean=mean, scale=scale, centre=centre)
 
     def apply(self, features: np.ndarray) -> np.ndarray:
-        """Centre and scale, float64 (N, D)."""
+        """Centre and scale features, float64 (N, D)."""
         standardised: np.ndarray = (features - self.mean) * self.scale
         if self.centre is not None:
             length = np.linalg.norm(standardised, axis=1, keepdims=True)
@@ -80,12 +82,12 @@ class Standard:
 
 @dataclass(frozen=True, kw_only=True)
 class LeaveGroupOut:
-    """What a fit without a row's group says of the row.
+    """Predictions of each row by a fit without its group.
 
     Attributes:
-        penalty: of PENALTIES, with the smallest squared error.
+        penalty: penalty with the smallest squared error, of PENALTIES.
         scores: float64 (N, K), about 1 for the class and 0 for the others.
-        right: bool (N,).
+        right: whether the class has the highest score, bool (N,).
         errors: squared distance of a row's scores from its class, float64 (N,).
     """
 
@@ -106,15 +108,16 @@ def leave_out(
 ) -> LeaveGroupOut:
     """Predict every row by a fit of the rows of all other groups, with the best penalty.
 
-    Args:
-        features: as `Standard.apply` makes them, float64 (N, D).
-        labels: int64 (N,).
-        weights: of the rows, in the fit and where a penalty is judged, float64 (N,), positive.
-        groups: int64 (N,), equal for rows that are left out together; None: each row by itself.
+    The best penalty has the smallest squared error: accuracy is too coarse where some rows weigh
+    much.
 
-    Returns:
-        Of the penalty with the smallest squared error: the number of rows that are named rightly
-        is too coarse where some rows weigh much.
+    Args:
+        features: standardised features, see `Standard.apply`, float64 (N, D).
+        labels: int64 (N,).
+        num_classes: K.
+        weights: weights of the rows in the fit and in the squared error, float64 (N,), positive.
+        groups: int64 (N,), equal for rows that are left out together; None: each row by itself.
+        penalties: penalties to try.
     """
     weights = weights / weights.mean()
     root = np.sqrt(weights)[:, None]
@@ -189,13 +192,10 @@ def solve(
     weights: np.ndarray,
     penalty: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fit all rows, on the smaller side of the matrix.
+    """Fit a head to all rows, on the smaller side of the matrix.
 
-    Of more rows than features no second matrix of all rows is made: they are added up in parts.
-
-    Args:
-        features: as they come, float32 (N, D).
-        standard: of these features and weights.
+    With more rows than features no second matrix of all rows is made: they are added up in parts.
+    `features` are as they come, float32 (N, D); `standard` is of these features and weights.
 
     Returns:
         Weights (K, D) and offsets (K,) of the scores, float64.
@@ -223,10 +223,9 @@ def solve(
 
 
 def _without(residuals: np.ndarray, hat: np.ndarray) -> np.ndarray:
-    """Give the residuals (G, size, K) that fits without a group would leave of it.
+    """Compute the residuals (G, size, K) of groups by fits without them.
 
-    Args:
-        hat: how far the rows of a group pull their own fit, (G, size, size).
+    `hat`, (G, size, size), says how far the rows of a group pull their own fit.
     """
     left = np.eye(hat.shape[1]) * (1 + 1e-9) - hat
     found: np.ndarray = np.linalg.solve(left, residuals)
@@ -238,7 +237,10 @@ def _chunks(num_rows: int) -> list[slice]:
 
 
 def _decompose(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give left singular vectors (N, R) and squared singular values (R,), by the smaller Gram."""
+    """Compute left singular vectors (N, R) and squared singular values (R,).
+
+    By the eigenvectors of the smaller Gram matrix.
+    """
     if len(rows) <= rows.shape[1]:
         values, basis = scipy.linalg.eigh(rows @ rows.T, driver="evd")
         real = values > _SMALL * max(float(values[-1]), 0.0)
@@ -249,7 +251,7 @@ def _decompose(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _together(groups: np.ndarray | None) -> list[np.ndarray]:
-    """Positions of the groups of more than one row, int64 (G, size) for each size."""
+    """List the positions of groups of more than one row, int64 (G, size) for each size."""
     if groups is None:
         return []
     order = np.argsort(groups, kind="stable")

@@ -1,6 +1,6 @@
-"""Choose the side of the packed images by what a linear head makes of a frozen network's features.
+"""Choose the side of the packed images by a linear head on a frozen network's features.
 
-The images of a sample are looked at from far to near, in the squares that they were packed in.
+The images of a sample are shrunk to each side in turn, in the squares that they were packed in.
 """
 
 from collections.abc import Sequence
@@ -23,24 +23,25 @@ ROWS = 300
 rows of each of eight sets of benchmarks/own_images the standard error of a difference was 0.001 to
 0.022, and the worst side lost 0.015 to 0.22 (one split)."""
 SHARE, MOST_ROWS = 0.2, 1200
-"""Of the training images, where that is more: what many images take elsewhere pays for it."""
+"""Share of the training images that are looked at where that is more than ROWS, and its limit: what
+many images take elsewhere pays for it."""
 FEWEST_ROWS = 30
 """Training images, below which nothing is measured."""
 MOST_WORSE = 0.01
-"""Of the squared error, or a standard error where that is more: the smallest side that loses no
-more is taken, for it costs the least."""
+"""Largest rise of the squared error, or a standard error where that is more: the smallest side that
+loses no more is taken, for it costs the least."""
 _THREADS = 2
-"""Fixed, so that the choice does not follow `training.threads`."""
+"""Threads of PyTorch, fixed so that the choice does not follow `training.threads`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SizeChoice:
-    """What a head made of each side.
+    """Chosen side, and the accuracy of a head at each side.
 
     Attributes:
-        size_px: the smallest that is as good as the best.
-        accuracy: by side in px, of images left out of the fit, in [0, 1].
-        num_rows: images that were looked at.
+        size_px: smallest side that is as good as the best, in px.
+        accuracy: accuracy by side in px, on images left out of the fit, in [0, 1].
+        num_rows: number of images that were looked at.
     """
 
     size_px: int
@@ -50,8 +51,8 @@ class SizeChoice:
     def __str__(self) -> str:
         shares = ", ".join(f"{100 * a:.1f} % at {side}" for side, a in self.accuracy.items())
         return (
-            f"a linear head names {shares} px of {self.num_rows} training images that were left "
-            "out of its fit"
+            f"a linear head has an accuracy of {shares} px on {self.num_rows} training images that "
+            "were left out of its fit"
         )
 
 
@@ -62,8 +63,10 @@ def choose(
 
     Args:
         store: images packed at the largest of the sides or above.
+        manifest: training rows, their classes and groups.
         sizes: sides in px, ascending.
-        name: of the network whose features are taken, see `trunk.extractor`.
+        name: network whose features are taken, see `pretrained_trunk.extractor`.
+        seed: seed of the sample.
 
     Raises:
         UserError: there are no weights of that network on this machine.

@@ -1,4 +1,4 @@
-"""Augmented images in batches, made in this process or in workers."""
+"""Augment images in batches, in this process or in workers."""
 
 from collections.abc import Iterator, Sequence
 
@@ -26,9 +26,14 @@ class ViewBatches:
         seed: int,
         workers: int,
     ) -> None:
-        """Args:
-        indices: rows of the store, int64 (M,).
-        workers: processes that augment; 0: this one.
+        """Start the workers.
+
+        Args:
+            store: packed images.
+            indices: rows of the store, int64 (M,).
+            policy: augmentation steps.
+            seed: seed of the augmentation.
+            workers: processes that augment; 0: this one.
         """
         self._dataset = _ViewDataset(store, indices, policy, seed)
         self._plan = _Plan()
@@ -46,14 +51,14 @@ class ViewBatches:
     def __len__(self) -> int:
         return len(self._dataset)
 
-    def of(self, epoch: int, batches: Sequence[np.ndarray]) -> Iterator[torch.Tensor]:
-        """Uint8 (B, S, S, 3), for each batch of positions in `indices`."""
+    def epoch(self, epoch: int, batches: Sequence[np.ndarray]) -> Iterator[torch.Tensor]:
+        """Yield the images of each batch of positions in `indices`, uint8 (B, S, S, 3)."""
         self._plan.set(epoch, batches)
         return iter(self._loader)
 
 
 class _Plan:
-    """What the loader asks for at the start of each pass."""
+    """Batches that the loader asks for at the start of each pass."""
 
     def __init__(self) -> None:
         self._keys: list[list[tuple[int, int]]] = []

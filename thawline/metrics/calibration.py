@@ -1,4 +1,4 @@
-"""Whether a predicted probability of 0.9 is right nine times in ten."""
+"""Measure calibration: whether a predicted probability of 0.9 is right nine times in ten."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class Reliability:
     confidence: Floats
     """Mean confidence; NaN in an empty bin."""
     accuracy: Floats
-    """Share of right predictions; NaN in an empty bin."""
+    """Share of correct predictions; NaN in an empty bin."""
 
     @property
     def error(self) -> float:
@@ -27,7 +27,7 @@ class Reliability:
         return float((gap * self.count).sum() / self.count.sum())
 
     def rows(self) -> list[dict[str, float | int | None]]:
-        """One row per bin, as in reliability.csv; None where the bin is empty."""
+        """List a row per bin, as in reliability.csv; None where the bin is empty."""
         return [
             {
                 "low": float(self.edges[i]),
@@ -49,9 +49,10 @@ def reliability(probabilities: Floats, labels: Ints, *, num_bins: int = 15) -> R
     Args:
         probabilities: float32 (N, K), rows summing to 1.
         labels: true class ids, int64 (N,), in [0, K).
+        num_bins: number of bins.
 
     Raises:
-        ValueError: as `accuracy.score`, or num_bins below 1.
+        ValueError: see `classification.score`, or num_bins below 1.
     """
     check(probabilities, labels)
     if num_bins < 1:

@@ -1,4 +1,4 @@
-"""How often, and on which classes, the predicted class is the right one."""
+"""Score predicted classes: accuracy, per-class scores, likelihood."""
 
 from dataclasses import dataclass
 
@@ -22,18 +22,18 @@ class Scores:
     nll: float
     """Mean negative log-likelihood of the true class, nats."""
     precision: Floats
-    """Per class, float64 (K,); 0 for a class that was never predicted."""
+    """Precision per class, float64 (K,); 0 for a class that was never predicted."""
     recall: Floats
-    """Per class, float64 (K,); 0 for a class that never occurs."""
+    """Recall per class, float64 (K,); 0 for a class that never occurs."""
     f1: Floats
-    """Per class, float64 (K,)."""
+    """F1 per class, float64 (K,)."""
     support: Ints
     """True rows per class, int64 (K,)."""
     confusion: Ints
-    """Rows are true classes, columns predicted ones, int64 (K, K)."""
+    """Confusion matrix: rows are true classes, columns predicted ones, int64 (K, K)."""
 
     def headline(self) -> dict[str, float]:
-        """The numbers that stand for the whole, by the name they have in metrics.json."""
+        """Return the overall scores, by their names in metrics.json."""
         return {
             "accuracy": self.accuracy,
             "balanced_accuracy": self.balanced_accuracy,
@@ -58,7 +58,8 @@ def score(probabilities: Floats, labels: Ints) -> Scores:
         labels: true class ids, int64 (N,), in [0, K).
 
     Raises:
-        ValueError: no rows, shapes that differ, labels out of range, rows that are no distribution.
+        ValueError: there are no rows, shapes differ, labels are out of range, or rows are no
+            distributions.
     """
     check(probabilities, labels)
     num_classes = probabilities.shape[1]
@@ -82,39 +83,40 @@ def score(probabilities: Floats, labels: Ints) -> Scores:
 
 
 def rare_recall(recall: Floats, support: Ints, train_counts: Ints) -> float:
-    """Mean recall of the rarest third of the classes that are scored, at least one.
+    """Average the recall over the rarest third of the classes that are scored, at least one.
 
-    The long tail's measure, after the few-shot classes of Liu et al., 2019, "Large-scale
+    A measure of the long tail, after the few-shot classes of Liu et al., 2019, "Large-scale
     long-tailed recognition in an open world"; theirs are those of under 20 training images, which
     a small set may not have at all. Of equal counts the lower class id is the rarer one.
 
     Args:
-        recall, support: per class on the scored rows, (K,).
+        recall: recall per class on the scored rows, (K,).
+        support: scored rows per class, (K,).
         train_counts: training rows per class before rebalancing, int64 (K,).
     """
     return float(recall[rare_classes(support, train_counts)].mean())
 
 
 def rare_classes(support: Ints, train_counts: Ints) -> Ints:
-    """Ids of the rarest third of the classes that are scored, rarest first; see `rare_recall`."""
+    """List the rarest third of the classes that are scored, rarest first; see `rare_recall`."""
     by_count = np.argsort(train_counts, kind="stable")
     scored = by_count[support[by_count] > 0]
     return scored[: max(1, len(scored) // 3)]
 
 
 def confusion_matrix(labels: Ints, predicted: Ints, num_classes: int) -> Ints:
-    """Counts of true class (row) against predicted class (column), int64 (K, K)."""
+    """Count true class (row) against predicted class (column), int64 (K, K)."""
     pairs = np.asarray(labels, np.int64) * num_classes + predicted
     return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
 def negative_log_likelihood(probabilities: Floats, labels: Ints) -> float:
-    """Mean of -log p(true class), nats; p is at least float32's epsilon, so a row costs 15.9."""
+    """Average -log p(true class), in nats; p is at least float32's epsilon: at most 15.9 a row."""
     return float(negative_log_likelihoods(probabilities, labels).mean())
 
 
 def negative_log_likelihoods(probabilities: Floats, labels: Ints) -> Floats:
-    """Of each row, nats, float64 (N,); see `negative_log_likelihood`."""
+    """Compute it for each row, in nats, float64 (N,); see `negative_log_likelihood`."""
     of_truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     return -np.log(np.clip(of_truth, np.finfo(np.float32).eps, 1.0))
 
@@ -126,7 +128,9 @@ def bootstrap_interval(
     resamples: int = 2000,
     confidence: float = 0.95,
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of accuracy (Efron and Tibshirani, 1993, chapter 13).
+    """Compute the percentile bootstrap interval of accuracy.
+
+    Source: B. Efron and R. Tibshirani, 1993, "An introduction to the bootstrap", chapter 13.
 
     Drawing N rows with replacement from N zeros and ones makes the number of ones binomial, so the
     counts are drawn directly: the same distribution without the (resamples, N) index array.
@@ -134,11 +138,13 @@ def bootstrap_interval(
     exact one of Clopper and Pearson (1934), about 1 - 3.7/N instead of a claim of certainty.
 
     Args:
-        correct: whether each row was right, bool (N,).
+        correct: whether each prediction is correct, bool (N,).
         rng: the only source of randomness.
+        resamples: number of resamples.
+        confidence: coverage of the interval, in (0, 1).
 
     Raises:
-        ValueError: no rows.
+        ValueError: there are no rows.
     """
     num_rows, hits = len(correct), int(np.count_nonzero(correct))
     if num_rows == 0:

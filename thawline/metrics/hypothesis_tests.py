@@ -1,4 +1,4 @@
-"""Two classifiers on the same rows: which is better, and how sure that is."""
+"""Compare two classifiers on the same rows: which is better, and how sure that is."""
 
 from dataclasses import dataclass
 from math import exp, lgamma, log
@@ -13,13 +13,15 @@ _CHANCE = 1
 
 @dataclass(frozen=True, kw_only=True)
 class PairedTest:
-    """Challenger against champion on N rows; every ratio in [0, 1].
+    """Test of challenger against champion on N rows; every ratio in [0, 1].
 
     Attributes:
+        num_rows: N.
+        challenger, champion: their accuracies.
         wins: rows that the challenger alone gets right.
         losses: rows that the champion alone gets right.
         low, high: interval of the difference of accuracies, challenger - champion.
-        p_value: McNemar's exact test, two-sided.
+        p_value: two-sided, of McNemar's exact test.
         recall_drop: champion's recall - challenger's, per class, float64 (K,); 0 for a class
             without a row, or that lost no more than one row on balance.
     """
@@ -36,6 +38,7 @@ class PairedTest:
 
     @property
     def difference(self) -> float:
+        """Difference of accuracies, challenger - champion."""
         return self.challenger - self.champion
 
 
@@ -52,13 +55,16 @@ def compare(
     """Compare predictions of the same rows.
 
     Args:
-        challenger, champion: predicted class ids, int64 (N,).
+        challenger: its predicted class ids, int64 (N,).
+        champion: its predicted class ids, int64 (N,).
         labels: true class ids, int64 (N,).
+        num_classes: K.
         rng: the only source of randomness.
-        confidence: of the interval, in (0, 1).
+        confidence: coverage of the interval, in (0, 1).
+        resamples: number of bootstrap resamples.
 
     Raises:
-        ValueError: no rows, or shapes that differ.
+        ValueError: there are no rows, or shapes differ.
     """
     if not len(labels) or challenger.shape != labels.shape or champion.shape != labels.shape:
         raise ValueError(f"expected predictions {labels.shape} of at least one row")
@@ -89,8 +95,9 @@ def paired_interval(
     confidence: float,
     resamples: int,
 ) -> tuple[float, float]:
-    """Percentile bootstrap of (wins - losses) / N over rows (Efron and Tibshirani, 1993, ch. 13).
+    """Compute the percentile bootstrap interval of (wins - losses) / N over rows.
 
+    Source: B. Efron and R. Tibshirani, 1993, "An introduction to the bootstrap", chapter 13.
     Drawing N rows with replacement makes wins, losses and ties multinomial, so the counts are drawn
     directly. Where the two never differ all resamples are 0; both ends are then those of Clopper
     and Pearson (1934) for an event that was not met in N rows, about 3.7 / N, instead of a claim of
@@ -107,7 +114,7 @@ def paired_interval(
 
 
 def mcnemar(wins: int, losses: int) -> float:
-    """Exact two-sided p-value of McNemar (1947): wins and losses are equally likely."""
+    """Compute McNemar's exact two-sided p-value (1947), of wins and losses being equally likely."""
     n = wins + losses
     tail = [lgamma(n + 1) - lgamma(i + 1) - lgamma(n - i + 1) for i in range(min(wins, losses) + 1)]
     return min(1.0, 2 * sum(exp(one - n * log(2)) for one in tail))

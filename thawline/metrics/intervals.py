@@ -1,4 +1,4 @@
-"""How far each headline number could be from the truth, given how few test images there are.
+"""Compute intervals of the overall scores, given how few test images there are.
 
 All are percentile bootstrap intervals over the test rows (Efron and Tibshirani, 1993, chapter 13).
 """
@@ -16,7 +16,7 @@ from thawline.metrics.classification import (
 
 Interval = tuple[float, float]
 _CELLS = 2_000_000
-"""Numbers drawn at a time; bounds the memory, 16 MB."""
+"""Numbers drawn at a time, which limits the memory to 16 MB."""
 
 
 def intervals(
@@ -28,11 +28,15 @@ def intervals(
     resamples: int,
     confidence: float = 0.95,
 ) -> dict[str, Interval]:
-    """Intervals of balanced accuracy, macro-F1, rare recall, NLL and Brier score.
+    """Compute intervals of balanced accuracy, macro-F1, rare recall, NLL and Brier score.
 
     Args:
-        probabilities: float32 (N, K), rows summing to 1; labels: int64 (N,).
+        probabilities: float32 (N, K), rows summing to 1.
+        labels: int64 (N,).
         rare: the classes whose mean recall is the rare recall.
+        rng: the only source of randomness.
+        resamples: number of resamples.
+        confidence: coverage of the intervals, in (0, 1).
     """
     predicted = probabilities.argmax(axis=1)
     counted = _counted(labels, predicted, probabilities.shape[1], rare, rng, resamples)
@@ -56,7 +60,10 @@ def intervals(
 
 
 def brier_scores(probabilities: Floats, labels: Ints) -> Floats:
-    """Squared distance of each prediction from the truth, float64 (N,), in [0, 2] (Brier, 1950)."""
+    """Compute each prediction's squared distance from the truth, float64 (N,), in [0, 2].
+
+    Source: G. Brier, 1950, "Verification of forecasts expressed in terms of probability".
+    """
     values = probabilities.astype(np.float64)
     of_truth = values[np.arange(len(labels)), labels]
     found: Floats = (values**2).sum(axis=1) - 2 * of_truth + 1
@@ -71,7 +78,7 @@ def _counted(
     rng: np.random.Generator,
     resamples: int,
 ) -> dict[str, Floats]:
-    """What the confusion matrix determines, float64 (resamples,) each.
+    """Resample the scores that the confusion matrix determines, float64 (resamples,) each.
 
     Rows drawn with replacement make the cells of the matrix multinomial, so cells are drawn instead
     of rows: for a million rows in a hundred occupied cells that is ten thousand times less.
@@ -93,7 +100,7 @@ def _counted(
 
 
 def _ratios(hits: Floats, support: Floats, answered: Floats, rare: Ints) -> Floats:
-    """Balanced accuracy, macro-F1, rare recall of each resample, float64 (3, resamples)."""
+    """Compute balanced accuracy, macro-F1, rare recall of resamples, float64 (3, resamples)."""
     with np.errstate(invalid="ignore"):
         recall = hits / support
         f1 = 2 * hits / (support + answered)
@@ -101,7 +108,7 @@ def _ratios(hits: Floats, support: Floats, answered: Floats, rare: Ints) -> Floa
 
 
 def _mean(values: Floats) -> Floats:
-    """Over the classes that a resample has; NaN where it has none."""
+    """Average over the classes that a resample has; NaN where it has none."""
     known = np.isfinite(values)
     total = np.where(known, values, 0.0).sum(axis=1)
     mean: Floats = np.full(len(values), np.nan)
@@ -110,14 +117,14 @@ def _mean(values: Floats) -> Floats:
 
 
 def _per_class(drawn: Ints, which: Ints, num_classes: int) -> Floats:
-    """Sums of columns by class, float64 (resamples, K)."""
+    """Add up columns by class, float64 (resamples, K)."""
     out = np.zeros((num_classes, len(drawn)))
     np.add.at(out, which, drawn.T)
     return out.T
 
 
 def _means(losses: Floats, rng: np.random.Generator, resamples: int) -> Floats:
-    """Means over rows drawn with replacement, float64 (len(losses), resamples)."""
+    """Average over rows drawn with replacement, float64 (len(losses), resamples)."""
     num_rows = losses.shape[1]
     parts = [
         losses[:, rng.integers(0, num_rows, (size, num_rows))].mean(axis=2)

@@ -1,4 +1,4 @@
-"""How well the probabilities order classes within an image and images within a class."""
+"""Score how well probabilities order classes within an image and images within a class."""
 
 from dataclasses import dataclass
 
@@ -11,18 +11,18 @@ TOP = (2, 3, 4, 5)
 
 @dataclass(frozen=True, kw_only=True)
 class Ranking:
-    """Every ratio in [0, 1]."""
+    """Ranking scores; every ratio in [0, 1]."""
 
     top: dict[int, float]
-    """k -> share of rows whose class is among the k likeliest; only k below the class count."""
+    """Share of rows whose class is among the k likeliest, by k; only k below the class count."""
     roc_auc: Floats
-    """Per class, one against the rest, float64 (K,); NaN for a class that no row, or every row,
-    belongs to."""
+    """Area under the ROC curve per class, one against the rest, float64 (K,); NaN for a class that
+    no row, or every row, belongs to."""
     average_precision: Floats
     """Area under precision against recall by steps, per class, float64 (K,); NaN as above."""
 
     def headline(self) -> dict[str, float]:
-        """Top-k and the means over the classes that are defined, by their names in metrics.json."""
+        """Return top-k and the means over defined classes, by their names in metrics.json."""
         found = {f"top_{k}_accuracy": share for k, share in self.top.items()}
         for name, values in (
             ("roc_auc", self.roc_auc),
@@ -41,7 +41,7 @@ def rank(probabilities: Floats, labels: Ints) -> Ranking:
         labels: true class ids, int64 (N,), in [0, K).
 
     Raises:
-        ValueError: as `accuracy.score`.
+        ValueError: see `classification.score`.
     """
     check(probabilities, labels)
     num_classes = probabilities.shape[1]
@@ -55,7 +55,7 @@ def rank(probabilities: Floats, labels: Ints) -> Ranking:
 
 
 def _place_of_truth(probabilities: Floats, labels: Ints) -> Ints:
-    """How many classes come before the true one, int64 (N,)."""
+    """Count the classes that come before the true one, int64 (N,)."""
     of_truth = probabilities[np.arange(len(labels)), labels][:, None]
     lower_id = np.arange(probabilities.shape[1]) < labels[:, None]
     before = (probabilities > of_truth) | ((probabilities == of_truth) & lower_id)

@@ -1,4 +1,4 @@
-"""What a network is worth if it may say "I do not know" where its answer is the least certain."""
+"""Score a network that may say "I do not know" where its answer is the least certain."""
 
 from dataclasses import dataclass
 
@@ -7,19 +7,19 @@ import numpy as np
 from thawline.metrics.classification import Floats, Ints, check
 
 COVERAGE = 0.8
-"""The share of images for which metrics.json states the accuracy."""
+"""Share of images for which metrics.json states the accuracy."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RiskCoverage:
-    """Accuracy on the surest images, for every number of them."""
+    """Accuracy on the most certain images, for every number of them."""
 
     coverage: Floats
     """Share of the images that are answered, float64 (N,), ascending to 1."""
     accuracy: Floats
-    """On those, float64 (N,)."""
+    """Accuracy on those, float64 (N,)."""
     threshold: Floats
-    """Entropy of the least certain of those, nats, float64 (N,), ascending."""
+    """Entropy of the least certain of those, in nats, float64 (N,), ascending."""
 
     @property
     def aurc(self) -> float:
@@ -27,10 +27,11 @@ class RiskCoverage:
         return float((1 - self.accuracy).mean())
 
     def at(self, coverage: float) -> float:
-        """Accuracy on the surest share of the images, at least one."""
+        """Return the accuracy on the most certain share of the images, at least one."""
         return float(self.accuracy[max(0, round(coverage * len(self.coverage)) - 1)])
 
     def headline(self) -> dict[str, float]:
+        """Return mean entropy, AURC and accuracy at COVERAGE, by their names in metrics.json."""
         return {
             "mean_entropy": float(self.mean_entropy),
             "aurc": self.aurc,
@@ -39,12 +40,12 @@ class RiskCoverage:
 
     @property
     def mean_entropy(self) -> float:
-        """Nats."""
+        """Mean entropy of the predictions, in nats."""
         return float(self.threshold.mean())
 
 
 def entropy(probabilities: Floats) -> Floats:
-    """Of the predicted distribution, nats, float64 (N,), in [0, log K]."""
+    """Compute the entropy of predicted distributions, in nats, float64 (N,), in [0, log K]."""
     values = probabilities.astype(np.float64)
     logs = np.log(values, out=np.zeros_like(values), where=values > 0)
     found: Floats = np.maximum(-(values * logs).sum(axis=1), 0.0)
@@ -52,14 +53,14 @@ def entropy(probabilities: Floats) -> Floats:
 
 
 def risk_coverage(probabilities: Floats, labels: Ints) -> RiskCoverage:
-    """Answer the images in the order of their entropy; equal ones in the order they came.
+    """Compute risk against coverage: images by entropy, equal ones in the order they came.
 
     Args:
         probabilities: float32 (N, K), rows summing to 1.
         labels: true class ids, int64 (N,), in [0, K).
 
     Raises:
-        ValueError: as `accuracy.score`.
+        ValueError: see `classification.score`.
     """
     check(probabilities, labels)
     doubt = entropy(probabilities)

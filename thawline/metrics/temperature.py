@@ -1,4 +1,4 @@
-"""Temperature scaling: one number that makes probabilities honest and changes no prediction.
+"""Calibrate probabilities by temperature scaling: one number, which changes no prediction.
 
 Source: C. Guo, G. Pleiss, Y. Sun, K. Weinberger, 2017, "On calibration of modern neural networks",
 section 4.2. It is fitted on validation rows; the test rows only say whether it helped.
@@ -9,27 +9,27 @@ import numpy as np
 from thawline.metrics.classification import Floats, Ints, check
 
 BOUNDS = (0.05, 20.0)
-"""Where the best temperature is looked for: with every validation row right it would be 0."""
+"""Range of the temperature: with every validation row right the best one would be 0."""
 
 
 SPREAD = 0.5
-"""Of log T around 0 before a row is seen, for networks that are trained to be honest. Of 21
-photographs, all of them right, the likelihood alone made T 0.08, which raised the negative
-log-likelihood of 49 others from 0.09 to 0.34; this makes it 0.5, and of 300 rows the same as
-without."""
+"""Standard deviation of log T around 0 that is assumed before a row is seen, for networks whose
+training calibrates them. By 21 photographs, all of them right, the likelihood alone made T 0.08,
+which raised the negative log-likelihood of 49 others from 0.09 to 0.34; this makes T 0.5, and for
+300 rows the same as without."""
 
 
 def fit(probabilities: Floats, labels: Ints, *, spread: float | None = None) -> float:
-    """Fit the temperature by the likelihood of the rows; above 1 the network was too sure.
+    """Fit the temperature by the likelihood of the rows; above 1 the network is overconfident.
 
     Args:
-        probabilities: of validation rows, float32 (N, K), rows summing to 1.
+        probabilities: predictions of validation rows, float32 (N, K), rows summing to 1.
         labels: int64 (N,), in [0, K).
         spread: standard deviation of log T around 0 that is assumed beforehand, which few rows do
             not overrule; None: the rows alone decide.
 
     Raises:
-        ValueError: as `accuracy.score`.
+        ValueError: see `classification.score`.
     """
     from scipy.optimize import minimize_scalar
 
@@ -50,7 +50,7 @@ def fit(probabilities: Floats, labels: Ints, *, spread: float | None = None) -> 
 
 
 def scale(probabilities: Floats, temperature: float) -> Floats:
-    """softmax(log p / T), float32 (N, K): the same as dividing the logits by T."""
+    """Return softmax(log p / T), float32 (N, K): the same as dividing the logits by T."""
     scaled = _logits(probabilities) / temperature
     raised = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     found: Floats = (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32)

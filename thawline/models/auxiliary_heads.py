@@ -1,4 +1,4 @@
-"""Classifiers half-way up a network that help to train it and are not used afterwards.
+"""Auxiliary classifiers half-way up a network, which help to train it and are not used afterwards.
 
 Source: C. Szegedy et al., 2015, "Going deeper with convolutions", section 5.
 """
@@ -10,15 +10,18 @@ from torch import nn
 
 
 class WithAuxiliary(nn.Module):
-    """A block, and in training a classifier of its output beside it.
+    """Block with a classifier of its output beside it, which runs in training only.
 
-    The block's output is the body's alone; the logits are kept for `taken`.
+    The block's output is the body's alone; the logits are kept for `take`.
     """
 
     def __init__(self, body: nn.Module, auxiliary: nn.Module, *, weight: float) -> None:
-        """Args:
-        auxiliary: body's output to logits; its last layer is the classifier.
-        weight: of its loss over the network's own.
+        """Put a classifier beside a block.
+
+        Args:
+            body: the block.
+            auxiliary: turns the body's output into logits; its last layer is the classifier.
+            weight: weight of its loss, over that of the network's own.
         """
         super().__init__()
         self.body = body
@@ -28,7 +31,7 @@ class WithAuxiliary(nn.Module):
 
     @property
     def classifier(self) -> nn.Linear:
-        """The layer that depends on the number of classes."""
+        """Last layer, which depends on the number of classes."""
         return [m for m in self.auxiliary.modules() if isinstance(m, nn.Linear)][-1]
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -39,13 +42,13 @@ class WithAuxiliary(nn.Module):
         return outputs
 
     def take(self) -> torch.Tensor | None:
-        """Logits of the last batch, (B, num_classes), once: a kept graph could not be copied."""
+        """Return the last batch's logits, (B, num_classes), once: a kept graph cannot be copied."""
         logits, self._logits = self._logits, None
         return logits
 
 
 def taken(network: nn.Module) -> Iterator[tuple[torch.Tensor, float]]:
-    """Auxiliary logits of the batch that has just passed, each with the weight of its loss."""
+    """Yield auxiliary logits of the last batch, each with the weight of its loss."""
     for block in within(network):
         logits = block.take()
         if logits is not None:
@@ -53,5 +56,5 @@ def taken(network: nn.Module) -> Iterator[tuple[torch.Tensor, float]]:
 
 
 def within(network: nn.Module) -> Iterator[WithAuxiliary]:
-    """Blocks of a network that have an auxiliary classifier."""
+    """Yield the blocks of a network that have an auxiliary classifier."""
     return (module for module in network.modules() if isinstance(module, WithAuxiliary))

@@ -1,4 +1,4 @@
-"""Batch norm folded into the convolution before it, for networks that are only looked through.
+"""Fold batch norm into the convolution before it, for networks that only run forwards.
 
 In evaluation mode a norm is a fixed scale and shift per channel, which the convolution's weights
 can carry: one pass over the feature map less. The outputs differ in the last bits of a float32.
@@ -13,19 +13,17 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 _TOLERANCE = 1e-3
-"""Of the largest output; what is folded rightly differs by 1e-5 of it."""
+"""Largest difference over the largest output; a right fold differs by 1e-5 of it."""
 
 
 @torch.inference_mode()
 def folded(network: nn.Module, image_size_px: int, device: torch.device) -> nn.Module:
-    """A copy without the norms that follow a convolution; the network itself where there are none,
-    and on a GPU, where it has not been measured.
+    """Copy a network without the norms that follow a convolution.
 
-    Which norm follows which convolution is seen by running an image of noise, and the copy is
-    compared with the network on it: a network that uses an output twice keeps its norms.
-
-    Args:
-        network: in evaluation mode, on the device; it stays as it is.
+    The network itself is returned where there are none, and on a GPU, where the gain has not been
+    measured. An image of noise shows which norm follows which convolution, and the copy is compared
+    with the network on it: a network that uses an output twice keeps its norms. `network` is in
+    evaluation mode, on the device, and stays as it is.
     """
     if device.type != "cpu":
         return network
@@ -44,7 +42,7 @@ def folded(network: nn.Module, image_size_px: int, device: torch.device) -> nn.M
 
 
 def _kinds(network: nn.Module) -> tuple[set[type[nn.Module]], set[type[nn.Module]]]:
-    """Convolutions and norms that are known to do no more than their name says."""
+    """List the classes of convolutions and norms that do no more than their name says."""
     convolutions: set[type[nn.Module]] = {nn.Conv2d}
     norms: set[type[nn.Module]] = {nn.BatchNorm2d}
     if any(type(module).__module__.startswith("timm.") for module in network.modules()):
@@ -56,7 +54,7 @@ def _kinds(network: nn.Module) -> tuple[set[type[nn.Module]], set[type[nn.Module
 
 
 def _pairs(network: nn.Module, example: torch.Tensor) -> tuple[dict[str, str], torch.Tensor]:
-    """Norms with the convolution whose output they alone are given, by name, and the output."""
+    """Pair norms with the convolution that feeds them alone, by name; return the output too."""
     made_by: dict[int, str] = {}
     kept: list[torch.Tensor] = []  # alive, so that no id is used twice
     runs: Counter[str] = Counter()
@@ -90,7 +88,7 @@ def _pairs(network: nn.Module, example: torch.Tensor) -> tuple[dict[str, str], t
 
 
 def _after(norm: Any) -> nn.Module:
-    """What is left of a norm: timm's has the activation in it."""
+    """Return what is left of a folded norm: timm's has the activation in it."""
     if type(norm) is nn.BatchNorm2d:
         return nn.Identity()
     return nn.Sequential(norm.drop, norm.act)

@@ -1,4 +1,4 @@
-"""A trained network on disk: safetensors, and a JSON that rebuilds it. No pickle."""
+"""Save and load a trained network: safetensors, and a JSON that rebuilds it; no pickle."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,7 +17,7 @@ from thawline.runtime.escape import escape
 
 _MANY_CLASSES = 10_000
 _BITS = 32
-"""Of a packed weight in the room of one."""
+"""Packed weights that fit into the room of one float32 weight."""
 WEIGHTS = "model.safetensors"
 CARD = "model.json"
 _Byte = Annotated[int, Field(ge=0, le=255)]
@@ -26,7 +26,7 @@ _Count = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class ModelConfig(BaseModel):
-    """Everything but the weights that a network needs to predict from an image file."""
+    """Configuration of a network: all that it needs to predict from an image file, but weights."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=()
@@ -43,7 +43,7 @@ class ModelConfig(BaseModel):
     levels: tuple[Level, ...] = ()
     """Blocks that the head reads, after the last of which the network ends; none: all of it."""
     refit: bool = False
-    """Whether the head was fitted to the validation rows too, which then judge nothing."""
+    """True where the head was fitted to the validation rows too, which then judge nothing."""
     classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=1_000_000)]
     image_size_px: Annotated[int, Field(ge=1, le=4096)]
     fit: Literal["letterbox", "crop", "stretch"]
@@ -51,7 +51,7 @@ class ModelConfig(BaseModel):
     bit_depth: Annotated[int, Field(ge=8, le=16)] = 16
     """Bits that the values of 16-bit image files use."""
     mean: tuple[float, float, float]
-    """Per channel, of values in [0, 1]."""
+    """Mean per channel, of values in [0, 1]."""
     std: tuple[_Positive, _Positive, _Positive]
 
     @field_validator("classes")
@@ -63,7 +63,7 @@ class ModelConfig(BaseModel):
 
 
 def save(directory: Path, network: Network, card: ModelConfig) -> None:
-    """Write both files; equal networks give equal bytes."""
+    """Write weights and configuration; equal networks give equal bytes."""
     directory.mkdir(parents=True, exist_ok=True)
     state = {
         name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
@@ -76,8 +76,8 @@ def load(directory: Path) -> tuple[Network, ModelConfig]:
     """Rebuild the network in evaluation mode, with packed layers where the file holds bits.
 
     Raises:
-        UserError: a missing or damaged file, an unknown architecture, channels or weights of
-            another one.
+        UserError: a file is missing or damaged, the architecture is unknown, or channels or weights
+            are those of another one.
     """
     card = read_card(directory)
     if len(card.classes) > _MANY_CLASSES:
@@ -107,7 +107,7 @@ def load(directory: Path) -> tuple[Network, ModelConfig]:
 
 
 def _check_room(card: ModelConfig, directory: Path) -> None:
-    """A card alone, of some megabytes, may ask for a head of gigabytes."""
+    """Refuse a configuration whose many classes need far more bytes than the weights' file has."""
     with torch.device("meta"):
         network = _built(card, directory)
     path = directory / WEIGHTS
@@ -146,6 +146,7 @@ def _built(card: ModelConfig, directory: Path) -> Network:
 
 
 def write_card(directory: Path, card: ModelConfig) -> None:
+    """Write the configuration, without fields of seldom use that have their defaults."""
     unused = {name for name in ("channels", "levels", "refit") if not getattr(card, name)}
     unused |= {"bit_depth"} if card.bit_depth == 16 else set()
     text = card.model_dump_json(indent=2, exclude=unused)
@@ -153,6 +154,11 @@ def write_card(directory: Path, card: ModelConfig) -> None:
 
 
 def read_card(directory: Path) -> ModelConfig:
+    """Read the configuration.
+
+    Raises:
+        UserError: the file is missing or damaged, or names an unknown family or network.
+    """
     path = directory / CARD
     try:
         card = ModelConfig.model_validate_json(path.read_bytes())

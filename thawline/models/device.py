@@ -1,4 +1,4 @@
-"""The device, its numerics, and images on their way to it."""
+"""Select and set up the device and its numerics, and bring images to it."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from thawline.errors import UserError
 from thawline.models import malloc
 
 _MOST_WORKERS = 8
-"""More do not make a batch sooner, and each takes the memory of a process."""
+"""Largest number of workers: more do not make a batch sooner, and each takes a process's memory."""
 
 
 def setup(*, threads: int, seed: int, deterministic: bool = True) -> None:
@@ -20,10 +20,8 @@ def setup(*, threads: int, seed: int, deterministic: bool = True) -> None:
 
     On the CPU training is then bit-exact for one kind of processor: its algorithms are so already,
     and PyTorch's deterministic mode would only slow them down (a training step on 2 cores took 0.7
-    instead of 0.2 s). On CUDA that mode is needed, and operators without such a form warn.
-
-    Args:
-        deterministic: on CUDA; without it, cuDNN times its algorithms and takes the quickest.
+    instead of 0.2 s). On CUDA that mode is needed, and operators without such a form warn; without
+    `deterministic`, cuDNN times its algorithms and takes the fastest.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
@@ -36,7 +34,7 @@ def setup(*, threads: int, seed: int, deterministic: bool = True) -> None:
 
 
 def select(device: str) -> torch.device:
-    """`auto` takes CUDA where there is one.
+    """Select the device; `auto` takes CUDA where there is one.
 
     Raises:
         UserError: cuda is asked for and absent.
@@ -50,12 +48,10 @@ def select(device: str) -> torch.device:
 
 
 def workers(wanted: int | str, device: torch.device, *, processes: int = 1) -> int:
-    """How many processes augment; `auto` takes the cores beside a GPU, at most eight.
+    """Choose the number of processes that augment; `auto` takes a core each, at most eight.
 
-    On a CPU it takes none: they would take the cores from the training.
-
-    Args:
-        processes: that train on this machine.
+    One core is left to each of the `processes` that train on this machine. With training on a CPU
+    `auto` takes none: they would take the cores from it.
     """
     if isinstance(wanted, int):
         return wanted
@@ -66,10 +62,10 @@ def workers(wanted: int | str, device: torch.device, *, processes: int = 1) -> i
 
 
 def check_compiler(wanted: bool) -> None:
-    """Before the long part of a stage, and in a line.
+    """Check before the long part of a stage that torch.compile can work.
 
     Raises:
-        UserError: training.compile without the C++ compiler that PyTorch calls.
+        UserError: training.compile is on, without the C++ compiler that PyTorch calls.
     """
     compiler = os.environ.get("CXX", "g++")
     if wanted and shutil.which(compiler) is None:
@@ -89,9 +85,11 @@ def to_input(
     """Normalise packed images.
 
     Args:
-        images: uint8 (B, S, S, 3), RGB; of a tensor in pinned memory the copy to a GPU goes on
-            while the caller does.
-        mean, std: per channel, for values in [0, 1].
+        images: uint8 (B, S, S, 3), RGB; a tensor in pinned memory is copied to a GPU while the
+            caller goes on.
+        mean: mean per channel, of values in [0, 1].
+        std: standard deviation per channel, likewise.
+        device: device of the result.
 
     Returns:
         float32 (B, 3, S, S), channels-last in memory.
@@ -104,7 +102,7 @@ def to_input(
 
 
 def has_room(num_bytes: int, device: torch.device) -> bool:
-    """Whether so much takes at most half of what is free on a GPU; never on a CPU.
+    """Tell whether so many bytes take at most half of a GPU's free memory; on a CPU never.
 
     What is kept there changes no bit of a result, so this may depend on what else runs.
     """
@@ -112,14 +110,14 @@ def has_room(num_bytes: int, device: torch.device) -> bool:
 
 
 def resident(views: Sequence[torch.Tensor], device: torch.device) -> Sequence[torch.Tensor]:
-    """The same on a GPU where it has room for them: no batch is copied then."""
+    """Move tensors to a GPU that has room for them, so that no batch has to be copied."""
     fits = has_room(sum(view.nbytes for view in views), device)
     return [view.to(device) for view in views] if fits else views
 
 
 @contextmanager
 def numerics(precision: str, device: torch.device) -> Iterator[None]:
-    """float32 throughout, or bfloat16 where autocast allows it."""
+    """Compute in float32 throughout, or in bfloat16 where autocast allows it."""
     enabled = precision == "bfloat16"
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled):
         yield

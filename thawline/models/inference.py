@@ -1,4 +1,4 @@
-"""What a network says of packed images, without training it."""
+"""Run a network on packed images without training it."""
 
 from collections.abc import Iterable, Iterator
 from typing import Protocol
@@ -14,11 +14,11 @@ from thawline.models.network import Network
 BATCH = 64
 _MOST = 256
 _PIXELS = 2**20
-"""Of the images of a batch, where these are small."""
+"""Pixels of all images of a batch, where these are small."""
 
 
 def images_at_once(image_size_px: int) -> int:
-    """How many images go through a network at a time where nothing is learned.
+    """Choose the number of images of a batch where nothing is learned.
 
     Small maps leave a processor waiting between their layers: at 64 px a pass through
     EfficientNet-Lite0 takes 0.8 of its time in bfloat16 with 256 images instead of 64, and 0.94 in
@@ -28,7 +28,7 @@ def images_at_once(image_size_px: int) -> int:
 
 
 class Normalisation(Protocol):
-    """What a network expects of pixels in [0, 1]; a ModelCard or a Description."""
+    """Mean and deviation that a network expects of pixels in [0, 1], as a ModelConfig has them."""
 
     @property
     def mean(self) -> tuple[float, float, float]: ...
@@ -44,11 +44,9 @@ def outputs(
     precision: str,
     device: torch.device,
 ) -> torch.Tensor:
-    """Outputs of a fixed network or the first blocks of one.
+    """Compute the outputs of a fixed network, or of its first blocks, for batches of images.
 
-    Args:
-        trunk: in evaluation mode.
-        images: uint8 (B, S, S, 3) each.
+    `trunk` is in evaluation mode, on the device; `images` are uint8 (B, S, S, 3) each.
 
     Returns:
         float32 (N, ...) on the CPU, in the order of the images.
@@ -65,7 +63,7 @@ def batch_outputs(
     precision: str,
     device: torch.device,
 ) -> Iterator[torch.Tensor]:
-    """The same, batch by batch: float32 (B, ...) each."""
+    """Yield the outputs of each batch, float32 (B, ...) on the CPU."""
     for batch in images:
         with torch.inference_mode(), numerics(precision, device):
             inputs = to_input(batch, mean=card.mean, std=card.std, device=device)
@@ -80,6 +78,6 @@ def probabilities(
     *,
     device: torch.device = torch.device("cpu"),  # noqa: B008 - immutable
 ) -> np.ndarray:
-    """What a whole network says of images, in float32: (N, num_classes), rows summing to 1."""
+    """Predict class probabilities in float32: (N, num_classes), rows summing to 1."""
     logits = outputs(network, images, card, precision="float32", device=device)
     return torch.softmax(logits, dim=1).numpy()

@@ -1,18 +1,18 @@
-"""Memory that a training step frees is kept for the next step, by GNU's C library on Linux."""
+"""Keep memory that a training step frees for the next step, with GNU's C library on Linux."""
 
 import ctypes
 import platform
 import sys
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-"""Of mallopt, as in malloc.h."""
+"""Parameters of mallopt, as in malloc.h."""
 _NEVER = -1
 _ABOVE_ANY_TENSOR = 2**30
 _MOST_BEFORE_2_35 = 2**25
 
 
 def keep() -> bool:
-    """Let malloc keep what is freed, large blocks too; whether the library does so.
+    """Let malloc keep freed memory, large blocks too; return whether the library does so.
 
     By itself it gives memory back to the kernel as soon as enough is free, several times in a step,
     and the kernel fills the same pages with zeros again: see docs/decisions/0023. Memory then stays

@@ -16,15 +16,15 @@ from torch.nn import functional
 
 Grid = Literal[1, 2, 3, 4]
 Carried = torch.Tensor | tuple[torch.Tensor, torch.Tensor]
-"""Between blocks: a feature map, or one and the features (B, D) read so far."""
+"""Value between two blocks: a feature map, or one and the features (B, D) read so far."""
 
 
 LEAST_LENGTH = 1e-6
-"""By which a row is divided at least; where the head was solved the mean length is about one."""
+"""Smallest divisor of a row; where the head was solved the mean length is about one."""
 
 
 class Level(BaseModel):
-    """A block whose output the head reads.
+    """Block whose output the head reads.
 
     Attributes:
         block: its name in the network.
@@ -39,9 +39,9 @@ class Level(BaseModel):
 
 
 class Reading(nn.Module):
-    """A block that hands on the features read so far beside its own output.
+    """Block that hands on its output and, beside it, the features read so far.
 
-    Features only where it is the last one that is read.
+    The last block that is read hands on the features alone.
     """
 
     def __init__(self, block: nn.Module, grid: Grid | None, *, last: bool) -> None:
@@ -60,9 +60,9 @@ class Reading(nn.Module):
 
 
 class Standardise(nn.Module):
-    """Centre and scale each feature by fixed numbers, then give each row length one.
+    """Layer that centres and scales each feature by fixed numbers, then gives rows length one.
 
-    A module of its own, so that gradient descent sees features of one scale.
+    It is a module of its own so that gradient descent sees features of one scale.
     """
 
     mean: torch.Tensor
@@ -74,7 +74,7 @@ class Standardise(nn.Module):
         self.register_buffer("inverse_std", torch.ones(num_features))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Take and give float32 (B, D)."""
+        """Standardise features, float32 (B, D), to the same shape."""
         rows = (features - self.mean) * self.inverse_std
         length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
         # A sum or a clamp would get an int8 range of its own.
@@ -85,12 +85,13 @@ class Standardise(nn.Module):
 def pooled(maps: torch.Tensor, grid: Grid) -> torch.Tensor:
     """Average each channel over the map or over equal parts of it.
 
-    Not PyTorch's adaptive pooling, which ONNX cannot express where a side is no multiple of the
+    Not by PyTorch's adaptive pooling, which ONNX cannot express where a side is no multiple of the
     grid. Parts of such a map overlap, as the quarters of one of odd sides do in the middle.
 
     Args:
         maps: (B, C, H, W), H and W at least grid; or features (B, C), which are returned as they
             are.
+        grid: parts along each side.
 
     Returns:
         (B, C * grid**2), part after part, float32 or wider.
@@ -110,7 +111,7 @@ def pooled(maps: torch.Tensor, grid: Grid) -> torch.Tensor:
 
 
 def map_of(carried: Carried) -> torch.Tensor:
-    """Take the feature map, or what has none any more, out of what a block hands on."""
+    """Take the feature map out of what a block hands on, or the features where no map is left."""
     return carried[0] if isinstance(carried, tuple) else carried
 
 
@@ -122,14 +123,16 @@ def read_levels(
     Args:
         network: named blocks, the last one called `head`; its blocks are shared, not copied.
         levels: at least one, in the order of the forward pass.
-        num_features: of all levels together, see `count_features`.
+        num_features: features of all levels together, see `count_features`.
+        num_classes: outputs of the head.
 
     Returns:
         The blocks up to the last level and a head: `Standardise`, no dropout (the head was
         solved without), a linear classifier of zeros.
 
     Raises:
-        ValueError: a block that the network does not have, twice, out of order, or the head.
+        ValueError: a level names a block that the network does not have, or the head, or blocks
+            come twice or out of order.
     """
     names = [name for name, _ in network[:-1].named_children()]
     grids = {level.block: level.grid for level in levels}
@@ -154,10 +157,9 @@ def read_levels(
 
 
 def count_features(network: nn.Sequential, levels: Sequence[Level], image_size_px: int) -> int:
-    """Count the features that the levels give together, by running one image of zeros.
+    """Count the features of all levels together, by running one image of zeros.
 
-    Args:
-        network: before `read_levels`; in evaluation mode.
+    `network` is as before `read_levels`, in evaluation mode.
     """
     grids = {level.block: level.grid for level in levels}
     values = torch.zeros(1, 3, image_size_px, image_size_px)

@@ -1,4 +1,4 @@
-"""Networks as a row of named blocks, so that any of them can be frozen, cut and cached alike."""
+"""Build networks as a row of named blocks, so that any can be frozen, cut and cached alike."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -17,13 +17,13 @@ from thawline.params.schema.design import ORIGINAL, Design, Stem
 Network = nn.Sequential
 """Named blocks in the order of the forward pass, the last one called `head`.
 
-Takes float32 (B, 3, S, S), normalised; gives logits, float32 (B, num_classes).
+Input: float32 (B, 3, S, S), normalised; output: logits, float32 (B, num_classes).
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """What pretrained weights expect: image side in px, mean and std per channel in [0, 1]."""
+    """Input that pretrained weights expect: side in px, mean and std per channel in [0, 1]."""
 
     image_size_px: int
     mean: tuple[float, float, float]
@@ -31,6 +31,7 @@ class Description:
 
 
 def describe(family: str, name: str) -> Description:
+    """Describe the images that a network's pretrained weights expect."""
     described: Description = plugins.load(plugins.FAMILY, family).describe(name)
     return described
 
@@ -45,7 +46,7 @@ def build(
     stem: Stem = "imagenet",
     design: Design = ORIGINAL,
 ) -> Network:
-    """A network with random weights: equal seeds give equal weights."""
+    """Build a network with random weights; equal seeds give equal weights."""
     module = plugins.load(plugins.FAMILY, family)
     torch.manual_seed(seed)
     network = module.build(
@@ -67,19 +68,16 @@ def build_pretrained(
     keep_head: bool = False,
     on_loaded: Callable[[Loaded], None] | None = None,
 ) -> Network:
-    """A network with pretrained weights and a new head.
+    """Build a network with pretrained weights and a new head.
 
-    Where stem, depth or width depart from the family's own, layers of unchanged shape keep their
-    weights and the others start at random.
-
-    Args:
-        weights_file: safetensors or a weights-only .pth; None takes the ImageNet weights.
-        keep_head: load the classifier too (num_classes must be that of the weights).
-        on_loaded: told what was taken from which file.
+    Where stem, depth or width differ from the family's own, layers of unchanged shape keep their
+    weights and the others start at random. `weights_file` is safetensors or a weights-only .pth,
+    None takes the ImageNet weights; `keep_head` loads the classifier too (num_classes must be that
+    of the weights); `on_loaded` is told what was taken from which file.
 
     Raises:
-        UserError: no weights to be had, a damaged file, one of another network, or a design that
-            does not fit.
+        UserError: the weights cannot be had, the file is damaged or of another network, or the
+            design does not fit.
     """
     module = plugins.load(plugins.FAMILY, family)
     torch.manual_seed(seed)
@@ -97,7 +95,7 @@ def build_pretrained(
 
 
 def _shape(family: str, stem: Stem, design: Design) -> dict[str, Any]:
-    """Of stem, depth and width what the family can vary; params are checked for the others."""
+    """Select of stem, depth and width what the family can vary; params are checked for the rest."""
     wanted = {"stem": stem, "depth": design.depth, "width": design.width}
     known = plugins.input_names(plugins.FAMILY, family)
     return {key: value for key, value in wanted.items() if key in known}

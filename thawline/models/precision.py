@@ -1,4 +1,4 @@
-"""Which numerics a network runs in: by a rule, since a timing would not come out twice the same."""
+"""Choose float32 or bfloat16 by a rule, since a timing would not come out twice the same."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,11 @@ AUTO = "auto"
 
 @dataclass(frozen=True, kw_only=True)
 class Numerics:
-    """float32 or bfloat16, each.
+    """Numerics of a network, float32 or bfloat16.
 
     Attributes:
-        forward: of what only runs forwards, such as a frozen trunk.
-        training: of what trains, and is judged between epochs.
+        forward: numerics of what only runs forwards, such as a frozen trunk.
+        training: numerics of what trains, and is judged between epochs.
         reason: one line, for a person; empty where params say it themselves.
     """
 
@@ -24,17 +24,17 @@ class Numerics:
 
 
 def choose(wanted: str, network: nn.Module, device: torch.device) -> Numerics:
-    """What params say, or with `auto` what is quicker on this kind of device.
+    """Choose the numerics that params name, or with `auto` the faster ones of this kind of device.
 
     With AMX a forward pass took 0.24 to 0.65 of its time, and training 0.34 to 0.5 of it for dense
     convolutions, but 0.65 to 1.35 for depthwise ones, whose gradient has no such form; float32 is
-    as quick there and more exact. With AVX-512's products alone, on an AMD EPYC of 2024: forwards
+    as fast there and more exact. With AVX-512's products alone, on an AMD EPYC of 2024: forwards
     0.57 to 0.79, to train 0.60 to 0.72, depthwise 0.85 to 1.9.
     """
     if wanted != AUTO:
         return Numerics(forward=wanted, training=wanted)
     if not has_quick_bfloat16(device):
-        reason = f"float32: no products of bfloat16 ({device.type})"
+        reason = f"float32: no fast bfloat16 ({device.type})"
         return Numerics(forward="float32", training="float32", reason=reason)
     depthwise = has_depthwise(network)
     training = "float32" if depthwise else "bfloat16"
@@ -44,7 +44,7 @@ def choose(wanted: str, network: nn.Module, device: torch.device) -> Numerics:
 
 
 def has_quick_bfloat16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16: AMX or AVX-512 on a CPU, tensor cores on a GPU."""
+    """Tell whether a device multiplies bfloat16: AMX or AVX-512 on a CPU, tensor cores on a GPU."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     found = torch.cpu.get_capabilities()
@@ -52,6 +52,7 @@ def has_quick_bfloat16(device: torch.device) -> bool:
 
 
 def has_depthwise(network: nn.Module) -> bool:
+    """Tell whether a network has depthwise convolutions."""
     return any(
         isinstance(m, nn.Conv2d) and 1 < m.groups == m.in_channels for m in network.modules()
     )

@@ -1,4 +1,4 @@
-"""Which tensors of a file of weights a network takes, and which it starts at random."""
+"""Load pretrained weights: which tensors of a file a network takes, and which stay random."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,18 +14,20 @@ from thawline.runtime.progress import log
 
 _LISTED = 3
 _TAG_LENGTH = 5000
-"""Longest value of a tag in MLflow."""
+"""Longest value of a tag in MLflow, in characters."""
 State = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """What a network starts from.
+    """Weights that a network starts from.
 
     Attributes:
-        sha256: of the file.
-        num_kept: tensors from the file, of num_tensors.
-        new: names of those that are not from it, the head's among them.
+        file: name of the file.
+        sha256: hash of the file.
+        num_kept: number of tensors from the file.
+        num_tensors: number of the network's tensors.
+        new: names of the tensors that are not from the file, the head's among them.
     """
 
     file: str
@@ -42,7 +44,7 @@ class Loaded:
         )
 
     def tags(self) -> dict[str, str]:
-        """For the tracking run: exactly what training started from."""
+        """Return tags for the tracking run: exactly what training started from."""
         return {
             "weights.file": self.file,
             "weights.sha256": self.sha256,
@@ -61,12 +63,14 @@ def load(
     get every other tensor; one of another design keeps those whose layers did not change.
 
     Args:
-        module: of the family.
-        network: in the library's names.
+        module: module of the family.
+        network: network with the library's names, changed in place.
         original: the family's own design, whose names the file has; on the meta device.
+        path: file with the weights.
+        keep_head: whether the classifier is loaded too.
 
     Raises:
-        UserError: a damaged file, or one of another network.
+        UserError: the file is damaged, or of another network.
     """
     heads = set() if keep_head else _head_names(module, original)
     optional = heads | _auxiliary_names(module, original)
@@ -91,11 +95,11 @@ def load(
 def _fitting(
     module: Any, original: nn.Module, path: Path, optional: set[str], heads: set[str]
 ) -> State:
-    """Read the file's tensors under the library's names, whatever was put before them.
+    """Read the file's tensors under the library's names, whatever prefix they have.
 
     Raises:
-        UserError: a damaged file, or one of another network; the message is of the names that come
-            nearest.
+        UserError: the file is damaged, or of another network; the message is about the prefix that
+            comes nearest.
     """
     own = original.state_dict()
     problems: list[tuple[int, UserError]] = []
@@ -110,13 +114,13 @@ def _fitting(
             continue
         if prefix:
             left = f", and leaves out {len(others)} ({_listed(list(others))})" if others else ""
-            log(f"weights: {escape(path.name)}: takes {escape(prefix)!r} off the names{left}")
+            log(f"weights: {escape(path.name)}: removes {escape(prefix)!r} from the names{left}")
         return state
     raise max(problems, key=lambda problem: problem[0])[1] from None
 
 
 def _in_library_names(module: Any, state: State, original: nn.Module, path: Path) -> State:
-    """Files come with the library's names, a package's, or those of a checkpoint of Thawline."""
+    """Rename tensors from a checkpoint of Thawline, or from a package, to the library's names."""
     names = {place: name for name, place in _places(module, original).items()}
     if state and state.keys() <= names.keys():
         return {names[place]: tensor for place, tensor in state.items()}
@@ -128,7 +132,7 @@ def _in_library_names(module: Any, state: State, original: nn.Module, path: Path
 
 
 def _check_names(state: State, own: State, optional: set[str], heads: set[str], path: Path) -> None:
-    """A file has all of the original design's tensors, in shape, and none besides."""
+    """Check that a file has all of the original design's tensors, in shape, and none besides."""
     missing = sorted(own.keys() - state.keys() - optional - _counters(own))
     unexpected = sorted(state.keys() - own.keys())
     both = own.keys() & state.keys() - heads
@@ -140,14 +144,14 @@ def _check_names(state: State, own: State, optional: set[str], heads: set[str], 
 
 
 def _sources(module: Any, network: nn.Module, original: nn.Module) -> dict[str, str]:
-    """Name in the network to name in the original of the tensor at the same place."""
+    """Map names in the network to names in the original of the tensor at the same place."""
     places = {place: name for name, place in _places(module, original).items()}
     mine = _places(module, network)
     return {name: places[place] for name, place in mine.items() if place in places}
 
 
 def _places(module: Any, network: nn.Module) -> dict[str, str]:
-    """Name of each tensor to its place: block and name in it."""
+    """Map the name of each tensor to its place: block and name in it."""
     names = {id(tensor): name for name, tensor in _tensors(network).items()}
     return {
         names[id(tensor)]: f"{block}.{inner}"
@@ -157,7 +161,7 @@ def _places(module: Any, network: nn.Module) -> dict[str, str]:
 
 
 def _head_names(module: Any, network: nn.Module) -> set[str]:
-    """Tensors that depend on the number of classes."""
+    """List the tensors that depend on the number of classes."""
     parts = dict(module.blocks(network))
     classifiers = [b.classifier for p in parts.values() for b in auxiliary_heads.within(p)]
     owned = {id(t) for part in (parts["head"], *classifiers) for t in _tensors(part).values()}
@@ -169,7 +173,7 @@ def _tensors(network: nn.Module) -> State:
 
 
 def _auxiliary_names(module: Any, network: nn.Module) -> set[str]:
-    """Tensors of auxiliary heads, which a file that was saved for use alone lacks."""
+    """List the tensors of auxiliary heads, which a file saved for inference only lacks."""
     owned = {
         id(tensor)
         for _, part in module.blocks(network)
@@ -180,7 +184,7 @@ def _auxiliary_names(module: Any, network: nn.Module) -> set[str]:
 
 
 def _counters(state: State) -> set[str]:
-    """Batch norm's counters, which files from before 2018 lack."""
+    """List batch norm's counters, which files from before 2018 lack."""
     return {name for name in state if name.endswith("num_batches_tracked")}
 
 

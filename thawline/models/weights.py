@@ -1,4 +1,4 @@
-"""Pretrained weights: where their file is, what it holds, and which of it a network takes."""
+"""Find files of pretrained weights and read their tensors."""
 
 import hashlib
 import pickle
@@ -20,20 +20,20 @@ from thawline.runtime.escape import escape
 from thawline.runtime.progress import log
 
 PATIENCE_S = 10.0
-"""How long a download waits for an answer: most machines without a network say so at once."""
+"""Seconds that a download waits for an answer; most machines without a network say so at once."""
 
 WRAPPERS = (
     "state_dict_ema", "model_ema", "ema", "ema_state_dict", "state_dict", "model_state_dict",
     "model", "module", "net", "network", "weights",
 )  # fmt: skip
-"""Where trainers put a network's tensors in a checkpoint, averages first, as timm takes them."""
+"""Keys of a checkpoint under which trainers put a network's tensors, averages first as in timm."""
 _COMPILED = "_orig_mod."
 
 
 class _Kept:
-    """Stands in for an object beside the tensors, such as the options of a training.
+    """Stand-in for an object beside the tensors, such as the options of a training.
 
-    Nothing of its own class is run, and it is dropped with the rest of the checkpoint.
+    No code of the object's own class is run; it is dropped with the rest of the checkpoint.
     """
 
     def __new__(cls, *_: object) -> Self:
@@ -47,7 +47,7 @@ class _Kept:
 
 
 class _KeptDict:
-    """Likewise for a dictionary of another class, as which a plain one is built."""
+    """Stand-in for a dictionary of another class, as which a plain one is built."""
 
     def __new__(cls, *_: object) -> Any:
         return {}
@@ -75,15 +75,18 @@ _BESIDE: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
     *((_Kept, name) for name in _OBJECTS),
     *((_KeptDict, name) for name in _DICTS),
 ]
-"""What trainers keep beside the tensors (timm its command line, others a score of NumPy's)."""
+"""Objects that trainers keep beside the tensors (timm its command line, others a NumPy score)."""
 _DEPTH = 4
 _LISTED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsFile:
-    """Attributes:
-    sha256: expected, as far as it is known: all digits, the first ones, or none.
+    """File of pretrained weights.
+
+    Attributes:
+        path: path of the file.
+        sha256: expected hash as far as it is known: all digits, the first ones, or none.
     """
 
     path: Path
@@ -91,13 +94,12 @@ class WeightsFile:
 
 
 def imagenet(module: ModuleType, family: str, name: str) -> Path:
-    """The file with the ImageNet weights: of a package, of the library's cache, or downloaded.
+    """Find the ImageNet weights of a network: in a package, the library's cache, or by download.
 
-    Args:
-        module: of the family.
+    `module` is that of the family.
 
     Raises:
-        UserError: there is none, or it is not the file that is expected.
+        UserError: there is no such file, or its hash is not the expected one.
     """
     found: WeightsFile = module.imagenet_weights(name) or _downloaded(module, family, name)
     digest = sha256(found.path)
@@ -110,13 +112,14 @@ def imagenet(module: ModuleType, family: str, name: str) -> Path:
 
 
 def sha256(path: Path) -> str:
+    """Hash a file by SHA-256, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
 def patience() -> Iterator[None]:
-    """Within it, a connection that does not answer fails after PATIENCE_S."""
+    """Let connections that do not answer fail after PATIENCE_S."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(PATIENCE_S)
     try:
@@ -131,7 +134,7 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     A training's checkpoint has them beside its optimizer and counters, under a key of WRAPPERS.
 
     Raises:
-        UserError: missing, damaged, without tensors, or a file that would need unpickling of other
+        UserError: the file is missing, damaged or without tensors, or needs unpickling of other
             objects.
     """
     try:
@@ -170,10 +173,10 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _check_packing(path: Path) -> None:
-    """`torch.save` stores tensors as they are; packed ones could unpack to any size.
+    """Refuse compressed tensors: they could unpack to any size, and torch.save does not write them.
 
     Raises:
-        ValueError: one is packed, or they have more bytes together than the file.
+        ValueError: a tensor is compressed, or all have more bytes together than the file.
     """
     if not zipfile.is_zipfile(path):
         return
@@ -189,7 +192,8 @@ class Unprefixed(NamedTuple):
     """Tensors of a file under shorter names.
 
     Attributes:
-        prefix: what was taken off their names.
+        prefix: prefix that was taken off their names.
+        state: tensors by the names that are left.
         others: names of tensors that are left out, since they do not begin with it.
     """
 

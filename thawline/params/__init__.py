@@ -1,1 +1,1 @@
-"""params.yaml: read once, checked whole, and edited in place."""
+"""Read params.yaml once, check all of it, and edit it in place."""

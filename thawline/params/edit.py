@@ -1,4 +1,4 @@
-"""Putting proposals into params.yaml: the values change, comments and order stay."""
+"""Write proposals into params.yaml: the values change, comments and order stay."""
 
 import io
 import os
@@ -21,19 +21,18 @@ from thawline.params.schema.whole import Params
 from thawline.runtime.safe_yaml import format_value
 
 _WIDTH = 4096
-"""Longer than any line: ruamel must not break one."""
+"""Width of a line, longer than any: ruamel must not break one."""
 
 
 def write(
     proposals: Sequence[Proposal], path: Path = params_file.FILE, *, before: Params | None = None
 ) -> None:
-    """Set the values, all or none of them; see `set_values`.
+    """Set the values of proposals, all or none of them; see `set_values`.
 
-    Args:
-        before: params that the proposals were made for, which may have taken minutes.
+    `before` are the params that the proposals were made for, which may have taken minutes.
 
     Raises:
-        UserError: likewise; or a value that is proposed was edited since.
+        UserError: likewise; or a value was edited since then.
     """
     if before is not None:
         now = params_file.load(path)
@@ -52,8 +51,7 @@ def set_values(
 ) -> None:
     """Set values by their dotted keys, all or none of them; the file is replaced at once.
 
-    Args:
-        source: the file whose other values, comments and order are taken; itself by default.
+    Other values, comments and order are taken from `source`; by default from the file itself.
 
     Raises:
         UserError: the file cannot be written, or would not be valid with these values.
@@ -72,7 +70,7 @@ def set_values(
 
 
 class _Representer(RoundTripRepresenter):  # type: ignore[misc]
-    """Writes null as the file does, not as nothing."""
+    """Representer that writes null as the file does, not as nothing."""
 
 
 def _null(representer: Any, value: None) -> ScalarNode:  # noqa: ARG001
@@ -83,7 +81,7 @@ _Representer.add_representer(type(None), _null)
 
 
 def round_trip() -> YAML:
-    """A reader and writer that keeps comments, quotes and lines."""
+    """Make a reader and writer that keeps comments, quotes and lines."""
     yaml = YAML()
     yaml.Representer = _Representer
     yaml.preserve_quotes = True
@@ -100,7 +98,7 @@ def _on_one_line(value: Any) -> Any:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Through a file beside it, which is checked before it takes the place."""
+    """Replace the file by one beside it, which is checked before."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     beside = Path(name)
     try:

@@ -1,4 +1,4 @@
-"""params.yaml to frozen typed sections; the only reader of that file.
+"""Read params.yaml into frozen, typed sections; the only reader of that file.
 
 A mistake is one line that names the file, the key, the value and what is allowed.
 """
@@ -29,15 +29,15 @@ def load(path: Path = FILE) -> Params:
     """Read and check the whole file.
 
     Raises:
-        UserError: missing, unreadable, not YAML, an unknown key, a wrong type, a value out of
-            range, an unknown plugin, or an option that the chosen plugin does not have.
+        UserError: the file is missing, unreadable or not YAML, or has an unknown key, a wrong type,
+            a value out of range, an unknown plugin, or an option that a plugin does not have.
     """
     return check(read(path).values, path)
 
 
 @dataclass(frozen=True)
 class ParamsSource:
-    """The file as it was read: its values before they are checked, and its bytes."""
+    """File as it was read: its values before they are checked, and its bytes."""
 
     values: dict[str, Any]
     text: bytes
@@ -47,7 +47,7 @@ def read(path: Path = FILE) -> ParamsSource:
     """Read the file without checking what its sections hold.
 
     Raises:
-        UserError: missing, unreadable, not YAML, or without sections.
+        UserError: the file is missing, unreadable, not YAML, or without sections.
     """
     raw, text = safe_yaml.read(path)
     if not isinstance(raw, dict):
@@ -58,7 +58,7 @@ def read(path: Path = FILE) -> ParamsSource:
 
 
 def check(raw: Mapping[str, Any], path: Path = FILE) -> Params:
-    """As `load`, of what the file holds or might hold."""
+    """Check values as `load` does, of the file or for it; `path` is named in messages."""
     try:
         params = Params.model_validate(raw)
     except ValidationError as error:
@@ -76,7 +76,9 @@ def check(raw: Mapping[str, Any], path: Path = FILE) -> Params:
 
 
 def check_inputs(params: Params) -> None:
-    """Before DVC starts: it deletes a stage's outputs, and only then misses what the stage reads.
+    """Check before DVC starts that the inputs named in params exist.
+
+    DVC deletes a stage's outputs, and only then misses what the stage reads.
 
     Raises:
         UserError: a file or folder that params name is not there, or DVC cannot read it.
@@ -85,8 +87,8 @@ def check_inputs(params: Params) -> None:
         if not Path(path).exists():
             home = "; ~ is not expanded here: write the whole path" if path[:1] == "~" else ""
             raise UserError(
-                f"{FILE}: {key}: {path!r} does not exist{home}; `{plugin_rules.NOTHING}` stands "
-                "for nothing"
+                f"{FILE}: {key}: {path!r} does not exist{home}; `{plugin_rules.NOTHING}` means "
+                "no file"
             )
         if found := dvc_view.broken(Path(path)):
             raise UserError(
@@ -100,7 +102,7 @@ def check_inputs(params: Params) -> None:
 
 
 def named_inputs(params: Params) -> dict[str, str]:
-    """Keys whose value is a path that a stage reads, with that path."""
+    """List the keys whose value is a path that a stage reads, with that path."""
     return {
         "ingest.path": params.ingest.path,
         "augment.file": params.augment.file,
@@ -110,7 +112,7 @@ def named_inputs(params: Params) -> dict[str, str]:
 
 
 def flatten(params: BaseModel | Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Dotted keys to scalars, lists kept as they are; for logging."""
+    """Flatten params to scalars by dotted keys, for logging; lists stay as they are."""
     raw = params.model_dump() if isinstance(params, BaseModel) else params
     flat: dict[str, Any] = {}
     for key, value in raw.items():
@@ -122,7 +124,7 @@ def flatten(params: BaseModel | Mapping[str, Any], prefix: str = "") -> dict[str
 
 
 def _check_pattern(path: Path, pattern: str | None) -> None:
-    """What can be said without loading RE2; ingest checks the rest before it reads an image."""
+    """Check the pattern without loading RE2; ingest checks the rest before it reads an image."""
     try:
         number = 1 if pattern is None else re.compile(pattern).groups
         problem = f"has {number} groups in parentheses" if number != 1 else ""

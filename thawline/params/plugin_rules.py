@@ -1,5 +1,6 @@
-"""What the chosen plugins and the network do not take; values of the training sections alone are
-checked in recipe_rules.py.
+"""Check that plugins, their options and the network go together.
+
+Values of the training sections alone are checked in recipe_rules.py.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from thawline.params.schema.network import Model
 from thawline.params.schema.whole import Params
 
 NOTHING = "data/none"
-"""What a path key has when nothing is to be read: DVC refuses an empty dependency."""
+"""Value of a path key when nothing is to be read: DVC refuses an empty dependency."""
 _OPTION_KEYS = {
     plugins.SOURCE: "ingest.options",
     plugins.STRATEGY: "rebalance.options",
@@ -22,7 +23,7 @@ _OPTION_KEYS = {
 
 
 def problems(params: Params) -> Iterator[str]:
-    """One line each: the key, the value and what is allowed."""
+    """Yield problems, one line each: the key, the value and what is allowed."""
     for kind in plugins.KINDS:
         name = attrgetter(kind.key)(params)
         if name not in plugins.names(kind):
@@ -34,7 +35,7 @@ def problems(params: Params) -> Iterator[str]:
         params.augment.file == NOTHING
     ):
         yield (
-            f"augment.file: {NOTHING!r} stands for nothing; policy {params.augment.policy!r} needs "
+            f"augment.file: {NOTHING!r} means no file; policy {params.augment.policy!r} needs "
             "a YAML file of steps"
         )
     yield from _architecture_problems(params)
@@ -94,7 +95,7 @@ def _design_problems(params: Params) -> Iterator[str]:
 
 
 def size_problems(model: Model, size: int) -> Iterator[str]:
-    """Yield what is wrong with a network on images of a side in px, as `problems` does."""
+    """Yield problems of a network with images of a side in px, as `problems` does."""
     stem = resolve_stem(model.stem, family=model.family, weights=model.weights, image_size_px=size)
     limits = plugins.constant(plugins.FAMILY, model.family, "SMALLEST_PX") or {}
     smallest = limits.get(model.name, {})

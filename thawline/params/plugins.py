@@ -1,4 +1,4 @@
-"""Plugins: modules chosen by name; the keyword arguments of their function are their options.
+"""Find plugins, modules chosen by name, and their options, a function's keyword arguments.
 
 Names and options are read from the source text, so that checking params.yaml imports neither
 torch nor albumentations (seconds per stage). Modules whose name starts with `_` are no plugins.
@@ -31,7 +31,7 @@ _ANNOTATION_NAMES = {
 
 @dataclass(frozen=True, kw_only=True)
 class PluginKind:
-    """A place for plugins: the key that chooses, the folder, the function with the options."""
+    """Kind of plugin: the key that chooses, the folder, the function with the options."""
 
     key: str
     folder: str
@@ -39,9 +39,11 @@ class PluginKind:
 
     @property
     def package(self) -> str:
+        """Package of the modules, with dots."""
         return "thawline." + self.folder.replace("/", ".")
 
     def path(self, name: str) -> Path:
+        """Return the file of a plugin."""
         return _PACKAGE / self.folder / f"{name}.py"
 
 
@@ -59,7 +61,7 @@ KINDS = (SOURCE, STRATEGY, POLICY, FAMILY, CONVOLUTION, CRITERION)
 
 
 def names(kind: PluginKind) -> tuple[str, ...]:
-    """Every plugin of a kind, sorted."""
+    """List the plugins of a kind, sorted."""
     files = (_PACKAGE / kind.folder).glob("[!_]*.py")
     return tuple(sorted(file.stem for file in files))
 
@@ -68,7 +70,7 @@ def load(kind: PluginKind, name: str) -> ModuleType:
     """Import a plugin. The name must come from validated params.
 
     Raises:
-        ValueError: no such plugin.
+        ValueError: there is no such plugin.
     """
     if name not in names(kind):
         raise ValueError(f"{kind.key}: {name!r} is not one of {', '.join(names(kind))}")
@@ -78,7 +80,7 @@ def load(kind: PluginKind, name: str) -> ModuleType:
 def option_errors(
     kind: PluginKind, name: str, options: Mapping[str, Any]
 ) -> "ValidationError | None":
-    """Tell what pydantic has against these options of a plugin, None when they are fine."""
+    """Check options of a plugin; return pydantic's error, None where they are fine."""
     from pydantic import ValidationError
 
     try:
@@ -89,16 +91,17 @@ def option_errors(
 
 
 def option_names(kind: PluginKind, name: str) -> tuple[str, ...]:
+    """List the options of a plugin: its keyword-only arguments with a default."""
     return tuple(arg.arg for arg, _ in _keyword_options(kind, name))
 
 
 def input_names(kind: PluginKind, name: str) -> tuple[str, ...]:
-    """Keyword-only arguments without a default: what the pipeline has to hand on."""
+    """List the keyword-only arguments without a default, which the pipeline hands over."""
     return tuple(arg.arg for arg, default in _keywords(kind, name) if default is None)
 
 
 def constant(kind: PluginKind, name: str, variable: str) -> Any:
-    """A literal module-level constant of a plugin, read without importing it; None when absent."""
+    """Read a literal module-level constant of a plugin without import; None if absent."""
     for node in _tree(kind, name).body:
         if isinstance(node, ast.Assign):
             targets = [t.id for t in node.targets if isinstance(t, ast.Name)]
@@ -112,7 +115,7 @@ def _tree(kind: PluginKind, name: str) -> ast.Module:
 
 
 def _keyword_options(kind: PluginKind, name: str) -> list[tuple[ast.arg, ast.expr]]:
-    """Keyword-only arguments that have a default: those without one come from the pipeline."""
+    """List keyword-only arguments with a default; those without come from the pipeline."""
     return [(arg, default) for arg, default in _keywords(kind, name) if default is not None]
 
 

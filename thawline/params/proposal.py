@@ -1,4 +1,4 @@
-"""A proposal: one value for one key of params.yaml, and why."""
+"""Proposal: a value for a key of params.yaml, and why."""
 
 import json
 from collections.abc import Mapping
@@ -9,17 +9,18 @@ from typing import Any
 from thawline.params.schema.whole import Params
 
 AUTO = "auto"
-"""A value that a stage decides on the data; no proposal takes its place."""
+"""Value that leaves a key to the stage, which decides by the data; no proposal replaces it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """One value for one key.
+    """Value for a key, with the rule and the measurement behind it.
 
     Attributes:
-        key: dotted, as in params.yaml.
-        rule: what the guide says, one line.
-        figure: what was measured on this data set, one line.
+        key: dotted key, as in params.yaml.
+        value: value to set.
+        rule: rule of transfer learning that it follows, one line.
+        figure: measurement on this data set, one line.
     """
 
     key: str
@@ -29,11 +30,12 @@ class Proposal:
 
     @property
     def reason(self) -> str:
+        """Rule and measurement, one line."""
         return f"{self.rule}: {self.figure}"
 
 
 def section(name: str, values: Mapping[str, Any], *, rule: str, figure: str) -> list[Proposal]:
-    """Proposals for several keys of a section out of one rule."""
+    """Make proposals for several keys of a section by one rule."""
     return [
         Proposal(key=f"{name}.{key}", value=value, rule=rule, figure=figure)
         for key, value in values.items()
@@ -41,7 +43,7 @@ def section(name: str, values: Mapping[str, Any], *, rule: str, figure: str) -> 
 
 
 def current(params: Params, key: str) -> Any:
-    """The value of a dotted key, as params.yaml would hold it."""
+    """Return the value of a dotted key, as params.yaml would hold it."""
     value = reduce(getattr, key.split("."), params)
     return list(value) if isinstance(value, tuple) else value
 
@@ -51,6 +53,6 @@ def is_auto(params: Params, *keys: str) -> bool:
     return any(current(params, key) == AUTO for key in keys)
 
 
-def shown(value: Any) -> str:
-    """A value as params.yaml spells it, near enough for a person."""
+def spell(value: Any) -> str:
+    """Write a value much as params.yaml spells it, for a person."""
     return json.dumps(value) if value is None or isinstance(value, bool) else str(value)

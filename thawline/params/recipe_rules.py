@@ -1,4 +1,4 @@
-"""What values of the two training sections do not go together."""
+"""Check that values of the two training sections go together."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from thawline.params.schema.whole import Params
 
 
 def problems(params: Params) -> Iterator[str]:
-    """One line each: the key, the value and what is allowed."""
+    """Yield problems, one line each: the key, the value and what is allowed."""
     yield from _solver_problems(params)
     yield from _mixing_problems(params)
     yield from _schedule_problems(params)
@@ -53,8 +53,8 @@ def _mixing_problems(params: Params) -> Iterator[str]:
             if value:
                 yield (
                     f"{stage}.{key}: {value:g} changes pixels, but {stage}.trainable: "
-                    f"{section.trainable} {works} on features computed once; allowed: 0, or thaw "
-                    "some blocks (e.g. trainable: last_blocks) with cache: none"
+                    f"{section.trainable} {works} on features computed once; allowed: 0, or "
+                    "unfreeze some blocks (e.g. trainable: last_blocks) with cache: none"
                 )
 
 
@@ -63,14 +63,14 @@ def _schedule_problems(params: Params) -> Iterator[str]:
         section = getattr(params, stage)
         if section.learning_rate == "auto" and section.optimizer in ("adagrad", "adadelta"):
             yield (
-                f"{stage}.learning_rate: 'auto' knows rates of sgd and of adam, not of "
+                f"{stage}.learning_rate: 'auto' has rates for sgd and adam, not for "
                 f"{section.optimizer}; allowed with it: a number above 0"
             )
         if section.schedule == "one_cycle" and not section.warmup_ratio:
-            yield f"{stage}.warmup_ratio: 0 leaves one_cycle nothing to rise in; allowed: e.g. 0.3"
+            yield f"{stage}.warmup_ratio: 0 leaves one_cycle no steps to rise; allowed: e.g. 0.3"
         if section.schedule == "one_cycle" and section.optimizer == "adam_then_sgd":
             yield (
-                f"{stage}.schedule: 'one_cycle' is of one optimizer, and adam_then_sgd are two; "
+                f"{stage}.schedule: 'one_cycle' is for one optimizer, and adam_then_sgd uses two; "
                 "allowed with it: cosine, constant, step, plateau"
             )
 
@@ -79,14 +79,14 @@ def _distill_problems(params: Params) -> Iterator[str]:
     distill = params.fine_tune.distill
     if distill.weight and distill.checkpoint == NOTHING:
         yield (
-            f"fine_tune.distill.checkpoint: {NOTHING!r} stands for nothing; weight "
+            f"fine_tune.distill.checkpoint: {NOTHING!r} means no teacher; weight "
             f"{distill.weight:g} needs the folder of a checkpoint"
         )
     if distill.weight and _may_be_computed_once(params, "fine_tune"):
         yield (
             f"fine_tune.distill.weight: {distill.weight:g} needs images, but fine_tune.trainable: "
-            f"{params.fine_tune.trainable} trains on features computed once; allowed: 0, or thaw "
-            "some blocks with cache: none"
+            f"{params.fine_tune.trainable} trains on features computed once; allowed: 0, or "
+            "unfreeze some blocks with cache: none"
         )
 
 
@@ -98,8 +98,10 @@ def _is_solved(params: Params, stage: str) -> bool:
 
 
 def _may_be_computed_once(params: Params, stage: str) -> bool:
-    """Whether the head alone trains, or may do: with `auto` only transfer_learn chooses so. With
-    `cache: views` whatever leaves first blocks frozen.
+    """Tell whether features may be computed once, since the head alone trains, or may do.
+
+    With `auto` only transfer_learn chooses so. With `cache: views`, also wherever first blocks stay
+    frozen.
     """
     section = getattr(params, stage)
     if section.trainable == "auto" and section.cache == "none":

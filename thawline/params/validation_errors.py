@@ -1,4 +1,4 @@
-"""A mistake in a file of a person's as one line: the key, the value and what is allowed."""
+"""Describe a mistake in a person's file in one line: the key, the value and what is allowed."""
 
 import difflib
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from thawline.runtime.safe_yaml import format_value
 
 
 def describe(error: ValidationError, model: type[BaseModel]) -> str:
-    """What pydantic has against the file; of several mistakes an unknown key goes first."""
+    """Describe pydantic's first error in the file; of several, an unknown key goes first."""
     errors = error.errors()
     # A misspelt key is missing under its right name too: name what stands in the file.
     first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
@@ -29,7 +29,7 @@ def describe(error: ValidationError, model: type[BaseModel]) -> str:
 
 
 def _in_file(model: type[BaseModel], loc: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Without the branches of a union, which pydantic names among the keys."""
+    """Remove the branches of a union, which pydantic names among the keys."""
     kept, at = [], model
     for part in loc:
         section = isinstance(at, type) and issubclass(at, BaseModel)
@@ -47,30 +47,30 @@ def _fields_at(model: type[BaseModel], loc: tuple[Any, ...]) -> tuple[str, ...]:
 
 
 def reason(*errors: Any) -> str:
-    """Of one error, or of those that the branches of a union have."""
+    """Give the reason of one error, or those of a union's branches, with the value."""
     messages = dict.fromkeys(error["msg"][0].lower() + error["msg"][1:] for error in errors)
     return f"{format_value(errors[0]['input'])} is not allowed: {', or '.join(messages)}"
 
 
 def dotted(loc: Iterable[Any]) -> str:
-    """A key of the file on one line, whatever characters stand in it."""
+    """Write a key of the file on one line, whatever characters it has."""
     text = ".".join(map(str, loc))
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return text if len(text) <= 120 else text[:117] + "..."
 
 
 def not_allowed(key: str, value: object, allowed: tuple[str, ...]) -> str:
-    """For a name that is none of the known ones."""
+    """Describe a name that is none of the known ones."""
     hint = close(str(value), allowed)
     return f"{key}: {format_value(value)} is unknown; allowed: {listed(allowed)}{hint}"
 
 
 def listed(values: Iterable[str]) -> str:
-    """With commas."""
+    """Join values with commas."""
     return ", ".join(values)
 
 
 def close(value: str, allowed: Iterable[str]) -> str:
-    """A hint at a similar one, or nothing."""
+    """Hint at a similar value; empty where there is none."""
     match = difflib.get_close_matches(value, list(allowed), n=1)
     return f". Did you mean {match[0]!r}?" if match else ""

@@ -1,4 +1,4 @@
-"""Pictures of how many images each class has."""
+"""Plot how many images each class has."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ Ints = NDArray[np.int64]
 
 @styled
 def rebalancing(classes: Sequence[str], *, before: Ints, after: Ints) -> Figure:
-    """Training rows per class, int64 (K,) each, before and after rebalancing."""
+    """Plot training rows per class, int64 (K,) each, before and after rebalancing."""
     drawn = figure(7.2, bars_height(len(classes)), "Training rows per class")
     axis = drawn.subplots()
     _paired_bars(axis, (before, "before", LIGHT_BLUE), (after, "after", BLUE))
@@ -27,7 +27,7 @@ def rebalancing(classes: Sequence[str], *, before: Ints, after: Ints) -> Figure:
 def class_distribution(
     classes: Sequence[str], *, before: Ints, after: Ints, val: Ints, test: Ints
 ) -> Figure:
-    """Images per class, int64 (K,) each: training before and after; validation; test."""
+    """Plot images per class, int64 (K,) each: training before and after; validation; test."""
     drawn = figure(10, bars_height(len(classes)), "Images per class")
     left, right = drawn.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     _paired_bars(left, (before, "training", LIGHT_BLUE), (after, "rebalanced", BLUE))
@@ -58,5 +58,5 @@ def _paired_bars(axis: Axes, *series: tuple[Ints, str, str]) -> None:
 
 
 def bars_height(num_bars: int) -> float:
-    """Inches that so many horizontal bars need."""
+    """Compute the height of so many horizontal bars, in inches."""
     return float(np.clip(1.8 + 0.34 * num_bars, 3.2, 24))

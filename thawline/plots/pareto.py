@@ -1,4 +1,4 @@
-"""Accuracy against latency over many runs: which are beaten by none."""
+"""Plot accuracy against latency over many runs, with their Pareto front."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,18 +13,19 @@ from thawline.plots.style import BLUE, GREY, INK, ORANGE, figure, label, styled
 
 _MAX_NAMED = 12
 _LARGEST = 900.0
-"""Area of the largest model, square points."""
+"""Area of the largest model's disc, in square points."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FinishedRun:
-    """One finished run.
+    """Finished run, as the picture shows it.
 
     Attributes:
-        latency_ms: of one image, on the device of the picture.
-        size_mb: of the model that ships.
-        comparable: scored on the data set of the marked run; others are shown, and beat nobody.
-        marked: the run that the picture belongs to.
+        latency_ms: latency of one image, on the device of the picture.
+        size_mb: size of the model that ships.
+        comparable: whether it was scored on the data set of the marked run; others are shown, but
+            are not on the front.
+        marked: whether the picture belongs to this run.
     """
 
     name: str
@@ -36,7 +37,7 @@ class FinishedRun:
 
 
 def front(runs: Sequence[FinishedRun]) -> NDArray[np.int64]:
-    """Positions of the comparable runs that no other one beats, from the fastest on, int64 (M,).
+    """Find the comparable runs that no other one beats: positions from the fastest on, int64 (M,).
 
     A run beats another that is no faster and no more accurate than it, and worse in one of the two.
     Of equal ones the first is kept.
@@ -54,7 +55,7 @@ def front(runs: Sequence[FinishedRun]) -> NDArray[np.int64]:
 
 @styled
 def picture(runs: Sequence[FinishedRun], device: str) -> Figure:
-    """Every run as a disc, its area the size of its model; the front as a line, named."""
+    """Plot every run as a disc whose area is its model's size, and the front as a line, named."""
     drawn = figure(8.4, 5.2, "Accuracy, latency and size of all runs")
     axis = drawn.subplots()
     best = front(runs)
@@ -85,7 +86,7 @@ def picture(runs: Sequence[FinishedRun], device: str) -> Figure:
 
 
 def _logarithmic(axis: Axes) -> None:
-    """Latencies as plain numbers: matplotlib's own are mathematics, not rendered."""
+    """Set a logarithmic axis of plain numbers; matplotlib's own are mathematics, not rendered."""
     axis.set_xscale("log")
     axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -101,6 +102,6 @@ def _disc(axis: Axes, run: FinishedRun, area: float, *, on_front: bool) -> None:
 
 
 def _named(chosen: Sequence[FinishedRun], runs: Sequence[FinishedRun]) -> list[FinishedRun]:
-    """The front and the marked run, as many as can be read."""
+    """Choose the runs to name: the marked one and the front, as many as can be read."""
     marked = [run for run in runs if run.marked and run not in chosen]
     return [*marked, *chosen][:_MAX_NAMED]

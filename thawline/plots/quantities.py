@@ -1,4 +1,4 @@
-"""Numbers as people read them; a dash for one that is not known."""
+"""Format numbers for people, with a dash for one that is not known."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ rate = _known(lambda per_s: f"{per_s:,.0f}/s")
 
 
 def count(value: float | None) -> str:
-    """A large count with a unit prefix: 1.81 G, 3.38 M, 640."""
+    """Format a large count with a unit prefix: 1.81 G, 3.38 M, 640."""
     if value is None:
         return UNKNOWN
     for size, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
@@ -27,7 +27,7 @@ def count(value: float | None) -> str:
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """Two ratios as a range in percent."""
+    """Format two ratios as a range in percent."""
     if low is None or high is None:
         return UNKNOWN
     return f"{100 * low:.1f} to {100 * high:.1f} %"

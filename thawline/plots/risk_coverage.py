@@ -1,4 +1,4 @@
-"""The picture of what abstaining is worth."""
+"""Plot the accuracy gained by abstaining."""
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
@@ -9,7 +9,7 @@ from thawline.plots.style import BLUE, GREY, INK, figure, styled
 
 @styled
 def risk_coverage(table: RiskCoverage) -> Figure:
-    """Accuracy against the share that is answered, and the entropy up to which that is."""
+    """Plot accuracy against the share that is answered, and the entropy up to which that is."""
     drawn = figure(5.6, 5.4, f"Abstaining: area under the risk {table.aurc:.4f}")
     top, bottom = drawn.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     top.plot(table.coverage, table.accuracy, color=BLUE, lw=1.8)

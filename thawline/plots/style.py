@@ -1,4 +1,4 @@
-"""The look of every figure, and how it becomes a PNG whose bytes depend on its content only."""
+"""Style every figure alike, and write PNGs whose bytes depend on their content only."""
 
 import functools
 import io
@@ -19,7 +19,7 @@ BLUE, LIGHT_BLUE, ORANGE, GREEN, GREY = "#2a6fb0", "#a9cbe8", "#d9742b", "#3b8f5
 INK, FAINT = "#22272e", "#e3e7eb"
 DPI = 110
 MAX_NAMED = 100
-"""Beyond this many classes their names cannot be read any more and are left out."""
+"""Number of classes beyond which their names cannot be read and are left out."""
 Drawing = Callable[..., Figure]
 
 RC = {
@@ -55,12 +55,12 @@ RC = {
 
 
 def rc() -> dict[str, Any]:
-    """Settings for `matplotlib.rc_context`: defaults and ours, none of a user's matplotlibrc."""
+    """Return settings for `matplotlib.rc_context`: defaults and ours, not a user's matplotlibrc."""
     return {**matplotlib.rcParamsDefault, **RC, "backend": "agg"}
 
 
 def styled(draw: Drawing) -> Drawing:
-    """Draw with our settings only, and leave those of the process as they were."""
+    """Decorate a function to draw with our settings; those of the process stay as they were."""
 
     @functools.wraps(draw)
     def drawn(*args: object, **options: object) -> Figure:
@@ -73,7 +73,7 @@ def styled(draw: Drawing) -> Drawing:
 def figure(
     width: float, height: float, title: str, layout: Literal["constrained"] | None = "constrained"
 ) -> Figure:
-    """An empty figure of that many inches; made without pyplot, which keeps every figure alive."""
+    """Make an empty figure, sides in inches, without pyplot, which keeps every figure alive."""
     drawn = Figure(figsize=(width, height), layout=layout)
     FigureCanvasAgg(drawn)
     drawn.suptitle(title, x=0.01, ha="left")
@@ -87,7 +87,7 @@ def save(drawn: Figure, path: Path) -> None:
 
 
 def png(drawn: Figure) -> bytes:
-    """The figure as a PNG, without time or version of the software."""
+    """Render a figure as a PNG, without time or version of the software."""
     buffer = io.BytesIO()
     with matplotlib.rc_context(rc()):
         drawn.savefig(
@@ -98,14 +98,14 @@ def png(drawn: Figure) -> bytes:
 
 
 def label(name: str, limit: int = 24) -> str:
-    """A class name as the figures' font can show it; characters it lacks are written as escapes."""
+    """Shorten a class name and write characters that the figures' font lacks as escapes."""
     known = _characters()
     shown = (c if ord(c) in known else c.encode("unicode_escape").decode() for c in visible(name))
     return cut("".join(shown), limit)
 
 
 def class_ticks(axis: Axes, names: tuple[str, ...], *, x: bool = False, size: float = 9) -> None:
-    """Name the positions 0..K-1 of an axis; with too many classes only say what they are."""
+    """Name the positions 0..K-1 of an axis by their classes, unless there are too many."""
     target = axis.xaxis if x else axis.yaxis
     if len(names) > MAX_NAMED:
         return

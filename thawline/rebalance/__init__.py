@@ -1,1 +1,1 @@
-"""What the training rows are: a module a strategy, `plan(labels, num_classes, *, rng, options)`."""
+"""Strategies that rebalance rows: a module each, `plan(labels, num_classes, *, rng, options)`."""

@@ -1,4 +1,4 @@
-"""Rows left out by what a trunk says of them; through imbalanced-learn, on positions."""
+"""Leave out rows by a trunk's features of them; through imbalanced-learn, on positions."""
 
 from typing import Any, Protocol
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Sampler(Protocol):
-    """An under-sampler of imbalanced-learn that names the rows it keeps."""
+    """Under-sampler of imbalanced-learn that names the rows it keeps."""
 
     sample_indices_: Any
 
@@ -14,17 +14,16 @@ class Sampler(Protocol):
 
 
 def kept(sampler: Sampler, features: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Positions that the sampler keeps, int64 ascending.
+    """List the positions that a sampler keeps, int64 ascending.
 
-    Args:
-        features: float32 (N, D); labels: int64 (N,).
+    `features` are float32 (N, D), `labels` int64 (N,).
     """
     sampler.fit_resample(features, labels)
     return np.sort(np.asarray(sampler.sample_indices_, dtype=np.int64))
 
 
 def shrunk(labels: np.ndarray, num_classes: int, max_ratio: float) -> dict[int, int]:
-    """Class to wanted rows, for the classes with more than max_ratio times the rarest's."""
+    """Limit classes to max_ratio times the rarest's rows: rows by class, where there are more."""
     counts = np.bincount(labels, minlength=num_classes)
     most = int(max_ratio * counts[counts > 0].min())
     return {int(k): most for k in np.flatnonzero(counts > most)}
@@ -36,7 +35,9 @@ def spared(
     """Undo the cleaning of classes that would lose too much: it can take a class's last row.
 
     Args:
-        positions: what a sampler keeps; labels: int64 (N,) of all rows.
+        positions: rows that a sampler keeps.
+        labels: int64 (N,), of all rows.
+        num_classes: K.
         min_kept_ratio: a class of which a smaller share would remain stays whole.
 
     Returns:
@@ -46,5 +47,5 @@ def spared(
     after = np.bincount(labels[positions], minlength=num_classes)
     whole = np.flatnonzero(after < min_kept_ratio * before)
     result = np.union1d(positions, np.flatnonzero(np.isin(labels, whole)))
-    stay = f"; {len(whole)} class(es) stay whole, little of them would remain" if len(whole) else ""
+    stay = f"; {len(whole)} class(es) stay whole: too little would remain" if len(whole) else ""
     return result, f"{len(labels) - len(result)} of {len(labels)} rows left out{stay}"

@@ -1,4 +1,4 @@
-"""What a rebalancing strategy returns."""
+"""Result of a rebalancing strategy."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,15 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Positions among the training rows, and factors of the loss.
+    """Plan of a strategy: positions among the training rows, and factors of the loss.
 
     Attributes:
-        indices: int64 (M,), in [0, len(labels)), ascending, with repeats where rows count more.
-        class_weights: float64 (num_classes,).
-        targets: rows per class, int64 (num_classes,), to which synthetic features of the trunk
-            fill up; None for none.
-        reason: for a strategy that chooses: what it chose and why, one line; recorded, not stored.
+        indices: positions, int64 (M,), in [0, len(labels)), ascending, with repeats where rows
+            count more.
+        class_weights: factors of the loss, float64 (num_classes,).
+        targets: rows per class, int64 (num_classes,), up to which synthetic features of the trunk
+            are added; None for none.
+        reason: choice of a strategy that chooses, and why, one line; recorded, not stored.
     """
 
     indices: np.ndarray
@@ -24,10 +25,11 @@ class Plan:
 
     @classmethod
     def unweighted(cls, indices: np.ndarray, num_classes: int, *, reason: str = "") -> "Plan":
+        """Make a plan of positions alone, with class weights of 1."""
         weights = np.ones(num_classes)
         return cls(indices=np.sort(indices), class_weights=weights, reason=reason)
 
     def corrects_twice(self) -> bool:
-        """Rows are repeated and classes weighted as well: rare classes count twice over."""
+        """Tell whether rows are repeated and classes weighted too: rare ones count twice over."""
         repeated = len(np.unique(self.indices)) < len(self.indices)
         return repeated and np.ptp(self.class_weights) > 0

@@ -1,10 +1,10 @@
-"""Rows drawn so that each class has a given size; through imbalanced-learn, on positions."""
+"""Draw rows so that each class has a given size; through imbalanced-learn, on positions."""
 
 import numpy as np
 
 
 def resample(labels: np.ndarray, sizes: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
-    """Positions such that class k occurs sizes[k] times.
+    """Draw positions such that class k occurs sizes[k] times.
 
     A class that shrinks loses rows at random; one that grows keeps every row and repeats some. The
     result is a function of the labels, the sizes and the state of rng.
@@ -12,6 +12,7 @@ def resample(labels: np.ndarray, sizes: np.ndarray, *, rng: np.random.Generator)
     Args:
         labels: class id per training row, int64 (N,).
         sizes: wanted rows per class, int64 (num_classes,); a class without rows stays without.
+        rng: the only source of randomness.
 
     Returns:
         int64 (M,), M = the sum of the sizes, ascending.

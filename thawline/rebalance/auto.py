@@ -32,10 +32,11 @@ Choice = Literal["none", "class_weights", "oversample", "hybrid"]
 
 
 def plan(labels: np.ndarray, num_classes: int, *, rng: np.random.Generator) -> Plan:
-    """The plan of the chosen strategy, with the reason.
+    """Plan by the strategy that fits, and say which and why.
 
     Args:
         labels: class id per training row, int64 (N,), each of num_classes at least once.
+        num_classes: K.
         rng: the only source of randomness.
     """
     counts = np.bincount(labels, minlength=num_classes)
@@ -55,13 +56,13 @@ def plan(labels: np.ndarray, num_classes: int, *, rng: np.random.Generator) -> P
 
 
 def choose(counts: np.ndarray) -> tuple[Choice, str]:
-    """The strategy for classes of these sizes, int64 (num_classes,), and why."""
+    """Choose the strategy for classes of these sizes, int64 (num_classes,), and say why."""
     ratio, rarest = counts.max() / counts.min(), int(counts.min())
     growth = len(counts) * counts.max() / counts.sum()
     if ratio <= _NEARLY_EQUAL:
         return "none", f"up to {_NEARLY_EQUAL} is as good as balanced"
     if ratio <= _MILD and rarest >= _ENOUGH_ROWS:
-        return "class_weights", f"with {rarest} rows in the rarest, mild weights do"
+        return "class_weights", f"with {rarest} rows in the rarest, mild weights are enough"
     if growth <= _MAX_GROWTH:
         return "oversample", f"full balance makes an epoch only {growth:.3g} times as long"
     return "hybrid", f"full balance would make an epoch {growth:.3g} times as long"

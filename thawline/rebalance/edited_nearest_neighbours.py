@@ -28,7 +28,10 @@ def plan(
 
     Args:
         labels: class id per training row, int64 (N,), in [0, num_classes).
-        features: of the training rows, float32 (N, D).
+        num_classes: K.
+        rng: not used.
+        features: features of the training rows, float32 (N, D).
+        num_neighbors: neighbours that are asked.
         agreement: a row stays if most (mode) or all of its neighbours have its label.
         min_kept_ratio: a class of which a smaller share would remain stays whole.
 

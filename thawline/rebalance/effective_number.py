@@ -1,7 +1,8 @@
-"""Every row once, the loss of a class weighted by the inverse of its effective number of rows.
+"""Weight the loss of each class by the inverse of its effective number of rows.
 
-Cui, Jia, Lin, Song and Belongie, 2019, "Class-balanced loss based on effective number of samples",
-equation 2: rows overlap in what they show, so the n-th row of a class adds less than the first.
+Every row counts once. Source: Cui, Jia, Lin, Song and Belongie, 2019, "Class-balanced loss based on
+effective number of samples", equation 2: rows overlap in what they show, so the n-th row of a class
+adds less than the first.
 """
 
 from typing import Annotated
@@ -19,12 +20,14 @@ def plan(
     rng: np.random.Generator,  # noqa: ARG001
     beta: Annotated[float, Field(ge=0, lt=1)] = 0.999,
 ) -> Plan:
-    """Weights proportional to (1 - beta) / (1 - beta ** N_k); their mean over the rows is 1.
+    """Weight classes by (1 - beta) / (1 - beta ** N_k), scaled to a mean over the rows of 1.
 
     Args:
         labels: class id per training row, int64 (N,), each of num_classes at least once.
-        beta: in [0, 1). 0 weighs nothing, towards 1 the weights become inverse frequencies; about
-            1 / (1 - beta) rows are what a class can hold.
+        num_classes: K.
+        rng: not used.
+        beta: overlap of rows, in [0, 1). With 0 all weights are equal, towards 1 they become
+            inverse frequencies; a class counts as at most 1 / (1 - beta) rows.
     """
     counts = np.bincount(labels, minlength=num_classes)
     weights = (1 - beta) / (1 - np.power(beta, counts.astype(np.float64)))

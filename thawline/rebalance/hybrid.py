@@ -1,4 +1,4 @@
-"""Every class the same size: rare ones repeated, common ones thinned out."""
+"""Bring every class to one size: repeat rows of rare classes, leave out rows of common ones."""
 
 from typing import Annotated
 
@@ -23,8 +23,9 @@ def plan(
 
     Args:
         labels: class id per training row, int64 (N,), in [0, num_classes).
+        num_classes: K.
         rng: the only source of randomness.
-        rows_per_class: the size; 0 stands for the mean. A size below the rarest or above the
+        rows_per_class: rows of each class; 0: the mean. A number below the rarest or above the
             commonest class is taken as theirs.
 
     Returns:

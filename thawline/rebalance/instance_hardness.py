@@ -2,7 +2,7 @@
 
 M. Smith, T. Martinez and C. Giraud-Carrier, 2014, "An instance level analysis of data complexity".
 The classifier is a logistic regression on standardised features of a pretrained trunk,
-cross-validated and strongly regularised: a surer one says 1.0 of so many rows that ties decide.
+cross-validated and strongly regularised: a surer one gives 1.0 to so many rows that ties decide.
 """
 
 from typing import Annotated
@@ -33,8 +33,9 @@ def plan(
 
     Args:
         labels: class id per training row, int64 (N,), in [0, num_classes).
+        num_classes: K.
         rng: draws the folds.
-        features: of the training rows, float32 (N, D).
+        features: features of the training rows, float32 (N, D).
         max_ratio: class size / smallest class size, at least 1.
         num_folds: at most the rows of the smallest class that takes part.
 

@@ -1,4 +1,4 @@
-"""Keep those rows of the common classes that lie nearest to the rarest class.
+"""Keep those rows of the common classes that are nearest to the rarest class.
 
 J. Zhang and I. Mani, 2003, "kNN approach to unbalanced data distributions: a case study involving
 information extraction". Distances are between features of a pretrained trunk.
@@ -28,10 +28,13 @@ def plan(
 
     Args:
         labels: class id per training row, int64 (N,), in [0, num_classes).
-        features: of the training rows, float32 (N, D).
+        num_classes: K.
+        rng: not used.
+        features: features of the training rows, float32 (N, D).
         max_ratio: class size / smallest class size, at least 1.
-        version: by the mean distance to the 1 nearest or 2 farthest num_neighbors rows of the
-            rarest class; no more than that class has.
+        version: 1 goes by the mean distance to the nearest num_neighbors rows of the rarest class,
+            2 by that to the farthest.
+        num_neighbors: rows of the rarest class, at most as many as it has.
 
     Returns:
         Plan with M <= N distinct sorted indices.

@@ -1,4 +1,4 @@
-"""Every training row once, as nature has it."""
+"""Keep the training rows as they are, each once."""
 
 import numpy as np
 

@@ -22,6 +22,7 @@ def plan(
 
     Args:
         labels: class id per training row, int64 (N,), in [0, num_classes).
+        num_classes: K.
         rng: the only source of randomness.
         target_ratio: class size / largest class size, in (0, 1].
 

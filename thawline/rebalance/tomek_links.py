@@ -1,4 +1,4 @@
-"""Leave out rows of common classes whose nearest neighbour is of another class, and they its.
+"""Leave out rows of common classes in Tomek links: two rows of two classes, each other's nearest.
 
 I. Tomek, 1976, "Two modifications of CNN". Distances are between features of a pretrained trunk.
 Cleans the borders; the classes stay about as unequal as they were.
@@ -26,7 +26,9 @@ def plan(
 
     Args:
         labels: class id per training row, int64 (N,), in [0, num_classes).
-        features: of the training rows, float32 (N, D).
+        num_classes: K.
+        rng: not used.
+        features: features of the training rows, float32 (N, D).
         min_kept_ratio: a class of which a smaller share would remain stays whole.
 
     Returns:

@@ -16,10 +16,11 @@ def plan(
     rng: np.random.Generator,
     max_ratio: Annotated[float, Field(ge=1, le=1e6)] = 1.0,
 ) -> Plan:
-    """Draw, without replacement, until no class has more than max_ratio times the rarest's rows.
+    """Leave out rows at random until no class has more than max_ratio times the rarest's rows.
 
     Args:
         labels: class id per training row, int64 (N,), in [0, num_classes).
+        num_classes: K.
         rng: the only source of randomness.
         max_ratio: class size / smallest class size, at least 1.
 

@@ -102,7 +102,7 @@ def gather(
 def _advice(evidence: Evidence, params: Params, results: Results) -> list[Advice]:
     found = tracked.proposals(params, evidence.manifest, evidence.store, results, evidence.training)
     return [
-        (p.key, proposal.shown(proposal.current(params, p.key)), proposal.shown(p.value), p.reason)
+        (p.key, proposal.spell(proposal.current(params, p.key)), proposal.spell(p.value), p.reason)
         for p in found
     ]
 

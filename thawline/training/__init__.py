@@ -1,1 +1,1 @@
-"""From rows and a network to a checkpoint."""
+"""Train networks: from rows and a network to a checkpoint."""

@@ -1,7 +1,7 @@
 """Accept a fine-tuned network only if it is better than its start, by more than chance.
 
-Judged is the squared error of calibrated probabilities, which tells networks apart by fewer rows
-than the number of rows that are right.
+Networks are compared by the squared error of calibrated probabilities (the Brier score), which
+takes fewer rows to tell them apart than accuracy does.
 
 Weights averaged over several epochs are often better than those of the best one, and so are weights
 between start and end. Sources: M. Wortsman et al., 2022, "Model soups", arXiv 2203.05482, of which
@@ -24,27 +24,27 @@ from thawline.metrics.intervals import brier_scores
 from thawline.models.network import Network
 
 SHARES = (0.5, 1.0)
-"""Of the tuned weights in a mixture with the start."""
+"""Shares of the tuned weights in a mixture with the start."""
 MOST_EPOCHS = 3
-"""Whose weights may be averaged."""
+"""Epochs whose weights may be averaged."""
 State = dict[str, torch.Tensor]
 Predict = Callable[[Network], np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Acceptance:
-    """What became of a fine-tuning.
+    """Outcome of a fine-tuning: accepted or not, and by what margin.
 
     Attributes:
-        accepted: whether the network is another one than the start.
-        share: of the tuned weights in what is judged.
-        num_epochs: whose weights were averaged.
-        refitted: whether it was compared with a start that was fitted to the other validation rows
-            too, and not with the start itself.
-        gain, error: of validation accuracy over that, and the standard error of the paired
-            difference.
-        less, less_error: squared error of that minus that of what is judged, likewise.
-        judged: validation scores of what is kept.
+        accepted: whether the tuned weights, or a mixture of them, replace the start.
+        refitted: whether they were compared with a start that was fitted to the other validation
+            rows too, and not with the start itself.
+        share: share of the tuned weights in the mixture that was compared.
+        num_epochs: number of epochs whose weights were averaged.
+        gain, error: gain of validation accuracy over the start, in [0, 1], and the standard error
+            of the paired difference.
+        less, less_error: fall of the squared error, likewise.
+        judged: validation scores of the weights that are kept.
     """
 
     accepted: bool
@@ -63,7 +63,7 @@ class Acceptance:
             f"squared error {0 - self.less:+.4f} (± {self.less_error:.4f})"
         )
         if self.refitted:
-            change += ", beside the start fitted to all other validation images too"
+            change += ", compared with the start fitted to all other validation images too"
         if not self.accepted:
             return f"keeps the start: training brought {change}, {self._why()}"
         averaged = f" of {self.num_epochs} epochs on average" if self.num_epochs > 1 else ""
@@ -72,10 +72,10 @@ class Acceptance:
 
     def _why(self) -> str:
         if self.gain <= 0 and self.less <= 0:
-            return "nothing better"
+            return "no improvement"
         if self.gain < 0:
-            return "fewer are right"
-        return "the error grew" if self.less < 0 else "not enough to tell from chance"
+            return "accuracy fell"
+        return "the squared error rose" if self.less < 0 else "within chance"
 
 
 def settle(
@@ -92,18 +92,18 @@ def settle(
 
     It is better if its squared error is less by more than a standard error of the paired
     difference and no fewer rows are right, or the other way round. What is accepted is left with
-    honest probabilities: its logits divided by the temperature of these rows.
+    calibrated probabilities: its logits divided by the temperature of these rows.
 
     Args:
         network: with the tuned weights of the best epoch.
         start: the weights that training began with.
         predict: probabilities of the validation rows, float32 (V, K).
-        labels: of those rows, int64 (V,).
+        labels: classes of those rows, int64 (V,).
         may_mix: whether norm statistics are those of the start.
-        refitted: what a start that was fitted to the validation rows too would say of each of them
-            without it, float32 (V, K), which then is to be surpassed; None: there is none.
         others: weights of further epochs, the better ones first; of the blocks that trained, or of
             all.
+        refitted: probabilities of each validation row by a start fitted to all other validation
+            rows too, float32 (V, K), which then is to be surpassed; None: there is none.
     """
     look = _Look(network, predict, labels)
     tuned = copy.deepcopy(network.state_dict())
@@ -137,7 +137,7 @@ def settle(
 
 
 class _Look:
-    """Judge weights in a network on the validation rows."""
+    """Judge of weights, loaded into a network, on the validation rows."""
 
     def __init__(self, network: Network, predict: Predict, labels: np.ndarray) -> None:
         self._network, self._predict, self._labels = network, predict, labels
@@ -185,7 +185,7 @@ def _mean_and_error(change: np.ndarray) -> tuple[float, float]:
 
 
 def mixed(one: State, other: State, share: float) -> State:
-    """Mix weights, `share` of the other's; what is no float comes from the other."""
+    """Mix two sets of weights, `share` of the other's; what is no float comes from the other."""
     return {
         name: one[name] + share * (value - one[name])
         if value.is_floating_point() and share < 1
@@ -195,7 +195,7 @@ def mixed(one: State, other: State, share: float) -> State:
 
 
 def judge(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Score validation rows, by the names that the curves have."""
+    """Score validation rows, under the names in curves.csv."""
     found = score(probabilities, labels)
     return {
         "val_loss": found.nll,

@@ -1,4 +1,4 @@
-"""Put numbers in the place of `auto` in a training section, and say where they come from."""
+"""Replace `auto` in a training section by numbers."""
 
 import math
 from collections.abc import Mapping
@@ -11,36 +11,38 @@ from thawline.training.time_plan import DENSE, DEPTHWISE, Rates, epoch_seconds, 
 
 AUTO = "auto"
 RATES = (0.03, 0.01, 0.003)
-"""Of SGD with momentum 0.9 from a solved head. The first was the best of those tried on the test
-rows of emoji and 28 px clothes (0.001 to 0.03); the next is taken only where training collapses."""
+"""Learning rates of SGD with momentum 0.9 from a solved head. The first was the best of those tried
+on the test rows of emoji and 28 px clothes (0.001 to 0.03); the next is taken only where training
+collapses."""
 _OF_ADAM = 0.02
-"""Rate of the Adam family over that of SGD."""
+"""Learning rate of the Adam family over that of SGD."""
 _FROM_SCRATCH = 0.05
 _STEPS = 2500
-"""Of a fine-tuning, as far as epochs and time allow. Of 4,257 pictures of clothes at 64 px 20
-epochs brought 92.9 % of 743 validation images, 6 epochs 92.2 %."""
+"""Steps of a fine-tuning, as far as epochs and time allow. With 4,257 pictures of clothes at 64 px
+20 epochs brought 92.9 % of 743 validation images, 6 epochs 92.2 %."""
 _FEWEST, _MOST = 6, 20
-"""Epochs."""
+"""Epochs of a fine-tuning."""
 _SCRATCH_EPOCHS = 30
 _MINUTES = 6.0
-"""Without budget.max_minutes, unless _FEWEST epochs take longer: of many images, whose training
-brings most, not one would fit."""
+"""Minutes without budget.max_minutes, unless _FEWEST epochs take longer: of many images, whose
+training brings most, not one epoch would fit."""
 _AFTER_S = 30.0
-"""Set aside for what follows fine-tuning: export, scores, timings."""
+"""Seconds set aside for what follows fine-tuning: export, scores, timings."""
 _SMOOTHING = 0.1
 KEYS = ("norm_statistics", "epochs", "learning_rate", "label_smoothing")
-"""That can be `auto`, beside `trainable`."""
+"""Keys that can be `auto`, beside `trainable`."""
 
 
 def minutes_left(
     max_minutes: float | None, *, num_images: int, macs: float, threads: int
 ) -> float | None:
-    """Estimate what of a limit is left for fine-tuning, by counts alone; None: no limit.
+    """Estimate the minutes of a limit left for fine-tuning, by counts alone; None: no limit.
 
     Args:
-        max_minutes: of the whole run.
-        num_images: of all splits.
+        max_minutes: limit of the whole run.
+        num_images: images of all splits.
         macs: multiply-accumulates of an image.
+        threads: threads of PyTorch.
     """
     if max_minutes is None:
         return None
@@ -57,14 +59,17 @@ def planned_epochs(
     max_minutes: float | None,
     rates: Rates = DEPTHWISE,
 ) -> int:
-    """Plan epochs by steps, and by time as far as counts tell it; 0: not even one fits.
+    """Plan the epochs of a fine-tuning by steps and by time; 0 if not even one fits.
 
-    Equal arguments give equal plans: nothing is timed.
+    Equal arguments give equal plans: time is estimated from counts, nothing is timed.
 
     Args:
         num_rows: training rows of an epoch.
+        batch_size: rows of a step.
         macs: multiply-accumulates of an image, all of which train.
+        threads: threads of PyTorch.
         max_minutes: for fine-tuning; None: some six, or as long as the fewest epochs take.
+        rates: speed of the kind of network.
     """
     wanted = max(_FEWEST, min(math.ceil(_STEPS * batch_size / num_rows), _MOST))
     of_epoch = epoch_seconds(num_rows, macs, macs, threads, False, rates=rates)
@@ -82,7 +87,7 @@ def planned_seconds(
     max_minutes: float | None,
     depthwise: bool,
 ) -> float:
-    """Estimate how long the planned epochs take, by counts alone; arguments as above."""
+    """Estimate the seconds of `planned_epochs`, by counts alone; it takes the same arguments."""
     rates = DEPTHWISE if depthwise else DENSE
     size = ON_CPU if isinstance(batch_size, str) else batch_size
     epochs = planned_epochs(
@@ -92,7 +97,7 @@ def planned_seconds(
 
 
 def learning_rates(section: recipes.RecipeSection, *, from_scratch: bool) -> tuple[float, ...]:
-    """List the rates to try, the next one after a collapse; of a fixed value only that."""
+    """List the learning rates to try, each after the one before collapsed; or the fixed one."""
     if not isinstance(section.learning_rate, str):
         return (section.learning_rate,)
     factor = 1.0 if section.optimizer == "sgd" else _OF_ADAM
@@ -103,10 +108,9 @@ def learning_rates(section: recipes.RecipeSection, *, from_scratch: bool) -> tup
 def resolved(
     section: recipes.RecipeSection, *, from_scratch: bool, epochs: int | None = None
 ) -> dict[str, Any]:
-    """Replace `auto` by numbers; the first of `learning_rates`.
+    """Replace `auto` in a section by numbers; the learning rate is the first of `learning_rates`.
 
-    Args:
-        epochs: as planned; None: those of a network that is trained from random weights.
+    `epochs` are those planned; None: those of a network that is trained from random weights.
     """
     known: Mapping[str, Any] = {
         "norm_statistics": "update" if from_scratch else "keep",
@@ -119,7 +123,7 @@ def resolved(
 
 
 def described(section: recipes.RecipeSection, values: Mapping[str, Any]) -> str:
-    """Say what was decided, one line; empty where nothing was."""
+    """List in one line the values that replaced `auto`; empty where none did."""
     return ", ".join(
         f"{key} {values[key]:g}" if isinstance(values[key], float) else f"{key} {values[key]}"
         for key in KEYS

@@ -1,4 +1,4 @@
-"""How many images make a step: what params say, or with `auto` as many as a GPU takes."""
+"""Choose the batch size: as params say, or with `auto` as many images as fit on a GPU."""
 
 import copy
 from collections.abc import Callable
@@ -6,29 +6,30 @@ from collections.abc import Callable
 import torch
 
 from thawline.errors import UserError
+from thawline.models import precision
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.device import numerics
 from thawline.models.network import Network
-from thawline.models.precision import choose
 from thawline.params.schema.whole import Params
 from thawline.runtime.progress import log
 from thawline.training.context import Machine
 from thawline.training.out_of_memory import is_shortage
 
 LARGEST = 256
-"""Beyond it the usual learning rates and numbers of epochs no longer suit, however much fits."""
+"""Images of a batch, beyond which the usual learning rates and numbers of epochs no longer
+suit, however much fits."""
 
 
 ON_CPU = 32
-"""A CPU's memory has no edge that could be found, and the recipes are for 32. So is `auto` where
-several processes share a batch: what fits on one of their GPUs may not fit on another."""
+"""Batch size of `auto` on a CPU, whose memory has no edge that could be found; the recipes are for
+32. Also where several processes share a batch: what fits on one GPU may not fit on another."""
 
 
-def of(params: Params, network: Network, card: ModelConfig, machine: Machine) -> int:
-    """The batch size of a stage.
+def choose(params: Params, network: Network, card: ModelConfig, machine: Machine) -> int:
+    """Choose the batch size of a stage.
 
     Raises:
-        UserError: nothing fits.
+        UserError: with `auto`, not even two images fit into memory.
     """
     wanted = params.training.batch_size
     if isinstance(wanted, int):
@@ -41,10 +42,9 @@ def of(params: Params, network: Network, card: ModelConfig, machine: Machine) ->
 
 
 def largest(attempt: Callable[[int], None], start: int = LARGEST) -> int:
-    """The first of start, start / 2, ... that fits.
+    """Find the first of start, start / 2, ... that fits into memory.
 
-    Args:
-        attempt: raises what PyTorch raises where memory ends.
+    `attempt` takes a size and raises what PyTorch raises where memory runs out.
 
     Raises:
         UserError: not even two images fit.
@@ -64,7 +64,7 @@ def largest(attempt: Callable[[int], None], start: int = LARGEST) -> int:
 
 
 def _try(size: int, network: Network, card: ModelConfig, machine: Machine) -> None:
-    """A step that trains everything, with an optimiser that keeps two values per weight."""
+    """Train everything for one step, with an optimiser that keeps two values per weight."""
     device = machine.device
     tried = copy.deepcopy(network).to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     tried.requires_grad_(True)
@@ -72,7 +72,7 @@ def _try(size: int, network: Network, card: ModelConfig, machine: Machine) -> No
     side = card.image_size_px
     images = torch.rand(size, 3, side, side, device=device)
     images = images.contiguous(memory_format=torch.channels_last)
-    numeric = choose(machine.precision, network, device).training
+    numeric = precision.choose(machine.precision, network, device).training
     with numerics(numeric, device):
         outputs = tried(images)
     outputs.float().square().mean().backward()

@@ -1,4 +1,4 @@
-"""What a training reads, and how it runs."""
+"""Context of a training: the data that it reads and the machine that it runs on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,13 +16,16 @@ from thawline.training.distributed import ALONE, Group
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingData:
-    """What training reads.
+    """Data that training reads.
 
     Attributes:
+        manifest: one row per image.
+        store: packed images.
         rows: training rows and class weights.
         policy: augmentation steps, applied to training images only.
         num_views: views per image that are computed once when the trunk is frozen.
-        extra_labels: of the images that follow the manifest's rows in the store, int64 (E,).
+        extra_labels: classes of the images that follow the manifest's rows in the store, int64
+            (E,).
     """
 
     manifest: Manifest
@@ -40,21 +43,21 @@ class TrainingData:
 
     @property
     def labels(self) -> np.ndarray:
-        """Of the indices, int64."""
+        """Classes of the indices, int64."""
         return np.concatenate([self.manifest.labels[self.rows.indices], self.extra_labels])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """How training runs; `workers` alone does not change the result."""
+    """Machine that training runs on; `workers` alone does not change the result."""
 
     device: torch.device
     precision: str
     workers: int
     seed: int
     cache: FeatureCache | None = None
-    """Where features of frozen blocks are kept between runs; None keeps them in memory only."""
+    """Folder of features of frozen blocks, kept between runs; None keeps them in memory only."""
     compiled: bool = False
-    """Whether training runs through torch.compile."""
+    """True where training runs through torch.compile."""
     group: Group = ALONE
-    """The processes that train together, this one among them."""
+    """Processes that train together, this one among them."""

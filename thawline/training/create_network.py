@@ -1,4 +1,4 @@
-"""The network that transfer_learn begins with."""
+"""Create the network that transfer_learn begins with."""
 
 import math
 from collections.abc import Callable
@@ -24,14 +24,13 @@ def network_of(
     decided: Decided,
     on_loaded: Callable[[Loaded], None],
 ) -> tuple[Network, ModelConfig]:
-    """Pretrained or random, as params say, with a new head.
+    """Create a pretrained or random network, as params say, with a new head.
 
-    Args:
-        decided: how the images were packed.
-        on_loaded: told what was taken from which file.
+    `decided` says how the images were packed; `on_loaded` is told what was taken from which file.
 
     Raises:
-        UserError: no weights to be had, or a design that does not fit, also to the images' size.
+        UserError: the weights cannot be had, or the design does not fit the network or the images'
+            size.
     """
     m, size = params.model, decided.image_size_px
     for problem in plugin_rules.size_problems(m, size):
@@ -71,11 +70,11 @@ def network_of(
 
 
 _STD = 0.01
-"""As torchvision draws the classifiers of MobileNets."""
+"""Standard deviation by which torchvision draws the classifiers of MobileNets."""
 
 
 def calm_head(network: Network) -> None:
-    """Draw a classifier anew whose first logits would be far apart.
+    """Draw a classifier anew if its first logits would be far apart.
 
     timm draws that of the EfficientNet family within 1 / sqrt(number of classes), which suits 1,000
     classes: with ten the first loss is 7.5 instead of 2.3, and Adam spends its epochs on that.

@@ -18,7 +18,7 @@ SCORES = ("val_loss", "val_accuracy", "val_macro_f1")
 
 @dataclass(frozen=True, kw_only=True)
 class Curves:
-    """The course of one training.
+    """Curves of one training.
 
     Attributes:
         epochs: columns of curves.csv, float64 (num_epochs,) each; NaN where a cell is empty.
@@ -35,11 +35,12 @@ class Curves:
 
     @property
     def num_epochs(self) -> int:
+        """Number of epochs that were trained."""
         return len(self.epochs.get("epoch", ()))
 
     @property
     def kept_start(self) -> bool:
-        """Whether epochs were trained and all of them thrown away."""
+        """True where epochs were trained and all of them discarded."""
         return self.best_epoch == 0 and self.num_epochs > 0
 
     @property
@@ -72,7 +73,7 @@ def read(folder: Path) -> Curves:
 
 
 def describe(curves: Curves) -> str:
-    """Say that a training was thrown away, in half a sentence; empty where it was not."""
+    """Say in half a sentence that a training was discarded; empty where it was not."""
     if not curves.kept_start:
         return ""
     return (

@@ -1,4 +1,4 @@
-"""Examples and validation for the part of a network behind the cut."""
+"""Prepare examples and validation for the part of a network behind the cut."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ from thawline.training.train_step import ToInput
 
 
 class CutNetwork:
-    """A network that is cut where it begins to train."""
+    """Network that is cut where it begins to train."""
 
     def __init__(
         self,
@@ -50,7 +50,10 @@ class CutNetwork:
         self._judges = ALONE if few else machine.group
 
     def num_bytes(self) -> int:
-        """Of the frozen part's outputs, float32, for all views and the validation rows."""
+        """Count the bytes of the frozen part's outputs, for all views and the validation rows.
+
+        In float32.
+        """
         data = self._data
         with torch.inference_mode():
             one: torch.Tensor = self._trunk(self._to_input(data.store.take(data.indices[:1])))
@@ -58,12 +61,12 @@ class CutNetwork:
         return 4 * math.prod(one.shape[1:]) * (views * len(data.indices) + len(self._val_rows))
 
     def may_be_kept(self) -> bool:
-        """A matter of params and data alone, never of what memory or disk is free."""
+        """Tell by params and data alone, not by free memory, whether outputs may be kept."""
         cache = self._machine.cache
         return cache is None or cache.fits(self.num_bytes())
 
     def cached(self) -> tuple[Examples, ToInput, Validation]:
-        """Of the frozen part's outputs, computed once."""
+        """Prepare training on the frozen part's outputs, computed once."""
         machine, data = self._machine, self._data
         how: dict[str, Any] = {
             "precision": self._forward,
@@ -90,7 +93,7 @@ class CutNetwork:
         return examples, self._features_to_input, validation
 
     def from_images(self) -> tuple[Examples, ToInput, Validation]:
-        """Of the images, whose way through the frozen part is repeated in each epoch."""
+        """Prepare training on images, which pass through the frozen part in each epoch."""
         val = self._on_gpu(self._judges.share(self._val_rows))
         validation = Validation(
             logits=lambda network: self._validation_logits(network, val), labels=self._val_labels
@@ -130,7 +133,7 @@ class CutNetwork:
         )
 
     def _on_gpu(self, rows: np.ndarray) -> torch.Tensor | None:
-        """Images of the rows, uint8 (N, S, S, 3), where a GPU has room to keep them."""
+        """Put the rows' images, uint8 (N, S, S, 3), on the GPU; None where it has no room."""
         shape = (len(rows), *self._data.store[0].shape)
         if not has_room(math.prod(shape), self._machine.device):
             return None

@@ -1,4 +1,4 @@
-"""Learning from what a larger network says of the same images.
+"""Distil a larger network: train on its probabilities of the same images too.
 
 Source: G. Hinton, O. Vinyals and J. Dean, 2015, "Distilling the knowledge in a neural network".
 """
@@ -19,8 +19,9 @@ from thawline.training.losses import Loss
 
 
 class Teacher:
-    """A trained network, and how much its word counts. It only runs forwards, so it takes the
-    quick numerics of a frozen trunk.
+    """Trained network to distil from, with a temperature and a weight in the loss.
+
+    It only runs forwards, so it takes the quick numerics of a frozen trunk.
     """
 
     def __init__(
@@ -34,18 +35,18 @@ class Teacher:
         wanted_precision: str = "float32",
     ) -> None:
         network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        self._known_by = fingerprints.of_tensors(network.state_dict())
+        self._known_by = fingerprints.hash_tensors(network.state_dict())
         self._precision = precision.choose(wanted_precision, network, device).forward
         self._network = folded(network, card.image_size_px, device)
         self._card, self._device = card, device
         self._temperature, self._weight = temperature, weight
 
     def known_by(self) -> str:
-        """What it says follows from its weights; a short hash of them."""
+        """Return a short hash of its weights, which decide what it predicts."""
         return self._known_by
 
     def logits(self, images: torch.Tensor) -> torch.Tensor:
-        """Of a batch as training shows it, (B, S, S, 3) in [0, 255]: float32 (B, num_classes)."""
+        """Predict a batch of training, (B, S, S, 3) in [0, 255]: float32 (B, num_classes)."""
         card = self._card
         pixels = to_input(images, mean=card.mean, std=card.std, device=self._device)
         with torch.no_grad(), numerics(self._precision, self._device):
@@ -53,7 +54,7 @@ class Teacher:
         return logits
 
     def loss(self, own: Loss, taught: torch.Tensor) -> Loss:
-        """The student's loss, and beside it how far it is from what the teacher says.
+        """Mix a loss with the divergence from the teacher's logits, float32 (B, num_classes).
 
         The squared temperature makes up for the smaller gradients of softened probabilities.
         """
@@ -78,11 +79,9 @@ def load(
     device: torch.device,
     wanted_precision: str,
 ) -> Teacher:
-    """A teacher for the network of a card.
+    """Load the teacher in `directory` for the network of a card.
 
-    Args:
-        key: of params, for a message.
-        wanted_precision: `training.precision`.
+    `key` is the params key that messages name, `wanted_precision` is `training.precision`.
 
     Raises:
         UserError: no checkpoint, or one of other classes or another image size.
@@ -93,7 +92,7 @@ def load(
         if theirs != ours:
             raise UserError(
                 f"{key}: {str(directory)!r} has other {name} ({str(theirs)[:60]}) than this data "
-                f"set ({str(ours)[:60]}); allowed: a checkpoint of the same"
+                f"set ({str(ours)[:60]}); allowed: a checkpoint with the same"
             )
     return Teacher(
         network,

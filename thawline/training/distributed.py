@@ -1,4 +1,4 @@
-"""Processes that train one network together, each on its share of every batch.
+"""Train one network in several processes, each on its share of every batch.
 
 Outputs of the network are put together before the loss is taken, so that every process sees the
 loss of the whole batch, whatever weighs its images; DistributedDataParallel averages the gradients.
@@ -27,52 +27,56 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Rows = TypeVar("Rows", np.ndarray, torch.Tensor)
 _TIMEOUT = timedelta(hours=6)
-"""The others wait while the first one computes features or measures depths."""
+"""Longest wait of the others while the first one computes features or measures depths."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """A single process: every method does nothing, at no cost."""
+    """Group of one process: every method returns its input or does nothing, at no cost.
+
+    Attributes:
+        rank: number of this process, from 0.
+        size: number of processes.
+    """
 
     rank: int = 0
     size: int = 1
 
     @property
     def device(self) -> torch.device | None:
-        """This process's own; None where params alone say which."""
+        """Device of this process; None where params alone say which."""
         return None
 
     def share(self, rows: Rows) -> Rows:
-        """This process's part of the rows of a batch: every size-th."""
+        """Return this process's part of the rows of a batch: every size-th."""
         return rows[self.rank :: self.size]
 
     def whole(self, part: torch.Tensor, total: int) -> torch.Tensor:
-        """The rows of all processes in their order, differentiable: (total, ...).
+        """Gather the rows of all processes in their order, differentiable: (total, ...).
 
-        Args:
-            part: what `share` gives of them, on the group's device.
+        `part` is what `share` gives of them, on the group's device.
         """
         del total
         return part
 
     def wrap(self, network: nn.Sequential) -> Callable[[torch.Tensor], torch.Tensor]:
-        """The network, with gradients averaged over the processes; call anew when others train."""
+        """Wrap a network to average gradients over the processes; again when other blocks train."""
         return network
 
     def norms(self) -> AbstractContextManager[Any]:
-        """Within it, training batch norms take the statistics of the whole batch."""
+        """Return a context in which training batch norms use statistics of the whole batch."""
         return nullcontext()
 
-    def from_main(self, make: Callable[[], T]) -> T:
-        """What the first process makes, everywhere."""
+    def broadcast(self, make: Callable[[], T]) -> T:
+        """Call `make` in the first process and return its result in all of them."""
         return make()
 
     def main_first(self) -> AbstractContextManager[Any]:
-        """Within it, the first process of each machine goes before the others."""
+        """Return a context in which each machine's first process goes before the others."""
         return nullcontext()
 
     def seed(self, step: int) -> None:
-        """Before a step: dropout differs between processes, and needs no state to go on."""
+        """Seed a step, so that dropout differs between processes and needs no state to resume."""
 
 
 ALONE = Group()
@@ -80,7 +84,7 @@ ALONE = Group()
 
 @dataclass(frozen=True, kw_only=True)
 class Together(Group):
-    """One of several processes, connected by accelerate."""
+    """Group of several processes, connected by accelerate."""
 
     accelerator: "Accelerator"
     run_seed: int
@@ -103,7 +107,7 @@ class Together(Group):
     def norms(self) -> AbstractContextManager[Any]:
         return SharedBatchNorm(lambda part: self.whole(part, self.size))
 
-    def from_main(self, make: Callable[[], T]) -> T:
+    def broadcast(self, make: Callable[[], T]) -> T:
         from accelerate.utils import broadcast_object_list
 
         values: list[Any] = [make() if self.rank == 0 else None]
@@ -121,11 +125,11 @@ class Together(Group):
 
 
 @contextmanager
-def of(params: Params) -> Iterator[Group]:
-    """The processes that params ask for, started here unless torchrun has started them.
+def start_group(params: Params) -> Iterator[Group]:
+    """Start the processes that params ask for, unless torchrun has started them.
 
     Raises:
-        UserError: not as many devices or processes as params say, or too small a batch for them.
+        UserError: fewer devices or processes than params say, or too small a batch for them.
     """
     t = params.training
     if torchrun.launched() and torchrun.size() != t.devices:
@@ -180,7 +184,7 @@ def _together(params: Params) -> Together:
 
 
 class _Whole(torch.autograd.Function):
-    """Each process adds its rows to zeros: no padding, so no row counts twice."""
+    """Sum over processes, each of which adds its rows to zeros: unpadded, no row counts twice."""
 
     @staticmethod
     def forward(ctx: Any, part: torch.Tensor, group: Group, total: int) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Batches of an epoch: augmented images from the packed store, or features computed once."""
+"""Give the batches of an epoch: augmented images from the packed store, or features kept."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,24 +17,25 @@ Batch = tuple[torch.Tensor, torch.Tensor]
 
 
 class Examples(Protocol):
-    """What the fit loop trains on."""
+    """Source of training batches, epoch by epoch."""
 
     def __len__(self) -> int:
-        """Examples per epoch."""
+        """Return the number of examples per epoch."""
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
-        """Inputs and labels, shuffled; a function of the seed and the epoch alone.
+        """Yield inputs and labels, shuffled, from batch number `first` on.
 
-        Args:
-            first: number of the batch to begin with.
+        They are a function of the seed and the epoch alone.
         """
 
 
 def order(
     num_examples: int, batch_size: int, *, seed: int, epoch: int, processes: int = 1
 ) -> list[np.ndarray]:
-    """Shuffled positions in batches, int64 each. A last batch of one joins its neighbour, as batch
-    norm has no variance over a single example; so does one of fewer examples than processes.
+    """Shuffle positions into batches, int64 each.
+
+    A last batch of one joins its neighbour, as batch norm has no variance over a single example; so
+    does one of fewer examples than processes.
     """
     shuffled = np.random.default_rng([seed, epoch]).permutation(num_examples)
     batches = [shuffled[i : i + batch_size] for i in range(0, num_examples, batch_size)]
@@ -72,7 +73,7 @@ class HeldExamples:
 
 
 class ImageExamples:
-    """Augmented images, uint8 (B, S, S, 3), made in this process or in workers."""
+    """Augmented images, uint8 (B, S, S, 3), made in this process or in workers of it."""
 
     def __init__(
         self,
@@ -87,10 +88,18 @@ class ImageExamples:
         group: Group = ALONE,
         whole_batches: bool = False,
     ) -> None:
-        """Args:
-        indices: rows of the store, int64 (M,); labels: int64 (M,) of the same positions.
-        workers: processes that augment; any number gives the same batches.
-        whole_batches: whether each process of the group gets all images of a batch.
+        """Prepare the images of rows of the store.
+
+        Args:
+            store: packed images.
+            indices: rows of the store, int64 (M,).
+            labels: classes of the same positions, int64 (M,).
+            policy: augmentation steps.
+            batch_size: images of a batch, over all processes of the group.
+            seed: seed of shuffling and augmentation.
+            workers: processes that augment; any number gives the same batches.
+            group: processes that train together.
+            whole_batches: whether each process of the group gets all images of a batch.
         """
         self._views = ViewBatches(store, indices, policy, seed=seed, workers=workers)
         self._labels = torch.from_numpy(labels)
@@ -107,5 +116,5 @@ class ImageExamples:
             len(self), self._batch_size, seed=self._seed, epoch=epoch, processes=self._num_processes
         )[first:]
         shares = [self._images.share(batch) for batch in batches]
-        for images, batch in zip(self._views.of(epoch, shares), batches, strict=True):
+        for images, batch in zip(self._views.epoch(epoch, shares), batches, strict=True):
             yield images, self._labels[torch.from_numpy(batch)]

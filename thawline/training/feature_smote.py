@@ -1,4 +1,4 @@
-"""Synthetic features of rare classes, for a head on a frozen trunk; through imbalanced-learn."""
+"""Synthesise features of rare classes (SMOTE), for a head on a frozen trunk."""
 
 from collections.abc import Sequence
 
@@ -14,12 +14,14 @@ def fill_up(
 ) -> tuple[list[torch.Tensor], np.ndarray]:
     """Add points between the features of a class and their neighbours in it, view by view.
 
-    A class of one row has no neighbour: its features are repeated instead.
+    Through imbalanced-learn. A class of one row has no neighbour: its features are repeated
+    instead.
 
     Args:
         views: features of the same rows, float32 (M, ...) each.
         labels: class id per row, int64 (M,).
         targets: rows per class to reach, int64 (num_classes,), at least what there is.
+        seed: seed of the draws.
 
     Returns:
         Views float32 (M', ...) and labels int64 (M',), the given rows first.

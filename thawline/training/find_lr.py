@@ -1,4 +1,4 @@
-"""`thawline find-lr`: a learning rate for a stage, on its own network and data."""
+"""Find a learning rate for a stage on its own network and data: `thawline find-lr`."""
 
 from pathlib import Path
 
@@ -22,13 +22,13 @@ STAGES = ("transfer_learn", "fine_tune")
 
 
 def find(stage: str, params: Params) -> tuple[Curve, Path]:
-    """Run the test and draw it; changes nothing that DVC tracks.
+    """Run the learning-rate finder and draw its curve; nothing that DVC tracks is changed.
 
     Returns:
         The curve, and the picture under reports/find_lr/.
 
     Raises:
-        UserError: an unknown stage, or one whose inputs were not made yet.
+        UserError: the stage is unknown, or its inputs do not exist yet.
     """
     if stage not in STAGES:
         raise UserError(f"--stage: {stage!r} does not train; allowed: {', '.join(STAGES)}")
@@ -53,7 +53,7 @@ def find(stage: str, params: Params) -> tuple[Curve, Path]:
         stage, section, network, card, data, machine, from_scratch=from_scratch, before=decided
     )
     what = {"trainable": chosen.trainable, "num_blocks": chosen.num_blocks}
-    size = batch_size.of(params, network, card, machine)
+    size = batch_size.choose(params, network, card, machine)
     knobs = auto_recipe.resolved(section, from_scratch=from_scratch)
     recipe = Recipe(stage=stage, batch_size=size, **knobs | what)
     curve = lr_finder.run(network, card, data, recipe, machine)
@@ -64,7 +64,7 @@ def find(stage: str, params: Params) -> tuple[Curve, Path]:
 
 @style.styled
 def draw(curve: Curve, stage: str, present: float) -> Figure:
-    """The smoothed loss against the rate, with the suggestion and what params say now."""
+    """Plot the smoothed loss by learning rate, with the suggestion and the rate of params."""
     drawn = style.figure(6.5, 4.0, f"Learning rates for {stage}")
     axis = drawn.subplots()
     axis.semilogx(curve.rates, curve.losses, color=style.BLUE, lw=1.8)

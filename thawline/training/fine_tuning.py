@@ -24,7 +24,7 @@ from thawline.training.refit import Refit
 from thawline.training.time_plan import DENSE, DEPTHWISE
 
 FEWEST_ROWS = 10
-"""Training images of a class, below which the first answer stands."""
+"""Training images of a class, below which the first answer is kept."""
 FEWEST_JUDGES = 100
 """Validation images, below which the standard error of a difference is above some three points."""
 Train = Callable[[Recipe], History]
@@ -32,12 +32,12 @@ Train = Callable[[Recipe], History]
 
 @dataclass(frozen=True, kw_only=True)
 class FineTuningPlan:
-    """What a fine-tuning does, before it does it.
+    """Plan of a fine-tuning, made before it starts.
 
     Attributes:
-        values: of the training section, without any `auto`.
-        rates: learning rates, the next one after a collapse.
-        stands: why the start is kept without training; empty where there is training.
+        values: values of the training section, without any `auto`.
+        rates: learning rates to try, each after the one before collapsed.
+        stands: reason for keeping the start without training; empty where there is training.
     """
 
     values: Mapping[str, Any]
@@ -45,7 +45,7 @@ class FineTuningPlan:
     stands: str
 
     def ends_below(self, rate: float) -> tuple[float, float] | None:
-        """Give what `fit` ends below; None where params name the rate, which then stands."""
+        """Return `ends_below` of `fit` for a rate; None where params fix the rate."""
         if len(self.rates) == 1:
             return None
         return COLLAPSE, COLLAPSE if rate == self.rates[-1] else DAMAGE
@@ -62,12 +62,10 @@ def plan(
     max_minutes: float | None,
     last: Refit | None = None,
 ) -> FineTuningPlan:
-    """Plan by counts and by what the start says of the validation rows.
+    """Plan a fine-tuning by counts and by the start's accuracy on the validation rows.
 
-    Args:
-        section: as params have it; a value that is not `auto` stands.
-        network: with the solved head.
-        last: that ships where training finds nothing better.
+    Values of `section` that are not `auto` are kept. `network` has the solved head; `last` is the
+    head that ships where training finds nothing better.
     """
     from thawline.models.precision import has_depthwise
 
@@ -103,16 +101,20 @@ def tune(
 ) -> tuple[History, str]:
     """Train with the first rate that does not collapse, then keep what is better than the start.
 
-    Every rate begins with the same random numbers: one that was come to after a collapse gives what
-    it gives where params name it.
+    Every rate begins with the same random numbers: one that is tried after a collapse gives what it
+    gives where params name it. `network` is left with the weights that are kept.
 
     Args:
-        network: left with the weights that are kept.
+        network: with the solved head.
+        card: configuration of the network.
+        data: rows to train on and to validate by.
+        recipe: values of the training; its learning rate is replaced.
+        rates: learning rates to try.
         train: trains the network by a recipe, in place.
-        last: what ships instead of the start where nothing better is found.
+        last: head that ships instead of the start where nothing better is found.
 
     Returns:
-        What was measured, and what became of it, one line.
+        The history of the training, and its outcome in one line.
     """
     start, random = copy.deepcopy(network.state_dict()), resuming.random_state()
     predict = partial(_predict, card=card, data=data)
@@ -136,10 +138,10 @@ def tune(
         history.settled = verdict.judged
         if not verdict.accepted:
             history.best_epoch = -1
-        before = f" after {', '.join(collapsed)} did harm" if collapsed else ""
+        before = f" after {', '.join(collapsed)} collapsed" if collapsed else ""
         return history, f"learning_rate {rate:g}{before}; {verdict}"
     return untrained(network, predict, labels), (
-        f"keeps the start: training did harm with every learning rate ({', '.join(collapsed)})"
+        f"keeps the start: training collapsed with every learning rate ({', '.join(collapsed)})"
     )
 
 
@@ -152,22 +154,22 @@ def untrained(
 
 
 def kept_start(network: Network, card: ModelConfig, data: TrainingData) -> History:
-    """The same of the validation rows of the data."""
+    """Judge a start that is kept without training, on the validation rows of the data."""
     labels = data.manifest.labels[data.manifest.rows("val")]
     return untrained(network, partial(_predict, card=card, data=data), labels)
 
 
 def too_few(data: TrainingData) -> str:
-    """Say by counts alone why the start is kept without training; empty where they suffice."""
+    """Say why there are too few images to fine-tune; empty where there are enough."""
     counts = np.bincount(data.manifest.labels[data.manifest.rows("train")])
     rarest = int(counts[counts > 0].min())
     if rarest < FEWEST_ROWS:
-        return f"a class has {rarest} training images, and below {FEWEST_ROWS} it only memorises"
+        return f"a class has {rarest} training images; below {FEWEST_ROWS} it is only memorised"
     judges = len(data.manifest.rows("val"))
     if judges < FEWEST_JUDGES:
         return (
-            f"{judges} validation images could not tell a gain from chance, which takes at least "
-            f"{FEWEST_JUDGES}"
+            f"{judges} validation images are too few to tell a gain from chance; at least "
+            f"{FEWEST_JUDGES} are needed"
         )
     return ""
 
@@ -179,7 +181,7 @@ def _stands(network: Network, card: ModelConfig, data: TrainingData, last: Refit
     said = _predict(network, card=card, data=data) if last is None else last.validation
     wrong = int((said.argmax(axis=1) != labels).sum())
     if wrong <= 1:
-        return f"of {len(labels)} validation images {wrong} is wrong: no gain could be told"
+        return f"{wrong} of {len(labels)} validation images is wrong: no gain could be measured"
     return ""
 
 

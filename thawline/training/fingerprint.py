@@ -1,4 +1,4 @@
-"""What a training follows from, by names for a person: the key of its checkpoint."""
+"""Fingerprint everything that affects a training run: the key of its checkpoint."""
 
 from dataclasses import asdict
 
@@ -11,29 +11,28 @@ from thawline.training.context import Machine, TrainingData
 from thawline.training.recipe import Recipe
 
 
-def of_training(
+def describe_training(
     network: Network, card: ModelConfig, data: TrainingData, recipe: Recipe, machine: Machine
 ) -> dict[str, str]:
-    """Everything that changes the result: values as they are, tensors and pixels by hash.
+    """Name everything that changes the result: values as they are, tensors and pixels by hash.
 
-    Args:
-        network: as training begins with it.
+    `network` is as training begins with it; the names are for a person.
     """
     recorded = asdict(recipe)
     stage = recorded.pop("stage")
     shown = np.unique(np.concatenate([data.indices, data.manifest.rows("val")]))
     return {
         **{f"{stage}.{key}": str(value) for key, value in recorded.items()},
-        "model": fingerprints.of_values(card.model_dump(mode="json")),
-        "starting weights": fingerprints.of_tensors(network.state_dict()),
-        "augmentation": fingerprints.of_values([data.policy, data.num_views]),
-        "rows": fingerprints.of_arrays(
+        "model": fingerprints.hash_values(card.model_dump(mode="json")),
+        "starting weights": fingerprints.hash_tensors(network.state_dict()),
+        "augmentation": fingerprints.hash_values([data.policy, data.num_views]),
+        "rows": fingerprints.hash_arrays(
             data.indices, data.labels, data.rows.class_weights, data.rows.targets, shown
         ),
-        "images": fingerprints.of_images(data.store, shown),
+        "images": fingerprints.hash_images(data.store, shown),
         "seed": str(machine.seed),
         "precision": machine.precision,
         "devices": str(machine.group.size),
         "compile": str(machine.compiled),
-        **fingerprints.of_machine(machine.device),
+        **fingerprints.describe_machine(machine.device),
     }

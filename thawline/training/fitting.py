@@ -18,9 +18,11 @@ class FitRows:
 
     Attributes:
         parts: features of each level, float32 (N, D_i).
-        unit_length: whether standardised rows are given length one.
-        labels: int64 (N,); weights: what each row counts, float64 (N,).
+        labels: classes, int64 (N,).
+        weights: weight of each row in the fit, float64 (N,).
         groups: int64 (N,), equal for rows that are left out together; None: each by itself.
+        num_classes: K, classes of the data set.
+        unit_length: whether standardised rows are given length one.
     """
 
     parts: Sequence[np.ndarray]
@@ -31,7 +33,7 @@ class FitRows:
     unit_length: bool
 
     def solve(self, penalty: float) -> tuple[np.ndarray, np.ndarray, ridge.Standard]:
-        """Fit them: weights (K, D) and offsets (K,) of standardised features."""
+        """Fit the head: weights (K, D) and offsets (K,) of standardised features."""
         standard = self._standard()
         weight, offset = ridge.solve(
             np.concatenate(self.parts, axis=1), self.labels, standard=standard,
@@ -48,7 +50,7 @@ class FitRows:
         )  # fmt: skip
 
     def _standard(self) -> ridge.Standard:
-        return ridge.Standard.of(self.parts, self.weights, unit_length=self.unit_length)
+        return ridge.Standard.from_levels(self.parts, self.weights, unit_length=self.unit_length)
 
 
 def gather(
@@ -60,18 +62,17 @@ def gather(
     machine: Machine,
     groups: Sequence[str | None],
 ) -> FitRows:
-    """Take the features that a head reads.
+    """Gather the features that a head reads, with copies and synthetic rows as chosen.
 
-    Args:
-        rows: of the store, int64 (N,); weights: float64 (N,).
-        groups: per row of the manifest what must be left out together, or None.
+    `rows` of the store are int64 (N,), their `weights` float64 (N,); `groups` names, per row of the
+    manifest, what must be left out together, or None.
     """
-    found = features.of(rows, choice.keys)
+    found = features.compute(rows, choice.keys)
     parts, labels = [found[key] for key in choice.keys], labels_of(data)[rows]
     own = [groups[row] if row < len(groups) else None for row in rows]
     numbers = level_choice.number_groups(own)
     if choice.augmented:
-        more = features.of(rows, choice.keys, changed=augmented(data.policy, machine.seed))
+        more = features.compute(rows, choice.keys, changed=augmented(data.policy, machine.seed))
         parts = [np.concatenate([found[key], more[key]]) for key in choice.keys]
         labels, weights = np.tile(labels, 2), np.tile(weights, 2)
         numbers = np.tile(np.arange(len(rows)) if numbers is None else numbers, 2)
@@ -83,13 +84,13 @@ def gather(
 
 
 def rows_and_weights(data: TrainingData) -> tuple[np.ndarray, np.ndarray]:
-    """Give distinct rows of the store, ascending, and what each counts: repeats times weight."""
+    """List distinct rows of the store, ascending, and the weight of each, times its repeats."""
     rows, counts = np.unique(data.indices, return_counts=True)
     return rows, counts * data.rows.class_weights[labels_of(data)[rows]]
 
 
 def labels_of(data: TrainingData) -> np.ndarray:
-    """Give the class of every row of the store, int64."""
+    """Return the class of every row of the store, int64."""
     return np.concatenate([data.manifest.labels, data.extra_labels])
 
 

@@ -1,4 +1,4 @@
-"""What a training stage trains, and why: as params say, or as the network's features tell."""
+"""Decide which blocks a training stage trains, and why: by params or by the network's features."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,23 +11,24 @@ FILE = "decision.json"
 AUTO = "auto"
 _NOTHING = Profile(scores=(), split="train", num_rows=0, num_classes=0)
 _AT_LEAST = {"transfer_learn": 0, "fine_tune": 1}
-"""Blocks that train although the last one's features are the best: "only the head (and little
-more)". transfer_learn keeps to the head, whose features are then computed once."""
+"""Fewest blocks that train, although the last one's features are the best: "only the head (and
+little more)". transfer_learn keeps to the head, whose features are then computed once."""
 _TIMES = 2
-"""With 1, `auto` was 0.9 to 2.0 points behind the best fixed depth (docs/depth.md)."""
+"""Factor on the blocks after the best features; with 1, `auto` was 0.9 to 2.0 points behind the
+best fixed depth (docs/depth.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FreezeDecision:
-    """The result of `trainable`.
+    """Blocks that a stage trains, and the reason.
 
     Attributes:
-        trainable, num_blocks: as thawline/training/freezing.py takes them; never `auto`.
+        trainable, num_blocks: arguments of thawline/training/freezing.py; never `auto`.
         from_scratch: whether the network began with random weights.
         reason: one line, for a person.
-        profile: what `auto` measured; without scores where nothing was.
-        head: how a head that was solved in closed form was chosen.
-        outcome: what became of a fine-tuning from such a head, one line.
+        profile: scores that `auto` measured; none where nothing was measured.
+        head: scores by which a head solved in closed form was chosen.
+        outcome: result of a fine-tuning from such a head, one line.
     """
 
     stage: str
@@ -41,17 +42,20 @@ class FreezeDecision:
 
     @property
     def trains_body(self) -> bool:
-        """Whether anything but the head trains."""
+        """True where more than the head trains."""
         by_number = self.trainable in ("last_blocks", "first_blocks")
         return self.num_blocks > 0 if by_number else self.trainable != "head"
 
     def write(self, folder: Path) -> None:
+        """Write the decision as JSON, numbers rounded."""
         write_json(folder / FILE, rounded(asdict(self)))
 
     @classmethod
     def read(cls, folder: Path) -> "FreezeDecision":
-        """Raises:
-        UserError: the file is missing or damaged.
+        """Read what `write` wrote.
+
+        Raises:
+            UserError: the file is missing or damaged.
         """
         with intact(folder / FILE):
             raw = safe_json.loads((folder / FILE).read_text(encoding="utf-8"))
@@ -65,7 +69,7 @@ class FreezeDecision:
 
 
 def given(stage: str, trainable: str, num_blocks: int, *, from_scratch: bool) -> FreezeDecision:
-    """What params say."""
+    """Take `trainable` and `num_blocks` from params."""
     number = f", num_blocks: {num_blocks}" if trainable in ("last_blocks", "first_blocks") else ""
     return FreezeDecision(
         stage=stage,
@@ -77,7 +81,7 @@ def given(stage: str, trainable: str, num_blocks: int, *, from_scratch: bool) ->
 
 
 def behind_solved_head(stage: str) -> FreezeDecision:
-    """Everything that the network has left behind a head that was solved in closed form."""
+    """Train all that is left of a network cut for a head solved in closed form."""
     reason = "the network was cut after the blocks that its head reads: what is left trains"
     return FreezeDecision(
         stage=stage, trainable="all", num_blocks=0, from_scratch=False, reason=reason
@@ -85,7 +89,7 @@ def behind_solved_head(stage: str) -> FreezeDecision:
 
 
 def whole(stage: str) -> FreezeDecision:
-    """Everything, for a network that began with random weights."""
+    """Train everything, for a network that began with random weights."""
     reason = "`model.weights: none`: random weights hold nothing worth keeping, so all blocks train"
     return FreezeDecision(
         stage=stage, trainable="all", num_blocks=0, from_scratch=True, reason=reason
@@ -93,11 +97,11 @@ def whole(stage: str) -> FreezeDecision:
 
 
 def by_profile(stage: str, profile: Profile) -> FreezeDecision:
-    """The head trains, what follows the first block whose features are among the best, and as
-    many blocks before that.
+    """Train the head, the blocks after the best features, and as many before those.
 
-    The features that a probe reads best are the place from which those of the pretraining lead
-    away; the blocks that made them still gain by training, the more of them the earlier it lies.
+    The best features are those of the first block among the best. From there on pretraining leads
+    away from this task; the blocks that made them still gain by training, the more of them the
+    earlier they lie.
     """
     count = max(min(_TIMES * profile.num_after, len(profile.scores)), _AT_LEAST[stage])
     return FreezeDecision(
@@ -111,7 +115,7 @@ def by_profile(stage: str, profile: Profile) -> FreezeDecision:
 
 
 def warning(decision: FreezeDecision) -> str:
-    """What is wrong with training a part of a random network; empty where nothing is."""
+    """Warn of training only a part of a random network; empty where all of it trains."""
     if not decision.from_scratch or decision.trainable == "all":
         return ""
     return (
@@ -123,19 +127,19 @@ def warning(decision: FreezeDecision) -> str:
 def _reason(profile: Profile, count: int) -> str:
     if not profile.scores:
         return (
-            f"no two classes have {profile.split} rows enough to compare the blocks; with so few "
+            f"no two classes have enough {profile.split} rows to compare the blocks; with so few "
             f"images it trains {_trained(count)}"
         )
     scores = profile.scores
     best, chosen, last = scores[profile.best], scores[profile.chosen], scores[-1]
     on = f"on {profile.num_rows:,} {profile.split} images of {profile.num_classes} classes"
-    text = f"a linear probe {on} is right on {_percent(chosen)} after {chosen.block}"
+    text = f"a linear probe {on} has an accuracy of {_percent(chosen)} after {chosen.block}"
     if chosen is not best:
         text += f", within a standard error of the best ({_percent(best)} after {best.block})"
     if chosen is last:
         text += ", the last block"
     elif best is not last:
-        text += f", and on {_percent(last)} after {last.block}, the last block"
+        text += f", and of {_percent(last)} after {last.block}, the last block"
     return f"{text}; {_logme(profile)}; so it trains {_trained(count)}{_why(profile, count)}"
 
 

@@ -1,4 +1,4 @@
-"""How `trainable` of params becomes a decision, and where that decision is kept."""
+"""Apply `trainable` of params: decide which blocks train, and record the decision."""
 
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.network import Network
@@ -22,12 +22,10 @@ def decide(
     from_scratch: bool,
     before: FreezeDecision | None,
 ) -> FreezeDecision:
-    """What params say, or with `auto` what the features of the network tell.
+    """Decide by params which blocks train, or with `auto` by the features of the network.
 
-    Args:
-        network: as it comes into the stage; measured in evaluation mode.
-        from_scratch: whether it began with random weights.
-        before: what the stage before this one decided, if there was one.
+    `network` is as it comes into the stage and is measured in evaluation mode; `from_scratch` says
+    whether it began with random weights; `before` is the decision of the stage before, if any.
     """
     if section.trainable != freeze_decision.AUTO:
         return freeze_decision.given(
@@ -53,7 +51,7 @@ def decide(
 
 
 def record(decided: FreezeDecision, run: StageRun) -> None:
-    """Write the decision; say so in MLflow."""
+    """Write the decision to the stage's reports and to MLflow."""
     folder = REPORTS / decided.stage
     decided.write(folder)
     run.params({f"{decided.stage}.decision": decided.reason})

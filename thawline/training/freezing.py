@@ -1,4 +1,4 @@
-"""What trains and what stays as it is.
+"""Freeze blocks of a network: set what trains and what stays as it is.
 
 A frozen block keeps its batch-norm statistics too: parameters and buffers are bit-identical
 after training.
@@ -17,11 +17,12 @@ _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
 
 @dataclass(frozen=True, kw_only=True)
 class Frozen:
-    """The result of freezing.
+    """Result of freezing.
 
     Attributes:
-        cut: index of the first block that trains; blocks before it form a fixed function. Before
-            that where the block in front hands on two things: the blocks between are frozen too.
+        cut: index of the first block that trains; blocks before it form a fixed function. It is
+            smaller where the block in front hands on a map and features: the blocks between are
+            frozen too.
         trained: indices of the blocks in training mode.
         keep_statistics: whether batch norm keeps its statistics in those too, and uses them.
     """
@@ -31,12 +32,15 @@ class Frozen:
     keep_statistics: bool = False
 
     def after_cut(self) -> "Frozen":
-        """The same for `network[cut:]`."""
+        """Return the same for `network[cut:]`."""
         moved = frozenset(index - self.cut for index in self.trained)
         return replace(self, cut=0, trained=moved)
 
     def train_mode(self, network: Network) -> None:
-        """Training mode where something trains; evaluation mode, so fixed statistics, elsewhere."""
+        """Set training mode where something trains, and evaluation mode elsewhere.
+
+        Evaluation mode keeps batch-norm statistics fixed.
+        """
         for index, block in enumerate(network):
             block.train(index in self.trained)
         if self.keep_statistics:
@@ -48,7 +52,7 @@ class Frozen:
 def freeze(
     network: Network, trainable: str, num_blocks: int = 0, *, keep_statistics: bool = False
 ) -> Frozen:
-    """Set requires_grad of every parameter.
+    """Freeze all but what `trainable` names: set requires_grad of every parameter.
 
     Args:
         network: blocks; the last one, the head, always trains.
@@ -56,7 +60,7 @@ def freeze(
             normalisation layers) | bias (every bias).
         num_blocks: for last_blocks and first_blocks, counted over blocks with parameters,
             without the head.
-        keep_statistics: see Frozen.
+        keep_statistics: whether batch norm keeps its statistics in blocks that train too.
     """
     whole, partial = _chosen(network, trainable, num_blocks)
     for index, block in enumerate(network):
@@ -74,12 +78,12 @@ def freeze(
 
 
 def trainable_blocks(network: Network) -> list[int]:
-    """Indices of the blocks with parameters, without the head."""
+    """List the indices of the blocks with parameters, without the head."""
     return [i for i, b in enumerate(network[:-1]) if any(True for _ in b.parameters())]
 
 
 def _chosen(network: Network, trainable: str, num_blocks: int) -> tuple[set[int], set[int]]:
-    """Blocks that train whole, and blocks of which some parameters train."""
+    """Choose blocks that train as a whole, and blocks of which some parameters train."""
     body, head = trainable_blocks(network), len(network) - 1
     if trainable == "last_blocks":
         return {*body[max(0, len(body) - num_blocks) :], head}, set()
@@ -103,6 +107,6 @@ def _trains(block: nn.Module) -> bool:
 
 
 def _hands_on_features(blocks: Network) -> bool:
-    """Whether the last of the blocks hands on a map and features beside it."""
+    """Tell whether the last of the blocks hands on a map and features beside it."""
     last = blocks[-1] if len(blocks) else None
     return isinstance(last, Reading) and not last.last

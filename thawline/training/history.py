@@ -1,4 +1,4 @@
-"""What a training measured epoch by epoch, and which weights it keeps."""
+"""History of a training: scores of each epoch, and the weights that are kept."""
 
 import math
 from collections.abc import Mapping
@@ -11,13 +11,15 @@ Epoch = Mapping[str, float]
 
 @dataclass
 class History:
-    """Per epoch what was measured, and which one was kept.
+    """Scores per epoch, and the weights that were kept.
 
     Attributes:
-        start: what the weights that training began with measured, where these may be kept.
-        best_epoch: of the weights that are kept, -1 for those of the start.
+        epochs: scores of each epoch.
+        start: scores of the weights that training began with, where these may be kept.
+        best_epoch: number of the epoch whose weights are kept, from 0; -1 for the start.
+        best_state: weights that are kept.
         start_competes: whether an epoch has to be better than the start to be kept.
-        settled: what the weights that were kept in the end measured, where these are no epoch's.
+        settled: scores of the weights that were kept in the end, where these are no epoch's.
         good: weights of the best epochs by their numbers, as many as were asked for.
     """
 
@@ -30,7 +32,7 @@ class History:
     good: dict[int, dict[str, torch.Tensor]] = field(default_factory=dict)
 
     def kept(self) -> Epoch:
-        """What the weights that are kept measured."""
+        """Return the scores of the weights that are kept."""
         if self.settled is not None:
             return self.settled
         if self.best_epoch >= 0:
@@ -39,21 +41,21 @@ class History:
         return self.start if self.start and self.start_competes else nothing
 
     def is_better(self, judged: Epoch) -> bool:
-        """Whether these weights are to be kept instead."""
+        """Tell whether weights with these scores are better than those that are kept."""
         return _rank(judged) > _rank(self.kept())
 
     def keep_good(self, state: dict[str, torch.Tensor], most: int) -> None:
-        """Keep the weights of the last epoch if it is one of the best."""
+        """Keep the weights of the last epoch if it is one of the `most` best."""
         self.good[len(self.epochs) - 1] = state
         for number in self.best_first()[most:]:
             del self.good[number]
 
     def best_first(self) -> list[int]:
-        """List the epochs whose weights are kept; of equals the earlier one first."""
+        """List the epochs in `good`, the best first; of equals the earlier one."""
         return sorted(self.good, key=lambda number: _rank(self.epochs[number]), reverse=True)
 
     def is_ahead(self, judged: Epoch) -> bool:
-        """Whether its macro-F1 is above that of all epochs; the start is none of them."""
+        """Tell whether macro-F1 is above that of all epochs; the start does not count."""
         return judged["val_macro_f1"] > max((e["val_macro_f1"] for e in self.epochs), default=-1.0)
 
 

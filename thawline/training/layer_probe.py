@@ -1,7 +1,7 @@
-"""How deep into a network its features are worth keeping: a score after every block.
+"""Probe the features after every block, to tell how deep they are worth keeping.
 
-The guide's rule made measurable: the more the images resemble those that the network was trained
-on, the later its best features lie, and the less of it has to be trained.
+A rule of transfer learning, made measurable: the more the images resemble those that the network
+was trained on, the later its best features lie, and the less of it has to be trained.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from thawline.dataset.image_store import ImageStore
 from thawline.dataset.manifest import Manifest
-from thawline.features.cache import FeatureCache, of_trunk
+from thawline.features.cache import FeatureCache, describe_trunk
 from thawline.features.layer_profile import BlockScore, Profile
 from thawline.features.logme import logme
 from thawline.models.device import to_input
@@ -35,14 +35,12 @@ def measure(
     device: torch.device,
     cache: FeatureCache | None = None,
 ) -> Profile:
-    """One forward pass over a sample of a split, then a probe and LogME after each block.
+    """Score each block by a linear probe and by LogME, on a sample of a split.
 
-    In float32, whatever training's precision. Equal arguments give an equal profile.
-
-    Args:
-        network: in evaluation mode, on the device.
-        split: train, or val for a network whose blocks were trained on the training rows: those
-            would be told apart by every block that has seen their labels.
+    One forward pass, in float32 whatever training's precision. Equal arguments give an equal
+    profile. `network` is in evaluation mode, on the device. `split` is train, or val for a network
+    whose blocks were trained on the training rows: every block that has seen their labels would
+    tell those apart.
     """
     rows = manifest.rows(split)
     labels, groups = manifest.labels[rows], _groups(manifest, rows)
@@ -67,10 +65,9 @@ def block_features(
     *,
     device: torch.device,
 ) -> dict[str, np.ndarray]:
-    """Features at the end of each block with parameters, averaged over the places of an image.
+    """Compute the features after each block with parameters, averaged over the positions.
 
-    Args:
-        images: uint8 (B, S, S, 3) each.
+    Batches of `images` are uint8 (B, S, S, 3).
 
     Returns:
         Block name to float64 (N, D), in the order of the forward pass, without the head.
@@ -96,8 +93,7 @@ def _kept(
     device: torch.device,
     cache: FeatureCache | None,
 ) -> dict[str, np.ndarray]:
-    """Those of the given rows, side by side in one array of the cache."""
-
+    """Compute the features of rows, or take them from the cache, side by side in one array."""
     if cache is None:
         images = store.batches(rows, BATCH)
         return block_features(network, images, normalisation, device=device)
@@ -109,7 +105,7 @@ def _kept(
             yield np.concatenate(list(found.values()), axis=1).astype(np.float32)
 
     first = block_features(network, [store.take(rows[:1])], normalisation, device=device)
-    known_by = of_trunk(
+    known_by = describe_trunk(
         network[:-1], store, rows, normalisation, precision="float32", device=device
     )
     known_by["blocks"] = ", ".join(first)
@@ -139,6 +135,6 @@ def _score(
 
 
 def _groups(manifest: Manifest, rows: np.ndarray) -> np.ndarray:
-    """A number per row, equal in a group; a row without a group is one of its own."""
+    """Give each group of rows a number, int64 (N,); a row without a group is one of its own."""
     named = [manifest.groups[row] or f"\0{row}" for row in rows]
     return np.unique(named, return_inverse=True)[1] if named else np.empty(0, np.int64)

@@ -26,20 +26,20 @@ from thawline.training.fitting import FitRows
 from thawline.training.refit import Refit
 
 _MOST_BYTES = 4e9
-"""Of the features of all training rows, which are held in float32: 16,000 of each of 60,000."""
+"""Bytes of all training rows' features, held in float32: 16,000 features of each of 60,000."""
 _COPIED = 10_000
 """Rows up to which augmented copies may join the fit: beyond, they bring little for a pass."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """The first answer.
+    """First answer: a network with a head solved in closed form.
 
     Attributes:
         network: cut after the last level, on the CPU, in evaluation mode.
-        last: a head of the validation rows too; None where none is made.
-        levels: that the head reads; none where it reads what the network's own head would.
-        fit: how it was chosen, as plain values.
+        last: head fitted to the validation rows too; None where none is made.
+        levels: levels that the head reads; none where it reads what the network's own head would.
+        fit: record of the choice and its scores, as plain values.
     """
 
     network: Network
@@ -65,12 +65,15 @@ def fit_head(
 
     Args:
         network: pretrained, in evaluation mode.
-        data: repeated rows count as often as they are repeated; images beside the manifest's and
-            class targets are in the last fit only, since copies cannot be left out of one another.
+        card: configuration of the network.
+        data: rows to fit; repeated rows count as often as they are repeated; images beside the
+            manifest's and class targets are in the last fit only, since copies cannot be left out
+            of one another.
+        machine: device, seed and feature cache.
         precision: float32 or bfloat16, of the pass through the network.
-        groups: per row of the manifest what must be left out together, or None.
+        groups: per row of the manifest, name of what must be left out together, or None.
         last_only: whether the head reads what the network's own head would.
-        refits: whether another head is fitted to the validation rows too, which decided nothing.
+        refits: whether another head is fitted to the validation rows too; it decides nothing.
     """
     network = network.to(machine.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     features = BlockFeatures(
@@ -101,7 +104,7 @@ def fit_head(
         joint, its_weights = refit.add_rows(rows, weights, val, fitting.labels_of(data))
         fit_rows, refitted = solved(joint, its_weights)
         scores = fit_rows.left_out(penalty)[len(rows) : len(joint)]
-        last = refit.Refit.of(refitted, temperature.scale(_softmax(scores), honest))
+        last = refit.Refit.from_network(refitted, temperature.scale(_softmax(scores), honest))
     _, network = solved(rows, weights)
     probabilities = temperature.scale(_softmax(out.scores), honest)
     accuracy, error = weighted_mean(out.right, sample.weights)
@@ -125,7 +128,7 @@ def fit_head(
 
 
 def _levels(network: Network, choice: Choice) -> tuple[Level, ...]:
-    """List what the head reads; nothing where it is the network's own linear layer."""
+    """List the levels that the head reads; none where it is the network's own linear layer."""
     *_, last, _ = (name for name, _ in network.named_children())
     own = _has_own_linear(network)
     return tuple(
@@ -147,7 +150,7 @@ def _sample(
     num_classes: int,
     seed: int,
 ) -> ChoiceSample:
-    """Of the manifest's own rows: copies of a row cannot be left out of one another's fit."""
+    """Draw from the manifest's own rows: copies cannot be left out of one another's fit."""
     own = np.flatnonzero(rows < len(data.manifest))
     at = own[level_choice.draw(data.manifest.labels[rows[own]], np.random.default_rng(seed))]
     return ChoiceSample(
@@ -167,7 +170,7 @@ def _with_head(
     standard: ridge.Standard,
     honest: float,
 ) -> Network:
-    """The network with the solved head, the temperature within its weights."""
+    """Put the solved head into the network, the temperature within its weights."""
     weight, offset = weight / honest, offset / honest
     if levels:
         network = read_levels(

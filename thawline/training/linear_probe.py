@@ -1,4 +1,4 @@
-"""A linear probe: what a linear classifier makes of features that were computed once.
+"""Probe features with a linear classifier: how well it tells the classes apart.
 
 Source: G. Alain and Y. Bengio, 2016, "Understanding intermediate layers using linear classifier
 probes". Ridge regression on the classes, since it is solved in closed form: nothing depends on
@@ -16,11 +16,11 @@ from sklearn.preprocessing import StandardScaler
 
 FOLDS = 5
 MAX_ROWS = 2000
-"""A score of 0.9 is then known to 0.7 points."""
+"""Rows of a probe; a score of 0.9 is then known to 0.7 points."""
 _ROWS_PER_CLASS = 10
 _PENALTIES = (0.001, 0.01, 0.1, 1.0)
-"""Per row, so over the variance of a feature. A few widely different ones: 32 features need less
-than 1280, and the best for each block makes blocks comparable."""
+"""Ridge penalties per row, so over the variance of a feature. A few widely different ones: 32
+features need less than 1280, and the best for each block makes blocks comparable."""
 
 Fold = tuple[np.ndarray, np.ndarray]
 
@@ -28,7 +28,7 @@ Fold = tuple[np.ndarray, np.ndarray]
 def sample(
     labels: np.ndarray, groups: np.ndarray, rng: np.random.Generator, max_rows: int = MAX_ROWS
 ) -> np.ndarray:
-    """Positions to probe, int64, ascending: as many of each class as there are, up to one limit.
+    """Draw positions to probe, int64, ascending: all of each class, up to one limit.
 
     A class of fewer than FOLDS groups cannot be cross-validated and is left out. Where so many
     classes share max_rows that ten rows of each do not fit, a part of the classes is drawn.
@@ -36,6 +36,8 @@ def sample(
     Args:
         labels: int64 (N,).
         groups: int64 (N,), equal for rows that must stay together; else all different.
+        rng: source of the draws.
+        max_rows: positions to draw at most.
     """
     by_class = [np.flatnonzero(labels == k) for k in np.unique(labels)]
     fit = [rows for rows in by_class if len(np.unique(groups[rows])) >= FOLDS]
@@ -50,7 +52,10 @@ def sample(
 
 
 def folds(labels: np.ndarray, groups: np.ndarray, seed: int) -> list[Fold]:
-    """Training and test positions of each fold, by class and with every group in one fold."""
+    """Split positions into folds, by class and with every group in one fold.
+
+    Each fold is a pair of training and test positions.
+    """
     grouped = len(np.unique(groups)) < len(groups)
     kind = StratifiedGroupKFold if grouped else StratifiedKFold
     splitter = kind(FOLDS, shuffle=True, random_state=seed)
@@ -58,12 +63,10 @@ def folds(labels: np.ndarray, groups: np.ndarray, seed: int) -> list[Fold]:
 
 
 def correct(features: np.ndarray, labels: np.ndarray, parts: Sequence[Fold]) -> np.ndarray:
-    """Whether a probe that was fitted without the row predicts its class, bool (N,).
+    """Tell for each row whether a probe fitted without it predicts its class, bool (N,).
 
-    Of the probe with the best penalty, the stronger one among equals.
-
-    Args:
-        features: float64 (N, D); standardised on the rows that the probe is fitted on.
+    The penalty with the best balanced accuracy counts, the stronger one among equals. `features`,
+    float64 (N, D), are standardised on the rows that the probe is fitted on.
     """
     tried = [_correct(features, labels, parts, penalty) for penalty in reversed(_PENALTIES)]
     return max(tried, key=lambda right: balanced_accuracy(right, labels)[0])
@@ -83,21 +86,21 @@ def _correct(
 
 
 def balanced_accuracy(right: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Mean recall over the classes, and its standard error over the rows."""
+    """Average the recalls of the classes, with the standard error over the rows."""
     recalls = [right[labels == k] for k in np.unique(labels)]
     variance = sum(recall.var() / len(recall) for recall in recalls) / len(recalls) ** 2
     return float(np.mean([recall.mean() for recall in recalls])), float(np.sqrt(variance))
 
 
 def _limit(sizes: np.ndarray, max_rows: int) -> int:
-    """The largest number of rows per class with which all classes fit into max_rows."""
+    """Find the largest number of rows per class with which all classes fit into max_rows."""
     limits = np.arange(1, max_rows + 1)
     totals = [np.minimum(sizes, limit).sum() for limit in limits]
     return int(np.searchsorted(totals, max_rows, side="right"))
 
 
 def _many_groups(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Rows of the classes that still have a group for each fold, bool (N,)."""
+    """Mark rows of the classes that still have a group for each fold, bool (N,)."""
     classes, at = np.unique(labels, return_inverse=True)
     enough = [len(np.unique(groups[labels == k])) >= FOLDS for k in classes]
     return np.array(enough, dtype=bool)[at]

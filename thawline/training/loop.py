@@ -1,4 +1,4 @@
-"""The training loop: epochs over examples, validation after each, best weights kept."""
+"""Run the training loop: epochs over examples, validation after each, best weights kept."""
 
 import copy
 import math
@@ -26,16 +26,17 @@ OnEpoch = Callable[[int, Epoch], None]
 
 
 _EARLY = 4
-"""The first look is after so many parts of the first epoch, and at the end of it."""
+"""Parts of the first epoch, after one of which training is judged for the first time."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Validation:
-    """Where a network is judged between epochs.
+    """Validation rows that judge a network between epochs.
 
     Attributes:
-        logits: of the given network on the validation rows, float32 (V, num_classes).
-        labels: int64 (V,).
+        logits: function that gives a network's logits of the validation rows, float32
+            (V, num_classes).
+        labels: classes of those rows, int64 (V,).
     """
 
     logits: Callable[[Network], torch.Tensor]
@@ -70,24 +71,32 @@ def fit(
     train (recipe.unfreeze_every) starts the count anew.
 
     Args:
-        frozen: what trains in the end.
+        network: the part behind the cut, on the device.
+        frozen: blocks that train in the end.
+        examples: batches of an epoch, by the epoch's number.
         to_input: turns a batch of the examples into what `network` takes.
-        loss: of float32 logits and labels, both on the device.
+        validation: rows that judge the network after each epoch.
+        recipe: values of the training section, without any `auto`.
+        loss: scalar of float32 logits and labels, both on the device.
+        device: device of the network.
+        precision: float32 or bfloat16, of the forward pass in a step.
         on_epoch: called with the number and the measurements of each epoch, of those that an
             interrupted run made too.
-        resume: where training is kept under way, and goes on from.
-        teacher: whose word counts too; of examples that are images.
+        resume: checkpoint of this training, to go on from and to write.
+        teacher: network to distil from; only for examples that are images.
         may_keep_start: whether the weights are left as they came when no epoch is better.
-        start_competes: with it; otherwise the start is judged and the best epoch is kept.
-        ends_below: with it; macro-F1 over that of the start, within the first epoch and after it,
-            below which training ends, as it does by numbers that are no longer finite.
-        num_good: of the best epochs the weights are kept in the history.
+        start_competes: used with may_keep_start; if false, the start is judged for the record and
+            the best epoch is kept all the same.
+        ends_below: used with may_keep_start; two shares of the start's macro-F1, within the first
+            epoch and after it, below which training ends with a CollapseError.
+        num_good: number of best epochs whose weights are kept in the history.
+        group: processes that train together; only the first has a `resume`, the others go on from
+            what it finds.
         compiled: whether training runs through torch.compile.
-        group: whose first process alone has a `resume`; the others go on from what it finds.
 
     Raises:
         UserError: the loss is no longer finite.
-        CollapseError: with ends_below.
+        CollapseError: with ends_below, where macro-F1 falls below it or the loss is not finite.
     """
     steps = Steps(
         network, frozen, recipe, len(examples), to_input,
@@ -96,11 +105,11 @@ def fit(
     )  # fmt: skip
     course = _Course(steps, recipe, resume, group, num_good)
     with diverging(recipe, ends_on_collapse=ends_below is not None):
-        if not course.take_up(on_epoch) and may_keep_start:
+        if not course.resume(on_epoch) and may_keep_start:
             course.judge_start(validation, competes=start_competes)
-        while course.goes_on():
+        while course.should_continue():
             course.begin()
-            for batches in track(course.rest(examples), f"epoch {course.epoch + 1}"):
+            for batches in track(course.remaining_batches(examples), f"epoch {course.epoch + 1}"):
                 course.count(steps.step(batches), len(batches))
                 # Before a checkpoint is written: what goes on from one is past this look.
                 if ends_below and course.is_early(len(examples), len(batches)):
@@ -123,7 +132,7 @@ def fit(
 
 
 class _Course:
-    """How far training is, and what is kept of it."""
+    """State of a training under way: its position, and what is kept of it."""
 
     def __init__(
         self, steps: Steps, recipe: Recipe, resume: Resume | None, group: Group, num_good: int
@@ -136,9 +145,9 @@ class _Course:
         self._steps, self._recipe, self._resume = steps, recipe, resume
         self._group = group
 
-    def take_up(self, on_epoch: OnEpoch) -> bool:
-        """Go on from the checkpoint of an interrupted run; whether there is one."""
-        state = self._group.from_main(self._taken_up)
+    def resume(self, on_epoch: OnEpoch) -> bool:
+        """Resume from the checkpoint of an interrupted run; return whether there was one."""
+        state = self._group.broadcast(self._read_checkpoint)
         if state is None:
             return False
         if self._group.rank:
@@ -150,29 +159,28 @@ class _Course:
         return True
 
     def judge_start(self, validation: Validation, *, competes: bool) -> None:
-        """Judge the weights as they are, which an epoch has to better where they compete."""
+        """Judge the starting weights, which an epoch has to surpass where they compete."""
         network = self._steps.evaluated()
         self.history.start = _judge(network, validation)
         self.history.start_competes = competes
         self.history.best_state = copy.deepcopy(network.state_dict())
 
-    def _taken_up(self) -> resuming.State | None:
+    def _read_checkpoint(self) -> resuming.State | None:
         if self._resume is None:
             return None
-        return resuming.take_up(self._resume, self._load, self._state)
+        return resuming.resume(self._resume, self._load, self._state)
 
     def is_early(self, num_examples: int, num_batches: int) -> bool:
-        """Tell whether it is time for a first look at what training does.
+        """Tell whether the step just made, of num_batches, is the one to judge early.
 
-        Args:
-            num_batches: of the last step.
+        That is after a quarter of the first epoch.
         """
         in_epoch = math.ceil(num_examples / self._recipe.batch_size)
         before, wanted = self._batch - num_batches, max(1, in_epoch // _EARLY)
         return self.epoch == 0 and before < wanted <= self._batch
 
     def check(self, judged: Epoch, least: float) -> None:
-        """Raise CollapseError where less than a share is left of what the start knew."""
+        """Raise CollapseError where macro-F1 is below the share `least` of the start's."""
         start = self.history.start
         if start and judged["val_macro_f1"] < least * start["val_macro_f1"]:
             raise CollapseError(
@@ -180,15 +188,17 @@ class _Course:
                 f"{judged['val_macro_f1']:.3f}"
             )
 
-    def goes_on(self) -> bool:
+    def should_continue(self) -> bool:
+        """Tell whether epochs and patience are left."""
         return self.epoch < self._recipe.epochs and self._waited < self._recipe.patience
 
     def begin(self) -> None:
+        """Begin an epoch; a block that begins to train starts the patience anew."""
         if self._steps.begin(self.epoch):
             self._waited = 0
 
-    def rest(self, examples: Examples) -> Iterator[list[Batch]]:
-        """What each step of the epoch that is still to come trains on."""
+    def remaining_batches(self, examples: Examples) -> Iterator[list[Batch]]:
+        """Yield the batches of each step that remains in the epoch."""
         together: list[Batch] = []
         for batch in examples.epoch(self.epoch, self._batch):
             together.append(batch)
@@ -199,7 +209,7 @@ class _Course:
             yield together
 
     def count(self, loss: torch.Tensor, num_batches: int) -> None:
-        """Note a step."""
+        """Record the loss of a step and the number of its batches."""
         self._losses.append(loss)
         self._batch += num_batches
 
@@ -208,13 +218,14 @@ class _Course:
         self._write(epoch_ended=False)
 
     def train_loss(self) -> float:
+        """Return the mean loss of the epoch's steps; raise NotFiniteError if it is not finite."""
         here = self._losses[-1].device  # those of a checkpoint come on the CPU
         mean = float(torch.stack([loss.to(here) for loss in self._losses]).double().mean())
         check_finite(mean, "the loss")
         return mean
 
     def end(self, judged: Epoch) -> None:
-        """Note an epoch and its weights, if they are the best so far."""
+        """Record an epoch, keep its weights if they are the best so far, start the next."""
         self._waited = 0 if self.history.is_ahead(judged) else self._waited + 1
         better = self.history.is_better(judged)
         self.history.epochs.append(judged)

@@ -1,4 +1,4 @@
-"""What training minimises, with the corrections for unequal classes that a loss can make."""
+"""Build loss functions, with the corrections for unequal classes that a loss can make."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from torch.nn import functional
 from thawline.training.recipe import Recipe
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""Logits float32 (B, num_classes) and labels to a scalar.
+"""Function of logits float32 (B, num_classes) and labels, to a scalar.
 
 Labels are int64 (B,), or float32 (B, num_classes) that sum to 1, as mixed images have: the loss is
 then the mean of the classes' losses in those shares, and that of the class alone where one is 1.
@@ -17,7 +17,7 @@ then the mean of the classes' losses in those shares, and that of the class alon
 
 
 def build(recipe: Recipe, *, class_weights: torch.Tensor, class_counts: torch.Tensor) -> Loss:
-    """The loss of a recipe. Validation is judged on the plain logits, whatever it is.
+    """Build the training loss of a recipe; validation is judged on the plain logits.
 
     Logit adjustment adds tau * log(frequency of the class) to the logits while training, so that
     the network itself learns to do without the frequencies (Menon et al., 2021, "Long-tail learning
@@ -25,6 +25,7 @@ def build(recipe: Recipe, *, class_weights: torch.Tensor, class_counts: torch.Te
     classes.
 
     Args:
+        recipe: loss, focal_gamma, label_smoothing and logit_adjustment.
         class_weights: factors, float32 (num_classes,), on the device of the logits.
         class_counts: training rows per class before rebalancing, (num_classes,), same device.
     """
@@ -40,11 +41,10 @@ def build(recipe: Recipe, *, class_weights: torch.Tensor, class_counts: torch.Te
 def corrected_twice(
     recipe: Recipe, *, before: np.ndarray, after: np.ndarray, class_weights: np.ndarray
 ) -> str:
-    """A line for a person when imbalance is corrected more than once, else nothing.
+    """Warn in one line when class imbalance is corrected more than once; else return "".
 
-    Args:
-        before, after: training rows per class before and after rebalancing, int64 (num_classes,).
-        class_weights: float64 (num_classes,).
+    `before` and `after` are the training rows per class before and after rebalancing, int64
+    (num_classes,); `class_weights` are float64 (num_classes,).
     """
     made = []
     if np.abs(after / after.sum() - before / before.sum()).max() > 0.01:
@@ -75,9 +75,10 @@ def _cross_entropy(recipe: Recipe, class_weights: torch.Tensor) -> Loss:
 
 
 def _focal(recipe: Recipe, class_weights: torch.Tensor) -> Loss:
-    """Cross-entropy times (1 - p) ** gamma, p the probability of the true class: what is easy
-    counts less (Lin et al., 2017, "Focal loss for dense object detection", equation 5). Averaged as
-    cross-entropy is, over the weights, so that gamma 0 is cross-entropy.
+    """Build the focal loss: cross-entropy times (1 - p) ** gamma, p that of the true class.
+
+    Easy images count less (Lin et al., 2017, "Focal loss for dense object detection", equation 5).
+    It is averaged as cross-entropy is, over the weights, so that gamma 0 is cross-entropy.
     """
 
     def loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -101,7 +102,7 @@ def _focal(recipe: Recipe, class_weights: torch.Tensor) -> Loss:
 def _focal_of_shares(
     recipe: Recipe, class_weights: torch.Tensor, logits: torch.Tensor, shares: torch.Tensor
 ) -> torch.Tensor:
-    """The focal loss of each class, float32 (B, num_classes), averaged in the given shares."""
+    """Average the focal loss of each class in the given shares, float32 (B, num_classes)."""
     log_p = functional.log_softmax(logits, dim=1)
     weighted = -class_weights * log_p
     smoothing = recipe.label_smoothing

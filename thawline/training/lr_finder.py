@@ -1,4 +1,4 @@
-"""At which learning rates a network learns: the loss while the rate rises from step to step.
+"""Find a learning rate: measure the loss while the rate rises from step to step.
 
 Source: L. Smith, 2017, "Cyclical learning rates for training neural networks", section 3.3.
 """
@@ -31,10 +31,11 @@ _DIVERGED = 4.0
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """What was measured.
+    """Loss by learning rate.
 
     Attributes:
-        rates: float64 (K,), ascending; losses: of the batches, smoothed, float64 (K,).
+        rates: float64 (K,), ascending.
+        losses: losses of the batches at those rates, smoothed, float64 (K,).
     """
 
     rates: np.ndarray
@@ -42,8 +43,9 @@ class Curve:
 
     @property
     def suggestion(self) -> float:
-        """A tenth of the rate at which the loss is lowest: there it still falls, at some distance
-        from where it diverges.
+        """Learning rate to use: a tenth of that with the lowest loss.
+
+        There the loss still falls, at some distance from where it diverges.
         """
         return float(f"{self.rates[int(np.argmin(self.losses))] / 10:.2g}")
 
@@ -51,9 +53,9 @@ class Curve:
 def run(
     network: Network, card: ModelConfig, data: TrainingData, recipe: Recipe, machine: Machine
 ) -> Curve:
-    """Train a little at rates that rise evenly in their logarithm; the network is spoilt by it.
+    """Train some steps at rates that rise evenly in their logarithm; this spoils the network.
 
-    Ends early where the loss is four times its lowest. Of adam_then_sgd Adam is tried.
+    Ends early where the loss is four times its lowest. For adam_then_sgd, Adam is tried.
 
     Raises:
         UserError: the loss is not finite at any rate.

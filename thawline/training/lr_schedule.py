@@ -1,4 +1,4 @@
-"""How the learning rate goes, by step and by epoch; from PyTorch."""
+"""Build learning-rate schedules by step and by epoch, from PyTorch's."""
 
 import math
 from collections.abc import Mapping
@@ -11,14 +11,18 @@ from thawline.training.recipe import Recipe
 
 
 class Schedule:
-    """The schedule of a recipe around an optimiser."""
+    """Learning-rate schedule of a recipe around an optimiser."""
 
     def __init__(
         self, optimizer: Optimizer, recipe: Recipe, *, steps_per_epoch: int, done: int = 0
     ) -> None:
-        """Args:
-        optimizer: with the highest rate of each group.
-        done: steps made already; for an optimiser that takes another's place.
+        """Build the schedule of `recipe.schedule`.
+
+        Args:
+            optimizer: with the highest rate of each group.
+            recipe: schedule, warm-up, decay and epochs.
+            steps_per_epoch: steps of the optimiser, not batches.
+            done: steps made already; for an optimiser that takes another's place.
         """
         num_steps = recipe.epochs * steps_per_epoch
         self._warmup = recipe.warmup_ratio * num_steps
@@ -39,14 +43,14 @@ class Schedule:
         self._plateau = _plateau(optimizer, recipe) if recipe.schedule == "plateau" else None
 
     def step(self) -> None:
-        """After a step of the optimiser."""
+        """Advance by one step of the optimiser."""
         self._done += 1
         # Past the warm-up it would set back what the plateau took away.
         if self._plateau is None or self._done < self._warmup:
             self._by_step.step()
 
     def after_epoch(self, macro_f1: float) -> None:
-        """Tell what the validation rows say."""
+        """Lower the rate of a `plateau` schedule if macro-F1 has not risen for some epochs."""
         if self._plateau is not None and self._done >= self._warmup:
             self._plateau.step(macro_f1)
 
@@ -71,7 +75,11 @@ def by_step(
     decay_factor: float = 1.0,
     done: int = 0,
 ) -> LambdaLR:
-    """Linear warm-up, then cosine to zero (Loshchilov and Hutter, 2017), in steps, or constant."""
+    """Build a linear warm-up, then a cosine to zero, a fall in steps, or a constant rate.
+
+    Source of the cosine: I. Loshchilov and F. Hutter, 2017, "SGDR: stochastic gradient descent with
+    warm restarts".
+    """
     warmup = warmup_ratio * num_steps
 
     def factor(step: int) -> float:
@@ -87,7 +95,7 @@ def by_step(
 
 
 def _one_cycle(optimizer: Optimizer, num_steps: int, rising: float) -> OneCycleLR:
-    """Up to the highest rate and down to nothing, momentum the other way round.
+    """Build a schedule up to the highest rate and down to nothing, momentum the other way round.
 
     Source: L. Smith and N. Topin, 2018, "Super-convergence: very fast training of neural networks
     using large learning rates".

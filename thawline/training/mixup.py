@@ -1,4 +1,4 @@
-"""Batch-level augmentation: mixup, cutmix and random erasing, through torchvision.
+"""Augment whole batches by mixup, cutmix and random erasing, through torchvision.
 
 The batches come out of the workers unmixed and are mixed in the training process, so the result
 does not depend on the number of workers.
@@ -17,7 +17,7 @@ from thawline.training.recipe import Recipe
 
 
 def wanted(recipe: Recipe) -> bool:
-    """Whether the recipe changes pixels of a whole batch."""
+    """Tell whether the recipe asks for mixup, cutmix or random erasing."""
     return bool(recipe.mixup_alpha or recipe.cutmix_alpha or recipe.random_erasing)
 
 
@@ -31,8 +31,8 @@ class MixedExamples:
     2019, "CutMix"). With both switched on, each batch takes one of them, as often as the other.
 
     Attributes:
-        examples: give uint8 images (B, S, S, 3) and labels int64 (B,), of whole batches.
-        mean: RGB in [0, 1], what an erased pixel becomes: zero after normalisation.
+        examples: source of uint8 images (B, S, S, 3) and labels int64 (B,), of whole batches.
+        mean: RGB in [0, 1] of an erased pixel: zero after normalisation.
     """
 
     examples: Examples
@@ -48,8 +48,10 @@ class MixedExamples:
         return len(self.examples)
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
-        """Images float32 (B, S, S, 3) in [0, 255] and labels float32 (B, num_classes) that sum to
-        1, or int64 (B,) when nothing is mixed; a function of the seed, the epoch and the step.
+        """Yield mixed batches, a function of the seed, the epoch and the step.
+
+        Images are float32 (B, S, S, 3) in [0, 255]; labels are float32 (B, num_classes) that sum to
+        1, or int64 (B,) when nothing is mixed.
         """
         erasing = v2.RandomErasing(self.random_erasing, value=[255 * m for m in self.mean])
         mixes = self._mixes()
@@ -71,5 +73,5 @@ class MixedExamples:
 
 
 def _seed(*parts: int) -> int:
-    """A seed of its own for each batch; neighbours have nothing in common."""
+    """Derive a seed for each batch; those of neighbours have nothing in common."""
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -1,4 +1,4 @@
-"""Mixed batches for the picture of augmentation, by the code that mixes them in training."""
+"""Show mixed batches in the picture of augmentation, by the code that mixes them in training."""
 
 from collections.abc import Iterator, Sequence
 from itertools import cycle, islice
@@ -14,7 +14,7 @@ from thawline.training.examples import Batch
 from thawline.training.mixup import MixedExamples
 
 _GREY = (0.5, 0.5, 0.5)
-"""Of what is erased; in training it is the mean that the network subtracts."""
+"""Colour of erased pixels; in training it is the mean that the network subtracts."""
 
 
 def part(
@@ -28,10 +28,9 @@ def part(
     random_erasing: float,
     seed: int,
 ) -> Part:
-    """A line per kind of mixing that is on, each with the erasing; else one with that alone.
+    """Draw a line per kind of mixing that is on, each with the erasing; else one of erasing alone.
 
-    Args:
-        stage: whose settings these are, for the title.
+    The title names `stage`, whose settings these are.
     """
     chosen = list(islice(cycle(first_rows(manifest)), NUM_VIEWS))
     views = Views(policy, seed)
@@ -57,7 +56,7 @@ def part(
 
 
 def _one(mixed: MixedExamples, number: int) -> np.ndarray:
-    """Of a batch of its own, since a batch is mixed by one share; uint8 (S, S, 3)."""
+    """Mix an image in a batch of its own, since a batch has one share; uint8 (S, S, 3)."""
     images, _ = next(mixed.epoch(number))
     pixels: np.ndarray = images[number].round().to(torch.uint8).numpy()
     return pixels

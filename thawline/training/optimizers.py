@@ -1,4 +1,4 @@
-"""Optimisers, from PyTorch."""
+"""Build optimisers and weight averages, from PyTorch's."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _Tensors = tuple[torch.Tensor, ...] | list[torch.Tensor]
 def parameter_groups(
     network: Network, learning_rate: float, layer_decay: float
 ) -> list[dict[str, Any]]:
-    """Parameters that train, per block; rates fall by layer_decay per block away from the head.
+    """Group the parameters that train by block; rates fall by layer_decay per block from the head.
 
     Layer-wise decay after Howard and Ruder, 2018, "Universal language model fine-tuning".
     """
@@ -37,11 +37,11 @@ def optimizer(
     weight_decay: float,
     nesterov: bool = True,
 ) -> torch.optim.Optimizer:
-    """One of adam, adamw, sgd (Nesterov's momentum when there is momentum), adagrad, adadelta.
+    """Build adam, adamw, sgd (with Nesterov's momentum if there is any), adagrad or adadelta.
 
-    In one pass over parameters, gradients and state where PyTorch has that, on a CPU too. It takes
-    them as they lie in memory: gradients of autograd lie as their parameters do, and state that is
-    loaded has to.
+    Fused, in one pass over parameters, gradients and state, where PyTorch has that, on a CPU too. A
+    fused step reads them as they lie in memory: gradients of autograd lie as their parameters do,
+    and state that is loaded has to.
     """
     fused: dict[str, Any] = {"fused": True} if name in _FUSED else {}
     if name == "sgd":
@@ -59,7 +59,7 @@ def optimizer(
 
 
 def averaged(network: nn.Module, decay: float) -> torch.optim.swa_utils.AveragedModel:
-    """Exponential moving average of parameters and buffers, updated once a step.
+    """Build an exponential moving average of parameters and buffers, updated once a step.
 
     The decay of step t is at most (1 + t) / (10 + t), as in TensorFlow's average: else the weights
     that training began with would weigh on the first 1 / (1 - decay) steps and more.

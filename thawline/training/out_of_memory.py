@@ -1,4 +1,4 @@
-"""Too little memory, said in one line that names the params that decide how much is taken."""
+"""Report too little memory in one line that names the params that decide how much is taken."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +12,11 @@ _OF_CPU = "can't allocate memory"
 
 
 @contextmanager
-def named(recipe: Recipe, device: torch.device) -> Iterator[None]:
-    """Turn what PyTorch and NumPy raise when memory ends into a message.
+def translate_errors(recipe: Recipe, device: torch.device) -> Iterator[None]:
+    """Turn the out-of-memory errors of PyTorch and NumPy into a message.
 
     Raises:
-        UserError: memory ended within the block.
+        UserError: memory ran out within the block.
     """
     try:
         yield
@@ -31,4 +31,5 @@ def named(recipe: Recipe, device: torch.device) -> Iterator[None]:
 
 
 def is_shortage(error: Exception) -> bool:
+    """Tell whether an error of PyTorch or NumPy says that memory ran out."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or _OF_CPU in str(error)

@@ -1,4 +1,4 @@
-"""How a network is trained, as plain values: what the fit loop needs of the params."""
+"""Values of a training section without `auto`, as the training loop reads them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """See thawline/params/schema/recipes.py for ranges."""
+    """Values of one training; thawline/params/schema/recipes.py has meanings and ranges."""
 
     stage: str
-    """Section of params.yaml that messages name."""
+    """Section of params.yaml, as messages name it."""
     trainable: str
     num_blocks: int
     unfreeze_every: int
@@ -42,4 +42,4 @@ class Recipe:
     patience: int
     cache: str
     distill: Mapping[str, Any] | None = None
-    """Of fine_tune: checkpoint, temperature and weight."""
+    """Checkpoint, temperature and weight of fine_tune's teacher."""

@@ -1,7 +1,7 @@
 """Fit a solved head once more, with the validation rows, after everything has been chosen.
 
-Everything is chosen by rows that were left out of a fit, so the last fit needs none. What it is
-worth is known from fits without each of them, which is what fine-tuning has to be better than.
+Everything is chosen by rows that were left out of a fit, so the last fit needs none. Its accuracy
+is known from fits without each row in turn: fine-tuning has to surpass that.
 """
 
 import filecmp
@@ -19,43 +19,44 @@ from thawline.models.network import Network
 from thawline.runtime.escape import escape
 
 FILE = "refit.safetensors"
-"""Beside the checkpoint whose head it replaces."""
+"""Name of the file, beside the checkpoint whose head it replaces."""
 MOST_ROWS = 3000
-"""Training rows, beyond which a sixth more is not worth an inverse of rows times rows; with a copy
+"""Training rows beyond which a sixth more is not worth an inverse of rows times rows; with a copy
 of each it takes 4 s on 2 cores."""
 _HEAD, _VALIDATION = "head.", "validation"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refit:
-    """A head that was fitted to the validation rows too.
+    """Head that was fitted to the validation rows too.
 
     Attributes:
         head: its tensors, by their names in the network.
-        validation: what fits without a row's group say of each validation row, float32 (M, K).
+        validation: probabilities of each validation row, by a fit without its group, float32
+            (M, K).
     """
 
     head: dict[str, torch.Tensor]
     validation: np.ndarray
 
     @classmethod
-    def of(cls, network: Network, validation: np.ndarray) -> "Refit":
+    def from_network(cls, network: Network, validation: np.ndarray) -> "Refit":
         """Copy the head of a network."""
         state = network.state_dict()
         head = {name: state[name].clone() for name in state if name.startswith(_HEAD)}
         return cls(head=head, validation=validation)
 
     def write(self, folder: Path) -> None:
-        """Write it beside a checkpoint; equal ones give equal bytes."""
+        """Write it beside a checkpoint; equal heads give equal bytes."""
         held = self.head | {_VALIDATION: torch.from_numpy(self.validation.astype(np.float32))}
         save_file({name: value.contiguous() for name, value in held.items()}, folder / FILE)
 
     @classmethod
     def read(cls, folder: Path) -> "Refit | None":
-        """Read it, if there is one.
+        """Read the file, if there is one.
 
         Raises:
-            UserError: a damaged file.
+            UserError: the file is damaged.
         """
         if not (folder / FILE).exists():
             return None
@@ -68,7 +69,7 @@ class Refit:
         return cls(head=held, validation=validation)
 
     def scored(self, labels: np.ndarray) -> dict[str, float]:
-        """Score it by the validation rows, int64 (M,), each left out of the fit that judges it."""
+        """Score the validation rows, labels int64 (M,), each by a fit that left it out."""
         right = self.validation.argmax(axis=1) == labels
         return {"num_images": len(labels), "accuracy": float(right.mean())}
 
@@ -76,15 +77,15 @@ class Refit:
         """Give a network this head, if training left the start as it was.
 
         Args:
-            network: of the checkpoint in `tuned`, changed in place.
+            network: network of the checkpoint in `tuned`, changed in place.
             start: folder of the solved checkpoint.
             tuned: folder of the checkpoint after fine-tuning.
 
         Returns:
-            Whether it has it now.
+            True if the network has this head now.
 
         Raises:
-            UserError: a head of another network.
+            UserError: the head is of another network.
         """
         if not filecmp.cmp(start / WEIGHTS, tuned / WEIGHTS, shallow=False):
             return False
@@ -105,9 +106,10 @@ def add_rows(
     """Add rows so that each class counts as much as before, whatever rebalancing made of it.
 
     Args:
-        rows: of the fit so far, int64 (N,), all different; weights: float64 (N,), positive.
+        rows: rows of the fit so far, int64 (N,), all different.
+        weights: weights of those rows, float64 (N,), positive.
         more: rows to add, int64 (M,), of classes that the fit has.
-        labels: of every row that either names, int64.
+        labels: classes by row, at least of all these rows, int64.
 
     Returns:
         Rows int64 (N + M,) and their weights: within a class an added row counts what the others

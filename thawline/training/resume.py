@@ -1,8 +1,8 @@
-"""Checkpoints of training under way, so that a killed stage goes on where it was.
+"""Resume a killed training from a checkpoint that was written on the way.
 
-Untracked, in the project's scratch folder, which its temporary copies share. One counts only for
-equal inputs, code and machine, and training that goes on from it ends in the same bits as one that
-was never disturbed.
+Checkpoints lie untracked in the project's scratch folder, which its temporary copies share. One is
+used only with equal inputs, code and machine; training that resumes from it ends in the same bits
+as one that was never interrupted.
 """
 
 import time
@@ -21,7 +21,7 @@ from thawline.runtime.progress import log
 from thawline.training import state_file
 
 SHORTEST_S = 1.0
-"""Between two checkpoints after an epoch: those of a head alone take milliseconds."""
+"""Seconds between two checkpoints after an epoch: epochs of a head alone take milliseconds."""
 SUFFIX = ".checkpoint"
 _OLD_S = 7 * 24 * 3600.0
 _BROKEN = (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, SafetensorError)
@@ -30,7 +30,7 @@ State = dict[str, Any]
 
 
 class Resume:
-    """The checkpoint of one training, found by what the training follows from."""
+    """Checkpoint of one training, found by the fingerprint of the training's inputs."""
 
     def __init__(
         self,
@@ -41,10 +41,16 @@ class Resume:
         folder: Path | None = None,
         beside: Sequence[Mapping[str, str]] = (),
     ) -> None:
-        """Args:
-        depends_on: everything that changes the result, by a name for a person; short texts.
-        minutes: of training within an epoch after which one is written; 0 only after epochs.
-        beside: of further trainings of the same run of the stage, whose checkpoints are left alone.
+        """Name the file by the training's inputs.
+
+        Args:
+            stage: name of the stage, for messages.
+            depends_on: everything that changes the result, by a name for a person; short texts.
+            minutes: minutes within an epoch after which a checkpoint is written; 0: only after
+                epochs.
+            folder: folder of checkpoints; None: the project's scratch folder.
+            beside: inputs of further trainings in the same run of the stage, whose checkpoints are
+                left alone.
         """
         self._stage, self._depends_on = stage, dict(depends_on)
         self._seconds = 60 * minutes
@@ -55,7 +61,7 @@ class Resume:
         self._told = False
 
     def read(self) -> State | None:
-        """What was kept; None where nothing was, or nothing that could be trusted."""
+        """Read the checkpoint; None where there is none, or none that can be trusted."""
         self._clear()
         try:
             about = checksummed_file.read_about(self._path)
@@ -72,19 +78,19 @@ class Resume:
         return state
 
     def refuse(self, error: Exception) -> None:
-        """Say that the checkpoint is not used, and remove it."""
+        """Log that the checkpoint is not used, and remove it."""
         reason = escape(" ".join(str(error).split()), 160)
         log(f"{self._stage}: the checkpoint of an interrupted run {reason}: it is ignored")
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
 
     def due(self, *, epoch_ended: bool) -> bool:
-        """Whether enough time has passed; the result is the same wherever one is written."""
+        """Tell whether it is time to write a checkpoint; results never depend on when one is."""
         passed = time.monotonic() - self._written
         return passed >= SHORTEST_S if epoch_ended else 0 < self._seconds <= passed
 
     def write(self, state: State) -> None:
-        """Replace the checkpoint; where that fails the last one stays and training goes on."""
+        """Replace the checkpoint; where that fails, the last one stays and training goes on."""
         about = {"depends_on": self._depends_on, "workspace": _workspace()}
         try:
             checksummed_file.write(self._path, about, [state_file.dumps(state)])
@@ -93,7 +99,7 @@ class Resume:
         self._written = time.monotonic()
 
     def finish(self) -> None:
-        """The stage's outputs are written: the checkpoint is of no more use."""
+        """Remove the checkpoint, once the stage's outputs are written."""
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
 
@@ -104,10 +110,10 @@ class Resume:
         self._told = True
 
     def _path_of(self, depends_on: Mapping[str, str]) -> Path:
-        return self._folder / f"{self._stage}-{fingerprints.of_values(dict(depends_on))}{SUFFIX}"
+        return self._folder / f"{self._stage}-{fingerprints.hash_values(dict(depends_on))}{SUFFIX}"
 
     def _clear(self) -> None:
-        """Remove what an earlier run of this workspace left for other inputs, and what is old."""
+        """Remove checkpoints of this workspace for other inputs, and old ones of any."""
         with suppress(OSError):
             checksummed_file.remove_abandoned(self._folder)
             for path in self._folder.glob(f"{self._stage}-*{SUFFIX}"):
@@ -132,26 +138,26 @@ class Resume:
 
 
 def random_state() -> State:
-    """Of PyTorch's generators; everything else draws from seeds of its own."""
+    """Return the state of PyTorch's generators; everything else draws from seeds of its own."""
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     return {"cpu": torch.get_rng_state(), "cuda": cuda}
 
 
 def set_random_state(state: State) -> None:
+    """Restore what `random_state` returned."""
     torch.set_rng_state(state["cpu"])
     if state["cuda"]:
         torch.cuda.set_rng_state_all(state["cuda"])
 
 
-def take_up(
-    resume: Resume, load: Callable[[State], None], save: Callable[[], State]
+def resume(
+    checkpoint: Resume, load: Callable[[State], None], save: Callable[[], State]
 ) -> State | None:
     """Read a checkpoint and load it; where it does not fit, everything is as it was.
 
-    Args:
-        load: takes a state; save: gives one that `load` takes.
+    `load` takes a state, `save` returns one that `load` takes.
     """
-    state = resume.read()
+    state = checkpoint.read()
     if state is None:
         return None
     before = state_file.loads(state_file.dumps(save()))
@@ -159,10 +165,10 @@ def take_up(
         load(state)
     except _BROKEN as error:
         load(before)
-        resume.refuse(error)
+        checkpoint.refuse(error)
         return None
     return state
 
 
 def _workspace() -> str:
-    return fingerprints.of_values(str(workspace.workspace().resolve()))
+    return fingerprints.hash_values(str(workspace.workspace().resolve()))

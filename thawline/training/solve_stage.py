@@ -1,4 +1,4 @@
-"""transfer_learn in closed form: the first answer, written as the training stages write theirs."""
+"""Run transfer_learn in closed form: the first answer, with the outputs of a training stage."""
 
 import numpy as np
 
@@ -29,10 +29,10 @@ from thawline.training.linear_head import Fitted, fit_head
 from thawline.training.stage import CURVES, prepare
 
 _NO_ERROR = 1e-6
-"""Below which a standard error is the rounding of a sum of equal numbers."""
+"""Standard error below which it is the rounding of a sum of equal numbers."""
 MOST_GAINED = 0.02
-"""Of accuracy, by fine-tuning: a choice. On the sets of docs/own-images.md it brought up to 0.8
-points."""
+"""Largest gain of accuracy expected of fine-tuning: a choice. On the sets of docs/own-images.md it
+brought up to 0.8 points."""
 
 
 def solve_stage(
@@ -45,12 +45,12 @@ def solve_stage(
 ) -> Network:
     """Fit the head, cut the network and write the stage's outputs.
 
-    Of several processes the first one does it; there is nothing to share.
+    Of several processes, the first one does it all; there is nothing to share.
 
     Returns:
         The network that was written; in the other processes the one given.
     """
-    with groups.of(params) as group:
+    with groups.start_group(params) as group:
         if group.rank:
             return network
         data, machine = prepare(name, params)
@@ -98,7 +98,7 @@ def _validation(fitted: Fitted, card: ModelConfig, data: TrainingData) -> dict[s
 
 
 def _write_reports(name: str, fitted: Fitted, judged: dict[str, float], run: StageRun) -> None:
-    """A closed form has no epochs, so no curves; its training loss is of rows left out."""
+    """Write metrics and empty curves; the training loss is that of rows left out of the fit."""
     fit = fitted.fit
     scores = {"train_loss": fit.nll, **judged}
     run.metrics(scores, step=0)
@@ -127,7 +127,7 @@ def _first_answer(
     params: Params,
     card: ModelConfig,
 ) -> str:
-    """What there is already, and how long the rest takes at most, by counts alone."""
+    """Say how good the first answer is, and how long fine-tuning takes at most, by counts."""
     fit, network = fitted.fit, fitted.network
     accuracy, error, count, rows = fit.accuracy, fit.error, fit.num_rows, "left-out"
     if fit.num_rows < len(np.unique(data.indices)):  # of a sample, by fits of fewer rows
@@ -145,7 +145,7 @@ def _first_answer(
     if params.fine_tune.epochs != auto_recipe.AUTO:
         return text
     if few := fine_tuning.too_few(data):
-        return f"{text}; fine_tune will leave it so: {few}"
+        return f"{text}; fine_tune will keep it: {few}"
     left = auto_recipe.minutes_left(
         params.budget.max_minutes, num_images=len(data.manifest), macs=macs, threads=threads
     )
@@ -155,7 +155,7 @@ def _first_answer(
         depthwise=precision.has_depthwise(network),
     )  # fmt: skip
     if not seconds:
-        return f"{text}; fine_tune will leave it so: not one epoch fits into budget.max_minutes"
+        return f"{text}; fine_tune will keep it: not one epoch fits into budget.max_minutes"
     most = min(100.0, high + 100 * MOST_GAINED)
     limit = ", unless budget.max_minutes ends it earlier" if left is None else ""
     return (
@@ -165,13 +165,12 @@ def _first_answer(
 
 
 def interval(accuracy: float, error: float, num_rows: int) -> tuple[float, float]:
-    """Give the 95 % interval of a share of rows, in [0, 1], also where all of them are right.
+    """Compute the 95 % interval of an accuracy, in [0, 1], also where all rows are right.
+
+    `error` is the standard error of the accuracy, which tells how many rows of equal weight it is
+    worth; it is about 0 where all rows agree.
 
     Source: E. Wilson, 1927, "Probable inference, the law of succession, and statistical inference".
-
-    Args:
-        error: standard error of the share, which tells how many rows of equal weight it is worth;
-            about 0 where all rows agree.
     """
     square, accuracy = 1.96**2, min(1.0, max(0.0, accuracy))
     worth = accuracy * (1 - accuracy) / error**2 if error > _NO_ERROR else float(num_rows)
@@ -185,8 +184,8 @@ def _reason(fit: HeadFit, whole: Network, cut: Network) -> str:
     chosen = fit.chosen
     blocks = ", ".join(chosen.blocks)
     text = (
-        f"a ridge head on {blocks} is right on {100 * fit.accuracy:.1f} % "
-        f"(± {100 * fit.error:.1f}) of {fit.num_rows:,} training images that were left out of its "
+        f"a ridge head on {blocks} has an accuracy of {100 * fit.accuracy:.1f} % "
+        f"(± {100 * fit.error:.1f}) on {fit.num_rows:,} training images that were left out of its "
         "fit"
     )
     alone = next((group for group in reversed(fit.tried) if len(group.blocks) == 1), chosen)

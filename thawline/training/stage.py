@@ -1,4 +1,4 @@
-"""What the two training stages share: read, train, write checkpoint, curves and metrics."""
+"""Run a training stage: read, train, write checkpoint, curves and metrics."""
 
 import json
 from dataclasses import replace
@@ -68,13 +68,12 @@ def train_stage(
     from_scratch: bool,
     before: FreezeDecision | None = None,
 ) -> None:
-    """Train the network as a section says and write the stage's outputs.
+    """Train the network as a section of params says, and write the stage's outputs.
 
-    Args:
-        from_scratch: whether the network began with random weights.
-        before: what the training stage before this one decided, if there was one.
+    `from_scratch` says whether the network began with random weights; `before` is the decision of
+    the training stage before this one, if there was one.
     """
-    with groups.of(params) as group:
+    with groups.start_group(params) as group:
         _train_stage(
             name, network, card, params, section, run, group,
             from_scratch=from_scratch, before=before,
@@ -94,17 +93,17 @@ def _train_stage(
     before: FreezeDecision | None,
 ) -> None:
     data, machine = prepare(name, params, group)
-    decided = group.from_main(
+    decided = group.broadcast(
         lambda: freeze_policy.decide(
             name, section, network, card, data, machine, from_scratch=from_scratch, before=before
         )
     )
-    size = batch_size.of(params, network, card, machine)
+    size = batch_size.choose(params, network, card, machine)
     tuned = auto_recipe.is_solved(before)
     plan, last = None, None
     if tuned:
         last = Refit.read(MODELS / "transfer_learn")
-        plan = group.from_main(lambda: fine_tuning.plan(
+        plan = group.broadcast(lambda: fine_tuning.plan(
             section, network, card, data,
             batch_size=size, threads=params.training.threads, max_minutes=params.budget.max_minutes,
             last=last,
@@ -128,7 +127,7 @@ def _train_stage(
     def train_by(recipe: Recipe) -> History:
         resume = None
         if group.rank == 0:
-            known_by = fingerprint.of_training(network, card, data, recipe, machine)
+            known_by = fingerprint.describe_training(network, card, data, recipe, machine)
             if teacher is not None:
                 known_by["teacher"] = teacher.known_by()
             rate = f"{name}.learning_rate"
@@ -202,7 +201,11 @@ def _warn(
 
 
 def prepare(name: str, params: Params, group: Group = groups.ALONE) -> tuple[TrainingData, Machine]:
-    """What a stage trains on, and how it runs; sets up the process for it."""
+    """Read a stage's data, choose its machine and set up the process for it.
+
+    Raises:
+        UserError: more processes than training rows.
+    """
     t = params.training
     device.setup(threads=t.threads, seed=params.seed, deterministic=t.deterministic)
     data, machine = data_for(params, head=name == "transfer_learn"), machine_for(params)
@@ -215,7 +218,7 @@ def prepare(name: str, params: Params, group: Group = groups.ALONE) -> tuple[Tra
 
 
 def data_for(params: Params, *, head: bool) -> TrainingData:
-    """What the stages before have left to train on; `head` as for `rows_for`."""
+    """Read what the stages before have written to train on; `head` as for `rows_for`."""
     manifest = Manifest.read(INGEST)
     with intact(POLICY):
         policy = json.loads(POLICY.read_text(encoding="utf-8"))
@@ -230,7 +233,7 @@ def data_for(params: Params, *, head: bool) -> TrainingData:
 
 
 def machine_for(params: Params) -> Machine:
-    """How params say that training runs."""
+    """Choose device, workers and cache by params."""
     t = params.training
     device.check_compiler(t.compile)
     selected = device.select(t.device)
@@ -245,8 +248,10 @@ def machine_for(params: Params) -> Machine:
 
 
 def rows_for(manifest: Manifest, *, head: bool, apply_to: str) -> Rows:
-    """Rebalanced for the head alone after Kang et al., 2020, "Decoupling representation and
-    classifier for long-tailed recognition": a trunk learns best from the rows as they are.
+    """Choose rebalanced rows for a head, or for all with `apply_to: all`; else rows as they are.
+
+    Source: B. Kang et al., 2020, "Decoupling representation and classifier for long-tailed
+    recognition": a trunk learns best from the rows as they are.
     """
     if head or apply_to == "all":
         return Rows.read(ROWS)

@@ -1,4 +1,4 @@
-"""Nested state of optimisers and schedules as JSON and tensors, and back; no pickle."""
+"""Write and read nested state of optimisers and schedules as JSON and tensors, without pickle."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ _JSON = "json"
 
 
 def dumps(tree: Any) -> bytes:
-    """Safetensors of every tensor in the tree, and of the JSON of the rest as bytes.
+    """Serialise a tree as safetensors: every tensor, and the JSON of the rest as bytes.
 
     Args:
         tree: mappings with keys of int and str, lists, tuples, tensors, numbers, texts, None.
@@ -24,10 +24,10 @@ def dumps(tree: Any) -> bytes:
 
 
 def loads(data: bytes) -> Any:
-    """The tree again, its tensors on the CPU in the memory layout that they had.
+    """Rebuild the tree, its tensors on the CPU in the memory layout that they had.
 
     Raises:
-        ValueError, KeyError, SafetensorError: not what dumps made.
+        ValueError, KeyError, SafetensorError: the bytes are not what `dumps` made.
     """
     tensors = safetensors.load(data)
     return _put_together(json.loads(tensors.pop(_JSON).numpy().tobytes()), tensors)

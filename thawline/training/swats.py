@@ -1,4 +1,4 @@
-"""When Adam gives way to SGD.
+"""Switch from Adam to SGD during training (SWATS), or after a fixed number of epochs.
 
 Source: N. Keskar and R. Socher, 2017, "Improving generalization performance by switching from Adam
 to SGD", algorithm 1.
@@ -13,13 +13,13 @@ from thawline.training.recipe import Recipe
 
 OPTIMIZER = "adam_then_sgd"
 MOMENTUM = 0.9
-"""Of SGD after SWATS: Adam's first beta."""
+"""Momentum of SGD after SWATS: Adam's first beta."""
 _BETA = 0.999
 _TOLERANCE = 1e-9
 
 
 class Switch:
-    """Watches Adam, and says at which rate SGD goes on once it is time."""
+    """Observer of Adam's steps and scores that gives SGD's learning rate once it is time."""
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
@@ -28,15 +28,16 @@ class Switch:
 
     @property
     def watches_steps(self) -> bool:
+        """True for `swats`, which needs `after_step`."""
         return self._recipe.switch == "swats"
 
     def after_step(
         self, moves: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor]
     ) -> float | None:
-        """SGD's rate once the rate whose step along the gradient projects onto Adam's is settled.
+        """Return SGD's learning rate once its estimate is stable, else None.
 
-        Args:
-            moves: what Adam added to each parameter; gradients: of the same parameters.
+        The estimate is the rate at which SGD's step projects onto Adam's. `moves` is what Adam
+        added to each parameter, `gradients` are those of the same parameters.
         """
         pairs = zip(moves, gradients, strict=True)
         slope = sum(float((move.double() * gradient).sum()) for move, gradient in pairs)
@@ -51,7 +52,7 @@ class Switch:
         return (1 - MOMENTUM) * settled if near and settled > 0 else None
 
     def after_epoch(self, number: int, macro_f1: float) -> float | None:
-        """SGD's rate after a fixed epoch, or after epochs without a better validation score."""
+        """Return SGD's rate after a fixed epoch, or after epochs without a better score."""
         recipe = self._recipe
         self._waited = 0 if macro_f1 > self._best else self._waited + 1
         self._best = max(self._best, macro_f1)

@@ -1,4 +1,4 @@
-"""Batch norm over the batches of several processes.
+"""Synchronise batch norm over the batches of several processes.
 
 torch.nn.SyncBatchNorm needs a GPU, and takes the place of the layers, subclasses with an activation
 included. This works on the call that all kinds of layers make, on any device.
@@ -12,11 +12,11 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 Whole = Callable[[torch.Tensor], torch.Tensor]
-"""One row of each process, (1, N), to the rows of all, (P, N), differentiable."""
+"""Function that turns one row of each process, (1, N), into all rows, (P, N), differentiable."""
 
 
 class SharedBatchNorm(TorchFunctionMode):
-    """Within it, batch norms that train take mean and variance over all processes."""
+    """Context in which batch norms that train take mean and variance over all processes."""
 
     def __init__(self, whole: Whole) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class SharedBatchNorm(TorchFunctionMode):
 
 
 class _BatchNorm(NamedTuple):
-    """The arguments of torch.nn.functional.batch_norm, under its names."""
+    """Arguments of torch.nn.functional.batch_norm, under its names."""
 
     input: torch.Tensor
     running_mean: torch.Tensor | None
@@ -73,13 +73,11 @@ class _BatchNorm(NamedTuple):
 def pooled(
     values: torch.Tensor, axes: Sequence[int], whole: Whole
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Variance and mean per channel over all processes, (C,) each, and the number of values.
+    """Pool variance and mean per channel, (C,) each, and the number of values over all processes.
 
     From each process's own mean and squared deviations, which lose no digits, after T. Chan,
     G. Golub and R. LeVeque, 1983, "Algorithms for computing the sample variance", equation 2.1.
-
-    Args:
-        values: float32 (B, C, ...); axes: all but the second.
+    `values` are float32 (B, C, ...), `axes` all but the second.
     """
     variance, mean = torch.var_mean(values, list(axes), correction=0)
     count = values.new_full((1,), values.numel() / values.shape[1])

@@ -42,13 +42,14 @@ def train(
     num_good are as for `fit`.
 
     With everything but the head frozen, the trunk's features of each image and view are computed
-    once and the head trains on those. So does what follows other frozen first blocks, with
-    recipe.cache `views`, if they may take so much room; else these run without gradients. Blocks
-    that thaw later count as trained: their features are not kept while they wait.
+    once and the head trains on those. With recipe.cache `views`, so does what follows other frozen
+    first blocks, if their outputs fit into training.cache_gb; else those blocks run in each epoch,
+    without gradients. Blocks that unfreeze later count as trained: their features are not kept
+    while they wait.
 
     Raises:
-        UserError: what needs pixels (mixup, cutmix, random erasing, a teacher), and features that
-            are computed once; a batch that does not fit into memory.
+        UserError: features are computed once, but mixup, cutmix, random erasing or a teacher needs
+            pixels; a batch does not fit into memory.
     """
     network.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     frozen = freeze(
@@ -64,7 +65,7 @@ def train(
     cached = _is_cached(parts, recipe)
     if cached:
         _check_pixels(recipe, teacher)
-    with out_of_memory.named(recipe, machine.device):
+    with out_of_memory.translate_errors(recipe, machine.device):
         examples, prepare, validation = parts.cached() if cached else parts.from_images()
         history = fit(
             network[frozen.cut :],
@@ -108,13 +109,13 @@ def _is_cached(parts: CutNetwork, recipe: Recipe) -> bool:
     if recipe.cache != "views" or not parts.has_trunk:
         return False
     size, fits = parts.num_bytes(), parts.may_be_kept()
-    found = f"{recipe.stage}: what the frozen blocks say of all views takes {size / 1e9:.2f} GB"
+    found = f"{recipe.stage}: the frozen blocks' features of all views take {size / 1e9:.2f} GB"
     log(found if fits else f"{found}, more than training.cache_gb: they run in each epoch")
     return fits
 
 
 def loss_of(recipe: Recipe, data: TrainingData, device: torch.device) -> Loss:
-    """The recipe's loss, with the weights and counts of the data's classes."""
+    """Build the recipe's loss with the weights and counts of the data's classes."""
     weights = torch.tensor(data.rows.class_weights, dtype=torch.float32)
     counts = torch.from_numpy(data.manifest.counts("train"))
     return losses.build(recipe, class_weights=weights.to(device), class_counts=counts.to(device))

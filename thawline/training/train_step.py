@@ -1,4 +1,4 @@
-"""One step of training: forward, backward, optimiser, schedule and average."""
+"""Make one step of training: forward, backward, optimiser, schedule and average."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ ToInput = Callable[[torch.Tensor], torch.Tensor]
 
 
 class Steps:
-    """Optimiser, schedule and average around a network."""
+    """Training steps of a network, with its optimiser, schedule and weight average."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class Steps:
         self._average = optimizers.averaged(network, recipe.ema_decay) if recipe.ema_decay else None
 
     def begin(self, epoch: int) -> bool:
-        """Set what trains in an epoch; whether that is more than in the one before."""
+        """Set what trains in an epoch; return whether more trains than in the one before."""
         self._frozen = self._thawing.start(epoch)
         thaws = self._thawing.thaws(epoch)
         if self._run is None or thaws:
@@ -81,7 +81,7 @@ class Steps:
         return thaws
 
     def step(self, batches: Sequence[Batch]) -> torch.Tensor:
-        """One step on the batches together; their mean loss before it, a scalar."""
+        """Train one step on the batches together; return their mean loss before it, a scalar."""
         self._frozen.train_mode(self._network)
         self._group.seed(self._done)
         self._optimizer.zero_grad(set_to_none=True)
@@ -102,26 +102,27 @@ class Steps:
         return torch.stack(losses).sum()
 
     def after_epoch(self, number: int, macro_f1: float) -> None:
-        """Tell what the validation rows say."""
+        """Pass the validation macro-F1 of an epoch to the schedule and the optimiser switch."""
         self._schedule.after_epoch(macro_f1)
         if self._switch is not None and self._switched is None:
             self._switch_to(self._switch.after_epoch(number, macro_f1))
 
     def evaluated(self) -> Network:
-        """The network that is judged and kept, in evaluation mode."""
+        """Return the network that is judged and kept (the average, if any), in evaluation mode."""
         chosen: nn.Module = self._average.module if self._average is not None else self._network
         assert isinstance(chosen, nn.Sequential)
         return chosen.eval()
 
     def trained(self) -> Network:
-        """The network that trains, not its average, in evaluation mode until the next step."""
+        """Return the trained network, not its average, in evaluation mode until the next step."""
         return self._network.eval()
 
     def learning_rate(self) -> float:
+        """Return the learning rate of the first group of parameters, the head's."""
         return float(self._optimizer.param_groups[0]["lr"])
 
     def state(self) -> dict[str, Any]:
-        """All that a later step follows from, beside the examples and the random generators."""
+        """Return all that later steps depend on, except examples and random generators."""
         return {
             "network": self._network.state_dict(),
             "done": self._done,
@@ -133,10 +134,10 @@ class Steps:
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from there.
+        """Load what `state` returned.
 
         Raises:
-            KeyError, ValueError, RuntimeError: the state of something else.
+            KeyError, ValueError, RuntimeError: the state is of another network or recipe.
         """
         self._network.load_state_dict(state["network"])
         if self._switch is not None:
@@ -165,7 +166,7 @@ class Steps:
         return self._group.whole(logits.float(), len(labels))
 
     def _move(self) -> float | None:
-        """A step of the optimiser; the rate of the one that takes its place, once it is time."""
+        """Step the optimiser; return the learning rate for SGD once it is to take over."""
         switch = self._switch if self._switched is None else None
         if switch is None or not switch.watches_steps:
             self._optimizer.step()
@@ -177,7 +178,7 @@ class Steps:
         return switch.after_step(moves, [p.grad for p in moving if p.grad is not None])
 
     def _switch_to(self, learning_rate: float | None) -> None:
-        """SGD at this rate from now on, on the same parameters and schedule."""
+        """Replace the optimiser by SGD at this rate, on the same parameters and schedule."""
         if learning_rate is None:
             return
         if self._switched is None:

@@ -45,7 +45,7 @@ def resumes() -> Kind:
                 checksummed_file.write(file, about, [data[checksummed_file.HEADER_BYTES :]])
             else:
                 file.write_bytes(data)
-            resume.take_up(
+            resume.resume(
                 resume.Resume("fine_tune", known_by, minutes=1, folder=place), load, state
             )
         other = {**about, "depends_on": json.loads(_json_or_null(data))}

@@ -111,7 +111,7 @@ def test_without_a_file_params_are_refused(write: Write, repository: Path) -> No
     assert changed != real
     write("")
     Path("params.yaml").write_text(changed, encoding="utf-8")
-    with pytest.raises(UserError, match=r"augment\.file: 'data/none' stands for nothing"):
+    with pytest.raises(UserError, match=r"augment\.file: 'data/none' means no file"):
         params_file.load()
     named = re.sub(r"(?m)^  file: data/none", "  file: mine.yaml", changed)
     Path("params.yaml").write_text(named, encoding="utf-8")

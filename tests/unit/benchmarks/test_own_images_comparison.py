@@ -118,7 +118,7 @@ def test_what_shipped_is_counted_and_forecasts_are_checked(found: list[Record]) 
 
 def test_the_forecast_is_read_from_what_was_said() -> None:
     first = "first answer in models/transfer_learn: 95.9 % (88.3 to 98.6) of left-out images"
-    assert forecast(f"{first}; fine_tune will leave it so") == pytest.approx((0.883, 0.986))
+    assert forecast(f"{first}; fine_tune will keep it") == pytest.approx((0.883, 0.986))
     assert forecast(f"{first}; expected in the end: 88.3 to 99.9 %, after") == pytest.approx(
         (0.883, 0.999)
     )

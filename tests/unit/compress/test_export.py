@@ -128,7 +128,7 @@ def test_another_first_class_is_noticed_within_the_tolerance(file: Path) -> None
     wanted = expected(network(), digits())
     first, last = wanted.argmax(axis=1)[0], wanted.argmin(axis=1)[0]
     wanted[0, [first, last]] = wanted[0, [last, first]]
-    with pytest.raises(UserError, match="another class comes first than in PyTorch for 1 of 70"):
+    with pytest.raises(UserError, match="predicts another class than PyTorch for 1 of 70"):
         verify(file, digits(), wanted, max_difference=1.0, threads=1)
 
 

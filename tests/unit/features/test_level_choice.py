@@ -30,7 +30,7 @@ class Told:
     def __init__(self, found: dict[Key, np.ndarray], copies: dict[Key, np.ndarray]) -> None:
         self.found, self.copies = found, copies
 
-    def of(
+    def compute(
         self, rows: np.ndarray, keys: Any = None, *, changed: Changed | None = None
     ) -> dict[Key, np.ndarray]:
         source = self.found if changed is None else self.copies

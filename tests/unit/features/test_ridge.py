@@ -21,7 +21,7 @@ def raw(count: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def rows(count: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The same with standardised features, float64."""
     features, labels, weights = raw(count, width)
-    return ridge.Standard.of([features], weights).apply(features), labels, weights
+    return ridge.Standard.from_levels([features], weights).apply(features), labels, weights
 
 
 def refitted(
@@ -77,8 +77,8 @@ def test_what_is_left_out_is_as_if_it_were_not_there(
 def test_rows_of_unit_length_are_centred_again() -> None:
     features, _, weights = raw(48, 20)
     parts = [features[:, :5], features[:, 5:]]
-    plain = ridge.Standard.of(parts, weights).apply(features)
-    found = ridge.Standard.of(parts, weights, unit_length=True)
+    plain = ridge.Standard.from_levels(parts, weights).apply(features)
+    found = ridge.Standard.from_levels(parts, weights, unit_length=True)
     expected = plain / np.linalg.norm(plain, axis=1, keepdims=True)
     centre = weights @ expected / weights.sum()
     np.testing.assert_allclose(found.apply(features), expected - centre, atol=1e-5)
@@ -103,7 +103,7 @@ def test_the_penalty_with_the_least_error_is_taken(width: int) -> None:
 def test_the_fit_of_all_rows_is_the_best_there_is(width: int) -> None:
     """No small step away from it lowers what it minimises."""
     features, labels, weights = raw(48, width)
-    standard = ridge.Standard.of([features], weights)
+    standard = ridge.Standard.from_levels([features], weights)
     weight, offset = ridge.solve(
         features, labels, standard=standard, num_classes=NUM_CLASSES, weights=weights, penalty=0.1
     )
@@ -131,7 +131,7 @@ def test_a_row_that_counts_twice_is_a_row_that_is_there_twice(width: int) -> Non
         (repeated, np.ones(len(repeated))),
     ):
         solved += ridge.solve(
-            features[at], labels[at], standard=ridge.Standard.of([features[at]], weights),
+            features[at], labels[at], standard=ridge.Standard.from_levels([features[at]], weights),
             num_classes=NUM_CLASSES, weights=weights,
             penalty=0.1 / weights.mean(),  # which is over weights of mean one
         )  # fmt: skip
@@ -144,7 +144,7 @@ def test_parts_of_the_rows_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     solved: list[np.ndarray] = []
     for chunk in (48, 7):
         monkeypatch.setattr(ridge, "_CHUNK", chunk)
-        standard = ridge.Standard.of([features], weights)
+        standard = ridge.Standard.from_levels([features], weights)
         solved += ridge.solve(
             features, labels, standard=standard, num_classes=NUM_CLASSES, weights=weights,
             penalty=0.1,
@@ -160,7 +160,7 @@ def test_features_are_centred_and_levels_weigh_alike() -> None:
         (rng.normal(size=(40, 50)) * 1e-3).astype(np.float32),
     ]
     weights = rng.uniform(0.5, 2.0, 40)
-    standard = ridge.Standard.of(levels, weights)
+    standard = ridge.Standard.from_levels(levels, weights)
     features = standard.apply(np.concatenate(levels, axis=1))
     share = weights / weights.sum()
     np.testing.assert_allclose(share @ features, 0, atol=1e-9)
@@ -173,7 +173,7 @@ def test_constant_features_say_nothing_and_spoil_nothing() -> None:
     told = rng.normal(size=(30, 4)).astype(np.float32)
     flat = np.full((30, 3), 0.1, np.float32) * np.array([0, 1, 1e6], np.float32)
     weights, labels = np.ones(30), np.arange(30) % NUM_CLASSES
-    standard = ridge.Standard.of([np.concatenate([told, flat], axis=1)], weights)
+    standard = ridge.Standard.from_levels([np.concatenate([told, flat], axis=1)], weights)
     features = standard.apply(np.concatenate([told, flat], axis=1))
     assert np.isfinite(features).all()
     assert (features[:, 4:] == 0).all()
@@ -190,7 +190,7 @@ def test_constant_features_say_nothing_and_spoil_nothing() -> None:
 def test_features_of_any_size_are_heard(size: float) -> None:
     features, labels, weights = raw(48, 5)
     features = (size * features).astype(np.float32)
-    standard = ridge.Standard.of([features], weights)
+    standard = ridge.Standard.from_levels([features], weights)
     options: dict[str, Any] = {"num_classes": NUM_CLASSES, "weights": weights}
     found = ridge.leave_out(standard.apply(features), labels, penalties=[0.1], **options)
     expected, _, _ = rows(48, 5)
@@ -201,7 +201,7 @@ def test_features_of_any_size_are_heard(size: float) -> None:
 def test_where_all_is_constant_the_shares_of_the_classes_are_the_answer() -> None:
     flat = np.ones((30, 3), np.float32)
     labels, weights = np.repeat([0, 1, 2], [20, 6, 4]), np.ones(30)
-    standard = ridge.Standard.of([flat], weights)
+    standard = ridge.Standard.from_levels([flat], weights)
     options: dict[str, Any] = {"num_classes": NUM_CLASSES, "weights": weights}
     found = ridge.leave_out(standard.apply(flat), labels, **options)
     assert found.right.sum() == 20

@@ -122,14 +122,14 @@ def wrapped(state: dict[str, torch.Tensor]) -> dict[str, tuple[object, str]]:
         ),
         "ema alone": ({"ema": state}, "under ema"),
         "nested": ({"model": {"state_dict": under("module.")}}, "under model.state_dict"),
-        "DataParallel": (under("module."), "takes 'module.' off"),
-        "compiled": (under("_orig_mod."), "takes '_orig_mod.' off"),
-        "compiled within": (inside, "takes '_orig_mod.' off"),
-        "both": (under("module._orig_mod."), "takes '_orig_mod.module.' off"),
-        "Lightning": ({"state_dict": under("model."), **counts}, "takes 'model.' off"),
+        "DataParallel": (under("module."), "removes 'module.' from"),
+        "compiled": (under("_orig_mod."), "removes '_orig_mod.' from"),
+        "compiled within": (inside, "removes '_orig_mod.' from"),
+        "both": (under("module._orig_mod."), "removes '_orig_mod.module.' from"),
+        "Lightning": ({"state_dict": under("model."), **counts}, "removes 'model.' from"),
         "an average of PyTorch's": (
             under("module.") | {"n_averaged": torch.tensor(3)},
-            "takes 'module.' off",
+            "removes 'module.' from",
         ),
         "timm": (
             {"state_dict": state, "args": argparse.Namespace(lr=0.1), "metric": np.float64(71.2)},
@@ -146,9 +146,9 @@ def wrapped(state: dict[str, torch.Tensor]) -> dict[str, tuple[object, str]]:
         ),
         "a loss with a tensor": (
             {"state_dict": under("model.") | {"loss.weight": torch.ones(3)}},
-            "takes 'model.' off the names, and leaves out 1 (loss.weight)",
+            "removes 'model.' from the names, and leaves out 1 (loss.weight)",
         ),
-        "a name of one's own": (under("encoder.trunk."), "takes 'encoder.trunk.' off"),
+        "a name of one's own": (under("encoder.trunk."), "removes 'encoder.trunk.' from"),
     }
 
 

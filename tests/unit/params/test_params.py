@@ -220,7 +220,7 @@ def test_pixels_of_a_frozen_trunk_are_not_mixed(
     assert f"transfer_learn.{key}: 0.5" in text
     assert f"transfer_learn.trainable: {trainable}" in text
     assert ("solves a head" in text) == (solver != "gradient")
-    assert "allowed: 0, or thaw some blocks (e.g. trainable: last_blocks)" in text
+    assert "allowed: 0, or unfreeze some blocks (e.g. trainable: last_blocks)" in text
 
 
 def test_binary_layers_are_not_pruned(real: str, write: Write) -> None:

@@ -18,7 +18,7 @@ from thawline.params import params_file
         ),
         (
             {"fine_tune.schedule": "one_cycle", "fine_tune.optimizer": "adam_then_sgd"},
-            "fine_tune.schedule: 'one_cycle' is of one optimizer",
+            "fine_tune.schedule: 'one_cycle' is for one optimizer",
         ),
         ({"fine_tune.distill.weight": 0.5}, "fine_tune.distill.checkpoint: 'data/none'"),
         (
@@ -51,7 +51,7 @@ from thawline.params import params_file
         ),
         (
             {"fine_tune.optimizer": "adadelta"},
-            "fine_tune.learning_rate: 'auto' knows rates of sgd and of adam, not of adadelta",
+            "fine_tune.learning_rate: 'auto' has rates for sgd and adam, not for adadelta",
         ),
         ({"training.precision": "float16"}, "training.precision"),
         ({"training.cache_gb": -1.0}, "training.cache_gb"),

@@ -76,7 +76,7 @@ def test_the_reason_names_what_was_measured() -> None:
                  "the last 3 blocks and the head (2 after b0, 1 up to it)"):  # fmt: skip
         assert part in reason
     near = freeze_decision.by_profile("fine_tune", profile(0.8, 0.895, 0.9)).reason
-    assert "on 89.5 % (± 1.0) after b1, within a standard error of the best (90.0 %" in near
+    assert "of 89.5 % (± 1.0) after b1, within a standard error of the best (90.0 %" in near
     assert "the last 2 blocks and the head (1 after b1, 1 up to it)" in near
     last = freeze_decision.by_profile("fine_tune", profile(0.8, 0.9)).reason
     assert last.endswith("so it trains the last block and the head")
@@ -90,7 +90,7 @@ def test_too_few_rows_train_the_head_and_little_more() -> None:
     assert freeze_decision.by_profile("transfer_learn", none).trainable == "head"
     decided = freeze_decision.by_profile("fine_tune", none)
     assert decided.num_blocks == 1
-    assert "no two classes have val rows enough" in decided.reason
+    assert "no two classes have enough val rows" in decided.reason
 
 
 def test_random_weights_train_whole() -> None:

@@ -161,7 +161,7 @@ def _training(params: Params, **changes: object) -> Params:
 
 
 def test_one_device_is_this_process(params: Params) -> None:
-    with groups.of(params) as group:
+    with groups.start_group(params) as group:
         assert group is ALONE
 
 
@@ -169,7 +169,7 @@ def test_a_batch_that_cannot_be_shared_is_refused(params: Params) -> None:
     wanted = _training(params, devices=4, batch_size=3, device="cpu")
     with (
         pytest.raises(UserError, match=r"training.devices: 4 share .* at least 4"),
-        groups.of(wanted),
+        groups.start_group(wanted),
     ):
         pass
 
@@ -177,7 +177,7 @@ def test_a_batch_that_cannot_be_shared_is_refused(params: Params) -> None:
 def test_small_batches_and_compiled_networks_have_one_device(params: Params) -> None:
     for change in ({"batch_size": 1}, {"compile": True}):
         wanted = _training(params, devices=2, device="cpu", **change)
-        with pytest.raises(UserError, match=r"training.devices: 2"), groups.of(wanted):
+        with pytest.raises(UserError, match=r"training.devices: 2"), groups.start_group(wanted):
             pass
 
 
@@ -188,6 +188,6 @@ def test_another_number_of_processes_than_in_params_is_refused(
         monkeypatch.setenv(name, value)
     with (
         pytest.raises(UserError, match=r"training.devices: 2, but .* 3 processes"),
-        groups.of(_training(params, devices=2)),
+        groups.start_group(_training(params, devices=2)),
     ):
         pass

@@ -57,7 +57,7 @@ def test_the_next_rate_starts_where_the_first_did(
     assert train.tried == [0.5, 0.1]
     for state in train.starts:
         assert all(torch.equal(before[key], value) for key, value in state.items())
-    assert outcome.startswith("learning_rate 0.1 after 0.5 did harm; keeps the start")
+    assert outcome.startswith("learning_rate 0.1 after 0.5 collapsed; keeps the start")
 
 
 @pytest.mark.parametrize("change", [0.0, 0.1])
@@ -110,7 +110,7 @@ def test_the_start_stands_where_every_rate_collapses(
     assert history.epochs == []
     assert history.kept() == history.start == fine_tuning.kept_start(small, card, data).start
     assert outcome == (
-        "keeps the start: training did harm with every learning rate (0.5, 0.1, 0.02)"
+        "keeps the start: training collapsed with every learning rate (0.5, 0.1, 0.02)"
     )
     assert all(torch.equal(before[key], value) for key, value in small.state_dict().items())
 

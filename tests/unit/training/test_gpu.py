@@ -124,7 +124,7 @@ def test_a_killed_training_goes_on_in_the_same_bits(
     monkeypatch.setattr(resume, "SHORTEST_S", 0.0)
 
     def kept() -> Resume:
-        known_by = fingerprint.of_training(small_network(), card, data, recipe(**ALL), GPU)
+        known_by = fingerprint.describe_training(small_network(), card, data, recipe(**ALL), GPU)
         return Resume("fine_tune", known_by, minutes=1e-6, folder=tmp_path)
 
     undisturbed = trained(GPU)

@@ -48,7 +48,7 @@ def test_too_large_a_batch_is_one_message_that_names_it(
 def test_every_kind_of_shortage_is_known(error: Exception, recipe: Callable[..., Recipe]) -> None:
     with (
         pytest.raises(UserError, match=r"training.batch_size: 16 images"),
-        out_of_memory.named(recipe(), torch.device("cpu")),
+        out_of_memory.translate_errors(recipe(), torch.device("cpu")),
     ):
         raise error
 
@@ -56,7 +56,7 @@ def test_every_kind_of_shortage_is_known(error: Exception, recipe: Callable[...,
 def test_another_error_stays_as_it_is(recipe: Callable[..., Recipe]) -> None:
     with (
         pytest.raises(RuntimeError, match="shapes cannot be multiplied"),
-        out_of_memory.named(recipe(), torch.device("cpu")),
+        out_of_memory.translate_errors(recipe(), torch.device("cpu")),
     ):
         torch.ones(2, 3) @ torch.ones(2, 3)
 
@@ -105,4 +105,4 @@ def test_auto_on_a_cpu_tries_nothing(
     read = files.load(ROOT / "params.yaml")
     training = read.training.model_copy(update={"batch_size": given})
     chosen = read.model_copy(update={"training": training})
-    assert batch_size.of(chosen, small, card, CPU) == taken
+    assert batch_size.choose(chosen, small, card, CPU) == taken

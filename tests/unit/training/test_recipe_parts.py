@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from thawline.errors import UserError
-from thawline.features.fingerprints import of_tensors
+from thawline.features.fingerprints import hash_tensors
 from thawline.models import checkpoint
 from thawline.models.checkpoint import ModelConfig
 from thawline.models.device import to_input
@@ -242,7 +242,7 @@ def test_a_teacher_says_what_its_network_says(
     teacher = Teacher(lite0, card, **how, wanted_precision=precision)  # type: ignore[arg-type]
     apart = (teacher.logits(images) - expected).abs().max() / expected.abs().max()
     assert apart <= rounding
-    assert teacher.known_by() == of_tensors(lite0.state_dict())
+    assert teacher.known_by() == hash_tensors(lite0.state_dict())
 
 
 def test_a_student_comes_nearer_to_its_teacher(

@@ -40,7 +40,7 @@ def saved(folder: Path, value: float) -> Path:
 
 
 def made(value: float) -> Refit:
-    return Refit.of(network(value), np.full((3, 2), 0.5, np.float32))
+    return Refit.from_network(network(value), np.full((3, 2), 0.5, np.float32))
 
 
 def test_the_head_alone_is_replaced_where_the_start_was_kept(tmp_path: Path) -> None:

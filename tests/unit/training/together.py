@@ -26,7 +26,7 @@ def main(folder: Path, devices: int, changes: dict[str, object]) -> None:
     update = {"devices": devices, "device": "cpu", "threads": 1, "batch_size": batch_size}
     params = read.model_copy(update={"training": read.training.model_copy(update=update)})
     stop_after, fails = changes.pop("stop_after", None), changes.pop("fails", None)
-    with groups.of(params) as group:
+    with groups.start_group(params) as group:
         device.setup(threads=1, seed=0)
         if group.rank and fails:
             raise SystemExit(str(fails))
@@ -50,7 +50,7 @@ def main(folder: Path, devices: int, changes: dict[str, object]) -> None:
         if group.rank == 0:
             found = {
                 "epochs": history.epochs,
-                "weights": fingerprints.of_tensors(network.state_dict()),
+                "weights": fingerprints.hash_tensors(network.state_dict()),
             }
             (folder / f"{devices}.json").write_text(json.dumps(found))
 

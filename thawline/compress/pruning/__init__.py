@@ -1,1 +1,1 @@
-"""What decides which channels go: one module per importance criterion."""
+"""Importance criteria, by which channels are pruned: one module each."""

@@ -1,10 +1,11 @@
-"""Small weights go first, by what they are of all larger ones in their layer; J. Lee et al., 2021,
-"Layer-adaptive sparsity for the magnitude-based pruning".
+"""Prune channels first whose weights are small beside all larger ones in their layer (LAMP).
+
+Source: J. Lee et al., 2021, "Layer-adaptive sparsity for the magnitude-based pruning".
 """
 
 from torch_pruning.pruner.importance import Importance, LAMPImportance
 
 
 def importance() -> Importance:
-    """Sum w^2 over that of the channels that are at least as large; meant for scope global."""
+    """Rank by the sum of w^2 over that of all channels at least as large; for scope global."""
     return LAMPImportance()

@@ -1,10 +1,11 @@
-"""Channels whose weights are small in sum go first; H. Li et al., 2017, "Pruning filters for
-efficient ConvNets".
+"""Prune channels first whose weights have a small sum of magnitudes.
+
+Source: H. Li et al., 2017, "Pruning filters for efficient ConvNets".
 """
 
 from torch_pruning.pruner.importance import GroupMagnitudeImportance, Importance
 
 
 def importance() -> Importance:
-    """Mean over the layers that lose the channel together of sum |w|, over the group's mean."""
+    """Rank by the sum of |w|, averaged over layers that lose the channel, over the group's mean."""
     return GroupMagnitudeImportance(p=1)

@@ -1,4 +1,4 @@
-"""Channels go by chance: what a criterion has to beat."""
+"""Prune channels at random: the baseline that a criterion has to beat."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from torch_pruning.pruner.importance import Importance
 
 
 class _Random(Importance):  # type: ignore[misc]
-    """The library's own draws from the global generator."""
+    """Importance of a generator of its own; the library's draws from the global one."""
 
     def __init__(self, generator: torch.Generator) -> None:
         self._generator = generator
@@ -17,5 +17,5 @@ class _Random(Importance):  # type: ignore[misc]
 
 
 def importance(*, generator: torch.Generator) -> Importance:
-    """Uniform numbers."""
+    """Rank channels by uniform random numbers."""
     return _Random(generator)

@@ -1,5 +1,6 @@
-"""Channels whose loss would change the loss function least go first; P. Molchanov et al., 2019,
-"Importance estimation for neural network pruning".
+"""Prune channels first whose removal changes the loss least, to first order (Taylor).
+
+Source: P. Molchanov et al., 2019, "Importance estimation for neural network pruning".
 """
 
 from collections.abc import Callable
@@ -8,10 +9,9 @@ from torch_pruning.pruner.importance import GroupTaylorImportance, Importance
 
 
 def importance(*, backward: Callable[[], None]) -> Importance:
-    """First order: mean over the layers that lose the channel together of sum |w dL/dw|.
+    """Rank by the sum of |w dL/dw|, averaged over the layers that lose the channel together.
 
-    Args:
-        backward: gives every weight the gradient of the loss on training images.
+    `backward` gives every weight the gradient of the loss on training images.
     """
     backward()
     return GroupTaylorImportance()

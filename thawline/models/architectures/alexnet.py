@@ -20,7 +20,7 @@ FROM_SCRATCH = {
         "fine_tune": {"learning_rate": 0.003, "clip_norm": 1.0},
     },
 }
-"""Without normalisation layers the rates for the other families diverge."""
+"""Values for training from scratch: without normalisation layers the usual rates diverge."""
 SMALLEST_PX = {"alexnet": {"imagenet": 63, "small": 16}}
 
 describe = _torchvision.describe
@@ -31,7 +31,7 @@ convert = _torchvision.convert
 
 
 def build(name: str, *, num_classes: int, dropout: float, stem: Stem) -> nn.Module:
-    """torchvision's network, randomly initialised; dropout is that of both hidden layers."""
+    """Build torchvision's network, randomly initialised; both hidden layers have the dropout."""
     network: Any = models.get_model(name, weights=None, num_classes=num_classes, dropout=dropout)
     if stem == "small":
         network.features[0] = _resolution.kept(network.features[0])
@@ -40,7 +40,7 @@ def build(name: str, *, num_classes: int, dropout: float, stem: Stem) -> nn.Modu
 
 
 def blocks(network: Any) -> list[tuple[str, nn.Module]]:
-    """A block per convolution; the two hidden layers, pretrained like the rest, are the tail."""
+    """List a block per convolution, and the two pretrained hidden layers as the tail."""
     features, classifier = network.features, network.classifier
     return [
         ("stem", features[:3]),

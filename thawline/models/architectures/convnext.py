@@ -24,7 +24,7 @@ FROM_SCRATCH = {
         "fine_tune": {"optimizer": "adamw", "learning_rate": 0.0001, "weight_decay": 0.05},
     },
 }  # fmt: skip
-"""Layer norm and GELU as in transformers: AdamW to the end, SGD does not get there."""
+"""Values for training from scratch: AdamW as for transformers, since SGD does not get there."""
 SMALLEST_PX = {
     "convnext_tiny": {"imagenet": 32},
     "convnext_small": {"imagenet": 32},
@@ -42,7 +42,7 @@ convert = _torchvision.convert
 def build(
     name: str, *, num_classes: int, dropout: float, stem: Stem, depth: float, width: float
 ) -> nn.Module:
-    """torchvision's network, randomly initialised, with a dropout before the classifier."""
+    """Build torchvision's network, randomly initialised, with a dropout before the classifier."""
     network: Any = models.get_model(name, weights=None, num_classes=num_classes)
     if not depth == width == 1:
         network = _scaled(network, num_classes, depth, width)
@@ -53,7 +53,7 @@ def build(
 
 
 def blocks(network: Any) -> list[tuple[str, nn.Module]]:
-    """A stage begins with the layer that halves the resolution."""
+    """List the blocks; a stage begins with the layer that halves the resolution."""
     stem, first, *rest = network.features
     later = (nn.Sequential(*pair) for pair in zip(rest[::2], rest[1::2], strict=True))
     norm, flatten, linear = network.classifier

@@ -33,7 +33,7 @@ _OLD_KEY = re.compile(r"^(.*denselayer\d+\.(?:norm|conv))\.([12]\.\w+)$")
 def build(
     name: str, *, num_classes: int, dropout: float, stem: Stem, depth: float, width: float
 ) -> nn.Module:
-    """torchvision's network, randomly initialised, with a dropout before the classifier.
+    """Build torchvision's network, randomly initialised, with a dropout before the classifier.
 
     Its layers' own dropout, which the paper uses without augmentation only, stays off.
     """
@@ -48,7 +48,7 @@ def build(
 
 
 def blocks(network: Any) -> list[tuple[str, nn.Module]]:
-    """A stage ends with the transition that halves its channels and its resolution."""
+    """List the blocks; a stage ends with the transition that halves channels and resolution."""
     features = network.features
     stages = [
         nn.Sequential(features.denseblock1, features.transition1),
@@ -66,7 +66,7 @@ def blocks(network: Any) -> list[tuple[str, nn.Module]]:
 
 
 def convert(state: dict[str, torch.Tensor], network: nn.Module) -> dict[str, torch.Tensor]:  # noqa: ARG001
-    """torchvision's files are older than its networks: `norm.1` is `norm1` today."""
+    """Rename tensors: in torchvision's older files `norm1` is `norm.1`."""
     return {_OLD_KEY.sub(r"\1\2", key): value for key, value in state.items()}
 
 

@@ -35,7 +35,7 @@ NAMES = (
     "efficientnet_v2_l",
 )  # fmt: skip
 FROM_SCRATCH = {"*": {"fine_tune": {"weight_decay": 0.00001}}}
-"""Depthwise filters have nine weights each: the usual decay takes them away."""
+"""Values for training from scratch: the usual decay takes depthwise filters' nine weights away."""
 
 _MULTIPLIERS = {
     "efficientnet_b0": (1.0, 1.0),
@@ -51,12 +51,12 @@ _MULTIPLIERS = {
 
 
 def describe(name: str) -> Description:
-    """What the ImageNet weights expect of an image."""
+    """Describe the images that the ImageNet weights expect."""
     return _source(name).describe(name)  # type: ignore[no-any-return]
 
 
 def imagenet_weights(name: str) -> WeightsFile | None:
-    """The file of an installed package or of the library's cache."""
+    """Find the file of an installed package or in the library's cache."""
     return _source(name).imagenet_weights(name)  # type: ignore[no-any-return]
 
 
@@ -66,14 +66,14 @@ def download(name: str) -> WeightsFile:
 
 
 def origin(name: str) -> str:
-    """How a person gets the file."""
+    """Say how a person gets the file."""
     return _source(name).origin(name)  # type: ignore[no-any-return]
 
 
 def build(
     name: str, *, num_classes: int, dropout: float, stem: Stem, depth: float, width: float
 ) -> nn.Module:
-    """The library's network with a classifier for num_classes, randomly initialised."""
+    """Build the library's network with a classifier for num_classes, randomly initialised."""
     options: dict[str, Any] = {"num_classes": num_classes, "dropout": dropout}
     if _is_lite(name):
         network = _efficientnet_lite.build(name, depth=depth, width=width, **options)
@@ -87,7 +87,7 @@ def build(
 
 
 def blocks(network: Any) -> list[tuple[str, nn.Module]]:
-    """The same modules in the order of the forward pass; the last one is the head."""
+    """List the blocks in the order of the forward pass; the last one is the head."""
     if hasattr(network, "conv_stem"):
         head = nn.Sequential(nn.Dropout(network.drop_rate), network.classifier)
         return [*_timm.efficientnet_blocks(network), ("head", head)]
@@ -103,10 +103,10 @@ def blocks(network: Any) -> list[tuple[str, nn.Module]]:
 
 
 def convert(state: dict[str, torch.Tensor], network: nn.Module) -> dict[str, torch.Tensor]:
-    """The packages of Lite name their tensors in a way of their own, all others as the networks do.
+    """Rename tensors of Lite's packages, which have names of their own; others stay as they are.
 
     Raises:
-        ValueError: tensors that do not fit.
+        ValueError: tensors do not fit.
     """
     if hasattr(network, "conv_stem"):
         return _efficientnet_lite.convert(state, network)

@@ -25,7 +25,7 @@ SMALLEST_PX = {"inception_v3": {"imagenet": 75, "small": 19}}
 _GOOGLENET_WEIGHT = 0.3
 _INCEPTION_V3_WEIGHT = 0.4
 _AUXILIARY_SIDE = 17
-"""Of the map that Inception-v3's auxiliary classifier takes of an image of 299 px."""
+"""Side of the map that Inception-v3's auxiliary classifier takes for an image of 299 px."""
 
 imagenet_weights = _torchvision.imagenet_weights
 download = _torchvision.download
@@ -34,14 +34,17 @@ convert = _torchvision.convert
 
 
 def describe(name: str) -> Description:
-    """The weights were trained on values from -1 to 1; torchvision converts in the network."""
+    """Describe the images that the weights expect: values from -1 to 1.
+
+    torchvision itself converts to them within the network.
+    """
     half = (0.5, 0.5, 0.5)
     size = _torchvision.describe(name).image_size_px
     return Description(image_size_px=size, mean=half, std=half)
 
 
 def build(name: str, *, num_classes: int, dropout: float, stem: Stem) -> nn.Module:
-    """torchvision's network with its auxiliary classifiers, randomly initialised."""
+    """Build torchvision's network with its auxiliary classifiers, randomly initialised."""
     network: Any = models.get_model(
         name,
         weights=None,
@@ -59,7 +62,7 @@ def build(name: str, *, num_classes: int, dropout: float, stem: Stem) -> nn.Modu
 
 
 def blocks(network: Any) -> list[tuple[str, nn.Module]]:
-    """Stages end with a pooling or an auxiliary classifier."""
+    """List the blocks; stages end with a pooling or an auxiliary classifier."""
     body = _googlenet(network) if hasattr(network, "aux1") else _inception_v3(network)
     return [
         *body,
@@ -93,8 +96,9 @@ def _inception_v3(n: Any) -> list[tuple[str, nn.Module]]:
 
 
 class _Enlarged(nn.Module):
-    """A map as large as that of an image of 299 px: of a smaller one the auxiliary classifier's
-    5x5 kernels would find nothing. A map of that size or more passes as it is.
+    """Layer that enlarges a map to that of an image of 299 px; larger maps pass as they are.
+
+    In a smaller map the auxiliary classifier's 5x5 kernels would find nothing.
     """
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:

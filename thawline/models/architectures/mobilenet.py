@@ -26,26 +26,26 @@ NAMES = (
     "mobilenetv1_100h", "mobilenetv1_125",
 )  # fmt: skip
 FROM_SCRATCH = {"*": {"fine_tune": {"weight_decay": 0.00004}}}
-"""Depthwise filters have nine weights each: the usual decay takes them away."""
+"""Values for training from scratch: the usual decay takes depthwise filters' nine weights away."""
 
 _V1 = {
     "mobilenetv1_100": (1.0, {}),
     "mobilenetv1_100h": (1.0, {"head_conv": True}),
     "mobilenetv1_125": (1.25, {}),
 }
-"""Channels over the paper's, and what else timm has in its variants."""
+"""Channels over the paper's, and further options of timm's variants."""
 _V2 = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2),
        (6, 320, 1, 1))  # fmt: skip
 """Expansion, channels, blocks and stride of the stages of v2: table 2 of its paper."""
 
 
 def describe(name: str) -> Description:
-    """What the ImageNet weights expect of an image."""
+    """Describe the images that the ImageNet weights expect."""
     return _library(name).describe(name)  # type: ignore[no-any-return]
 
 
 def imagenet_weights(name: str) -> WeightsFile | None:
-    """The file in the library's cache."""
+    """Find the file in the library's cache."""
     return _library(name).imagenet_weights(name)  # type: ignore[no-any-return]
 
 
@@ -55,19 +55,19 @@ def download(name: str) -> WeightsFile:
 
 
 def origin(name: str) -> str:
-    """How a person gets the file."""
+    """Say how a person gets the file."""
     return _library(name).origin(name)  # type: ignore[no-any-return]
 
 
 def convert(state: dict[str, torch.Tensor], network: nn.Module) -> dict[str, torch.Tensor]:
-    """Both libraries' files name the tensors as their networks do."""
+    """Return the tensors as they are: both libraries' files name them as their networks do."""
     return _torchvision.convert(state, network)
 
 
 def build(
     name: str, *, num_classes: int, dropout: float, stem: Stem, depth: float, width: float
 ) -> nn.Module:
-    """The library's network, randomly initialised."""
+    """Build the library's network, randomly initialised."""
     make = {"mobilenet_v2": _v2, "mobilenet_v3_small": _v3, "mobilenet_v3_large": _v3}
     network = make.get(name, _v1)(name, num_classes, dropout, depth, width)
     if stem == "small":
@@ -77,7 +77,7 @@ def build(
 
 
 def blocks(network: Any) -> list[tuple[str, nn.Module]]:
-    """A stage holds the blocks of equal channels: the rows of the papers' tables."""
+    """List the blocks; a stage holds those of equal channels, a row of the papers' tables."""
     if hasattr(network, "conv_stem"):
         from thawline.models.architectures import _timm
 
@@ -138,7 +138,7 @@ def _v3(name: str, num_classes: int, dropout: float, depth: float, width: float)
 
 
 def _stretched(stage: list[Any], depth: float) -> list[Any]:
-    """The first blocks of a stage, or all of them and then the last one again and again."""
+    """Take the first blocks of a stage, or all of them and then copies of the last one."""
     again = copy.copy(stage[-1])
     again.input_channels, again.stride = again.out_channels, 1
     count = _scaling.blocks(len(stage), depth)

@@ -52,7 +52,7 @@ convert = _torchvision.convert
 def build(
     name: str, *, num_classes: int, dropout: float, stem: Stem, depth: float, width: float
 ) -> nn.Module:
-    """torchvision's network, randomly initialised, with a dropout before the classifier.
+    """Build torchvision's network, randomly initialised, with a dropout before the classifier.
 
     Channels come in multiples of a group's, which stays as it is.
     """
@@ -68,7 +68,7 @@ def build(
 
 
 def blocks(network: Any) -> list[tuple[str, nn.Module]]:
-    """The four stages of the paper between stem and pooling."""
+    """List the blocks: the four stages of the paper between stem and pooling."""
     return [
         ("stem", network.stem),
         *((f"stage{i}", stage) for i, stage in enumerate(network.trunk_output, start=1)),

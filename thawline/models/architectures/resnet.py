@@ -29,7 +29,7 @@ convert = _torchvision.convert
 def build(
     name: str, *, num_classes: int, dropout: float, stem: Stem, depth: float, width: float
 ) -> nn.Module:
-    """torchvision's network, randomly initialised, with a dropout before the classifier."""
+    """Build torchvision's network, randomly initialised, with a dropout before the classifier."""
     network: Any = models.get_model(name, weights=None, num_classes=num_classes)
     if not depth == width == 1:
         network = _scaled(network, num_classes, depth, width)
@@ -41,7 +41,7 @@ def build(
 
 
 def blocks(network: Any) -> list[tuple[str, nn.Module]]:
-    """The four stages of the paper between stem and pooling."""
+    """List the blocks: the four stages of the paper between stem and pooling."""
     stages = (network.layer1, network.layer2, network.layer3, network.layer4)
     return [
         ("stem", nn.Sequential(network.conv1, network.bn1, network.relu, network.maxpool)),

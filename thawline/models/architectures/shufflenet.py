@@ -15,7 +15,7 @@ from thawline.params.schema.design import Stem
 
 NAMES = ("shufflenet_v2_x0_5", "shufflenet_v2_x1_0", "shufflenet_v2_x1_5", "shufflenet_v2_x2_0")
 FROM_SCRATCH = {"*": {"fine_tune": {"weight_decay": 0.00004}}}
-"""Depthwise filters have nine weights each: the usual decay takes them away."""
+"""Values for training from scratch: the usual decay takes depthwise filters' nine weights away."""
 
 describe = _torchvision.describe
 imagenet_weights = _torchvision.imagenet_weights
@@ -27,7 +27,7 @@ convert = _torchvision.convert
 def build(
     name: str, *, num_classes: int, dropout: float, stem: Stem, depth: float, width: float
 ) -> nn.Module:
-    """torchvision's network, randomly initialised, with a dropout before the classifier."""
+    """Build torchvision's network, randomly initialised, with a dropout before the classifier."""
     network: Any = models.get_model(name, weights=None, num_classes=num_classes)
     if not depth == width == 1:
         counts = [
@@ -43,7 +43,7 @@ def build(
 
 
 def blocks(network: Any) -> list[tuple[str, nn.Module]]:
-    """The paper counts the stem as the first stage; here the first after it is stage1."""
+    """List the blocks; stage1 is the first after the stem, which the paper counts as a stage."""
     stages = (network.stage2, network.stage3, network.stage4)
     return [
         ("stem", nn.Sequential(network.conv1, network.maxpool)),

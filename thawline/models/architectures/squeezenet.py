@@ -20,7 +20,7 @@ FROM_SCRATCH = {
         "fine_tune": {"learning_rate": 0.003, "clip_norm": 1.0},
     },
 }
-"""Without normalisation layers the rates for the other families diverge."""
+"""Values for training from scratch: without normalisation layers the usual rates diverge."""
 SMALLEST_PX = {
     "squeezenet1_1": {"imagenet": 17, "small": 16},
     "squeezenet1_0": {"imagenet": 21, "small": 16},
@@ -34,7 +34,7 @@ convert = _torchvision.convert
 
 
 def build(name: str, *, num_classes: int, dropout: float, stem: Stem) -> nn.Module:
-    """torchvision's network, randomly initialised."""
+    """Build torchvision's network, randomly initialised."""
     network: Any = models.get_model(name, weights=None, num_classes=num_classes, dropout=dropout)
     if stem == "small":
         network.features[0] = _resolution.kept(network.features[0])
@@ -43,9 +43,10 @@ def build(name: str, *, num_classes: int, dropout: float, stem: Stem) -> nn.Modu
 
 
 def blocks(network: Any) -> list[tuple[str, nn.Module]]:
-    """A stage per pooling. The head classifies each place of the map and averages: its classifier
-    is a 1x1 convolution, and a linear layer behind the pooling would not be the same, since a ReLU
-    stands between the two.
+    """List a stage per pooling.
+
+    The head classifies each position of the map and averages: its classifier is a 1x1 convolution.
+    A linear layer behind the pooling would not be the same, since a ReLU is between the two.
     """
     stem, *inner = _between_poolings(network.features)
     return [

@@ -20,7 +20,7 @@ from thawline.models.network import Description
 from thawline.runtime.escape import escape
 
 NAMES = None
-"""As many as timm has; `timm.list_models()` lists them."""
+"""Any name that timm knows; `timm.list_models()` lists them."""
 
 imagenet_weights = _timm.imagenet_weights
 download = _timm.download
@@ -28,14 +28,14 @@ origin = _timm.origin
 
 
 class _Split(nn.Module):
-    """timm's network without its classifier, and the classifier."""
+    """Network of timm, split into trunk and classifier."""
 
     def __init__(self, trunk: nn.Module, classifier: nn.Linear, name: str) -> None:
         super().__init__()
         self.trunk = trunk
         self.classifier = classifier
         self.classifier_name = name
-        """What timm calls it."""
+        """Name of the network in timm."""
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.classifier(self.trunk(images))
@@ -43,7 +43,7 @@ class _Split(nn.Module):
 
 
 def describe(name: str) -> Description:
-    """What timm's default weights expect of an image.
+    """Describe the images that timm's default weights expect.
 
     Raises:
         UserError: timm has no such network.
@@ -53,7 +53,7 @@ def describe(name: str) -> Description:
 
 
 def build(name: str, *, num_classes: int, dropout: float) -> nn.Module:
-    """timm's network, randomly initialised, its classifier apart.
+    """Build timm's network, randomly initialised, its classifier apart.
 
     Raises:
         UserError: timm has no such network, or it does not end in one linear classifier.
@@ -69,7 +69,7 @@ def build(name: str, *, num_classes: int, dropout: float) -> nn.Module:
 
 
 def blocks(network: Any) -> list[tuple[str, nn.Module]]:
-    """Stages of the classes that most of timm's convolutional networks are of, else one trunk.
+    """List the stages of timm's most common convolutional classes, else one trunk.
 
     The dropout of the others is inside the trunk, so a frozen trunk does without.
     """
@@ -83,7 +83,7 @@ def blocks(network: Any) -> list[tuple[str, nn.Module]]:
 
 
 def convert(state: dict[str, torch.Tensor], network: Any) -> dict[str, torch.Tensor]:
-    """timm's names to those of the two parts."""
+    """Rename timm's tensors to the names of the two parts."""
     before = network.classifier_name + "."
     return {
         f"classifier.{key.removeprefix(before)}" if key.startswith(before) else f"trunk.{key}": v

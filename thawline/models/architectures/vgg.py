@@ -23,7 +23,7 @@ FROM_SCRATCH = {
         "fine_tune": {"learning_rate": 0.003, "clip_norm": 1.0},
     },
 }
-"""Those without batch norm: there the rates for the other families diverge."""
+"""Values for training from scratch without batch norm, where the usual rates diverge."""
 SMALLEST_PX = {
     "vgg11": {"imagenet": 32},
     "vgg11_bn": {"imagenet": 32},
@@ -43,7 +43,7 @@ convert = _torchvision.convert
 
 
 def build(name: str, *, num_classes: int, dropout: float, depth: float, width: float) -> nn.Module:
-    """torchvision's network, randomly initialised; dropout is that of both hidden layers.
+    """Build torchvision's network, randomly initialised; both hidden layers have the dropout.
 
     Its first layers keep the resolution of any image, so there is no other stem.
     """
@@ -61,7 +61,7 @@ def build(name: str, *, num_classes: int, dropout: float, depth: float, width: f
 
 
 def blocks(network: Any) -> list[tuple[str, nn.Module]]:
-    """A stage ends with its pooling; the two hidden layers are the tail."""
+    """List the blocks; a stage ends with its pooling, and the two hidden layers are the tail."""
     classifier = network.classifier
     stages = (nn.Sequential(*stage) for stage in _stages(network.features))
     return [
@@ -82,7 +82,7 @@ def _stages(features: nn.Sequential) -> Iterator[list[nn.Module]]:
 
 
 def _plan(features: nn.Sequential, depth: float, width: float) -> tuple[list[int | str], int]:
-    """What make_layers takes, and the channels of the last stage."""
+    """Plan the layers for make_layers, and return the channels of the last stage too."""
     plan: list[int | str] = []
     channels = 0
     for stage in _stages(features):

@@ -1,4 +1,4 @@
-"""One filter per channel, then a 1x1 convolution across channels.
+"""Depthwise separable convolutions: one filter per channel, then 1x1 across channels.
 
 A. Howard et al., 2017, "MobileNets: efficient convolutional neural networks for mobile vision
 applications": about 1/k^2 of the operations of a dense k x k convolution.
@@ -15,11 +15,11 @@ FITS = "a dense k x k convolution, k > 1, that is not the first layer"
 
 
 def replace(conv: nn.Conv2d, style: Style) -> nn.Module | None:
-    """Depthwise k x k, norm, activation, pointwise; the network's own norm and activation follow.
+    """Build depthwise k x k, norm, activation, pointwise; the network's norm and activation follow.
 
     Args:
         conv: float32 (B, C, H, W) to (B, C', H', W').
-        style: of the norm and the activation in between.
+        style: norm and activation in between.
 
     Returns:
         A layer for the same shapes; None where the layer is 1x1 or grouped already.

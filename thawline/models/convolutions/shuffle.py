@@ -1,4 +1,4 @@
-"""Pointwise convolutions in groups whose channels are then shuffled.
+"""Shuffled group convolutions: pointwise in groups whose channels are then shuffled.
 
 X. Zhang et al., 2018, "ShuffleNet: an extremely efficient convolutional neural network for mobile
 devices". A 1x1 convolution in g groups needs 1/g of the operations; the shuffle lets the next one
@@ -22,12 +22,12 @@ FITS = (
 def replace(
     conv: nn.Conv2d, style: Style, *, groups: Annotated[int, Field(ge=2, le=64)] = 4
 ) -> nn.Module | None:
-    """1x1: grouped and shuffled. k x k: depthwise and norm, as in ShuffleNet's unit, before that.
+    """Build a grouped, shuffled 1x1; for k x k, depthwise and norm before it, as in ShuffleNet.
 
     Args:
         conv: float32 (B, C, H, W) to (B, C', H', W').
-        style: of the norm after the depthwise part.
-        groups: of the 1x1 convolution; must divide C and C'.
+        style: norm after the depthwise part.
+        groups: groups of the 1x1 convolution; must divide C and C'.
 
     Returns:
         A layer for the same shapes; None where it is grouped already or groups do not divide.

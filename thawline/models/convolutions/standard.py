@@ -1,4 +1,4 @@
-"""The network's own convolutions."""
+"""Standard convolutions: the network's own."""
 
 from torch import nn
 
@@ -8,5 +8,5 @@ FITS = "a convolution"
 
 
 def replace(conv: nn.Conv2d, style: Style) -> nn.Module | None:  # noqa: ARG001 - as all kinds
-    """The layer itself: nothing changes."""
+    """Return the layer itself."""
     return conv

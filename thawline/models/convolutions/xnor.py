@@ -1,4 +1,4 @@
-"""Binary weights and inputs: the weights of a layer take 1/32 of the room.
+"""Binary (XNOR) convolutions: weights and inputs are signs, and weights take 1/32 of the room.
 
 M. Rastegari et al., 2016, "XNOR-Net: ImageNet classification using binary convolutional neural
 networks"; ResNet-18 reached 51.2 % top-1 on ImageNet where float32 reached 69.3 %.
@@ -19,15 +19,16 @@ def replace(
     *,
     scale_inputs: bool = False,
 ) -> nn.Module | None:
-    """Norm, sign and convolution with binary weights, which start as the layer's own.
+    """Build norm, sign and a convolution with binary weights, which start as the layer's own.
 
     Args:
         conv: float32 (B, C, H, W) to (B, C', H', W').
+        style: not used.
         scale_inputs: the paper's K, the mean |input| under the kernel; the paper found it adds
             little, and it costs a float pass over the inputs.
 
     Returns:
-        A layer for the same shapes; None for a grouped one: a depthwise kernel of 9 bits says
+        A layer for the same shapes; None for a grouped one: a depthwise kernel of 9 bits holds
         too little.
     """
     return BinaryConv2d(conv, scale_inputs=scale_inputs) if is_dense(conv) else None

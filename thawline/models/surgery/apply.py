@@ -9,12 +9,12 @@ from thawline.errors import UserError
 from thawline.models.surgery import activation, bottleneck, kernel_size, record
 from thawline.models.surgery.block_style import Style, style_of
 from thawline.models.surgery.dilation import dilate
-from thawline.models.surgery.layers import convolutions, first_and_last, put
+from thawline.models.surgery.layers import convolutions, first_and_last, replace_module
 from thawline.params import plugins
 from thawline.params.schema.design import ORIGINAL, Design
 
 _Replace = Callable[[Any], nn.Module | None]
-"""From a layer to what takes its place: itself when it is right already, None when it must stay."""
+"""Function of a layer to its replacement: itself if it is right already, None if it must stay."""
 _Changed = dict[str, tuple[str, ...]]
 
 
@@ -22,10 +22,10 @@ def apply_design(network: nn.Module, design: Design) -> None:
     """Change a network in place, all but `depth` and `width`, which its family builds.
 
     Layers that stay keep their weights; new ones are initialised from torch's global generator.
-    What was done is at hand through `record.record_of(network)`.
+    `record.record_of(network)` returns what was changed.
 
     Raises:
-        UserError: an option that fits no layer of this network.
+        UserError: an option fits no layer of this network.
     """
     if design == ORIGINAL:
         return
@@ -108,7 +108,7 @@ def _change(
     replace: _Replace,
     needs: str,
 ) -> tuple[str, ...]:
-    """Names of the layers that were replaced."""
+    """Replace layers, and return the names of those that were replaced."""
     fitting = {name: (old, replace(old)) for name, old in layers.items()}
     if all(new is None for _, new in fitting.values()):
         raise UserError(
@@ -117,13 +117,16 @@ def _change(
     changed = []
     for name, (old, new) in fitting.items():
         if new is not None and new is not old:
-            put(network, old, new)
+            replace_module(network, old, new)
             changed.append(name)
     return tuple(changed)
 
 
 def _inner(network: nn.Module) -> dict[str, nn.Conv2d]:
-    """All convolutions but the first and one that gives the logits: few weights, much lost."""
+    """List the convolutions except the first and one that gives the logits.
+
+    Those have few weights, and changing them loses much.
+    """
     outer = first_and_last(network)
     return {name: conv for name, conv in convolutions(network).items() if conv not in outer}
 

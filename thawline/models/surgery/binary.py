@@ -1,4 +1,4 @@
-"""A convolution whose weights and inputs are +1 and -1, computed in floating point to be trained.
+"""Binary convolution: weights and inputs are +1 and -1, computed in floating point for training.
 
 M. Rastegari et al., 2016, "XNOR-Net: ImageNet classification using binary convolutional neural
 networks".
@@ -16,13 +16,13 @@ from thawline.models.surgery.layers import Pair
 
 
 class BinaryConv2d(nn.Module):
-    """Norm, sign, convolution with the signs of the weights, scaled per filter by mean |W|.
+    """Layer of norm, sign and convolution with the signs of the weights, scaled by mean |W|.
 
     Gradients pass a sign where its input is in [-1, 1] (straight-through). An edge is padded with
-    +1, since a bit knows no zero: so the sums equal those of XNOR and popcount, see `packed`.
+    +1, since a bit has no zero: so the sums equal those of XNOR and popcount, see `packed_xnor`.
 
     Args:
-        conv: the dense layer to stand for, (B, C, H, W) to (B, C', H', W'); its weights go on.
+        conv: the dense layer to replace, (B, C, H, W) to (B, C', H', W'); its weights are used on.
         scale_inputs: multiply each output by the mean |input| under its kernel too, the paper's K.
     """
 
@@ -42,7 +42,7 @@ class BinaryConv2d(nn.Module):
 
 
 class Shape:
-    """Where a dense convolution looks: kernel, stride, dilation, padding."""
+    """Geometry of a dense convolution: kernel, stride, dilation, padding."""
 
     def __init__(self, conv: nn.Conv2d) -> None:
         self.kernel: Pair = (conv.kernel_size[0], conv.kernel_size[1])
@@ -52,6 +52,7 @@ class Shape:
         self._padding = conv._reversed_padding_repeated_twice  # also of padding="same"
 
     def padded(self, images: torch.Tensor, *, value: float) -> torch.Tensor:
+        """Pad images as the convolution does, with a value."""
         if self._by_image_size:
             sides = (list(self.kernel), list(self.stride), list(self.dilation))
             by_size: torch.Tensor = pad_same(images, *sides, value=value)
@@ -59,14 +60,14 @@ class Shape:
         return F.pad(images, self._padding, value=value) if any(self._padding) else images
 
     def input_scale(self, images: torch.Tensor) -> torch.Tensor:
-        """The paper's K: mean |input| over channels and kernel, (B, 1, H', W')."""
+        """Compute the paper's K: mean |input| over channels and kernel, (B, 1, H', W')."""
         mean = self.padded(images.abs().mean(dim=1, keepdim=True), value=0.0)
         box = torch.full((1, 1, *self.kernel), 1 / (self.kernel[0] * self.kernel[1])).to(mean)
         return F.conv2d(mean, box, None, self.stride, 0, self.dilation)
 
 
 def filter_scale(weight: torch.Tensor) -> torch.Tensor:
-    """The paper's alpha, the scale that loses least: mean |W| of each filter, (C',)."""
+    """Compute the paper's alpha, the scale that loses least: mean |W| of each filter, (C',)."""
     return weight.abs().mean(dim=(1, 2, 3))
 
 
@@ -76,14 +77,14 @@ def scaled(
     inputs: torch.Tensor | None,
     bias: torch.Tensor | None,
 ) -> torch.Tensor:
-    """Sums (B, C', H', W') of signs, times alpha (C',), times K (B, 1, H', W'), plus bias (C',)."""
+    """Scale sums of signs (B, C', H', W') by alpha (C',) and K (B, 1, H', W'); add a bias (C',)."""
     outputs = sums * filters.view(1, -1, 1, 1)
     outputs = outputs if inputs is None else outputs * inputs
     return outputs if bias is None else outputs + bias.view(1, -1, 1, 1)
 
 
 def hard_sign(values: torch.Tensor) -> torch.Tensor:
-    """+1 from 0 on, else -1; torch.sign would give 0 for 0."""
+    """Return +1 from 0 on, else -1; torch.sign would give 0 for 0."""
     return torch.where(values >= 0, 1.0, -1.0).to(values.dtype)
 
 

@@ -1,4 +1,4 @@
-"""What stands between the convolutions of a network, so that added layers follow it."""
+"""Norm and activation between a network's convolutions, so that added layers follow them."""
 
 import copy
 from collections import Counter
@@ -11,14 +11,15 @@ from thawline.models.surgery.activation import is_activation
 
 @dataclass(frozen=True, kw_only=True)
 class Style:
-    """Makes the normalisation and the activation that a network uses."""
+    """Normalisation and activation that a network uses, to make more of them."""
 
     normalisation: nn.Module | None
-    """The network's first one; None: it has none, and an added layer gets none."""
+    """First normalisation of the network; None: it has none, and an added layer gets none."""
     activation: nn.Module
-    """Of the kind that is commonest in the network."""
+    """Activation of the kind that is most common in the network."""
 
     def norm(self, channels: int) -> nn.Module:
+        """Build a normalisation for so many channels."""
         if isinstance(self.normalisation, nn.BatchNorm2d):
             like = self.normalisation
             return nn.BatchNorm2d(channels, eps=like.eps, momentum=like.momentum)
@@ -27,16 +28,17 @@ class Style:
         return nn.Identity()
 
     def activate(self) -> nn.Module:
+        """Build an activation."""
         return copy.deepcopy(self.activation)
 
     @property
     def bias(self) -> bool:
-        """Whether an added convolution needs one: a normalisation would remove it."""
+        """True where an added convolution needs a bias, which a normalisation would remove."""
         return self.normalisation is None
 
 
 def style_of(network: nn.Module) -> Style:
-    """ReLU where the network's activations are no layers."""
+    """Read the style of a network; its activation is ReLU where activations are no layers."""
     modules = list(network.modules())
     norms = [m for m in modules if isinstance(m, nn.BatchNorm2d | nn.LayerNorm | nn.GroupNorm)]
     active = [m for m in modules if is_activation(m)]

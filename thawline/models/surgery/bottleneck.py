@@ -1,4 +1,4 @@
-"""Fewer channels for k x k kernels, between 1x1 convolutions that reduce and restore them."""
+"""Bottlenecks: fewer channels for k x k kernels, between 1x1 convolutions around them."""
 
 from collections import OrderedDict
 
@@ -9,16 +9,18 @@ from thawline.models.surgery.layers import is_dense, is_square, pointwise, simil
 
 FITS = "a dense k x k convolution, k > 1, that is not the first layer"
 _MULTIPLE = 8
-"""Fewer channels than a processor's vector holds are not quicker; groups of 2, 4, 8 divide it."""
+"""Multiple of channels: fewer than a processor's vector are not faster; groups of 2, 4, 8 divide
+it."""
 
 
 def narrowed(conv: nn.Conv2d, style: Style, ratio: float) -> nn.Module | None:
-    """1x1, k x k and 1x1, with norm and activation in between.
+    """Build 1x1, k x k and 1x1 convolutions, with norm and activation in between.
 
     K. He et al., 2016, "Deep residual learning for image recognition", figure 5.
 
     Args:
         conv: float32 (B, C, H, W) to (B, C', H', W').
+        style: norm and activation in between.
         ratio: channels in between over C', rounded to a multiple of 8, at least 8.
 
     Returns:

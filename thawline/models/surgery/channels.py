@@ -1,7 +1,7 @@
-"""How many channels each layer of a network has, and a network with fewer of them.
+"""Count the channels of each layer of a network, and cut a network to fewer of them.
 
-What pruning leaves of a network is told by these numbers: with them, a network as its family builds
-it becomes one that the pruned weights fit into.
+These numbers describe what pruning leaves of a network: by them, a network as its family builds it
+becomes one that the pruned weights fit into.
 """
 
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from torch import nn
 from thawline.models.multilevel import Standardise
 
 Counts = tuple[int, int]
-"""Channels that go in and that come out; of a norm or a parameter, the same number twice."""
+"""Channels in and out of a layer; for a norm or a parameter, the same number twice."""
 
 
 def counts(network: nn.Module) -> dict[str, Counts]:
-    """Of every layer that has channels, and of every parameter that scales them, by name."""
+    """Count the channels of layers, and of parameters that scale channels, by name."""
     found = {name: of for name, m in network.named_modules() if (of := _of_layer(m)) is not None}
     for name, parameter in network.named_parameters():
         layer = network.get_submodule(name.rpartition(".")[0])
@@ -26,19 +26,18 @@ def counts(network: nn.Module) -> dict[str, Counts]:
 
 
 def difference(before: Mapping[str, Counts], after: Mapping[str, Counts]) -> dict[str, Counts]:
-    """What is other after than before."""
+    """Select the counts that differ after from before."""
     return {name: after[name] for name in before if after[name] != before[name]}
 
 
 def narrow(network: nn.Module, channels: Mapping[str, Counts]) -> None:
     """Cut layers in place to the given channels, the first of each; all others stay.
 
-    Args:
-        channels: by name, as `counts` gives them.
+    `channels` are by name, as `counts` gives them.
 
     Raises:
-        ValueError: a name that is none of this network's, more channels than the layer has, or
-            numbers that its kind of layer cannot have.
+        ValueError: a name is none of this network's, a layer has fewer channels, or its kind cannot
+            have these numbers.
     """
     known = counts(network)
     for name, wanted in channels.items():
@@ -76,7 +75,7 @@ def _of_layer(layer: nn.Module) -> Counts | None:
 
 
 def _only_size(parameter: torch.Tensor) -> int | None:
-    """Of a parameter like (C, 1, 1); None with more dimensions than one."""
+    """Return C of a parameter like (C, 1, 1); None where more than one dimension is above 1."""
     sizes = [size for size in parameter.shape if size > 1]
     return sizes[0] if len(sizes) == 1 else None
 

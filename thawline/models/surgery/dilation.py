@@ -1,8 +1,9 @@
-"""Dilation instead of striding, stage by stage.
+"""Dilate instead of striding, stage by stage.
 
 F. Yu, V. Koltun and T. Funkhouser, 2017, "Dilated residual networks". A layer that strides no
-longer does; what follows looks as far apart as it did before, through holes in its kernels. So each
-output of the network as it was is still there, between new ones, and weights keep their meaning.
+longer does; the layers after it look as far apart as before, through holes in their kernels. So
+each output of the original network is still there, between new ones, and weights keep their
+meaning.
 """
 
 from collections.abc import Sequence
@@ -14,17 +15,17 @@ from timm.layers import Conv2dSame
 from torch import nn
 
 from thawline.errors import UserError
-from thawline.models.surgery.layers import Pair, put
+from thawline.models.surgery.layers import Pair, replace_module
 
 KEY = "model.design.dilation"
 _Layer = nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d
 _PROBE_PX = 224
-"""Large enough for every network; each stage then has another resolution."""
+"""Side of an image large enough for every network; each stage then has another resolution."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Seen:
-    """A layer on an image of _PROBE_PX: the rows that it took and gave."""
+    """Layer with the rows of its input and output, for an image of _PROBE_PX."""
 
     name: str
     layer: _Layer
@@ -33,6 +34,7 @@ class _Seen:
 
     @property
     def strides(self) -> bool:
+        """True where the layer strides and its output is smaller."""
         return _pair(self.layer.stride)[0] > 1 and self.rows_out < self.rows_in
 
 
@@ -45,13 +47,13 @@ def dilate(network: nn.Module, dilation: Sequence[int]) -> tuple[str, ...]:
 
     Args:
         network: takes float32 (B, 3, 224, 224).
-        dilation: of the stages, or of the last ones.
+        dilation: one value per stage, or per last stage.
 
     Returns:
         Names of the changed layers.
 
     Raises:
-        UserError: more values than stages; a network that strides outside its layers.
+        UserError: there are more values than stages, or the network strides outside its layers.
     """
     layers = _observe(network)
     starts = sorted({seen.rows_out for seen in layers if seen.strides}, reverse=True)
@@ -76,7 +78,7 @@ def dilate(network: nn.Module, dilation: Sequence[int]) -> tuple[str, ...]:
 
 
 def _stage(starts: Sequence[int], rows: int) -> int:
-    """The stage that works on so many rows, by the rows it begins with; 0: before the first."""
+    """Find the stage of so many rows, by the rows that it begins with; 0: before the first."""
     return min((start for start in starts if start >= rows), default=0)
 
 
@@ -151,7 +153,7 @@ def _spread(layer: _Layer, factor: int) -> bool:
 
 def _no_stride(network: nn.Module, layer: _Layer, factor: int) -> None:
     if isinstance(layer, Conv2dSame):
-        put(network, layer, _padded_for_even(layer, factor))
+        replace_module(network, layer, _padded_for_even(layer, factor))
         return
     if factor > 1:
         _spread(layer, factor)
@@ -159,9 +161,10 @@ def _no_stride(network: nn.Module, layer: _Layer, factor: int) -> None:
 
 
 def _padded_for_even(conv: Conv2dSame, factor: int) -> nn.Module:
-    """TensorFlow's padding of an even image at stride 2 is one less on the left than at stride 1.
+    """Replace a convolution by one at stride 1 that pads as it padded an even image at stride 2.
 
-    Kept, so that the pixels that a weight meets stay the same.
+    TensorFlow pads one less on the left at stride 2 than at stride 1. That is kept, so that each
+    weight meets the same pixels.
     """
     sides: list[int] = []
     for axis in (1, 0):

@@ -1,4 +1,4 @@
-"""Another side for square kernels, with every shape between the layers as it was."""
+"""Resize square kernels, with every shape between the layers as it was."""
 
 from torch import nn
 
@@ -8,13 +8,14 @@ FITS = "a k x k convolution, k > 1 and odd"
 
 
 def resized(conv: nn.Conv2d, side: int) -> nn.Module | None:
-    """A convolution whose kernel has its centre where the old one had it.
+    """Build a convolution with a kernel of another side and the same centre.
 
     So stride and dilation stay, and the padding grows or shrinks by half the difference. Where
     there is less padding than that, the image is cropped instead (AlexNet's 11 x 11 at stride 4).
 
     Returns:
-        The layer itself where its kernel has that side, None where it is 1x1, not square, or even.
+        The new layer; the old one if its kernel has that side; None if it is 1x1, not square or
+        even.
     """
     if not is_square(conv) or conv.kernel_size[0] % 2 == 0:
         return None

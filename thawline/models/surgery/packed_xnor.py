@@ -1,8 +1,8 @@
-"""Binary convolutions at work: weights as bits, sums by XNOR and popcount instead of products.
+"""Run binary convolutions with weights as bits, by XNOR and popcount instead of products.
 
 Two signs multiply to +1 where their bits are equal, so a sum over n of them is n minus twice the
 number of bits that differ. Sums are whole numbers, so they equal those of `binary.BinaryConv2d`
-bit by bit. For inference on the CPU: nothing here has a gradient.
+exactly. For inference on the CPU: nothing here has a gradient.
 """
 
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ import torch
 from torch import nn
 
 from thawline.models.surgery.binary import BinaryConv2d, filter_scale, scaled
-from thawline.models.surgery.layers import Pair, put
+from thawline.models.surgery.layers import Pair, replace_module
 
 BITS = "bits"
 
 
 class PackedConv2d(nn.Module):
-    """What a trained BinaryConv2d computes, bit by bit the same; float32 (B, C, H, W).
+    """Layer with the same outputs as a trained BinaryConv2d, bit by bit; float32 (B, C, H, W).
 
     Its state holds 8 weights a byte in place of float32 ones: uint8 (C', k, k, C / 8 rounded up).
     """
@@ -50,10 +50,10 @@ class PackedConv2d(nn.Module):
 
 
 def pack(network: nn.Module) -> int:
-    """Put packed layers in the place of the binary ones; returns how many there were."""
+    """Replace binary layers by packed ones; return how many there were."""
     layers = [m for m in network.modules() if isinstance(m, BinaryConv2d)]
     for layer in layers:
-        put(network, layer, PackedConv2d(layer))
+        replace_module(network, layer, PackedConv2d(layer))
     return len(layers)
 
 
@@ -64,20 +64,17 @@ def pack_like(network: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
 
 
 def holds_bits(state: Mapping[str, torch.Tensor]) -> bool:
-    """Whether a state dict is that of a packed network."""
+    """Tell whether a state dict is that of a packed network."""
     return any(name.rsplit(".", 1)[-1] == BITS for name in state)
 
 
 def differing_bits(
     images: np.ndarray, filters: np.ndarray, stride: Pair, dilation: Pair
 ) -> np.ndarray:
-    """XOR and popcount under every position of the kernel, in NumPy's compiled loops.
+    """Count differing bits under every position of the kernel, in NumPy's compiled loops.
 
-    Bits beyond the last channel are 0 in both and never differ.
-
-    Args:
-        images: words, uint64 (B, H, W, D), padded already.
-        filters: words, uint64 (C', k, k, D).
+    Bits beyond the last channel are 0 in both and never differ. `images` are words, uint64
+    (B, H, W, D), padded already; `filters` are words, uint64 (C', k, k, D).
 
     Returns:
         int32 (B, H', W', C').
@@ -109,7 +106,7 @@ def _outputs(
 
 
 def _words(packed: np.ndarray) -> np.ndarray:
-    """Bytes (..., n) as 64-bit words (..., n / 8 rounded up), filled with 0."""
+    """View bytes (..., n) as 64-bit words (..., n / 8 rounded up), filled with 0."""
     missing = -packed.shape[-1] % 8
     filled = np.pad(packed, [(0, 0)] * (packed.ndim - 1) + [(0, missing)])
     return np.ascontiguousarray(filled).view(np.uint64)

@@ -1,4 +1,4 @@
-"""What a network's design changed in it, and which weights it left."""
+"""Record what a network's design changed in it, and which weights it left."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,13 @@ from torch import nn
 
 @dataclass(frozen=True, kw_only=True)
 class SurgeryRecord:
-    """Attributes:
-    changed: layers per option of `model.design`, under their names before that option.
-    kept: parameters whose values are those of the network as its family has it, and their number.
-    new: parameters that were initialised.
+    """Record of the changes that a design made to a network.
+
+    Attributes:
+        changed: layers per option of `model.design`, under their names before that option.
+        kept: names of parameters whose values are those of the family's own network.
+        new: names of parameters that were initialised anew.
+        num_kept, num_new: numbers of values in them.
     """
 
     changed: dict[str, tuple[str, ...]]
@@ -20,7 +23,7 @@ class SurgeryRecord:
     num_new: int
 
     def summary(self) -> dict[str, str]:
-        """Tags: layers changed per option, weights kept; empty for an untouched network."""
+        """Return tags: layers changed per option, weights kept; none for an untouched network."""
         if not self.changed:
             return {}
         layers = {f"design.{key}": f"{len(names)} layers" for key, names in self.changed.items()}
@@ -32,11 +35,11 @@ UNTOUCHED = SurgeryRecord(changed={}, kept=(), new=(), num_kept=0, num_new=0)
 
 
 def attach(network: nn.Module, record: SurgeryRecord) -> None:
-    """Let a network carry its record, as no part of its state."""
+    """Attach a record to a network, outside of its state."""
     network.__dict__["surgery"] = record
 
 
 def record_of(network: nn.Module) -> SurgeryRecord:
-    """What was changed in a network; UNTOUCHED when nothing was."""
+    """Return the record of a network; UNTOUCHED where nothing was changed."""
     found: SurgeryRecord = network.__dict__.get("surgery", UNTOUCHED)
     return found

@@ -1,4 +1,4 @@
-"""What the sections have in common: the strict model, and types of several of them."""
+"""Strict base model of the sections, and types that several of them use."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ PathText = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00
 
 
 class Section(BaseModel):
-    """Frozen, keyword-only, no unknown key, no silent conversion, no NaN."""
+    """Section of params: frozen, no unknown key, no silent conversion, no NaN."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=()

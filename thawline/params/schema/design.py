@@ -1,4 +1,4 @@
-"""How a network departs from its family's own: params section `model.design`, part of the card."""
+"""Section `model.design`: changes to a family's own network, part of its configuration."""
 
 from typing import Annotated, Any, Literal
 
@@ -7,13 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from thawline.params import plugins
 
 Stem = Literal["imagenet", "small"]
-"""small: the first layers keep the resolution, for images of 64 px and less."""
+"""First layers; small ones keep the resolution, for images of 64 px and less."""
 
 SMALL_PX = 64
 
 
 class Design(BaseModel):
-    """Each field has a value that leaves the network as its family has it: see `ORIGINAL`."""
+    """Design of a network; every field has a value that changes nothing, see `ORIGINAL`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -33,7 +33,7 @@ class Design(BaseModel):
     bottleneck: Annotated[float, Field(gt=0, lt=1)] | None
     """Channels of a 1x1 convolution before and after each k x k one, over the layer's own."""
     dilation: Annotated[tuple[Annotated[int, Field(ge=1, le=16)], ...], Field(strict=False)]
-    """Per stage, the last ones where fewer than stages: dilates instead of striding, as DRN."""
+    """Dilation per stage, or per last stage where there are fewer: instead of striding, as DRN."""
 
 
 ORIGINAL = Design(
@@ -51,7 +51,7 @@ ORIGINAL = Design(
 def resolve_stem(
     wanted: Literal["auto", "imagenet", "small"], *, family: str, weights: str, image_size_px: int
 ) -> Stem:
-    """What `auto` means: the small stem where images are small and no weights have to survive.
+    """Resolve `auto`: the small stem where images are small and no weights have to be kept.
 
     A family that has no small stem keeps its own.
     """

@@ -1,4 +1,4 @@
-"""Which network, and how any training of it runs."""
+"""Sections of the network and of how any training of it runs."""
 
 from typing import Annotated, Literal
 
@@ -9,6 +9,8 @@ from thawline.params.schema.design import Design
 
 
 class Model(Section):
+    """Section `model`: architecture, weights and design."""
+
     family: PluginName
     """Module of thawline/models/architectures/."""
     name: Name
@@ -19,21 +21,23 @@ class Model(Section):
     dropout: Annotated[float, Field(ge=0, lt=1)]
     """Share of the features dropped before the classifier."""
     stem: Literal["auto", "imagenet", "small"]
-    """small keeps the resolution; auto: small for images of 64 px and less without weights."""
+    """First layers; small keeps the resolution; auto: small for 64 px and less without weights."""
     design: Design
-    """How the network departs from its family's own."""
+    """Changes to the family's own network."""
 
 
 class Training(Section):
+    """Section `training`: machine and batches of any training."""
+
     threads: Annotated[int, Field(ge=1, le=512)]
     """Threads of PyTorch; part of the result, since it changes the order of sums."""
     workers: Annotated[int, Field(ge=0, le=128)] | Literal["auto"]
     """Processes that augment; 0 augments in the training process. Does not change the result."""
     batch_size: Annotated[int, Field(ge=2, le=65_536)] | Literal["auto"]
-    """Images that make a step together, of all devices; auto: as many as fit on the GPU, which is
-    one that can hold fewer with the next larger network."""
+    """Images of a step, over all devices; auto: as many as fit on the GPU, fewer with a larger
+    network."""
     precision: Literal["auto", "float32", "bfloat16"]
-    """auto: by the rule of thawline/models/precision.py for the network and the device."""
+    """Numerics; auto: by the rule of thawline/models/precision.py for network and device."""
     device: Literal["auto", "cpu", "cuda"]
     devices: Annotated[int, Field(ge=1, le=4096)]
     """Processes that train together, each on its share of every batch and on a GPU of its own where
@@ -43,8 +47,8 @@ class Training(Section):
     compile: bool
     """Train through torch.compile: needs a C++ compiler, and about a minute at the start."""
     cache_gb: Annotated[float, Field(ge=0, le=1e6)]
-    """Of features of frozen blocks on disk, kept between runs; also the most that `cache: views`
+    """GB of features of frozen blocks on disk, kept between runs; also the most that `cache: views`
     may take, else the blocks run in each epoch."""
     checkpoint_minutes: Annotated[float, Field(ge=0, le=1e6)]
-    """Of training within an epoch after which it is kept too, to go on from; 0: after epochs only.
-    Does not change the result."""
+    """Minutes of training within an epoch after which a checkpoint is written too, to resume from;
+    0: after epochs only. Does not change the result."""

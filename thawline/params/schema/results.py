@@ -1,4 +1,4 @@
-"""Sections of what follows training: compress, evaluate, and what decides on a model."""
+"""Sections of what follows training: compress, evaluate, gate, budget and tracking."""
 
 from typing import Annotated, Literal
 
@@ -14,32 +14,38 @@ PruneRatios = Annotated[
 
 
 class Prune(Section):
+    """Section `compress.prune`: criterion, ratios and recovery."""
+
     method: PluginName
     """Module of thawline/compress/pruning/."""
     ratio: PruneRatios
     """Share of the channels that go, 0 for none; of several the best network is picked."""
     scope: Literal["global", "layer"]
-    """Channels of all layers are ranked together, or those of each by themselves."""
+    """Layers whose channels are ranked together: all, or each by itself."""
     iterations: Annotated[int, Field(ge=1, le=100)]
     """Steps in which the ratio is reached."""
     round_to: Annotated[int, Field(ge=1, le=256)]
-    """Layers keep multiples of this many channels."""
+    """Number of channels whose multiples layers keep."""
     epochs: Annotated[int, Field(ge=0, le=10_000)]
-    """Of training after each step, with the other values of `fine_tune`; everything trains."""
+    """Epochs of training after each step, otherwise as `fine_tune` says; everything trains."""
 
 
 class Quantize(Section):
+    """Section `compress.quantize`: calibration of the int8 file."""
+
     enabled: bool
     """Write an int8 file beside the float one."""
     calibration_images: Annotated[int, Field(ge=1, le=100_000)]
     """Training images whose activations set the ranges."""
     method: Literal["minmax", "entropy", "percentile"]
-    """How a range follows from the activations seen."""
+    """Method by which a range follows from the activations."""
     max_drop: Ratio
     """Validation accuracy that an int8 file may lose and still be kept."""
 
 
 class Compress(Section):
+    """Section `compress`: exported files and their checks."""
+
     opset: Annotated[int, Field(ge=18, le=23)]
     """ONNX operator set."""
     max_difference: Annotated[float, Field(gt=0, le=0.1)]
@@ -53,6 +59,8 @@ class Compress(Section):
 
 
 class Evaluate(Section):
+    """Section `evaluate`: intervals, timings and explanations."""
+
     bootstrap_samples: Annotated[int, Field(ge=100, le=1_000_000)]
     calibration_bins: Annotated[int, Field(ge=2, le=1000)]
     latency_repeats: Annotated[int, Field(ge=50, le=100_000)]
@@ -69,23 +77,27 @@ class Gate(Section):
     """Rules of `thawline publish`; no stage reads them, so a change re-runs nothing."""
 
     max_drop: Ratio
-    """The interval of challenger - champion, in accuracy, must not reach below -max_drop."""
+    """Largest loss of accuracy that the interval of challenger - champion may reach."""
     confidence: Annotated[float, Field(ge=0.5, lt=1)]
     max_recall_drop: Ratio
-    """Of any class, unless it lost a single row."""
+    """Largest fall of the recall of a class, unless it lost a single row."""
     min_rows: Annotated[int, Field(ge=1, le=100_000_000)]
     """Test rows that neither model was trained or tuned on."""
 
 
 class Budget(Section):
+    """Section `budget`: limits of the model and of the run; null: none."""
+
     min_accuracy: Ratio | None
     max_latency_ms: Positive | None
     max_size_mb: Positive | None
     max_minutes: Positive | None
-    """Of a run, from its start; one in which no first answer is possible is refused."""
+    """Minutes of a run from its start; too few for a first answer are refused."""
 
 
 class Tracking(Section):
+    """Section `tracking`: names in MLflow."""
+
     enabled: bool
     experiment: Name
     model_name: Name

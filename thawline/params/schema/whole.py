@@ -1,4 +1,4 @@
-"""All of params.yaml."""
+"""All sections of params.yaml."""
 
 from typing import Annotated
 
@@ -12,6 +12,8 @@ from thawline.params.schema.results import Budget, Compress, Evaluate, Gate, Tra
 
 
 class Params(Section):
+    """Whole content of params.yaml."""
+
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
     ingest: Ingest
     rebalance: Rebalance

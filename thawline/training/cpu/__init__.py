@@ -1,1 +1,1 @@
-"""Faster forms of some convolutions, on the CPU in float32."""
+"""Faster kernels for some convolutions, on the CPU in float32."""

@@ -1,4 +1,4 @@
-"""A call of torch.conv2d, as plain arguments."""
+"""Arguments of a call of torch.conv2d."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ Pair = tuple[int, int]
 
 
 class Conv2d(NamedTuple):
-    """The arguments under PyTorch's names, with its defaults."""
+    """Arguments under PyTorch's names, with its defaults."""
 
     input: torch.Tensor
     weight: torch.Tensor

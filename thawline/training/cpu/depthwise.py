@@ -1,4 +1,4 @@
-"""A quick weight gradient for depthwise convolutions on small feature maps, on the CPU.
+"""Compute the weight gradient of depthwise convolutions on small maps faster, on the CPU.
 
 oneDNN 3 (in PyTorch 2.14) has no fast form of this gradient where the map is smaller than the
 kernel, or what is left of it is smaller than half of it, as in the late stages of mobile networks
@@ -18,7 +18,7 @@ _Tap = tuple[int, slice, slice]
 
 
 def applies(call: Conv2d) -> bool:
-    """Whether it will need the gradient that oneDNN is slow at."""
+    """Tell whether a call is a depthwise convolution whose gradient is slow in oneDNN."""
     depthwise = 1 < call.groups == call.weight.shape[0] == call.input.shape[1]
     return depthwise and not isinstance(call.padding, str) and _is_small(call)
 
@@ -35,7 +35,7 @@ def _is_small(call: Conv2d) -> bool:
 
 
 def convolve(call: Conv2d) -> torch.Tensor:
-    """What conv2d gives, with the quick gradient."""
+    """Convolve as conv2d does, with the faster gradient."""
     sides = (_pair(call.stride), _pair(call.padding), _pair(call.dilation))
     output: torch.Tensor = _Depthwise.apply(call.input, call.weight, *sides)
     return output if call.bias is None else output + call.bias.view(1, -1, 1, 1)
@@ -50,12 +50,11 @@ def weight_gradient(
     padding: Pair,
     dilation: Pair,
 ) -> torch.Tensor:
-    """Gradient of a depthwise kernel: per tap of the kernel one product, summed over positions.
+    """Compute the gradient of a depthwise kernel: one product per tap, summed over positions.
 
     Taps that meet nothing but padding cost nothing: of a 5 x 5 kernel on a 2 x 2 map 9 remain.
-
-    Args:
-        output_gradient: (B, C, H', W'); inputs: (B, C, H, W); quickest in channels-last memory.
+    `output_gradient` is (B, C, H', W'), `inputs` are (B, C, H, W); quickest in channels-last
+    memory.
 
     Returns:
         (C, 1, *kernel), within rounding equal to PyTorch's own; a function of the arguments alone.
@@ -76,7 +75,7 @@ def weight_gradient(
 def _taps(
     kernel: int, stride: int, padding: int, dilation: int, size: int, out_size: int
 ) -> Iterator[_Tap]:
-    """Taps of one axis that touch the map, with the outputs and the inputs that meet there."""
+    """Yield the taps of one axis that touch the map, with the outputs and inputs they join."""
     for tap in range(kernel):
         shift = tap * dilation - padding
         first = max(0, -(shift // stride))
@@ -93,7 +92,7 @@ def _pair(value: int | str | Pair) -> Pair:
 
 
 class _Depthwise(torch.autograd.Function):
-    """conv2d with groups = channels, no bias, and the quick gradient of its kernel."""
+    """Function conv2d with groups = channels, no bias, and the faster gradient of its kernel."""
 
     @staticmethod
     def forward(

@@ -1,4 +1,4 @@
-"""1 x 1 convolutions on small feature maps as matrix products, on the CPU.
+"""Compute 1 x 1 convolutions on small feature maps as matrix products, on the CPU.
 
 oneDNN brings weights and gradients into an order of its own and back at every step of training,
 which on a map of few positions takes longer than the product where vectors have 256 bits, and not
@@ -14,11 +14,11 @@ from torch.nn import functional
 from thawline.training.cpu.conv2d_call import Conv2d
 
 _MOST_POSITIONS = 49
-"""Of the map: 7 x 7. On larger ones oneDNN was as fast or faster."""
+"""Positions of a map, 7 x 7. On larger ones oneDNN was as fast or faster."""
 
 
 def applies(call: Conv2d) -> bool:
-    """Whether it is a product of every position's channels with one matrix, and that is faster."""
+    """Tell whether a call is one matrix product over positions, and faster as such."""
     if has_wide_vectors():
         return False
     plain = call.groups == 1 and math.prod(call.weight.shape[2:]) == 1
@@ -29,7 +29,7 @@ def applies(call: Conv2d) -> bool:
 
 
 def convolve(call: Conv2d) -> torch.Tensor:
-    """What conv2d gives, within rounding, channels-last in memory."""
+    """Convolve as conv2d does, within rounding, channels-last in memory."""
     positions = call.input.permute(0, 2, 3, 1)
     products = functional.linear(positions, call.weight.flatten(1), call.bias)
     return products.permute(0, 3, 1, 2)
@@ -41,5 +41,5 @@ def _is(value: int | str | tuple[int, int], wanted: int) -> bool:
 
 @cache
 def has_wide_vectors() -> bool:
-    """Whether PyTorch computes with vectors of 512 bits on this processor."""
+    """Tell whether PyTorch computes with vectors of 512 bits on this processor."""
     return "AVX512" in torch.backends.cpu.get_cpu_capability()

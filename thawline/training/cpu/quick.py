@@ -1,4 +1,4 @@
-"""Training steps with quicker forms of some convolutions, on the CPU in float32."""
+"""Replace some convolutions of training steps by faster ones, on the CPU in float32."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -14,7 +14,7 @@ _KINDS = (depthwise, pointwise)
 
 
 def convolutions(device: torch.device, precision: str) -> AbstractContextManager[Any]:
-    """Within it, conv2d takes its quicker form where weights train and there is one."""
+    """Return a context in which conv2d takes a faster form if weights train and there is one."""
     applies = device.type == "cpu" and precision == "float32"
     return _Quick() if applies else nullcontext()
 

@@ -41,7 +41,7 @@ class Training:
 
     def kept(self, recipe: Recipe, minutes: float = 0.0) -> Resume:
         self.restart()
-        known_by = fingerprint.of_training(self.network, self.card, self.data, recipe, CPU)
+        known_by = fingerprint.describe_training(self.network, self.card, self.data, recipe, CPU)
         return Resume("fine_tune", known_by, minutes=minutes, folder=self.folder)
 
     def run(

@@ -25,7 +25,7 @@ def _tune(one: Training, rates: tuple[float, ...] = RATES) -> Tuned:
     torch.manual_seed(5)  # of dropout
 
     def train_by(recipe: Recipe) -> History:
-        known_by = fingerprint.of_training(one.network, one.card, one.data, recipe, CPU)
+        known_by = fingerprint.describe_training(one.network, one.card, one.data, recipe, CPU)
         beside = [known_by | {"fine_tune.learning_rate": str(rate)} for rate in RATES]
         kept = Resume("fine_tune", known_by, minutes=1e-9, folder=one.folder, beside=beside)
         return train(
@@ -50,7 +50,7 @@ def test_the_second_rate_goes_on(
 ) -> None:
     one = training()
     undisturbed = _tune(one)
-    assert "after 1e+12 did harm" in undisturbed[1]
+    assert "after 1e+12 collapsed" in undisturbed[1]
     for file in one.folder.iterdir():
         file.unlink()
     with monkeypatch.context() as patch:
