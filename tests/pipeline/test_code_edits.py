@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.pipeline.project import STAGES, Project, begun, ran
+from tests.pipeline.project import STAGES, Project, begun, ran, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -29,6 +29,18 @@ def test_code_that_makes_no_output_reruns_nothing(copied: Project, file: str) ->
     assert "nothing to do: every stage is up to date" in done.stdout
     assert len(copied.runs("pipeline")) == before
     assert json.loads(copied.run("dvc", "status", "--json").stdout) == {}
+
+
+@pytest.mark.parametrize("text", ["", "<<<<<<< HEAD\nstages:\n=======\n>>>>>>> other\n", None])
+def test_a_broken_file_of_hashes_is_written_anew(copied: Project, text: str | None) -> None:
+    file = copied.folder / "code.yaml"
+    before = file.read_bytes()
+    file.unlink()
+    if text is not None:
+        file.write_text(text, encoding="utf-8")
+    done = copied.run("thawline", "run")
+    assert begun(done) == ["code"]
+    assert file.read_bytes() == before
 
 
 @pytest.mark.ci
@@ -57,3 +69,28 @@ def test_a_used_module_reruns_the_stages_that_are_made_of_it(copied: Project) ->
     assert changed == set(STAGES) - {"ingest", "pictures"}
     up_to = ["rebalance", "augment", "transfer_learn"]
     assert ran(copied.run("dvc", "repro", "transfer_learn")) == up_to
+
+
+def _edit_during_ingest(copied: Project, until: str, file: str) -> str:
+    """Edit a file once `ingest` is at work in `dvc repro`; gives what that said."""
+    staging = copied.folder / ".thawline/staging"
+    run = copied.start("dvc", "repro", until)
+    wait_for(lambda: any(staging.glob("*")) or run.poll() is not None, 200, "for the stage")
+    _edit(copied, file)
+    assert run.wait(300) == 255
+    return copied.output_file.read_text(encoding="utf-8")
+
+
+def test_an_edit_of_the_code_of_a_running_stage_is_told(copied: Project) -> None:
+    copied.run("dvc", "repro", "ingest")
+    copied.set(ingest__test_ratio=0.25)
+    said = _edit_during_ingest(copied, "ingest", "thawline/ingest/collect.py")
+    assert "thawline/ingest/collect.py: was changed while the stage ran: its result is not" in said
+    assert begun(copied.run("dvc", "repro", "ingest")) == ["code", "ingest"]
+
+
+def test_an_edit_of_the_code_of_a_stage_that_is_to_come_stops_it(copied: Project) -> None:
+    copied.set(ingest__test_ratio=0.3)
+    said = _edit_during_ingest(copied, "rebalance", "thawline/dataset/rows.py")
+    assert "stages.rebalance: the code was edited since it was described, while the run" in said
+    assert begun(copied.run("dvc", "repro", "rebalance")) == ["code", "rebalance"]

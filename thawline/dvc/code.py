@@ -137,29 +137,29 @@ def of(root: Path) -> Hashes:
     Raises:
         UserError: it has neither.
     """
-    has_code = all((root / package).is_dir() for package in graph.PACKAGES)
-    return Code(root).record() if has_code else read(root / FILE)
+    return Code(root).record() if _holds_code(root) else read(root / FILE)
+
+
+def _holds_code(root: Path) -> bool:
+    """Tell a checkout, whose stage `code` writes code.yaml, from a project of one's own."""
+    return all((root / package).is_dir() for package in graph.PACKAGES)
 
 
 def check() -> None:
     """Refuse to run on other code than a project of one's own describes.
 
-    Its code.yaml is written by `thawline init`, and names the version. Where the stage `code`
-    writes it, or without one, all is well.
+    Its code.yaml is written by `thawline init`. In a checkout the stage `code` writes it first.
 
     Raises:
         UserError: the code of a stage or a plugin differs.
     """
-    if not FILE.is_file():
+    if not FILE.is_file() or _holds_code(Path()):
         return
-    recorded = read(FILE)
-    if "version" not in recorded:
-        return
-    now = running().record()
+    recorded, now = read(FILE), running().record()
     if any(recorded.get(part) != now[part] for part in (STAGES, PLUGINS)):
         raise UserError(
-            f"{FILE}: describes the code of thawline {recorded['version']}, and that of the one "
-            "installed differs; `thawline init --upgrade` takes it over"
+            f"{FILE}: describes the code of thawline {recorded.get('version')}, and that of the "
+            "one installed differs; `thawline init --upgrade` takes it over"
         )
 
 
