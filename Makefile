@@ -23,6 +23,7 @@ test-all: $(READY)
 check: $(READY)
 	ruff check .
 	ruff format --check .
+	codespell $$(git ls-files '*.md' '*.py' '*.yaml' pyproject.toml Makefile)
 	mypy
 	-@$(MAKE) --silent $(AUDIT)
 	PATH=$(VENV)/audit/bin:$(PATH) python -m tests.repo.audit

@@ -220,7 +220,7 @@ def _resolved(
 
     try:
         return decided, settle(decided.near_duplicate_distance)
-    except phash_index.TooManyPairs:
+    except phash_index.TooManyPairsError:
         if not decided.decisions["near_duplicate_distance"].auto:
             raise
     return without_near(decided, phash_index.MAX_PAIRS), settle(None)

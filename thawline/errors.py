@@ -12,7 +12,7 @@ class UserError(Exception):
     exit_code = 2
 
 
-class ChildDied(UserError):
+class ChildDiedError(UserError):
     """Raised when a process that worked for this one ended by itself; no input is to blame.
 
     Shown as any UserError is, with an exit code of its own: that of "system error" in sysexits.h.
@@ -21,7 +21,7 @@ class ChildDied(UserError):
     exit_code = 71
 
     @classmethod
-    def from_exit_code(cls, what: str, exitcode: int | None) -> "ChildDied":
+    def from_exit_code(cls, what: str, exitcode: int | None) -> "ChildDiedError":
         """Build the error from a process's exit code.
 
         Args:

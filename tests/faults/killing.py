@@ -10,7 +10,7 @@ import psutil
 from tests import colours
 from tests.faults.judging import Known, Outcome, forget, hashes, up_to, workers
 from tests.pipeline.project import Project, wait_for
-from thawline.errors import ChildDied
+from thawline.errors import ChildDiedError
 
 STAGE, WORKER = "stage killed", "worker killed"
 _SAYS = "a process that decodes images was killed (SIGKILL)"
@@ -135,7 +135,7 @@ def _refusal(code: int, output: str, took: float) -> str:
     if code == 0:
         return ""  # it had done its last image
     lines = [line for line in output.splitlines() if _SAYS in line]
-    if code != ChildDied.exit_code:
+    if code != ChildDiedError.exit_code:
         return f"exit code {code}: {output.splitlines()[-1:]}"
     if not lines or "Traceback" in output:
         return f"no message, or a traceback: {output.splitlines()[-3:]}"

@@ -49,7 +49,7 @@ def owners() -> list[Path]:
 def test_the_second_run_is_told_whose_the_first_is() -> None:
     with locks.pipeline(owner="flow run odd-owl"):
         said = r"flow run odd-owl \(process \d+ .* in progress"
-        with pytest.raises(locks.Busy, match=said), locks.pipeline():
+        with pytest.raises(locks.BusyError, match=said), locks.pipeline():
             pass
         with locks.pipeline(kind="retrain"):
             assert len(owners()) == 2

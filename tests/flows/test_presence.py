@@ -84,7 +84,7 @@ def test_after_one_that_is_gone_prefect_tries_once(
     monkeypatch.setattr(server_health, "PATIENCE_S", 0.0)
     assert server_health.gone()
     with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 5}):
-        with pytest.raises(server_health.Gone), server_health.needed():
+        with pytest.raises(server_health.ServerGoneError), server_health.needed():
             pass
         assert PREFECT_CLIENT_MAX_RETRIES.value() == 0
     with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 5}):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from thawline.errors import ChildDied
+from thawline.errors import ChildDiedError
 
 MEGABYTE = 10**6
 _RUNS = 5
@@ -44,7 +44,7 @@ def peak_memory(
     """Measure peak memory in a fresh process; `model` is an .onnx file or a checkpoint folder.
 
     Raises:
-        ChildDied: the process was killed.
+        ChildDiedError: the process was killed.
         RuntimeError: the process failed; the message is the last line it wrote.
     """
     command = [
@@ -54,7 +54,7 @@ def peak_memory(
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode < 0:
-        raise ChildDied.from_exit_code("the process that measures memory", done.returncode)
+        raise ChildDiedError.from_exit_code("the process that measures memory", done.returncode)
     if done.returncode:
         reason = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         raise RuntimeError(f"{model}: its memory could not be measured: {reason[-1]}")

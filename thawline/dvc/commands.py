@@ -8,7 +8,7 @@ from thawline.errors import UserError
 
 
 def git(*words: str) -> str:
-    """What it wrote, without line breaks at the ends.
+    """Run git; return what it wrote, without line breaks at the ends.
 
     Raises:
         UserError: it failed.

@@ -78,6 +78,8 @@ def read(root: Path, *, ignored: Callable[[str], bool], extra: Iterable[str] = (
     """Read the modules below a folder as they are now.
 
     Args:
+        root: the folder that holds `thawline` and `stages`.
+        ignored: tell whether a file is left out of every closure.
         extra: further files that closures may name, e.g. of data.
     """
     paths = [path for package in PACKAGES for path in (root / package).rglob("*.py")]

@@ -94,7 +94,7 @@ class Graph:
         return tuple(map(str, entries))
 
     def uncached(self) -> tuple[str, ...]:
-        """Outputs that DVC keeps no copy of, of all stages and of `code`."""
+        """List outputs that DVC keeps no copy of, of all stages and of `code`."""
         entries = [entry for stage in self._written for entry in self._outs(stage)]
         found = [pair for entry in entries if isinstance(entry, dict) for pair in entry.items()]
         kept = [(path, how.get("cache")) for path, how in found if isinstance(how, dict)]
@@ -174,7 +174,7 @@ def _file(path: Path) -> str:
 
 
 def _recorded(path: Path) -> dict[str, dict[str, Any]]:
-    """What dvc.lock says, as far as it goes: DVC writes it in place, so it may be half there."""
+    """Read dvc.lock as far as it goes: DVC writes it in place, so it may be half there."""
     return {
         name: {kind: _entries(spec.get(kind)) for kind in ("deps", "outs")}
         | {"params": spec.get("params")}

@@ -13,7 +13,7 @@ pyproject.toml, since `requires-python` cannot say one for each of two lines of 
 
 
 def old_python(version: tuple[int, int, int] = sys.version_info[:3]) -> str:
-    """A line about an interpreter with known weaknesses in reading archives; empty for others."""
+    """Warn of an interpreter with known weaknesses in reading archives; empty for others."""
     *line, patch = version
     least = LEAST_PATCH.get((line[0], line[1]), 0)
     if patch >= least:
@@ -33,7 +33,7 @@ def recorded() -> dict[str, str]:
 
 
 def others() -> list[str]:
-    """What is installed in another version than recorded, a line each; DVC does not notice it."""
+    """Name libraries of another version than recorded, a line each; DVC does not notice them."""
     return [
         f"{name} {found} is installed and {version} recorded in libraries.txt: DVC may restore "
         "results of the other"

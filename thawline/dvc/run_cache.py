@@ -23,6 +23,8 @@ def keep(
     """Keep what the stage made, for whoever runs it with these params again.
 
     Args:
+        stage: name in dvc.yaml.
+        command: the command in dvc.yaml.
         deps: paths, as they are now.
         values: file of params -> key -> value.
         outs: path -> whether DVC caches it.

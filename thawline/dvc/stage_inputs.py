@@ -241,7 +241,7 @@ def _at(content: Any, dotted: str) -> Any:
 
 
 def _filled(template: str, values: Mapping[str, Any]) -> str:
-    """A key that is not in params.yaml stays as it is written: DVC may know it from elsewhere."""
+    """Fill a template in; a key that is not in params.yaml stays, DVC may know it from elsewhere."""
 
     def value(match: re.Match[str]) -> str:
         found = _at(values, match[1])

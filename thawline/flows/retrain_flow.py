@@ -62,7 +62,7 @@ def retrain(
         owner = f"flow run {flow_run.name}"
         with server_health.needed(), locks.pipeline(kind="retrain", owner=owner):
             return _retrain(root, commit_to, stage_timeout_s)
-    except locks.Busy as busy:
+    except locks.BusyError as busy:
         return Completed(name="Skipped", message=f"skipped: {busy}")
     except UserError as error:
         return Failed(name="Refused", message=str(error))

@@ -20,7 +20,7 @@ _ANSWER_S = 5.0
 _OF_A_PROXY = (502, 503, 504)
 
 
-class Gone(Exception):
+class ServerGoneError(Exception):
     """Raised when Prefect's server does not answer any more."""
 
 
@@ -54,7 +54,7 @@ def needed() -> Iterator[None]:
     Whichever way the work ends, Prefect does not wait for a server that is gone.
 
     Raises:
-        Gone: it did not come back within PATIENCE_S after the work.
+        ServerGoneError: it did not come back within PATIENCE_S after the work.
     """
     try:
         yield
@@ -69,13 +69,13 @@ def require() -> None:
     """Wait for a server that is away.
 
     Raises:
-        Gone: it did not come back within PATIENCE_S.
+        ServerGoneError: it did not come back within PATIENCE_S.
     """
     deadline = time.monotonic() + PATIENCE_S
     while gone():
         if time.monotonic() > deadline:
             _hurry()
-            raise Gone
+            raise ServerGoneError
         time.sleep(0.5)
 
 

@@ -78,7 +78,7 @@ def study(
             report.write_all(OUT, found)
     except KeyboardInterrupt:
         return Cancelled(message="ended by Ctrl-C")
-    except locks.Busy as busy:
+    except locks.BusyError as busy:
         return Completed(name="Skipped", message=f"skipped: {busy}")
     except UserError as error:
         return Failed(name="Refused", message=str(error))

@@ -31,7 +31,7 @@ _RUNNING: set[follow.FollowedRun] = set()
 _STOPPED = threading.Event()
 
 
-class Stopped(Exception):
+class TrialStoppedError(Exception):
     """Raised when a trial was ended from outside; it runs again the next time."""
 
 
@@ -79,7 +79,7 @@ def run(order: TrialRequest, say: Say, should_prune: ShouldPrune = lambda _: Non
         except (CommandError, UserError, OSError) as error:
             record = _record(order, "failed", message=one_line(error))
     if _STOPPED.is_set():
-        raise Stopped
+        raise TrialStoppedError
     record = replace(record, duration_s=time.monotonic() - began)
     record.write()
     return record
@@ -100,7 +100,7 @@ def _run(order: TrialRequest, tree: Path, say: Say, should_prune: ShouldPrune) -
     if reason is not None:
         return _record(order, "pruned", message=reason, **common)
     if stages.code in _ENDED:
-        raise Stopped
+        raise TrialStoppedError
     if stages.code:
         return _record(order, "failed", message=stages.message, **common)
     order.base.require()
@@ -128,7 +128,7 @@ class _Stages:
         lock.acquire()
         if _STOPPED.is_set():  # while it waited
             lock.release()
-            raise Stopped
+            raise TrialStoppedError
         run = follow.FollowedRun(
             [order.until], self._tree, f"trial {order.name}", order.environment
         )

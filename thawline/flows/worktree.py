@@ -89,7 +89,7 @@ class WorkTree:
         Raises:
             UserError: its files have changed meanwhile; the results stay in DVC's cache, so that
                 the next run restores them.
-            locks.Busy: another run has been in progress there for half an hour.
+            locks.BusyError: another run has been in progress there for half an hour.
         """
         with locks.pipeline(_SWAP_WAIT_S, owner="the end of a retraining"):
             if self.project_changed():

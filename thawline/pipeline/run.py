@@ -17,7 +17,7 @@ from thawline.advice import time_budget
 from thawline.dvc import libraries, lock_entries, stage_inputs
 from thawline.dvc.code import check as check_code
 from thawline.dvc.hashes import Graph
-from thawline.errors import ChildDied, UserError
+from thawline.errors import ChildDiedError, UserError
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
 from thawline.runtime import execution, locks, safe_yaml, workspace
@@ -71,7 +71,7 @@ def run(targets: Sequence[str] = (), *, minutes: float | None = None) -> int:
             launched = Launch(current, targets)
             code = launched.wait()
             return _conclude(checked, current, start_ms, launched, code)
-    except locks.Busy as busy:
+    except locks.BusyError as busy:
         print(f"skipped: {busy}", file=sys.stderr, flush=True)
         return locks.BUSY
 
@@ -179,7 +179,7 @@ def _outcome(state: execution.State, received: int | None, code: int) -> tuple[s
         return "FAILED", _problem_of_lock(), 1
     name, entry = failed[-1]
     message = f"{name}: {entry.get('message') or 'killed'}"
-    known = (UserError.exit_code, ChildDied.exit_code)
+    known = (UserError.exit_code, ChildDiedError.exit_code)
     return "FAILED", message, entry["exit_code"] if entry.get("exit_code") in known else 1
 
 

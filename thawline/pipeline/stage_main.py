@@ -19,7 +19,7 @@ from typing import NoReturn
 from thawline.dvc import cache, input_check, stage_inputs
 from thawline.dvc.code import check as check_code
 from thawline.dvc.hashes import Graph
-from thawline.errors import ChildDied, UserError
+from thawline.errors import ChildDiedError, UserError
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
 from thawline.pipeline.forkserver import client
@@ -88,7 +88,7 @@ def _loaders_named() -> Iterator[None]:
     """PyTorch's word for a process of a DataLoader that died comes out wherever we are just then.
 
     Raises:
-        ChildDied: instead of it.
+        ChildDiedError: instead of it.
     """
     try:
         yield
@@ -97,7 +97,7 @@ def _loaders_named() -> Iterator[None]:
         if "DataLoader worker" not in text:
             raise
         code = -signal.SIGKILL if "signal: Killed" in text else None
-        raise ChildDied.from_exit_code("a process that augments images", code) from error
+        raise ChildDiedError.from_exit_code("a process that augments images", code) from error
 
 
 def _take_part(main: Main) -> NoReturn:

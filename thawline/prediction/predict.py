@@ -40,7 +40,7 @@ def predict(
 
     Raises:
         UserError: the ONNX file is damaged, or gives another number of classes than model.json.
-        ChildDied: a process that decodes was killed.
+        ChildDiedError: a process that decodes was killed.
     """
     decoded = batches(files, model.geometry, processes)  # before ONNX Runtime starts threads
     network = onnx.session(model.network, os.cpu_count() or 1)

@@ -67,7 +67,7 @@ def refresh() -> int:
             fresh, least = _fresh(store, checked, manifest), checked.gate.min_rows
             rows = holdout_draw.draw(manifest, fresh, min_rows=least, seed=checked.seed)
             holdout.write(HOLDOUT, [(manifest.names[row], manifest.sha256[row]) for row in rows])
-    except locks.Busy as busy:
+    except locks.BusyError as busy:
         raise UserError(f"{busy}; wait for it or end it; nothing was drawn") from None
     return len(rows)
 

@@ -76,7 +76,7 @@ def publish() -> Published | None:
             lock_entries.require()
             with _copied() as model:
                 return _publish(checked, model)
-    except locks.Busy as busy:
+    except locks.BusyError as busy:
         raise UserError(f"{busy}; wait for it or end it; nothing was published") from None
 
 

@@ -124,7 +124,7 @@ def restore(named: str) -> Restored:
             git("checkout", "--quiet", "--detach", commit)
             shutil.copytree(recorded, workspace.workspace(), dirs_exist_ok=True)
             _check_out()
-    except locks.Busy as busy:
+    except locks.BusyError as busy:
         raise UserError(f"{busy}; wait for it or end it") from None
     if hashes.md5(_MODEL) != version.tags.get(HASH_TAG):
         raise UserError(f"{_MODEL}: is not the model of version {version.version}; `dvc status`")

@@ -29,7 +29,7 @@ _WATCH_S = 0.5
 _PR_SET_PDEATHSIG = 1
 
 
-class Busy(Exception):
+class BusyError(Exception):
     """Raised when the workspace belongs to another run; the message says whose."""
 
 
@@ -79,14 +79,14 @@ def pipeline(
         owner: name shown to others; by default THAWLINE_OWNER, or `thawline run`.
 
     Raises:
-        Busy: another run holds it.
+        BusyError: another run holds it.
     """
     path = _path(f"-{kind}")
     lock, note = _lock_file(path), path.with_suffix(".owner")
     try:
         lock.acquire(timeout=wait_s)
     except Timeout:
-        raise Busy(f"{_owner(path)} is in progress") from None
+        raise BusyError(f"{_owner(path)} is in progress") from None
     try:
         if note.exists():
             print(f"took over the lock of {_owner(path)}, which is gone", file=sys.stderr)

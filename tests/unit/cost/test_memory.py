@@ -11,7 +11,7 @@ from torch import nn
 
 from thawline.compress.export import export
 from thawline.cost.memory import peak_memory, resident_peak_bytes, size_mb
-from thawline.errors import ChildDied
+from thawline.errors import ChildDiedError
 
 HALF = (0.5, 0.5, 0.5)
 
@@ -75,6 +75,8 @@ def test_a_process_that_is_killed_is_no_traceback(tmp_path: Path) -> None:
 
     killer = threading.Thread(target=kill)
     killer.start()
-    with pytest.raises(ChildDied, match=r"the process that measures memory was killed \(SIGKILL\)"):
+    with pytest.raises(
+        ChildDiedError, match=r"the process that measures memory was killed \(SIGKILL\)"
+    ):
         peak_memory(tmp_path / "network.onnx", image_size_px=16)
     killer.join()

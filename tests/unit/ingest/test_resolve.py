@@ -181,7 +181,7 @@ def test_too_many_near_copies_stop_only_who_asked_for_them(
     found, _, _ = run(tmp_path, [*BASE, *copies])
     found.packed._hashes = array("Q", [1 << (k % 60) for k in range(len(found.packed))])
     if not auto:
-        with pytest.raises(phash_index.TooManyPairs, match="near_duplicate_distance: 4"):
+        with pytest.raises(phash_index.TooManyPairsError, match="near_duplicate_distance: 4"):
             ingest._resolved(checked, decided, found, tmp_path)
         return
     after, resolved = ingest._resolved(checked, decided, found, tmp_path)

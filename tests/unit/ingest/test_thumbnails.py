@@ -90,5 +90,5 @@ def test_too_many_to_compare_are_refused(tmp_path: Path, monkeypatch: pytest.Mon
     by_hash = phash_index.find([k // 4 for k in range(8)], 4)
     assert phash_index.verified(by_hash, lambda rows: seen[rows], 4).rows == ()
     monkeypatch.setattr(phash_index, "MAX_PAIRS", 15)
-    with pytest.raises(phash_index.TooManyPairs):
+    with pytest.raises(phash_index.TooManyPairsError):
         phash_index.verified(by_hash, lambda rows: seen[rows], 4)

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from tests import colours
-from thawline.errors import ChildDied
+from thawline.errors import ChildDiedError
 from thawline.ingest.packing.workers import Workers
 from thawline.prediction import decoding
 
@@ -86,9 +86,9 @@ def test_a_process_that_dies(number: int) -> None:
     futures = [pool.submit(end, number), *(pool.submit(sleep, 60) for _ in range(5))]
     began = time.monotonic()
     for future in futures:
-        with pytest.raises(ChildDied, match=signal.Signals(number).name):
+        with pytest.raises(ChildDiedError, match=signal.Signals(number).name):
             future.result()
-    with pytest.raises(ChildDied):
+    with pytest.raises(ChildDiedError):
         pool.submit(sleep, 0).result()
     pool.shutdown(cancel_futures=True)
     assert time.monotonic() - began < WITHIN_S
@@ -104,7 +104,7 @@ def test_killed_while_it_hands_over(delay_s: float) -> None:
     time.sleep(delay_s)
     process.kill()
     began = time.monotonic()
-    with suppress(ChildDied):
+    with suppress(ChildDiedError):
         future.result(timeout=WITHIN_S)
     pool.shutdown(cancel_futures=True)
     assert time.monotonic() - began < WITHIN_S
@@ -146,6 +146,6 @@ def test_prediction_says_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     began = time.monotonic()
     _, errors = process.communicate(timeout=60)
     assert time.monotonic() - began < 10
-    assert process.returncode == ChildDied.exit_code
+    assert process.returncode == ChildDiedError.exit_code
     assert errors.splitlines()[-1].startswith("thawline: a process that decodes images was killed")
     assert "Traceback" not in errors

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from thawline.errors import ChildDied
+from thawline.errors import ChildDiedError
 
 PROGRAM = """\
 import os, signal, sys
@@ -38,7 +38,7 @@ def test_a_loader_that_is_killed_is_a_line(tmp_path: Path, repository: Path) -> 
         [sys.executable, "-c", PROGRAM], cwd=tmp_path, capture_output=True, text=True,
         env=os.environ | {"PYTHONPATH": str(repository)}, timeout=120,
     )  # fmt: skip
-    assert done.returncode == ChildDied.exit_code
+    assert done.returncode == ChildDiedError.exit_code
     last = done.stderr.splitlines()[-1]
     assert last.startswith("fine_tune: a process that augments images was killed (SIGKILL)")
     assert "Traceback" not in done.stderr

@@ -98,7 +98,7 @@ def test_owners_of_locks(content: bytes) -> None:
     with locks.pipeline():
         (note,) = Path(".thawline/locks").glob("*.owner")
         note.write_bytes(content)
-        with pytest.raises(locks.Busy) as caught, locks.pipeline():
+        with pytest.raises(locks.BusyError) as caught, locks.pipeline():
             pass
     assert str(caught.value).isprintable()
     note.write_bytes(content)  # of one that was killed

@@ -18,7 +18,7 @@ _MAX_FIRST = 256
 _CHUNK = 4096
 
 
-class TooManyPairs(UserError):
+class TooManyPairsError(UserError):
     """Raised when the hash does not tell these pictures apart."""
 
 
@@ -46,7 +46,7 @@ def find(hashes: Sequence[int | None], distance: int) -> Near:
         distance: bits in which near copies differ at most, in [0, 8].
 
     Raises:
-        TooManyPairs: there are more than MAX_PAIRS of them.
+        TooManyPairsError: there are more than MAX_PAIRS of them.
     """
     rows_of: dict[int, list[int]] = {}
     for row, value in enumerate(hashes):
@@ -79,7 +79,7 @@ def verified(found: Near, look: Callable[[list[int]], np.ndarray], distance: int
         distance: bits in which near copies differ at most, for the message of the error.
 
     Raises:
-        TooManyPairs: there are more than MAX_PAIRS to compare.
+        TooManyPairsError: there are more than MAX_PAIRS to compare.
     """
     order = [row for rows in found.rows for row in rows]
     images = look(order)
@@ -175,8 +175,8 @@ def _in_band(values: np.ndarray, band: np.ndarray, distance: int) -> list[np.nda
     return found
 
 
-def _too_many(distance: int) -> TooManyPairs:
-    return TooManyPairs(
+def _too_many(distance: int) -> TooManyPairsError:
+    return TooManyPairsError(
         f"ingest.near_duplicate_distance: {distance} makes more than {MAX_PAIRS} pairs of near "
         "copies: these images are too small or too alike to be told apart so; allowed: a smaller "
         "distance, or null to look for none"

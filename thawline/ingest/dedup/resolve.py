@@ -62,7 +62,7 @@ def resolve(
         test_ratio: share of test rows, in (0, 1).
 
     Raises:
-        phash_index.TooManyPairs: the hash does not tell the pictures apart.
+        phash_index.TooManyPairsError: the hash does not tell the pictures apart.
         UserError: conflicts that are an error; a group in two predefined splits.
     """
     names, labels = packed.names, packed.labels.tolist()

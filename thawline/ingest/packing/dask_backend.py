@@ -22,7 +22,7 @@ _LARGEST = "1GiB"
 """Size of a batch with one huge image in it, before Dask warns in the log; others are a few MB."""
 
 
-class Other(Exception):
+class OtherCodeError(Exception):
     """Raised when a worker would decode images to other bits than this machine."""
 
 
@@ -52,7 +52,7 @@ class Engine:
         def result() -> Any:
             try:
                 return future.result()
-            except Other as error:
+            except OtherCodeError as error:
                 raise UserError(f"{ADDRESS}: {error}") from None
             except Exception as error:  # each way in which a cluster ends raises its own
                 if type(error).__module__.startswith(("distributed", "asyncio", "concurrent")):
@@ -94,7 +94,7 @@ def made_with(geometry: Geometry) -> str:
 def _checked(task: Callable[..., Any], expected: str, *values: Any) -> Any:
     """Run a task on a worker, after checking the worker's versions."""
     if made_with(values[-1]) != expected:
-        raise Other(
+        raise OtherCodeError(
             f"the worker on {platform.node()} has other versions of Pillow, OpenCV or NumPy, or "
             "other code: the same packages and the same commit make the same bytes"
         )

@@ -73,7 +73,7 @@ def pack(
 
     Raises:
         UserError: the environment names a cluster that cannot be used, see `dask_backend`.
-        ChildDied: a process that decodes was killed.
+        ChildDiedError: a process that decodes was killed.
     """
     known = cache.known if cache else None
     with dask_backend.connect(geometry) as cluster:

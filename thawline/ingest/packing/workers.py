@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
-from thawline.errors import ChildDied
+from thawline.errors import ChildDiedError
 
 T = TypeVar("T")
 _AHEAD = 2
@@ -47,7 +47,7 @@ class Workers:
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._open: set[Future[Any]] = set()
-        self._died: ChildDied | None = None
+        self._died: ChildDiedError | None = None
         self._closing = False
         self._processes: list[BaseProcess] = []
         self._pipes: list[Connection] = []
@@ -76,7 +76,7 @@ class Workers:
         """Call task(*values) in a process; task, values and result must be picklable.
 
         Returns:
-            A future, whose result raises what the task raised, or ChildDied.
+            A future, whose result raises what the task raised, or ChildDiedError.
         """
         future: Future[T] = Future()
         with self._lock:
@@ -160,7 +160,7 @@ class Workers:
 
     def _lose(self, process: BaseProcess) -> None:
         process.join(_END_S)  # its pipe is closed a moment before it has ended
-        died = ChildDied.from_exit_code("a process that decodes images", process.exitcode)
+        died = ChildDiedError.from_exit_code("a process that decodes images", process.exitcode)
         with self._lock:
             self._died = self._died or died
             left, self._open = self._open, set()

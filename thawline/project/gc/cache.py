@@ -18,7 +18,7 @@ _HASH = re.compile(r"\bmd5: '?([0-9a-f]{32}(?:\.dir)?)\b")
 _REMOVING = re.compile(r"Removing (/.*)")
 
 
-class Shared(Exception):
+class SharedCacheError(Exception):
     """Raised when others may share the cache; the message says what to do."""
 
 
@@ -26,11 +26,11 @@ def folder() -> Path:
     """Return the folder of the cache.
 
     Raises:
-        Shared: it is outside of the project, where others may use it too.
+        SharedCacheError: it is outside of the project, where others may use it too.
     """
     found = (workspace.root() / dvc("cache", "dir")).resolve()
     if not found.is_relative_to(workspace.root()):
-        raise Shared(
+        raise SharedCacheError(
             f"{found}: DVC's cache is outside of the project, and others may share it; "
             "`dvc gc --projects` cleans it by hand"
         )
@@ -53,7 +53,7 @@ def sweep(before_s: float, kept: Iterable[str], *, dry: bool) -> list[int]:
         dry: True only counts what would go.
 
     Raises:
-        Shared: the cache is outside of the project.
+        SharedCacheError: the cache is outside of the project.
     """
     place = folder()
     date = time.strftime("%Y-%m-%d", time.localtime(before_s))

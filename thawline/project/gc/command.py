@@ -42,7 +42,7 @@ def run(older_than_days: float, *, sure: bool) -> None:
         try:
             held.enter_context(locks.pipeline(owner="thawline gc"))
             held.enter_context(locks.pipeline(kind="retrain", owner="thawline gc"))
-        except locks.Busy as busy:
+        except locks.BusyError as busy:
             raise UserError(f"{busy}; wait for it or end it") from None
         held.enter_context(locks.hold_workspace("gc"))
         held.enter_context(scratch.no_trials())
@@ -88,7 +88,7 @@ def _cache(before_s: float, held: set[str]) -> Finding:
     """Find unneeded files of DVC's cache, those of experiments that go included."""
     try:
         sizes = cache.sweep(before_s, held, dry=True)
-    except cache.Shared as shared:
+    except cache.SharedCacheError as shared:
         print(shared)
         return Finding("DVC: files of the cache", 0, 0, lambda: None)
 
