@@ -203,3 +203,11 @@ def test_a_folder_without_mlflow_is_used_as_the_docs_say(tmp_path: Path) -> None
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120
     )
     assert done.stdout.split()[0] == "red", done.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_lines_are_wrapped(name: str) -> None:
+    """But for tables, code, headings and what cannot be broken."""
+    lines = re.sub(r"(?ms)^```.*?^```$", "", text(name)).splitlines()
+    wide = [line for line in lines if len(line) > 100 and not line.startswith(("|", "#", "    "))]
+    assert [line for line in wide if " " in re.sub(r"`[^`]*`|\]\([^)]*\)", "", line[:100])] == []

@@ -241,7 +241,7 @@ def _at(content: Any, dotted: str) -> Any:
 
 
 def _filled(template: str, values: Mapping[str, Any]) -> str:
-    """Fill a template in; a key that is not in params.yaml stays, DVC may know it from elsewhere."""
+    """Fill a template in; a key that params.yaml lacks stays, since DVC may know it."""
 
     def value(match: re.Match[str]) -> str:
         found = _at(values, match[1])
