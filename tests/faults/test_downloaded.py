@@ -26,7 +26,9 @@ def recorded(refused: pytest.ExceptionInfo[UserError]) -> str:
 
 def test_files_that_are_not_the_recorded_ones(tmp_path: Path) -> None:
     folder = inputs.torchvision(tmp_path, {"name": "MNIST"})
-    with pytest.raises(UserError, match=r"^ingest\.options\.sha256: '\?' is another") as refused:
+    with pytest.raises(
+        UserError, match=r"^ingest\.options\.sha256: '\?' is not the hash"
+    ) as refused:
         torchvision.read(folder, name="MNIST", sha256="?")
     sha256 = recorded(refused)
     torchvision.read(folder, name="MNIST", sha256=sha256)
@@ -35,7 +37,7 @@ def test_files_that_are_not_the_recorded_ones(tmp_path: Path) -> None:
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
-    with pytest.raises(UserError, match="is another set"):
+    with pytest.raises(UserError, match="is not the hash of the data set"):
         torchvision.read(folder, name="MNIST", sha256=sha256)
     torchvision.read(folder, name="MNIST")
 
@@ -54,6 +56,6 @@ def test_images_that_are_not_the_recorded_ones(tmp_path: Path) -> None:
         ITEMS[:2],
     )
     for changed in others:
-        with pytest.raises(UserError, match="is another set"):
+        with pytest.raises(UserError, match="is not the hash of the data set"):
             list(require_items(changed, sha256))
         assert list(require_items(changed, "")) == list(changed)

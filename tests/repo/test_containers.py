@@ -52,10 +52,8 @@ def test_what_it_installs_is_pinned(file: str) -> None:
 
 def test_training_copies_everything_that_the_wheel_is_made_of() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    setup = project["tool"]["setuptools"]
-    packages = {word.removesuffix("*") for word in setup["packages"]["find"]["include"]}
-    placed = {path for paths in setup["data-files"].values() for path in paths}
-    needed = packages | {path.split("/*")[0] for path in placed} | {"pyproject.toml"}
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    needed = {*wheel["only-include"], *wheel["shared-data"], "pyproject.toml"}
     needed |= {project["project"]["readme"], *project["project"]["license-files"]}
     assert needed - copied("Containerfile") == set()
     assert ("ENTRYPOINT", '["thawline"]') in instructions("Containerfile")

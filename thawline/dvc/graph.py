@@ -19,6 +19,8 @@ from thawline.runtime import safe_json, workspace
 ROOT = Path(__file__).resolve().parents[2]
 """Of the packages that run: the checkout, or site-packages."""
 PACKAGES = ("thawline", "stages")
+_INSTALLED = "thawline/stages"
+"""Where the wheel has the stages; see pyproject.toml."""
 _NAME = "imports.json"
 _MOST_KEPT = 4000
 _DIGITS = 16
@@ -82,11 +84,16 @@ def read(root: Path, *, ignored: Callable[[str], bool], extra: Iterable[str] = (
         ignored: tell whether a file is left out of every closure.
         extra: further files that closures may name, e.g. of data.
     """
-    paths = [path for package in PACKAGES for path in (root / package).rglob("*.py")]
+    # In an installed package the stages lie inside: a folder beside it is somebody else's.
+    packages = PACKAGES[:1] if (root / _INSTALLED).is_dir() else PACKAGES
+    paths = [path for package in packages for path in (root / package).rglob("*.py")]
     contents = {}
     for path in [*paths, *(root / name for name in extra)]:
+        name = path.relative_to(root).as_posix()
+        if name.startswith(f"{_INSTALLED}/"):
+            name = name.removeprefix("thawline/")
         with suppress(OSError):  # an editor or git may take it away just now
-            contents[path.relative_to(root).as_posix()] = path.read_bytes()
+            contents[name] = path.read_bytes()
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
     kept = _kept()
     found = {hashes[name]: data for name, data in contents.items() if hashes[name] not in kept}

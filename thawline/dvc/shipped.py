@@ -11,7 +11,7 @@ _PLACE = ("share", _NAME, "dvc.yaml")
 
 
 def folder() -> Path:
-    """Where they are: the checkout, or where pip put the wheel's `share/thawline`.
+    """Return where they are: the checkout, or where pip put the wheel's `share/thawline`.
 
     Raises:
         UserError: the installation lacks them.
@@ -24,5 +24,12 @@ def folder() -> Path:
     raise UserError(f"{PACKAGE}: share/{_NAME} of the package is not there; install it again")
 
 
+def stages() -> Path:
+    """Return the folder of the stages' scripts: in the package, in a checkout beside it."""
+    inside = PACKAGE / "stages"
+    return inside if inside.is_dir() else PACKAGE.parent / "stages"
+
+
 def version() -> str:
+    """Return the version of the installed package."""
     return importlib.metadata.version(_NAME)

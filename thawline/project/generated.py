@@ -34,16 +34,26 @@ the new code changes runs again. An older commit runs on the version that its `c
 """
 
 
+_STAGES = """\
+\"\"\"The stages of the installed thawline, where `python -m stages.ingest` finds them.\"\"\"
+
+from thawline.dvc import shipped
+
+__path__ = [str(shipped.stages())]
+"""
+
+
 def files() -> dict[str, str]:
     """Return path -> text of all generated files but code.yaml."""
     folder = shipped.folder() / "studies"
     studies = {f"studies/{path.name}": path.read_text("utf-8") for path in folder.glob("*.yaml")}
     readme = _README.format(version=shipped.version())
-    return {"dvc.yaml": pipeline(), "README.md": readme, **studies}
+    stages = {"stages/__init__.py": _STAGES}
+    return {"dvc.yaml": pipeline(), "README.md": readme, **stages, **studies}
 
 
 def pipeline() -> str:
-    """The package's dvc.yaml without the stage `code`: the modules lie elsewhere."""
+    """Return the package's dvc.yaml without the stage `code`: the modules lie elsewhere."""
     text = (shipped.folder() / "dvc.yaml").read_text(encoding="utf-8")
     before, _, rest = text.partition(f"  {code.STAGE}:\n")
     return before + rest.partition("\n\n")[2]

@@ -154,17 +154,17 @@ def test_seeds_that_only_one_has_are_left_out() -> None:
 
 
 def test_scores_are_those_of_the_pipeline() -> None:
-    from thawline.metrics.classification import rare_recall, score
+    from thawline.metrics import classification
 
     given = rows(0.7, 0, number=50)
     certain = np.eye(4, dtype=np.float32)[given.predicted]
-    known = score(certain, given.labels)
+    known = classification.score(certain, given.labels)
     assert score("accuracy", given) == pytest.approx(known.accuracy)
     assert score("macro_f1", given) == pytest.approx(known.macro_f1)
     assert score("balanced_accuracy", given) == pytest.approx(known.balanced_accuracy)
     counts = np.array([5, 60, 70, 80])
     assert score("rare_recall", given) == pytest.approx(
-        rare_recall(known.recall, known.support, counts)
+        classification.rare_recall(known.recall, known.support, counts)
     )
 
 

@@ -122,7 +122,9 @@ def test_what_is_no_encoding_is_refused(tmp_path: Path, name: str) -> None:
     path = zipped(tmp_path / "a.zip", JAPANESE, "cp932")
     if name == "latin":
         name = "latin-13"
-    with pytest.raises(UserError, match=r"ingest.options.name_encoding: .* is no encoding") as e:
+    with pytest.raises(
+        UserError, match=r"ingest.options.name_encoding: .* is not a text encoding"
+    ) as e:
         archive.read(path, name_encoding=name)
     assert str(e.value).isprintable()
 
