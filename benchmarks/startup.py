@@ -59,7 +59,7 @@ def _round(*, forks: bool) -> Found:
     log = workspace.log_path("forkserver")
     log.unlink(missing_ok=True)
     try:
-        with client.running() if forks else nullcontext({client.VARIABLE: "off"}) as variables:
+        with client.running(()) if forks else nullcontext({client.VARIABLE: "off"}) as variables:
             found = {stage: _imports(_run(stage, variables)) for stage in STAGES}
     finally:
         for name in _CLOCK:

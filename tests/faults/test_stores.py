@@ -141,7 +141,7 @@ def test_a_store_that_fills_up_costs_neither_result_nor_record(
     assert "disk is full" in errors
     assert "1 pending record(s) sent" in done.stdout
     assert json.loads(done.stdout.splitlines()[-1]) == ["FINISHED", [0, 1, 2, 3]]
-    assert not list((project.folder / ".thawline/spool").glob("*/"))
+    assert not list((project.folder / ".thawline/journal").glob("*/"))
 
 
 @pytest.fixture

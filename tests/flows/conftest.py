@@ -82,7 +82,7 @@ def left_over(folder: Path) -> list[Any]:
     for process in psutil.process_iter():
         try:
             inside = Path(process.cwd()).is_relative_to(folder)
-            if inside and process.cmdline() and "thawline.tracking.host" not in process.cmdline():
+            if inside and process.cmdline() and "thawline.tracking.apply" not in process.cmdline():
                 found.append(process)
         except (psutil.Error, OSError):
             continue

@@ -25,7 +25,7 @@ from thawline.flows import (
     serve,
 )
 from thawline.flows.dag import Dag
-from thawline.runtime import locks, relay
+from thawline.runtime import locks
 from thawline.runtime.escape import markdown
 
 
@@ -78,16 +78,29 @@ def test_the_lock_of_a_dead_process_is_taken_over(capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize(
-    ("line", "found"),
+    "line",
     [
-        ("Running stage 'fine_tune':", ("fine_tune", "running")),
-        ("\x1b[1mStage 'a' didn't change, skipping\x1b[0m", ("a", "skipped")),
-        ("Stage 'a' is cached - skipping run, checking out outputs", ("a", "restored")),
-        ("epoch   3/30  train loss 0.1", None),
+        "class Running stage 'evaluate':",
+        "Running stage 'evaluate': 3 images",
+        "Stage 'evaluate' didn't change, skipping it was wrong",
+        "1 image of \"Stage 'evaluate' is cached - skipping run, checking out outputs\"",
     ],
 )
-def test_fate(line: str, found: tuple[str, str] | None) -> None:
-    assert relay.status(line) == found
+def test_words_of_dvc_within_a_line_of_a_stage(line: str) -> None:
+    assert follow.status(line) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("Running stage 'evaluate':", "running"),
+        ("\x1b[32mRunning stage 'evaluate':\x1b[0m ", "running"),
+        ("Stage 'evaluate' didn't change, skipping", "skipped"),
+        ("Stage 'evaluate' is cached - skipping run, checking out outputs", "restored"),
+    ],
+)
+def test_lines_of_dvc(line: str, word: str) -> None:
+    assert follow.status(line) == ("evaluate", word)
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_ctrl_c_ends_everything_within_five_seconds(training: Project) -> None:
     assert run.wait(timeout=20) == 130
     assert time.monotonic() - began < 5
     # Those see by themselves that the run has ended, and take half a second and a bit for it.
-    background = {"thawline.tracking.host", "thawline.pipeline.forkserver.server"}
+    background = {"thawline.tracking.apply", "thawline.pipeline.forkserver.server"}
     at_work = [words for words in training.left_over() if not background & {*words}]
     assert at_work == []
     wait_for(lambda: not training.left_over(), 15, "for the tracking process")

@@ -1,7 +1,9 @@
 """Parents, children and links of a real DVC project in a real SQLite store."""
 
 import os
+import pty
 import signal
+import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -16,6 +18,7 @@ from ruamel.yaml import YAML
 from tests.tracking.conftest import STAGES, Project
 
 pytestmark = pytest.mark.slow
+LOG = "from thawline.tracking.log import log_pending; log_pending()"
 
 
 def _runs(project: Project, role: str) -> list[Run]:
@@ -56,7 +59,7 @@ def test_bare_dvc_repro_makes_one_parent_with_nested_stages(project: Project) ->
     stages = {run.info.run_name: run for run in _runs(project, "stage")}
     assert set(stages) == {"ingest", "fine_tune", "evaluate"}
     assert parent.info.status == "FINISHED"
-    assert parent.data.params["fine_tune.learning_rate"] == "0.04"
+    assert parent.data.params["fine_tune.learning_rate"] == "auto"
     assert parent.data.metrics["fine_tune.accuracy"] == 0.5
     assert parent.data.tags["git.commit"] == project.run("git", "rev-parse", "HEAD").stdout.strip()
     assert parent.data.tags["git.dirty"] == "false"
@@ -85,7 +88,7 @@ def test_thawline_run_tells_skipped_restored_and_ran_apart(project: Project) -> 
     assert len(_runs(project, "pipeline")) == 1
     project.set("fine_tune.learning_rate", "0.03")
     project.thawline_run()
-    project.set("fine_tune.learning_rate", "0.04")
+    project.set("fine_tune.learning_rate", "auto")
     project.thawline_run()
     second, third = _runs(project, "pipeline")[1:]
     assert (second.data.tags["stage.ingest"], second.data.tags["stage.fine_tune"]) == (
@@ -132,6 +135,33 @@ def test_a_signal_ends_everything_within_five_seconds(project: Project, signum: 
     _wait(lambda: not _left_over(project), 5)
     (parent,), (stage,) = _runs(project, "pipeline"), _runs(project, "stage")
     assert (parent.info.status, stage.info.status) == ("KILLED", "KILLED")
+
+
+def test_in_a_terminal_dvc_and_its_stages_have_it_too(project: Project) -> None:
+    project._replace(
+        "small/ingest.py", "    run.require()\n", "    run.require()\n    print(os.isatty(1))\n"
+    )
+    ours, theirs = pty.openpty()
+    code = "import sys; from thawline.pipeline.run import run; sys.exit(run(['ingest']))"
+    begun = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=project.folder,
+        env=project.env,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    said = b""
+    with suppress(OSError):  # how a terminal says end of file
+        while found := os.read(ours, 1 << 16):
+            said += found
+    os.close(ours)
+    assert begun.wait(timeout=10) == 0, said
+    assert b"Running stage 'ingest'" in said
+    assert b"True" in said
+    assert _runs(project, "pipeline")[0].data.tags["stage.ingest"] == "ran"
 
 
 def test_kill_dash_nine_of_thawline_run_leaves_nothing_running(project: Project) -> None:
@@ -212,12 +242,11 @@ def test_a_wholly_restored_workspace_is_recorded_by_thawline_log(project: Projec
     project.set("ingest.image_size_px", "32")
     project.run("dvc", "repro")
     assert len(_runs(project, "pipeline")) == 2
-    project.set("ingest.image_size_px", "64")
+    project.set("ingest.image_size_px", "auto")
     done = project.run("dvc", "repro")
     assert "Running stage" not in done.stdout
-    code = "from thawline.tracking.log import log_pending; log_pending()"
-    assert "1 restored run(s) recorded" in project.python(code).stdout
-    assert "nothing to log" in project.python(code).stdout
+    assert "1 restored run(s) recorded" in project.python(LOG).stdout
+    assert "nothing to log" in project.python(LOG).stdout
     first, _, third = _runs(project, "pipeline")
     assert third.data.tags["stage.ingest"] == "restored"
     assert third.data.tags["thawline.digest"] == first.data.tags["thawline.digest"]
@@ -234,31 +263,78 @@ def test_switched_off_leaves_no_trace_and_equal_outputs(project: Project) -> Non
     assert (project.folder / "dvc.lock").read_text() == lock
 
 
-def test_thawline_run_closes_its_run_itself_when_the_tracking_process_was_killed(
-    project: Project,
-) -> None:
-    (project.folder / "mode-evaluate").write_text("pause")
-    running = project.popen(
+def _begun(project: Project, **env: str) -> subprocess.Popen[str]:
+    """`thawline run`, which has come to a stage that waits or sleeps."""
+    begun = project.popen(
         sys.executable,
         "-c",
         "import sys; from thawline.pipeline.run import run; sys.exit(run())",
+        **env,
     )
     _wait((project.folder / ".mark").exists, 60)
-    hosts = [process for process in psutil.process_iter() if _is_host(process, project)]
-    for process in hosts:
+    return begun
+
+
+def _kill_what_records(project: Project) -> None:
+    """The process beside a stage that was not forked."""
+    found = [process for process in psutil.process_iter() if _records(process, project)]
+    assert found
+    for process in found:
         process.kill()
-    assert hosts
+
+
+def _records(process: psutil.Process, project: Project) -> bool:
+    try:
+        at_work = process.cwd() == str(project.folder)
+        return at_work and "-m thawline.tracking.apply" in " ".join(process.cmdline())
+    except psutil.Error:
+        return False
+
+
+def test_a_run_goes_on_when_what_records_it_is_killed(project: Project) -> None:
+    (project.folder / "mode-evaluate").write_text("pause")
+    running = _begun(project, THAWLINE_FORKSERVER="off")
+    _kill_what_records(project)
     (project.folder / "go").touch()
     out, error = running.communicate(timeout=90)
     assert running.returncode == 0, out + error
+    assert "`thawline log` sends the record later" in error
     (parent,) = _runs(project, "pipeline")
     assert parent.info.status == "FINISHED"
     assert {parent.data.tags[f"stage.{name}"] for name in STAGES} == {"ran"}
+    assert "1 pending record(s) sent" in project.python(LOG).stdout
+    *_, last = _runs(project, "stage")
+    assert (last.info.run_name, last.info.status) == ("evaluate", "FINISHED")
+    history = MlflowClient(project.uri).get_metric_history(last.info.run_id, "loss")
+    assert [metric.step for metric in history] == [0, 1, 2, 3]
 
 
-def _is_host(process: psutil.Process, project: Project) -> bool:
-    try:
-        at_work = process.cwd() == str(project.folder)
-        return at_work and "thawline.tracking.host" in process.cmdline()
-    except psutil.Error:
-        return False
+def test_a_stage_that_was_killed_with_what_records_it_is_put_right_by_the_next_start(
+    project: Project,
+) -> None:
+    (project.folder / "mode-fine_tune").write_text("sleep")
+    running = _begun(project, THAWLINE_FORKSERVER="off")
+    _kill_what_records(project)
+    psutil.Process(int((project.folder / ".mark").read_text())).kill()
+    running.communicate(timeout=30)
+    assert running.returncode == 1
+    (project.folder / "mode-fine_tune").unlink()
+    project.thawline_run()
+    killed, whole = (run for run in _runs(project, "stage") if run.info.run_name == "fine_tune")
+    _wait(lambda: not list((project.folder / ".thawline/journal").iterdir()), 10)
+    assert whole.info.status == "FINISHED"
+    assert MlflowClient(project.uri).get_run(killed.info.run_id).info.status == "KILLED"
+    history = MlflowClient(project.uri).get_metric_history(killed.info.run_id, "loss")
+    assert [metric.step for metric in history] == [0, 1, 2]
+
+
+def test_without_the_fork_server_a_part_is_closed_once_dvc_has_ended(project: Project) -> None:
+    project.run("dvc", "repro", "fine_tune", env={"THAWLINE_FORKSERVER": "off"})
+    _wait(lambda: _runs(project, "pipeline")[0].info.status == "FINISHED")
+    _wait(lambda: not _left_over(project), 5)
+
+
+def test_a_stage_started_by_hand_is_closed_with_it(project: Project) -> None:
+    project.run(sys.executable, "-m", "small.ingest")
+    _wait(lambda: _runs(project, "pipeline")[0].info.status == "FINISHED")
+    _wait(lambda: not _left_over(project), 5)

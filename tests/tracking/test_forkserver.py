@@ -12,7 +12,9 @@ import psutil
 import pytest
 
 from tests.tracking.conftest import Project
+from tests.tracking.test_execution import _runs
 from thawline.pipeline.forkserver import client
+from thawline.tracking import writer
 
 pytestmark = pytest.mark.slow
 _SERVER = "thawline.pipeline.forkserver.server"
@@ -79,7 +81,7 @@ def test_switched_off_a_stage_is_what_dvc_started(project: Project) -> None:
 
 def test_other_surroundings_make_a_stage_run_by_itself(project: Project) -> None:
     """A variable that libraries read when they load cannot be given to a fork afterwards."""
-    project._replace("dvc.yaml", "python -m small.f", "OMP_NUM_THREADS=1 python -m small.f")
+    project._replace("dvc.yaml", "python -m small.f", "OMP_NUM_THREADS=3 python -m small.f")
     begun, stage = _begin(project, "pause")
     assert _servers(project)
     assert _started(begun).pid == stage.pid
@@ -155,14 +157,9 @@ def test_a_study_s_process_serves_the_stages_that_dvc_starts(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From a terminal where a virtual environment is active, whose shell exports its prompt."""
-    monkeypatch.chdir(project.folder)
-    for name in os.environ.keys() - project.env.keys():
-        monkeypatch.delenv(name)
     project.env["PS1"] = "(.venv) $ "
-    for name, value in project.env.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv(client.VARIABLE, raising=False)
-    with client.running() as env:
+    _as_a_study(project, monkeypatch)
+    with client.running(writer.modules(True)) as env:
         begun, stage = _begin(project, "pause", **env)
         assert _started(begun).pid != stage.pid
         (project.folder / "go").touch()
@@ -172,10 +169,74 @@ def test_a_study_s_process_serves_the_stages_that_dvc_starts(
 
 def test_nothing_of_it_stays(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project.folder)
-    with client.running() as env:
+    with client.running(writer.modules(True)) as env:
         folder = Path(env[client.VARIABLE]).parent
         assert folder.stat().st_mode & 0o077 == 0
         (server,) = _servers(project)
         assert server.ppid() == os.getpid()
     assert not server.is_running()
     assert not folder.exists()
+
+
+def _as_a_study(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The project's folder and variables; not in a fixture, since pytest's own variable differs."""
+    monkeypatch.chdir(project.folder)
+    for name in os.environ.keys() - project.env.keys():
+        monkeypatch.delenv(name)
+    for name, value in project.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv(client.VARIABLE, raising=False)
+
+
+def test_a_study_s_process_has_mlflow_loaded_for_its_trials(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _as_a_study(project, monkeypatch)
+    (project.folder / "mode-fine_tune").write_text("pause")
+    with client.running(writer.modules(True)) as env:
+        begun = project.popen("python", "-m", "thawline.cli", "run", **env)
+        mark = project.folder / ".mark"
+        _wait(mark.exists)
+        here = [
+            process.info["cmdline"] or []
+            for process in psutil.process_iter(["cmdline", "cwd"])
+            if process.info["cwd"] == str(project.folder)
+        ]
+        (project.folder / "go").touch()
+        said = begun.communicate(timeout=60)
+        assert begun.returncode == 0, said
+    assert here
+    assert not [words for words in here if "-m thawline.tracking.apply" in " ".join(words)]
+    (parent,) = _runs(project, "pipeline")
+    assert parent.info.status == "FINISHED"
+    assert [run.info.status for run in _runs(project, "stage")] == ["FINISHED"] * 3
+    assert parent.data.metrics["fine_tune.accuracy"] == 0.5
+
+
+def test_without_it_an_execution_loads_mlflow_itself(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _as_a_study(project, monkeypatch)
+    with client.running(writer.modules(True)) as env:
+        (server,) = _servers(project)
+        server.kill()
+        server.wait()
+        project.thawline_run(env=env)
+    (parent,) = _runs(project, "pipeline")
+    assert parent.info.status == "FINISHED"
+    assert len(_runs(project, "stage")) == 3
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+def test_mlflow_is_loaded_where_something_is_recorded(
+    project: Project, tracked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _as_a_study(project, monkeypatch)
+    with client.running(writer.modules(tracked)):
+        (server,) = _servers(project)
+        _wait(lambda: "libtorch" in _mapped(server), 120)  # of a later stage
+        assert ("sqlalchemy" in _mapped(server)) == tracked
+
+
+def _mapped(process: psutil.Process) -> str:
+    return Path(f"/proc/{process.pid}/maps").read_text()

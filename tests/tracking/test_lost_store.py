@@ -89,7 +89,7 @@ def test_lost_in_the_middle_keeps_the_result_and_the_record(
     assert run.data.tags["out.out/ingest"].endswith(".dir")
     parent = client.get_run(run.data.tags["mlflow.parentRunId"])
     assert parent.info.status == "FINISHED"
-    assert not list((project.folder / ".thawline/spool").glob("*/"))
+    assert not list((project.folder / ".thawline/journal").glob("*/"))
 
 
 def _wait_for_mark(project: Project, process: subprocess.Popen[str]) -> None:

@@ -22,6 +22,17 @@ def look(path: Path) -> str:
     return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"
 
 
+def stamp(path: Path) -> object:
+    """Describe a file or folder by sizes and times alone; None where there is nothing."""
+    try:
+        if path.is_dir():
+            return sorted(_stats(str(path)))
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_size, stat.st_mtime_ns, stat.st_ino
+
+
 def _stats(folder: str) -> Iterator[tuple[str, int, int, int]]:
     with os.scandir(folder) as entries:
         for entry in entries:

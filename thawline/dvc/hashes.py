@@ -107,6 +107,10 @@ class Graph:
         found = {wanted.get(str(out["path"]).rstrip("/")): out.get("md5") for out in outs}
         return {path: value for path, value in found.items() if path and value}
 
+    def entry(self, stage: str) -> Mapping[str, Any]:
+        """Give inputs, outputs and params of a stage in dvc.lock; empty where it never ran."""
+        return self._lock.get(stage, {})
+
     def params(self, stage: str) -> dict[str, Any]:
         """Read dotted key -> value of params.yaml that the stage last ran with."""
         found = self._lock.get(stage, {}).get("params")

@@ -8,11 +8,17 @@ from pathlib import Path
 
 from thawline.errors import UserError
 from thawline.flows import processes
-from thawline.runtime import execution, locks, relay, workspace
+from thawline.runtime import execution, locks, workspace
 
 _KEPT_LINES = 12
 _BUSY = re.compile(r"Unable to acquire lock|is busy, it is being blocked|is writing in this folder")
 """Output of DVC, or of a stage, while another process has what it needs: that passes."""
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_OF_DVC = (
+    (re.compile(r"Running stage '([^']+)':\s*"), "running"),
+    (re.compile(r"Stage '([^']+)' is cached - skipping run, checking out outputs\s*"), "restored"),
+    (re.compile(r"Stage '([^']+)' didn't change, skipping\s*"), "skipped"),
+)
 _STAGE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_@-]*")
 _EPOCH = re.compile(r"\bepoch\s+(\d+)/(\d+)\b")
 
@@ -68,7 +74,7 @@ class FollowedRun:
         self.last.clear()
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while (line := self._lines.next(deadline and deadline - time.monotonic())) is not None:
-            if mark := relay.status(line):
+            if mark := status(line):
                 self.mark = mark
                 return
             if line:
@@ -88,6 +94,15 @@ class FollowedRun:
     def end(self) -> None:
         processes.end(self._lines.process)
         self.code = self._lines.process.wait()
+
+
+def status(line: str) -> tuple[str, str] | None:
+    """Tell which stage a line of DVC's is about, and running, restored or skipped."""
+    for pattern, word in _OF_DVC:
+        # The whole line: a stage may print such words in the name of a class.
+        if found := pattern.fullmatch(_ANSI.sub("", line)):
+            return found[1], word
+    return None
 
 
 def epochs(line: str) -> float | None:

@@ -34,7 +34,7 @@ from thawline.studies import plan, report
 from thawline.studies.changes import NOTHING, Changes
 from thawline.studies.records import TrialRecord, code
 from thawline.studies.summary import Summary, summarise
-from thawline.tracking import address, preloaded
+from thawline.tracking import writer
 
 OUT = Path("build/studies")
 
@@ -67,11 +67,9 @@ def study(
         with (
             server_health.needed(),
             locks.pipeline(kind="study", owner=owner),
-            preloaded.running(address.enabled(params_file.load().tracking.enabled)) as mlflow,
-            forkserver.running() as libraries,  # which load meanwhile
+            forkserver.running(writer.modules(params_file.load().tracking.enabled)) as loaded,
             snapshot.taken(workspace.root()) as base,
         ):
-            loaded = mlflow | libraries
             planned = [changes.planned(Path(path), base.params()) for path in paths]
             found = [_one(one, base, deadline, cores, again, loaded) for one in planned]
             workspaces.remove(workspace.root())

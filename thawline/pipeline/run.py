@@ -11,18 +11,17 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from thawline.advice import time_budget
 from thawline.dvc import libraries, lock_entries, stage_inputs
 from thawline.dvc.code import check as check_code
-from thawline.dvc.hashes import Graph
 from thawline.errors import ChildDiedError, UserError
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
+from thawline.pipeline.forkserver import client
 from thawline.runtime import execution, locks, safe_yaml, workspace
-from thawline.runtime.relay import Relay, Watcher
-from thawline.tracking import address, closing, link
+from thawline.runtime.relay import Relay
+from thawline.tracking import address, closing, fates, writer
 
 _GRACE_S = 2.0
 """Between SIGTERM and SIGKILL, so that a cancelled run ends within five seconds."""
@@ -68,22 +67,23 @@ def run(targets: Sequence[str] = (), *, minutes: float | None = None) -> int:
                 state["params"] = stage_inputs.written_down(source)
             if untrue := lock_entries.mended(current):  # of an earlier run
                 print(untrue, file=sys.stderr, flush=True)
+            before = fates.Before()
             launched = Launch(current, targets)
             code = launched.wait()
-            return _conclude(checked, current, start_ms, launched, code)
+            found = before.fates(_state(current), targets, done=code == 0)
+            return _conclude(checked, current, start_ms, launched, code, found)
     except locks.BusyError as busy:
         print(f"skipped: {busy}", file=sys.stderr, flush=True)
         return locks.BUSY
 
 
 class Launch:
-    """`dvc repro` in a process group of its own, its output passed on and watched."""
+    """`dvc repro` in a process group of its own, its output passed on."""
 
     def __init__(self, current: execution.Execution, targets: Sequence[str]) -> None:
-        self.watcher = Watcher()
         self.received: int | None = None
         """Signal that ended it."""
-        self._relay = Relay(sys.stdout.isatty())
+        self._relay = Relay()
         command = [sys.executable, "-m", "dvc", "repro", *targets]
         self._process = subprocess.Popen(
             command,
@@ -100,7 +100,7 @@ class Launch:
         signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         before = {number: signal.signal(number, self._stop) for number in signals}
         try:
-            self._relay.pump(self._process, self.watcher.feed)
+            self._relay.pump(self._process)
             return self._process.wait()
         finally:
             self._kill(signal.SIGKILL)
@@ -133,39 +133,33 @@ def _environment(current: execution.Execution) -> dict[str, str]:
 
 
 def _conclude(
-    checked: Params, current: execution.Execution, start_ms: int, launched: Launch, code: int
+    checked: Params,
+    current: execution.Execution,
+    start_ms: int,
+    launched: Launch,
+    code: int,
+    found: dict[str, str],
 ) -> int:
-    state = execution.read(current.id)
-    assert state is not None
-    fates = _fates(state, launched.watcher.fates, code)
+    state = _state(current)
     status, message, result = _outcome(state, launched.received, code)
     if untrue := lock_entries.mended(current):
         status, result = "FAILED", result or UserError.exit_code
         message = "\n".join(filter(None, (message, f"{untrue}; run it again")))
-    nothing_done = not state["stages"] and set(fates.values()) <= {"skipped", closing.NOT_REACHED}
+    nothing_done = not state["stages"] and set(found.values()) <= {"skipped", closing.NOT_REACHED}
     if nothing_done:
         if code == 0:
             print("nothing to do: every stage is up to date")
         _finish(current)
     elif launched.received is not None:
-        _leave(current, message, fates)
+        _leave(current, message, found)
     elif address.enabled(checked.tracking.enabled) and (state["stages"] or code == 0):
-        event = closing.event(state, status, message, fates)
-        _record(current, event, params_file.flatten(checked), start_ms)
+        event = closing.event(state, status, message, found)
+        journal = closing.journal(current, event, params_file.flatten(checked), start_ms)
+        if not client.call(writer.PROGRAM, [str(journal.folder)], current.id):
+            importlib.import_module(writer.PROGRAM).main(str(journal.folder))  # loads mlflow
     if message:
         print(message, file=sys.stderr, flush=True)
     return result
-
-
-def _fates(state: execution.State, seen: Mapping[str, str], code: int) -> dict[str, str]:
-    """What DVC printed, corrected by what the stages themselves noted."""
-    fates = {}
-    for name in Graph(workspace.workspace()).stages:
-        fate = seen.get(name, closing.NOT_REACHED)
-        if fate == "running":
-            fate = "ran" if code == 0 else "failed"
-        fates[name] = fate if name not in state["stages"] else "ran"
-    return fates
 
 
 def _outcome(state: execution.State, received: int | None, code: int) -> tuple[str, str, int]:
@@ -203,20 +197,16 @@ def _problem_of_lock() -> str:
     )
 
 
-def _record(
-    current: execution.Execution, event: dict[str, Any], flat: Mapping[str, Any], start_ms: int
-) -> None:
-    if link.close_parent(current, event, flat, start_ms):
-        return
-    tracking = importlib.import_module("thawline.tracking.parent")  # which loads mlflow
-    if warning := tracking.close(current, event, flat, start_ms):
-        link.warn(warning)
-
-
-def _leave(current: execution.Execution, message: str, fates: Mapping[str, str]) -> None:
-    """After a signal there is no time to load mlflow: the tracking process closes the run."""
+def _leave(current: execution.Execution, message: str, found: Mapping[str, str]) -> None:
+    """After a signal there is no time: what recorded the last stage closes the run."""
     with execution.changed(current) as state:
-        state.update(message=message, fates=dict(fates))
+        state.update(message=message, fates=dict(found))
+
+
+def _state(current: execution.Execution) -> execution.State:
+    state = execution.read(current.id)
+    assert state is not None
+    return state
 
 
 def _finish(current: execution.Execution) -> None:

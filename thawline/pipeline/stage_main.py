@@ -24,6 +24,7 @@ from thawline.params import params_file
 from thawline.params.schema.whole import Params
 from thawline.pipeline.forkserver import client
 from thawline.runtime import disk_errors, execution, locks, openmp, torchrun, workspace
+from thawline.tracking import writer
 from thawline.tracking.client import StageRun, open_stage_run
 
 _PARAMS = "THAWLINE_PARAMS"
@@ -49,7 +50,9 @@ def run(name: str, main: Main) -> NoReturn:
             check_code()
             source = params_file.read()
             checked = params_file.check(source.values)
-            client.hand_over(name)
+            beside = writer.modules(checked.tracking.enabled)
+            client.hand_over(name, beside)
+            client.record(writer.PROGRAM, beside)
             cache.require_cache(name)
             graph = Graph(workspace.workspace())
             outs = [Path(path) for path in graph.outputs(name)]

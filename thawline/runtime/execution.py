@@ -10,7 +10,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from thawline.errors import UserError
 from thawline.runtime import safe_json, workspace
 
 VARIABLE = "THAWLINE_EXECUTION"
+RECORDER = "THAWLINE_RECORDER"
+"""Names the descriptor of a socket to the process that brings a stage's record to MLflow."""
 TRIAL = "THAWLINE_TRIAL"
 """Key of the trial of a study that the execution is."""
 State = dict[str, Any]
@@ -65,14 +67,16 @@ def identify() -> Execution:
 
 def launch() -> Execution:
     """A new execution that the calling process stands for; hand `id` on in THAWLINE_EXECUTION."""
-    process = psutil.Process()
-    started = _started(process)
-    execution = Execution(
-        f"run-{os.getpid()}-{time.time_ns():x}", os.getpid(), started, launched=True
-    )
+    name = f"run-{os.getpid()}-{time.time_ns():x}"
+    execution = replace(of_this_process(), id=name, launched=True)
     with changed(execution):
         pass
     return execution
+
+
+def of_this_process() -> Execution:
+    """Describe the calling process, so that others can tell whether it lives."""
+    return Execution("", os.getpid(), _started(psutil.Process()))
 
 
 class changed:

@@ -1,7 +1,6 @@
 """What a stage sees of tracking; imports nothing heavy, since another process talks to MLflow."""
 
 import os
-import shutil
 import signal
 import threading
 import time
@@ -12,9 +11,9 @@ from typing import Any
 
 from thawline.params.params_file import flatten
 from thawline.params.schema.whole import Params
-from thawline.runtime import execution, workspace
-from thawline.tracking import address
-from thawline.tracking.link import Link
+from thawline.runtime import execution
+from thawline.tracking import address, closing
+from thawline.tracking.writer import Writer
 
 _END_TIMEOUT_S = 120.0
 _KILLED_TIMEOUT_S = 0.5
@@ -23,13 +22,12 @@ _KILLED_TIMEOUT_S = 0.5
 class StageRun:
     """The nested run of one stage. With tracking switched off every method does nothing.
 
-    Nothing is lost when the store goes away in the middle: the rest is kept under
-    `.thawline/spool/`, and `thawline log` sends it later.
+    Nothing is lost when the store goes away in the middle: the rest stays in the journal under
+    `.thawline/journal/`, and `thawline log` sends it later.
     """
 
-    def __init__(self, link: Link | None) -> None:
-        self._link = link
-        self._copies = 0
+    def __init__(self, writer: Writer | None) -> None:
+        self._writer = writer
         self._last: list[Callable[[], None]] = []
 
     def afterwards(self, act: Callable[[], None]) -> None:
@@ -56,16 +54,7 @@ class StageRun:
 
     def artifact(self, path: Path, folder: str = "") -> None:
         """Log a file, or a directory under its own name; copied now, it may change afterwards."""
-        if self._link is None:
-            return
-        self._copies += 1
-        outbox = _outbox() / str(self._copies)
-        outbox.mkdir(parents=True)
-        if path.is_dir():
-            shutil.copytree(path, outbox / path.name)
-        else:
-            shutil.copy(path, outbox / path.name)
-        self._send("artifact", files=[[str(outbox / path.name), folder]])
+        self._send("artifact", files=[[str(path), folder]])
 
     def dataset(
         self, name: str, digest: str, source: str, profile: Mapping[str, object], context: str
@@ -88,12 +77,12 @@ class StageRun:
         Raises:
             UserError: it did not, within about ten seconds.
         """
-        if self._link is not None:
-            self._link.require()
+        if self._writer is not None:
+            self._writer.require()
 
     def _send(self, event: str, **values: Any) -> None:
-        if self._link is not None:
-            self._link.send({"event": event, "t": _now_ms(), **values})
+        if self._writer is not None:
+            self._writer.append({"event": event, "t": _now_ms(), **values})
 
 
 @contextmanager
@@ -112,54 +101,36 @@ def open_stage_run(stage: str, params: Params, outs: Sequence[Path]) -> Iterator
     """
     began, current = time.monotonic(), execution.identify()
     execution.note(current, stage, status="running", pid=os.getpid())
-    link = None
+    writer = None
     if address.enabled(params.tracking.enabled):
-        link = Link(current, _start_event(stage, params, outs, current))
-    run = StageRun(link)
+        writer = Writer(closing.start(stage, flatten(params), current, _now_ms()))
+    run = StageRun(writer)
+
+    def close(status: str, message: str, exit_code: int) -> None:
+        if status == "KILLED" and threading.current_thread() is threading.main_thread():
+            # The second signal often follows at once: to the group, then because the parent died.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if writer is None or not writer.finish():
+            said = {"status": status.lower(), "message": message, "exit_code": exit_code}
+            execution.note(current, stage, **said)
+            return
+        duration_s = time.monotonic() - began
+        made = [path.as_posix() for path in outs]
+        for event in closing.last_events(
+            current, stage, status, message, duration_s, made, exit_code
+        ):
+            writer.append(event)
+        writer.close(_KILLED_TIMEOUT_S if status == "KILLED" else _END_TIMEOUT_S)
+
     try:
         with _terminate_as_exit():
             yield run
             run.require()
     except BaseException as error:
-        _close(link, current, stage, began, *_outcome(error))
+        close(*_outcome(error))
         raise
-    _close(link, current, stage, began, "FINISHED", "", 0)
-
-
-def _start_event(
-    stage: str, params: Params, outs: Sequence[Path], current: execution.Execution
-) -> dict[str, Any]:
-    everything = flatten(params)
-    return {
-        "event": "start",
-        "t": _now_ms(),
-        "pid": os.getpid(),
-        "stage": stage,
-        "experiment": params.tracking.experiment,
-        "params": everything,
-        "outs": [path.as_posix() for path in outs],
-        "execution": vars(current),
-    }
-
-
-def _close(
-    link: Link | None,
-    current: execution.Execution,
-    stage: str,
-    began: float,
-    status: str,
-    message: str,
-    exit_code: int,
-) -> None:
-    if status == "KILLED" and threading.current_thread() is threading.main_thread():
-        # The second signal often follows at once: to the group, then because the parent died.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    execution.note(current, stage, status=status.lower(), message=message, exit_code=exit_code)
-    if link is not None:
-        event = {"event": "end", "t": _now_ms(), "status": status, "message": message}
-        event["duration_s"] = time.monotonic() - began
-        link.close(event, _KILLED_TIMEOUT_S if status == "KILLED" else _END_TIMEOUT_S)
+    close("FINISHED", "", 0)
 
 
 def _outcome(error: BaseException) -> tuple[str, str, int]:
@@ -194,10 +165,6 @@ def _terminate_as_exit() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _outbox() -> Path:
-    return workspace.scratch() / "outbox" / str(os.getpid())
 
 
 def _now_ms() -> int:

@@ -1,13 +1,15 @@
-"""What a parent run says at its end: final metrics, report, and what became of each stage."""
+"""First and last events of journals: a parent run's end with its metrics, report and fates."""
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from thawline.dvc import hashes
 from thawline.dvc.hashes import Graph
 from thawline.runtime import execution, safe_json, workspace
+from thawline.tracking.journal import Journal
 
 LAST_STAGE = "evaluate"
 _FINAL_METRICS = ("metrics.json", "speed.json")
@@ -18,6 +20,83 @@ DEVICE, FINGERPRINT = "device.name", "device.fingerprint"
 UNKNOWN = "skipped or restored"
 """Under bare `dvc repro` nobody sees which of the two it was."""
 NOT_REACHED = "not reached"
+
+
+def start(
+    stage: str, params: Mapping[str, Any], current: execution.Execution, t: int
+) -> dict[str, Any]:
+    """Build the first event of a journal: all that is needed to open its run.
+
+    Args:
+        stage: empty for a journal about the execution alone.
+        params: all of params.yaml under dotted names.
+        t: ms since the epoch.
+    """
+    return {
+        "event": "start",
+        "t": t,
+        "stage": stage,
+        "experiment": params["tracking.experiment"],
+        "params": dict(params),
+        "execution": vars(current),
+        "writer": vars(execution.of_this_process()),
+    }
+
+
+def last_events(
+    current: execution.Execution,
+    stage: str,
+    status: str,
+    message: str,
+    duration_s: float,
+    outs: Sequence[str] = (),
+    exit_code: int | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Build a stage's end, and the execution's where nobody else closes it; note the stage's state.
+
+    Args:
+        status: FINISHED, FAILED or KILLED.
+        message: one line for a status other than FINISHED.
+        outs: paths that the stage has made.
+        exit_code: None where the stage itself said nothing.
+    """
+    made = hashes.present(list(outs)) if status == "FINISHED" else {}
+    said = {} if exit_code is None else {"message": message, "exit_code": exit_code}
+    execution.note(current, stage, status=status.lower(), outs=made, **said)
+    now = int(time.time() * 1000)
+    end = {"event": "end", "t": now, "status": status, "message": message, "outs": made}
+    yield {**end, "duration_s": duration_s}
+    state = execution.read(current.id)
+    last = status != "FINISHED" or stage == LAST_STAGE
+    if state and last and not current.launched:
+        close = event(state, status, f"{stage}: {message}" if message else "")
+        yield close
+        settle(current, close)
+
+
+def killed(start: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Build the last events of a stage that could not say any more; `start` is its first."""
+    current = execution.Execution(**start["execution"])
+    message = "the stage's process ended without a word (killed)"
+    duration_s = time.time() - start["t"] / 1000
+    return last_events(current, start["stage"], "KILLED", message, duration_s)
+
+
+def journal(
+    current: execution.Execution, event: dict[str, Any], params: Mapping[str, Any], t: int
+) -> Journal:
+    """Write the end of an execution down, as `event` gives it; see `start`."""
+    written = Journal.create(start("", params, current, t))
+    written.append(event)
+    settle(current, event)
+    return written
+
+
+def settle(current: execution.Execution, event: Mapping[str, Any]) -> None:
+    """Note locally that the execution's parent is closed."""
+    with execution.changed(current) as state:
+        state["closed"] = True
+    remember(event["digest"])
 
 
 def event(

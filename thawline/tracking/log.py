@@ -8,10 +8,8 @@ from thawline.dvc.hashes import Graph
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
 from thawline.runtime import execution, workspace
-from thawline.tracking import address, closing, parent, spool
-from thawline.tracking.reconcile import reconcile
-from thawline.tracking.recorder import Recorder
-from thawline.tracking.store import DIGEST, ROLE, Store, connect, patient, reason
+from thawline.tracking import address, closing, reconcile
+from thawline.tracking.store import DIGEST, ROLE, Store, connect, patient
 
 
 def log_pending() -> int:
@@ -29,8 +27,8 @@ def log_pending() -> int:
         return 0
     store = connect(checked.tracking.experiment)
     patient()
-    sent, problems = _send_spools(store)
-    closed = reconcile(store)
+    sent, problems = reconcile.send_waiting(store)
+    closed = reconcile.reconcile(store)
     restored = _record_restored(store, checked)
     for count, text in (
         (sent, "pending record(s) sent"),
@@ -44,29 +42,6 @@ def log_pending() -> int:
     if not (sent or closed or restored or problems):
         print("nothing to log: everything is recorded")
     return 1 if problems else 0
-
-
-def _send_spools(store: Store) -> tuple[int, list[str]]:
-    sent, problems = 0, []
-    for waiting in spool.pending():
-        try:
-            header = waiting.header
-        except (OSError, ValueError) as error:
-            problems.append(f"{waiting.folder}: its header.json is damaged: {error}; kept")
-            continue
-        try:
-            if not store.exists(header["run_id"] or header["parent_run_id"]):
-                place = address.shown(store.uri)
-                problems.append(
-                    f"{waiting.folder} belongs to a run that {place} does not have; kept"
-                )
-                continue
-            if damaged := waiting.send(Recorder(store, header).apply):
-                problems.append(damaged)
-            sent += 1
-        except Exception as error:
-            problems.append(f"{waiting.folder}: {reason(error, store.uri)}; kept")
-    return sent, problems
 
 
 def _record_restored(store: Store, checked: Params) -> int:
@@ -83,18 +58,14 @@ def _record_restored(store: Store, checked: Params) -> int:
         # A fresh clone with pulled outputs: somebody else's run, or one from before this was noted.
         closing.remember(digest if store.newest({ROLE: "pipeline", DIGEST: digest}) else None)
         return 0
-    record_restored(checked, int(time.time() * 1000), None)
-    return 1
-
-
-def record_restored(checked: Params, start_ms: int, observed: dict[str, str] | None) -> str | None:
-    """Open and close a parent for which nothing ran; returns a warning or None."""
     current = execution.launch()
     state = execution.read(current.id)
     assert state is not None
-    fates = observed or dict.fromkeys(Graph(workspace.workspace()).stages, "restored")
+    fates = dict.fromkeys(Graph(workspace.workspace()).stages, "restored")
     event = closing.event(state, "FINISHED", observed=fates)
-    return parent.close(current, event, params_file.flatten(checked), start_ms)
+    now = int(time.time() * 1000)
+    reconcile.send(closing.journal(current, event, params_file.flatten(checked), now))
+    return 1
 
 
 def _up_to_date() -> bool:

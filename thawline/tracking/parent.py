@@ -1,4 +1,4 @@
-"""The parent run: opened by the first stage that executes, closed once."""
+"""Runs as they are opened: the parent by the first stage that executes, one for each stage."""
 
 import os
 import subprocess
@@ -7,10 +7,8 @@ from typing import Any
 
 from thawline.dvc import hashes
 from thawline.runtime import execution, locks, workspace
-from thawline.tracking import closing
-from thawline.tracking.recorder import Recorder, log_params, set_tags
-from thawline.tracking.spool import Spool
-from thawline.tracking.store import PARENT, ROLE, SOURCE_TYPE, STAGE, Store, connect, reason
+from thawline.tracking.recorder import log_params, set_tags
+from thawline.tracking.store import PARENT, ROLE, SOURCE_TYPE, STAGE, Store
 
 STUDY = "THAWLINE_STUDY_RUN"
 """Names the run of the study whose trial this execution is."""
@@ -30,16 +28,22 @@ def ensure(
         return str(state["parent_run_id"])
 
 
-def begin_stage(store: Store, start: Mapping[str, Any]) -> Recorder:
-    """The nested run of a stage, with its section's params, under the execution's parent."""
+def begin(store: Store, start: Mapping[str, Any]) -> dict[str, Any]:
+    """Open the run that a journal is about, under the execution's parent.
+
+    Args:
+        start: see `closing.start`; without a stage the parent alone is opened.
+
+    Returns:
+        The journal's header.
+    """
     current, stage = execution.Execution(**start["execution"]), start["stage"]
     parent = ensure(store, current, start["params"], start["t"])
-    tags = {PARENT: parent, ROLE: "stage", STAGE: stage, SOURCE_TYPE: "LOCAL"}
-    run = store.client.create_run(store.experiment_id, start["t"], tags, run_name=stage)
-    execution.note(current, stage, run_id=run.info.run_id)
-    section = {k: v for k, v in start["params"].items() if k.startswith(f"{stage}.")}
-    log_params(store, run.info.run_id, section)
-    return Recorder(store, header(run.info.run_id, parent, current, start["experiment"], stage))
+    run_id = _begin_stage(store, start, parent) if stage else None
+    if run_id:
+        with execution.changed(current) as state:
+            state["stages"].setdefault(stage, {})["run_id"] = state["newest"] = run_id
+    return header(run_id, parent, current, start["experiment"], stage)
 
 
 def header(
@@ -54,38 +58,14 @@ def header(
     }
 
 
-def close(
-    current: execution.Execution,
-    event: dict[str, Any],
-    params: Mapping[str, Any],
-    start_ms: int,
-) -> str | None:
-    """Close an execution from outside its stages; opens the parent first if no stage did.
-
-    Returns:
-        None, or one line to warn with: what could not be sent waits for `thawline log`.
-    """
-    experiment = params["tracking.experiment"]
-    try:
-        store = connect(experiment)
-        parent = ensure(store, current, params, start_ms)
-        Recorder(store, header(None, parent, current, experiment)).apply(event)
-        warning = None
-    except Exception as error:
-        warning = f"{reason(error)}; the rest of the record is kept: `thawline log` sends it later"
-        parent_id = (execution.read(current.id) or {}).get("parent_run_id")
-        if parent_id is None:
-            return f"{reason(error)}; `thawline log` records this execution later"
-        Spool.create(header(None, parent_id, current, experiment)).append(event)
-    settle(current, event)
-    return warning
-
-
-def settle(current: execution.Execution, event: Mapping[str, Any]) -> None:
-    """Note locally that the execution's parent is closed."""
-    with execution.changed(current) as state:
-        state["closed"] = True
-    closing.remember(event["digest"])
+def _begin_stage(store: Store, start: Mapping[str, Any], parent: str) -> str:
+    """Make the nested run of a stage, with its section's params."""
+    stage = start["stage"]
+    tags = {PARENT: parent, ROLE: "stage", STAGE: stage, SOURCE_TYPE: "LOCAL"}
+    run = store.client.create_run(store.experiment_id, start["t"], tags, run_name=stage)
+    section = {k: v for k, v in start["params"].items() if k.startswith(f"{stage}.")}
+    log_params(store, run.info.run_id, section)
+    return str(run.info.run_id)
 
 
 def _create(

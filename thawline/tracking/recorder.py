@@ -30,7 +30,7 @@ class Recorder:
 
     Args:
         header: run_id (None when there is only the parent), parent_run_id, stage, experiment,
-            execution: what a spool needs to go on later.
+            execution: what a journal needs to go on later.
     """
 
     def __init__(self, store: Store, header: Event) -> None:
@@ -40,6 +40,7 @@ class Recorder:
 
     def apply(self, event: Event) -> None:
         kinds: dict[str, Callable[[Event], None]] = {
+            "start": lambda _: None,  # of what has opened the run
             "metrics": self._metrics,
             "params": self._params,
             "tags": self._tags,

@@ -112,7 +112,7 @@ def packed() -> Kind:
 
 def spools() -> Kind:
     """Send what waits for MLflow."""
-    from thawline.tracking import spool
+    from thawline.tracking import journal
     from thawline.tracking.recorder import coalesce
 
     header = {"run_id": "a" * 32, "parent_run_id": "b" * 32, "experiment": "x"}
@@ -125,15 +125,15 @@ def spools() -> Kind:
 
     def read(data: bytes, _: Path) -> None:
         shutil.rmtree(_SCRATCH, ignore_errors=True)
-        waiting = spool.Spool.create(header)
+        waiting = journal.Journal.create(header=header)
         (waiting.folder / "events.jsonl").write_bytes(data)
         (waiting.folder / "sent").write_bytes(data[:3])
         got: list[Mapping[str, Any]] = []
         waiting.send(got.append)
         assert all(isinstance(event, dict) for event in coalesce(got))
-        waiting = spool.Spool.create(header)
+        waiting = journal.Journal.create(header=header)
         (waiting.folder / "header.json").write_bytes(data)
-        refusable(lambda: [one.header for one in spool.pending()], ValueError)
+        refusable(lambda: [one.header for one in journal.waiting()], ValueError)
 
     return Kind(files=[lines, json.dumps(header).encode()], read=read, text=True)
 

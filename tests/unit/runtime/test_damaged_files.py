@@ -28,7 +28,7 @@ from thawline.prediction.predict import predict
 from thawline.registry.training_fingerprint import TrainingFingerprint
 from thawline.runtime import checksummed_file, execution, safe_json, safe_yaml
 from thawline.studies import records
-from thawline.tracking import spool
+from thawline.tracking import journal
 from thawline.training import curves, resume
 from thawline.training.refit import FILE as REFIT
 from thawline.training.refit import Refit
@@ -117,7 +117,7 @@ def test_scratch_that_is_nested_too_deeply_counts_as_none(here: Path) -> None:
     assert execution.read("1-ab") is None
     assert input_check._known() == {}
     assert records.TrialRecord.read("s", "k") is None
-    waiting = spool.Spool.create({"run_id": "a" * 32, "parent_run_id": "b" * 32})
+    waiting = journal.Journal.create(header={"run_id": "a" * 32, "parent_run_id": "b" * 32})
     (waiting.folder / "events.jsonl").write_bytes(b'{"event": "one"}\n' + DEEP + b"\n")
     found: list[object] = []
     assert "1 line(s) of" in waiting.send(found.append)

@@ -9,7 +9,7 @@ import pytest
 
 from thawline.dvc import cache, input_check
 from thawline.runtime import execution, locks
-from thawline.tracking import closing, spool
+from thawline.tracking import closing, journal
 
 GARBAGE = [b"", b"\xff\xfe\x00", b"{", b"[]", b"3", b'{"stages": []}', b'{"stages": {}}', b"null"]
 
@@ -22,64 +22,64 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def _spool(*events: str) -> spool.Spool:
-    made = spool.Spool.create({"run_id": "a" * 32, "parent_run_id": "b" * 32})
+def _journal(*events: str) -> journal.Journal:
+    made = journal.Journal.create(header={"run_id": "a" * 32, "parent_run_id": "b" * 32})
     for name in events:
         made.append({"event": name})
     return made
 
 
-def _sent(waiting: spool.Spool) -> tuple[list[Any], str]:
+def _sent(waiting: journal.Journal) -> tuple[list[Any], str]:
     found: list[Any] = []
     said = waiting.send(lambda event: found.append(event["event"]))
     return found, said
 
 
 def test_half_a_line_in_the_middle_is_kept_and_the_others_are_sent() -> None:
-    made = _spool("one")
+    made = _journal("one")
     with (made.folder / "events.jsonl").open("ab") as file:
         file.write(b'{"event": "lo')
     for name in ("two", "three"):
         made.append({"event": name})
     found, said = _sent(made)
     assert found == ["one", "two", "three"]
-    kept = Path(".thawline/spool-damaged") / made.folder.name / "events.jsonl"
+    kept = Path(".thawline/journal-damaged") / made.folder.name / "events.jsonl"
     assert said.startswith("1 line(s) of ")
     assert b'{"event": "lo' in kept.read_bytes()
-    assert spool.pending() == []
+    assert journal.waiting() == []
 
 
 def test_half_a_line_at_the_end_is_said() -> None:
-    made = _spool("one")
+    made = _journal("one")
     with (made.folder / "events.jsonl").open("ab") as file:
         file.write(b'{"event": "tw\xff')
     assert _sent(made) == (["one"], _said(made))
 
 
-def _said(made: spool.Spool) -> str:
-    place = Path.cwd() / ".thawline/spool-damaged" / made.folder.name / "events.jsonl"
+def _said(made: journal.Journal) -> str:
+    place = Path.cwd() / ".thawline/journal-damaged" / made.folder.name / "events.jsonl"
     return f"1 line(s) of {place} cannot be read; the others are sent"
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xff", b"two"])
 def test_a_damaged_note_of_what_was_sent_sends_all(mark: bytes) -> None:
-    made = _spool("one", "two")
+    made = _journal("one", "two")
     (made.folder / "sent").write_bytes(mark)
     assert _sent(made) == (["one", "two"], "")
     assert not made.folder.exists()
 
 
 def test_a_whole_note_sends_the_rest() -> None:
-    made = _spool("one", "two")
+    made = _journal("one", "two")
     (made.folder / "sent").write_text("1")
     assert _sent(made) == (["two"], "")
 
 
 @pytest.mark.parametrize("header", [b"", b"\xff\xfe", b"[1]", b"{}", b"3"])
 def test_a_damaged_header_is_a_value_error(header: bytes) -> None:
-    made = _spool("one")
+    made = _journal("one")
     (made.folder / "header.json").write_bytes(header)
-    (found,) = spool.pending()
+    (found,) = journal.waiting()
     with pytest.raises(ValueError):  # noqa: PT011 - whose text is shown as it is
         _ = found.header
 

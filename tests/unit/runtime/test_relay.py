@@ -1,4 +1,4 @@
-"""A child's output passed on, whoever reads it, and what of it is DVC's own word."""
+"""A child's output passed on, whoever reads it."""
 
 import os
 import threading
@@ -8,32 +8,6 @@ import pytest
 
 from thawline.runtime import relay
 from thawline.runtime.output_paths import cell, uncell
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "class Running stage 'evaluate':",
-        "Running stage 'evaluate': 3 images",
-        "Stage 'evaluate' didn't change, skipping it was wrong",
-        "1 image of \"Stage 'evaluate' is cached - skipping run, checking out outputs\"",
-    ],
-)
-def test_words_of_dvc_within_a_line_of_a_stage(line: str) -> None:
-    assert relay.status(line) is None
-
-
-@pytest.mark.parametrize(
-    ("line", "word"),
-    [
-        ("Running stage 'evaluate':", "running"),
-        ("\x1b[32mRunning stage 'evaluate':\x1b[0m ", "running"),
-        ("Stage 'evaluate' didn't change, skipping", "skipped"),
-        ("Stage 'evaluate' is cached - skipping run, checking out outputs", "restored"),
-    ],
-)
-def test_lines_of_dvc(line: str, word: str) -> None:
-    assert relay.status(line) == ("evaluate", word)
 
 
 def test_a_pipe_that_is_full_and_does_not_block() -> None:

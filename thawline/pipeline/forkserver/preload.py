@@ -1,7 +1,7 @@
 """The libraries that the stages of the default run use."""
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 _COMMON = (
@@ -36,12 +36,18 @@ before its libraries are there loads the rest itself, so one that is missing her
 """
 
 
-def steps(first: str) -> Iterator[None]:
-    """Load a stage's libraries, then one by one what the stages after it use; yields between."""
+def steps(first: str, beside: Iterable[str]) -> Iterator[None]:
+    """Load a stage's libraries, then one by one what the stages after it use; yields between.
+
+    Args:
+        first: the stage; empty to load nothing of any.
+        beside: modules of the process beside each stage, loaded with the first one's.
+    """
     stages = list(LIBRARIES)
     later = stages[stages.index(first) :] if first in stages else stages
-    for module in LIBRARIES[later[0]]:
+    for module in (*LIBRARIES[later[0]], *beside) if first else beside:
         _load(module)
+    later = later if first else []
     for stage in later:
         for module in LIBRARIES[stage]:
             yield

@@ -50,16 +50,30 @@ def wait(connection: socket.socket) -> int | None:
         return None
 
 
-def pass_signals(connection: socket.socket, pid: int) -> None:
-    """Send the process each signal that comes as a byte, and SIGKILL when no more can come."""
+class Signals:
+    """Sends a child each signal that comes as a byte, and SIGKILL when no more can come."""
 
-    def listen() -> None:
-        with suppress(ProcessLookupError):  # the thread ends with this process, right after it
-            while byte := _byte(connection):
-                os.kill(pid, byte)
-            os.kill(pid, signal.SIGKILL)
+    def __init__(self, connection: socket.socket, pid: int) -> None:
+        self._connection, self._pid = connection, pid
+        self._lock, self._ended = threading.Lock(), False
+        threading.Thread(target=self._listen, daemon=True).start()
 
-    threading.Thread(target=listen, daemon=True).start()
+    def wait(self) -> int:
+        """Status of the child, see `os.waitpid`; nothing is sent to it any more."""
+        os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOWAIT)
+        with self._lock:  # its number may be another process's afterwards
+            self._ended = True
+            return os.waitpid(self._pid, 0)[1]
+
+    def _listen(self) -> None:
+        while byte := _byte(self._connection):
+            self._send(byte)
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: int) -> None:
+        with self._lock, suppress(ProcessLookupError):
+            if not self._ended:
+                os.kill(self._pid, number)
 
 
 def _byte(connection: socket.socket) -> int:

@@ -32,6 +32,7 @@ class ProcessRequest:
         argv, orig_argv, path: of `sys`.
         interruptible: whether Ctrl-C is for it.
         encoding, errors: of its standard streams.
+        detached: whether it may outlive the process that asked, which does not hear how it ended.
     """
 
     module: str
@@ -45,6 +46,7 @@ class ProcessRequest:
     encoding: str
     errors: str
     surroundings: dict[str, Any]
+    detached: bool = False
 
     @classmethod
     def of_this_process(
@@ -100,6 +102,6 @@ def surroundings() -> dict[str, Any]:
         "python": [sys.executable, sys.version, list(sys.flags)],
         "environ": kept,
         "limits": [list(resource.getrlimit(limit)) for limit in _LIMITS],
-        "cores": sorted(os.sched_getaffinity(0)),
+        "cores": sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else [],
         "user": [os.getuid(), os.getgid(), os.nice(0)],
     }

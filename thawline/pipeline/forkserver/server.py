@@ -1,18 +1,22 @@
-"""What stages fork from: `... forkserver.server FD FOLDER FIRST [ID PID STARTED]`.
+"""What stages fork from: `... forkserver.server FD FOLDER FIRST BESIDE [ID PID STARTED]`.
 
-It ends with the execution it was started for, else with the process that started it. A stage that
-asks gets a watcher, forked from here, which forks the stage and stands between the two.
+It ends with the execution it was started for, else with the process that
+started it. A stage that asks gets a watcher, forked from here, which forks the stage, stands
+between the two and brings the stage's record to MLflow.
 """
 
 import gc
+import importlib
 import os
 import select
 import shutil
 import signal
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NoReturn
 
 from thawline.pipeline.forkserver import preload, protocol, worker
@@ -24,19 +28,20 @@ _ASKING_S = 5.0
 """For a stage that has connected to say what it wants."""
 
 
-def main(listener_fd: str, folder: str, first: str, *executor: str) -> None:
+def main(listener_fd: str, folder: str, first: str, beside: str, *executor: str) -> None:
     """Load, and serve whoever asks meanwhile.
 
     Args:
         listener_fd: of a socket, in a folder of ours that is removed at the end.
         first: the stage whose libraries come first.
+        beside: modules that come with them, see `preload.steps`; commas between.
         executor: the execution to end with.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # watchers that have ended vanish by themselves
     alive, ours = _alive(*executor), surroundings()
     try:
         with socket.socket(fileno=int(listener_fd)) as listener:
-            for _ in preload.steps(first):
+            for _ in preload.steps(first, filter(None, beside.split(","))):
                 while _asked(listener, 0.0):
                     _serve(listener, ours)
                 if not alive():
@@ -72,9 +77,14 @@ def _serve(listener: socket.socket, ours: dict[str, object]) -> None:
             text, fds = protocol.receive(connection)
             order = ProcessRequest.load(text)
             # Said before the fork: who no longer waits runs by himself, and two would collide.
-            connection.sendall(protocol.OTHER if order.surroundings != ours else protocol.TAKEN)
-            if order.surroundings == ours and connection.recv(1) == protocol.GO and os.fork() == 0:
+            fits = order.surroundings in (ours, {})
+            connection.sendall(protocol.TAKEN if fits else protocol.OTHER)
+            if fits and connection.recv(1) == protocol.GO and os.fork() == 0:
                 listener.close()
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                if order.detached:
+                    connection.close()
+                    worker.run(order, fds)
                 _watch(connection, order, fds)
         except (OSError, ValueError, TypeError):  # killed while it asked
             return
@@ -84,22 +94,40 @@ def _serve(listener: socket.socket, ours: dict[str, object]) -> None:
 
 
 def _watch(connection: socket.socket, order: ProcessRequest, fds: list[int]) -> NoReturn:
-    """Fork the stage, pass signals on to it, and tell how it ended."""
+    """Fork the stage, pass signals on to it, tell how it ended, and record what it says."""
     try:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         connection.settimeout(None)
+        ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid == 0:
             connection.close()
+            ours.close()
+            order.environ[execution.RECORDER] = str(theirs.fileno())
             worker.run(order, fds)
+        theirs.close()
         for fd in fds:
             os.close(fd)
-        protocol.pass_signals(connection, pid)
-        connection.sendall(protocol.status(os.waitpid(pid, 0)[1]))
+        recording = threading.Thread(target=_record, args=(ours, order))
+        recording.start()
+        status = protocol.status(protocol.Signals(connection, pid).wait())
+        with suppress(OSError):  # nobody waits for it any more
+            connection.sendall(status)
+        recording.join()
     except BaseException:
         traceback.print_exc()
     finally:
         os._exit(0)
+
+
+def _record(connection: socket.socket, order: ProcessRequest) -> None:
+    """Serve a stage once it says anything, in its folder and by its code."""
+    with connection:  # a stage that waits for an answer must see that there will be none
+        try:
+            if connection.recv(1, socket.MSG_PEEK):
+                worker.adopt(order)
+                importlib.import_module("thawline.tracking.apply").beside(connection)
+        except BaseException:
+            traceback.print_exc()
 
 
 if __name__ == "__main__":

@@ -48,11 +48,17 @@ def _become(order: ProcessRequest, fds: list[int]) -> None:
         _stream(0, "r", order), _stream(1, "w", order), _stream(2, "w", order)
     )  # fmt: skip
     setproctitle(" ".join(order.orig_argv))  # what `ps` shows
+    sys.argv, sys.orig_argv = order.argv, order.orig_argv
+    adopt(order)
+
+
+def adopt(order: ProcessRequest) -> None:
+    """Take over an order's folder, variables and code."""
     os.umask(order.umask)
     os.chdir(order.cwd)
     os.environ.clear()
     os.environ.update(order.environ)
-    sys.argv, sys.orig_argv, sys.path = order.argv, order.orig_argv, order.path
+    sys.path = order.path
     # The code that runs is that of its folder, which may be another working tree than ours.
     for name in [name for name in sys.modules if name.partition(".")[0] in _OURS]:
         del sys.modules[name]
