@@ -18,11 +18,12 @@ from thawline.dvc.code import check as check_code
 from thawline.errors import ChildDiedError, UserError
 from thawline.params import params_file
 from thawline.params.schema.whole import Params
-from thawline.pipeline.forkserver import client
 from thawline.runtime import execution, locks, safe_yaml, workspace
 from thawline.runtime.relay import Relay
 from thawline.tracking import address, closing, fates, writer
+from thawline.tracking.journal import Journal
 
+_POLL_S = 0.05
 _GRACE_S = 2.0
 """Between SIGTERM and SIGKILL, so that a cancelled run ends within five seconds."""
 
@@ -155,8 +156,7 @@ def _conclude(
     elif address.enabled(checked.tracking.enabled) and (state["stages"] or code == 0):
         event = closing.event(state, status, message, found)
         journal = closing.journal(current, event, params_file.flatten(checked), start_ms)
-        if not client.call(writer.PROGRAM, [str(journal.folder)], current.id):
-            importlib.import_module(writer.PROGRAM).main(str(journal.folder))  # loads mlflow
+        _send(current, journal)
     if message:
         print(message, file=sys.stderr, flush=True)
     return result
@@ -195,6 +195,18 @@ def _problem_of_lock() -> str:
         f"last committed one; or `rm {path}`, then `thawline run`, which restores from DVC's run "
         "cache what was computed before"
     )
+
+
+def _send(current: execution.Execution, end: Journal) -> None:
+    """Have what recorded the last stage send it, which has MLflow loaded; else do it here."""
+    while (state := execution.read(current.id)) and "sent" not in state:
+        recorder = state.get("recorder")
+        if not recorder or not execution.alive(execution.Execution(**recorder)):
+            importlib.import_module(writer.PROGRAM).main(str(end.folder))  # loads mlflow
+            return
+        time.sleep(_POLL_S)
+    if state and state["sent"]:
+        writer.warn(state["sent"])
 
 
 def _leave(current: execution.Execution, message: str, found: Mapping[str, str]) -> None:

@@ -27,6 +27,8 @@ from thawline.tracking.writer import LOG, reply, warn
 
 _PAUSES_S = (0.5, 1.5)
 _POLL_S = 0.25
+_WAITS_S = 0.1
+"""Between two looks for an execution's end: `thawline run` waits for it."""
 
 
 def main(*words: str) -> int:
@@ -201,16 +203,22 @@ class _Following:
 def _outlast(current: execution.Execution) -> None:
     """Wait for the next stage, or for the execution's end, which may have nobody else to tell it.
 
-    Under bare `dvc repro` the last stage was skipped or not asked for; `thawline run` was ended.
+    `thawline run` writes it down. Under bare `dvc repro` the last stage was skipped or not asked
+    for; `thawline run` was ended.
     """
     ours = (execution.read(current.id) or {}).get("newest")
-    while (state := execution.read(current.id)) and not state["closed"]:
-        if state.get("newest") != ours:
+    while (state := execution.read(current.id)) and state.get("newest") == ours:
+        if end := state.get("end"):
+            said = reconcile.send(Journal(Path(end)))
+            with execution.changed(current) as changed:
+                changed["sent"] = said
+            return
+        if state["closed"]:
             return
         if not execution.alive(current):
             reconcile.close_left_open(current)
             return
-        time.sleep(_POLL_S)
+        time.sleep(_WAITS_S)
 
 
 if __name__ == "__main__":

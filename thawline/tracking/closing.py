@@ -88,14 +88,22 @@ def journal(
     """Write the end of an execution down, as `event` gives it; see `start`."""
     written = Journal.create(start("", params, current, t))
     written.append(event)
-    settle(current, event)
+    settle(current, event, written)
     return written
 
 
-def settle(current: execution.Execution, event: Mapping[str, Any]) -> None:
-    """Note locally that the execution's parent is closed."""
+def settle(
+    current: execution.Execution, event: Mapping[str, Any], end: Journal | None = None
+) -> None:
+    """Note locally that the execution's parent is closed.
+
+    Args:
+        end: its end, for whoever has recorded the last stage.
+    """
     with execution.changed(current) as state:
         state["closed"] = True
+        if end is not None:
+            state["end"] = str(end.folder)
     remember(event["digest"])
 
 

@@ -43,6 +43,7 @@ def begin(store: Store, start: Mapping[str, Any]) -> dict[str, Any]:
     if run_id:
         with execution.changed(current) as state:
             state["stages"].setdefault(stage, {})["run_id"] = state["newest"] = run_id
+            state["recorder"] = vars(execution.of_this_process())
     return header(run_id, parent, current, start["experiment"], stage)
 
 

@@ -55,24 +55,6 @@ def hand_over_program(module: str) -> None:
         _ask(address, order)
 
 
-def call(module: str, words: Sequence[str], execution_id: str) -> bool:
-    """Run `python -m module words` in a fork of the execution's process, and wait for its end.
-
-    It computes nothing, so surroundings do not matter.
-
-    Returns:
-        Whether it ended well; no, where there is no such process.
-    """
-    order = _order(module, words)
-    if order is None:
-        return False
-    for address in _known(execution.read(execution_id) or {}):
-        with suppress(OSError), _asked(address, order, [0, 1, 2]) as connection:
-            connection.sendall(protocol.GO)
-            return protocol.wait(connection) == 0
-    return False
-
-
 def record(module: str, beside: Sequence[str]) -> None:
     """Have a process beside this one, which was not forked; see `execution.RECORDER`.
 
