@@ -59,7 +59,7 @@ _OFFLINE = {
 }  # fmt: skip
 
 
-class Failed(Exception):
+class FailedError(Exception):
     """A tool ended without a result."""
 
 
@@ -118,7 +118,7 @@ def _round(given: argparse.Namespace, folder: Path, seed: int) -> dict[str, Run 
         try:
             found[name] = one = _run(name, given, folder, seed)
             said = f"{one.best():.2%} in {one.seconds[-1]:.1f} s"
-        except Failed as failure:
+        except FailedError as failure:
             found[name], said = failure, f"failed: {failure}"
         print(f"seed {seed}, {name}: {said}", flush=True)
     return {name: found[name] for name in given.tools}
@@ -137,7 +137,7 @@ def _run(name: str, given: argparse.Namespace, folder: Path, seed: int) -> Run:
         threads = str(material.params_of(given).training.threads)
         done = finished(command, environment(threads, scratch), given.timeout)
         if done.returncode or not out.exists():
-            raise Failed(last_line(done.stderr) or f"exit code {done.returncode}")
+            raise FailedError(last_line(done.stderr) or f"exit code {done.returncode}")
         with np.load(out) as saved:
             right = saved["predicted"] == saved["labels"]
     told = read(done.stdout)
@@ -166,7 +166,7 @@ def finished(
     """Run a tool to its end.
 
     Raises:
-        Failed: it takes too long, or cannot be started.
+        FailedError: it takes too long, or cannot be started.
     """
     try:
         return subprocess.run(
@@ -174,9 +174,9 @@ def finished(
             stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise Failed(f"not done after {timeout:.0f} s") from None
+        raise FailedError(f"not done after {timeout:.0f} s") from None
     except OSError as error:
-        raise Failed(f"could not be started: {error.strerror}") from None
+        raise FailedError(f"could not be started: {error.strerror}") from None
 
 
 def read(output: str) -> list[dict[str, Any]]:
@@ -194,7 +194,7 @@ def judge(rounds: Sequence[Mapping[str, Run | Failed]]) -> Race:
     runs, failed = dict[str, list[Run]](), dict[str, str]()
     for found in rounds:
         for name, one in found.items():
-            if isinstance(one, Failed):
+            if isinstance(one, FailedError):
                 failed[name] = f"failed: {one}"
             else:
                 runs.setdefault(name, []).append(one)

@@ -32,6 +32,7 @@ def run(targets: Sequence[str] = (), *, minutes: float | None = None) -> int:
     """Reproduce the pipeline, or the targets, and record it.
 
     Args:
+        targets: names of stages; all by default.
         minutes: what `budget.max_minutes` of params.yaml is to be, from now on.
 
     Returns:
@@ -117,7 +118,7 @@ class Launch:
             timer.start()
 
     def _kill(self, signum: int) -> None:
-        """The whole group: dvc alone would leave its stage running."""
+        """Signal the whole group: dvc alone would leave its stage running."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signum)
 
@@ -178,7 +179,7 @@ def _outcome(state: execution.State, received: int | None, code: int) -> tuple[s
 
 
 def _problem_of_lock() -> str:
-    """What to do about a dvc.lock that DVC cannot read, e.g. half of one, or a merge's conflict."""
+    """Say what to do about a dvc.lock that DVC cannot read, e.g. half of one, or a merge's conflict."""
     path = Path("dvc.lock")
     try:
         found = safe_yaml.parse_machine_written(path.read_text(encoding="utf-8"))

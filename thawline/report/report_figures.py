@@ -136,6 +136,8 @@ def pruning(folder: Path, path: Path, chosen: float | None) -> list[ReportFigure
     """Draw the curve that `compress` has written, if it has several points.
 
     Args:
+        folder: where the figures go.
+        path: table of the curve.
         chosen: ratio of the point that ships, as the metrics have it; None where nothing was
             pruned.
     """

@@ -47,7 +47,7 @@ class Execution:
 
 
 def identify() -> Execution:
-    """The execution the calling process belongs to.
+    """Identify the execution that the calling process belongs to.
 
     Named by THAWLINE_EXECUTION, else the nearest `dvc` among the ancestors, else the process
     itself.
@@ -66,7 +66,7 @@ def identify() -> Execution:
 
 
 def launch() -> Execution:
-    """A new execution that the calling process stands for; hand `id` on in THAWLINE_EXECUTION."""
+    """Begin an execution that the calling process stands for; hand `id` on in THAWLINE_EXECUTION."""
     name = f"run-{os.getpid()}-{time.time_ns():x}"
     execution = replace(of_this_process(), id=name, launched=True)
     with changed(execution):
@@ -79,7 +79,7 @@ def of_this_process() -> Execution:
     return Execution("", os.getpid(), _started(psutil.Process()))
 
 
-class changed:
+class changed:  # noqa: N801 - used as a function
     """`with changed(execution) as state:` the state under its lock, written back at the end."""
 
     def __init__(self, execution: Execution) -> None:
@@ -126,7 +126,7 @@ def message(error: BaseException) -> str:
 
 
 def read(identifier: str) -> State | None:
-    """The state, or None where there is none that can be read."""
+    """Read the state; None where there is none that can be read."""
     try:
         state = safe_json.loads(_path(identifier).read_text())
     except (OSError, ValueError):

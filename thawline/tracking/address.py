@@ -13,7 +13,7 @@ _SQLITE = re.compile(r"^(sqlite(?:\+\w+)?):///(.*)$", re.DOTALL)
 
 
 def enabled(setting: bool) -> bool:
-    """The params value, unless the environment switches tracking off."""
+    """Tell whether tracking is on: the params value, unless the environment switches it off."""
     return setting and os.environ.get(SWITCH, "on").lower() not in ("off", "0", "false", "no")
 
 
@@ -46,14 +46,14 @@ def is_sqlite(address: str) -> bool:
 
 
 def database(address: str) -> Path:
-    """The file of a SQLite store."""
+    """Return the file of a SQLite store."""
     match = _SQLITE.match(address)
     assert match is not None
     return Path(match[2])
 
 
 def shown(address: str) -> str:
-    """The address without user, password and query, fit for a message."""
+    """Show an address without user, password and query, fit for a message."""
     if is_sqlite(address):
         return address
     parts = urlsplit(address)

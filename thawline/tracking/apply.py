@@ -90,7 +90,7 @@ class _Told:
         self._process: execution.Execution | None = None
 
     def next(self) -> Journal | None:
-        """The next journal; None when there will be no more."""
+        """Wait for the next journal; None when there will be no more."""
         while True:
             line, end, rest = self._text.partition(b"\n")
             if end:

@@ -30,6 +30,7 @@ def start(
     Args:
         stage: empty for a journal about the execution alone.
         params: all of params.yaml under dotted names.
+        current: the execution.
         t: ms since the epoch.
     """
     return {
@@ -55,8 +56,11 @@ def last_events(
     """Build a stage's end, and the execution's where nobody else closes it; note the stage's state.
 
     Args:
+        current: the execution.
+        stage: name in dvc.yaml.
         status: FINISHED, FAILED or KILLED.
         message: one line for a status other than FINISHED.
+        duration_s: from the stage's start.
         outs: paths that the stage has made.
         exit_code: None where the stage itself said nothing.
     """
@@ -98,6 +102,8 @@ def settle(
     """Note locally that the execution's parent is closed.
 
     Args:
+        current: the execution.
+        event: its `close` event.
         end: its end, for whoever has recorded the last stage.
     """
     with execution.changed(current) as state:
@@ -113,7 +119,7 @@ def event(
     message: str = "",
     observed: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The `close` event of an execution, read from the workspace (the current folder).
+    """Make the `close` event of an execution from the workspace (the current folder).
 
     Args:
         state: the execution's state; its stages are those whose own process said what it did.
@@ -154,7 +160,7 @@ def final_metrics() -> dict[str, float]:
 
 
 def device_tags() -> dict[str, str]:
-    """What the last stage timed on; empty where it timed nothing."""
+    """Name the hardware that the last stage timed on; empty where it timed nothing."""
     path = _reports() / "speed.json"
     device = safe_json.loads(path.read_text()).get("device", {}) if path.is_file() else {}
     named = {DEVICE: device.get("name"), FINGERPRINT: device.get("fingerprint")}

@@ -57,12 +57,12 @@ def _found(graph: Graph) -> dict[str, object]:
 
 
 def _texts() -> list[bytes]:
-    """What the graph is read from."""
+    """Look at the files that the graph is read from."""
     return [path.read_bytes() if path.is_file() else b"" for path in map(Path, _READ)]
 
 
 def _failed(graph: Graph, fates: Mapping[str, str]) -> dict[str, str]:
-    """The stage that DVC came to and that could not even note it."""
+    """Guess the stage that DVC came to and that could not even note it."""
     for name, fate in fates.items():
         needed = _needed(graph, [name]) - {name}
         if fate == NOT_REACHED and all(fates[other] != NOT_REACHED for other in needed):

@@ -45,7 +45,7 @@ def log_pending() -> int:
 
 
 def _record_restored(store: Store, checked: Params) -> int:
-    """A parent for a workspace whose outputs all came from DVC's cache, so that no stage ran."""
+    """Record a parent for a workspace whose outputs all came from DVC's cache: no stage ran."""
     digest = Graph(workspace.workspace()).digest()
     path = closing.remembered_path()
     try:

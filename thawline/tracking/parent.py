@@ -20,7 +20,7 @@ _GENERATED = (":!dvc.lock", ":!reports")
 def ensure(
     store: Store, current: execution.Execution, params: Mapping[str, Any], start_ms: int
 ) -> str:
-    """The id of the execution's parent run, made if this is the first to ask."""
+    """Return the id of the execution's parent run, made if this is the first to ask."""
     with execution.changed(current) as state:
         if not store.exists(state["parent_run_id"]):
             state["parent_run_id"] = _create(store, current, params, start_ms)
@@ -32,6 +32,7 @@ def begin(store: Store, start: Mapping[str, Any]) -> dict[str, Any]:
     """Open the run that a journal is about, under the execution's parent.
 
     Args:
+        store: the open store.
         start: see `closing.start`; without a stage the parent alone is opened.
 
     Returns:
@@ -114,7 +115,7 @@ def _origin() -> dict[str, str]:
 
 
 def _branch() -> str:
-    """A working tree of a retraining is on no branch: then the project's own."""
+    """Name the branch; that of the project where a retraining's working tree is on none."""
     show = ("branch", "--show-current")
     return _git(*show) or _git("-C", str(workspace.root()), *show)
 

@@ -85,7 +85,7 @@ class Recorder:
         self.store.client.set_terminated(self._run, event["status"], event["t"])
 
     def _close(self, event: Event) -> None:
-        """Final metrics, report, hashes, and the run each stage's output comes from."""
+        """Write final metrics, report, hashes, and the run that each stage's output comes from."""
         tags = {f"stage.{name}": fate for name, fate in event["fates"].items()}
         tags |= {"error": event["message"]} if event["message"] else {}
         tags |= {DIGEST: event["digest"]} if event["digest"] else {}
@@ -103,7 +103,7 @@ class Recorder:
         self.store.client.set_terminated(self._parent, event["status"], event["t"])
 
     def _producer(self, stage: str, outs: dict[str, str]) -> str | None:
-        """The newest finished run of the stage with the same outputs."""
+        """Find the newest finished run of the stage with the same outputs."""
         run = self.store.newest({ROLE: "stage", STAGE: stage, OUTS: hashes.digest(outs)})
         return run.info.run_id if run else None
 

@@ -53,6 +53,8 @@ def _serve(words: Sequence[str], grace_s: float, before: Callable[[], None] | No
     """Run the words in a process group of their own, and end all of it with ourselves.
 
     Args:
+        words: the command.
+        grace_s: between SIGTERM and SIGKILL.
         before: called in the new process; there is no thread yet, so it is safe.
     """
     signal.signal(signal.SIGTERM, _leave)
@@ -70,7 +72,7 @@ def _leave(signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
 
 
 def command(uri: str, port: int) -> list[str]:
-    """The server's command line; one worker, since SQLite has one writer."""
+    """Build the server's command line; one worker, since SQLite has one writer."""
     return [
         sys.executable, "-m", "mlflow", "server", "--host", _HOST, "--port", str(port),
         "--backend-store-uri", uri, "--artifacts-destination", address.artifacts().as_uri(),
@@ -90,7 +92,7 @@ def environment() -> dict[str, str]:
 
 
 def check_free(port: int) -> None:
-    """Raises UserError where something listens on the port already."""
+    """Refuse a port on which something listens already, by UserError."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -60,7 +60,7 @@ class Store:
     uri: str
 
     def newest(self, tags: Mapping[str, str]) -> Run | None:
-        """The newest run of the experiment that carries the tags."""
+        """Find the newest run of the experiment that carries the tags."""
         terms = [f"tags.`{key}` = '{value}'" for key, value in tags.items()]
         found = self.client.search_runs(
             [self.experiment_id],
@@ -121,7 +121,7 @@ def patient() -> None:
 
 @contextmanager
 def _first_use(uri: str) -> Iterator[None]:
-    """Processes that open a fresh SQLite store at the same time break it: one after the other."""
+    """Open a store for the first time alone: processes that do so at the same time break SQLite's."""
     if not address.is_sqlite(uri):
         yield
         return
@@ -168,7 +168,7 @@ def unusable(uri: str, error: Exception) -> str:
 
 
 def reason(error: BaseException, uri: str = "") -> str:
-    """What went wrong in few words, without the credentials of the address."""
+    """Say in few words what went wrong, without the credentials of the address."""
     text = " ".join(str(error).split())
     for phrase in _KNOWN:
         if phrase.lower() in text.lower():
@@ -179,13 +179,13 @@ def reason(error: BaseException, uri: str = "") -> str:
 
 
 def as_text(value: Any, limit: int = PARAM_LENGTH) -> str:
-    """A value as params.yaml would spell it, cut to the limit."""
+    """Spell a value as params.yaml would, cut to the limit."""
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def chunks(values: Mapping[str, Any], size: int) -> Iterator[dict[str, Any]]:
-    """The mapping in pieces that fit one request."""
+    """Cut the mapping into pieces that fit one request."""
     items = list(values.items())
     for start in range(0, len(items), size):
         yield dict(items[start : start + size])

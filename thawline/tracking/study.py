@@ -84,7 +84,7 @@ class StudyRun:
         return run_id
 
     def close(self, files: Iterable[Path], metrics: Mapping[str, float]) -> None:
-        """The report and its numbers; the run ends as FINISHED."""
+        """Write the report and its numbers; the run ends as FINISHED."""
         for file in files:
             self._store.client.log_artifact(self.id, str(file), "report")
         now = _now_ms()
@@ -92,7 +92,7 @@ class StudyRun:
         self._store.client.set_terminated(self.id)
 
     def leave(self) -> None:
-        """Ended before its end; it goes on in the same run."""
+        """Close the run of a study that was ended; it goes on in the same run."""
         self._store.client.set_terminated(self.id, "KILLED")
 
 

@@ -29,9 +29,10 @@ _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def hand_over(stage: str, beside: Sequence[str]) -> None:
-    """Run the stage in a fork and end as it does; returns where that is not to be.
+    """Run the stage in a fork and end as it does; return where that is not to be.
 
     Args:
+        stage: name in dvc.yaml.
         beside: modules of the process between the two, which records the stage.
     """
     if sys.platform != "linux" or os.environ.get(VARIABLE) == _OFF or torchrun.launched():
@@ -46,7 +47,7 @@ def hand_over(stage: str, beside: Sequence[str]) -> None:
 
 
 def hand_over_program(module: str) -> None:
-    """The same for another program of a study, `python -m module`."""
+    """Hand over another program of a study, `python -m module`, in the same way."""
     address = os.environ.get(VARIABLE, _OFF)
     if address == _OFF:
         return
@@ -109,7 +110,7 @@ def _ask(address: str, order: ProcessRequest) -> None:
 
 @contextmanager
 def _asked(address: str, order: ProcessRequest, fds: list[int]) -> Iterator[socket.socket]:
-    """Connection over which the order was taken.
+    """Yield the connection over which the order was taken.
 
     Raises:
         OSError: it was not.
@@ -159,7 +160,7 @@ def _stand_in(connection: socket.socket) -> NoReturn:
 
 
 def _of_execution(current: execution.Execution, stage: str, beside: Sequence[str]) -> str | None:
-    """The address of the execution's process; the first stage starts it if others follow."""
+    """Return the address of the execution's process; the first stage starts it if others follow."""
     with execution.changed(current) as state:
         if address := os.environ.get(VARIABLE) or state.get("forkserver"):
             return str(address)
@@ -178,7 +179,7 @@ def _followed(stage: str) -> bool:
 
 @contextmanager
 def running(beside: Sequence[str]) -> Iterator[dict[str, str]]:
-    """A process for the block; yields what executions need in their environment to use it."""
+    """Keep a process for the block; yield what executions need in their environment to use it."""
     if sys.platform != "linux" or os.environ.get(VARIABLE):
         yield {}
         return

@@ -24,7 +24,7 @@ def send(connection: socket.socket, text: bytes, fds: list[int]) -> None:
 
 
 def receive(connection: socket.socket) -> tuple[bytes, list[int]]:
-    """Raises OSError or ValueError for what is not a whole order; its descriptors are closed."""
+    """Receive an order; OSError or ValueError where it is not whole, and its descriptors are closed."""
     head, fds, *_ = socket.recv_fds(connection, _LENGTH.size, 3)
     try:
         (length,) = _LENGTH.unpack(_all(connection, _LENGTH.size, head))
@@ -43,7 +43,7 @@ def status(wait_status: int) -> bytes:
 
 
 def wait(connection: socket.socket) -> int | None:
-    """The other end's `status`; None if it died itself."""
+    """Wait for the other end's `status`; None if it died itself."""
     try:
         return int(_STATUS.unpack(_all(connection, _STATUS.size))[0])
     except (OSError, ValueError):

@@ -87,7 +87,7 @@ class ProcessRequest:
 
 
 def surroundings() -> dict[str, Any]:
-    """What a process has from its start on and a library may have looked at while it loaded.
+    """Describe what a process has from its start on, which a library may look at as it loads.
 
     A fork has those of the process that it comes from. JSON values.
     """

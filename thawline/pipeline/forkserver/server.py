@@ -32,7 +32,8 @@ def main(listener_fd: str, folder: str, first: str, beside: str, *executor: str)
     """Load, and serve whoever asks meanwhile.
 
     Args:
-        listener_fd: of a socket, in a folder of ours that is removed at the end.
+        listener_fd: descriptor of the socket that listens.
+        folder: where the socket lies; removed at the end.
         first: the stage whose libraries come first.
         beside: modules that come with them, see `preload.steps`; commas between.
         executor: the execution to end with.

@@ -18,9 +18,10 @@ _OURS = ("thawline", "stages")
 
 
 def run(order: ProcessRequest, fds: list[int]) -> NoReturn:
-    """Run it to its end.
+    """Run a program to its end, in this fork.
 
     Args:
+        order: the program, with its surroundings.
         fds: its standard streams.
     """
     code = 1
