@@ -25,7 +25,7 @@ from pathlib import Path
 from benchmarks.own_images import estimate, plot, records, report
 from benchmarks.own_images.running import run_one
 from benchmarks.own_images.sets import SETS, note_of
-from benchmarks.peers.race import Failed
+from benchmarks.peers.race import FailedError
 from thawline.plots import style
 
 _DEFAULT = [name for name in SETS if name != "fashion-60000"]
@@ -57,7 +57,7 @@ def _do(run: records.Run, given: argparse.Namespace, scratch: Path) -> None:
         record = run_one(run, given.folder, given.python, scratch, given.timeout)
         record.write(given.out)
         said = f"{record.right.mean():.2%} in {record.seconds:.0f} s"
-    except Failed as failure:
+    except FailedError as failure:
         said = f"failed: {failure}"
     print(f"{named}: {said} ({time.perf_counter() - began:.0f} s)", flush=True)
 

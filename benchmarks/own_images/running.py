@@ -17,7 +17,7 @@ from benchmarks.own_images.contest import BEGAN
 from benchmarks.own_images.records import OURS, TOOLS, Record, Run
 from benchmarks.peers import race
 from benchmarks.peers.material import LEAST_AREA, write_weights
-from benchmarks.peers.race import Failed
+from benchmarks.peers.race import FailedError
 from benchmarks.peers.task import META, WEIGHTS
 from thawline.models import network as networks
 from thawline.params import params_file as parameters
@@ -32,7 +32,7 @@ def run_one(run: Run, sets: Path, python: Path, scratch: Path, timeout: float) -
         scratch: for what all runs share.
 
     Raises:
-        Failed: it ended without a result.
+        FailedError: it ended without a result.
     """
     folder = _task_folder(sets.resolve() / run.set_name, run.size_px, scratch)
     chosen = TOOLS[run.tool]
@@ -49,7 +49,7 @@ def run_one(run: Run, sets: Path, python: Path, scratch: Path, timeout: float) -
         done = race.finished(command, variables, timeout)
         took = time.perf_counter() - began
         if done.returncode or not out.exists():
-            raise Failed(race.last_line(done.stderr) or f"exit code {done.returncode}")
+            raise FailedError(race.last_line(done.stderr) or f"exit code {done.returncode}")
         with np.load(out) as saved:
             predicted, labels = saved["predicted"].tolist(), saved["labels"].tolist()
     said = race.read(done.stdout)
@@ -71,11 +71,11 @@ def points(said: Sequence[Mapping[str, Any]]) -> list[tuple[float, float]]:
     """Collect seconds and accuracy among the lines that a tool printed, by time.
 
     Raises:
-        Failed: there are none.
+        FailedError: there are none.
     """
     found = [(line["seconds"], line["accuracy"]) for line in said if "accuracy" in line]
     if not found:
-        raise Failed("it printed no accuracy")
+        raise FailedError("it printed no accuracy")
     return sorted(found, key=lambda point: point[0])
 
 

@@ -109,11 +109,11 @@ def _about(given: argparse.Namespace) -> str:
     )
 
 
-def _round(given: argparse.Namespace, folder: Path, seed: int) -> dict[str, Run | Failed]:
+def _round(given: argparse.Namespace, folder: Path, seed: int) -> dict[str, Run | FailedError]:
     """Every tool once."""
     order = list(given.tools)
     random.Random(seed).shuffle(order)
-    found: dict[str, Run | Failed] = {}
+    found: dict[str, Run | FailedError] = {}
     for name in order:
         try:
             found[name] = one = _run(name, given, folder, seed)
@@ -189,7 +189,7 @@ def last_line(text: str) -> str:
     return next((line.strip()[:200] for line in reversed(text.splitlines()) if line.strip()), "")
 
 
-def judge(rounds: Sequence[Mapping[str, Run | Failed]]) -> Race:
+def judge(rounds: Sequence[Mapping[str, Run | FailedError]]) -> Race:
     """One Race of the rounds; a tool that failed once is out."""
     runs, failed = dict[str, list[Run]](), dict[str, str]()
     for found in rounds:

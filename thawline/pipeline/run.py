@@ -179,7 +179,7 @@ def _outcome(state: execution.State, received: int | None, code: int) -> tuple[s
 
 
 def _problem_of_lock() -> str:
-    """Say what to do about a dvc.lock that DVC cannot read, e.g. half of one, or a merge's conflict."""
+    """Say what to do about a dvc.lock that DVC cannot read: half of one, or a merge's conflict."""
     path = Path("dvc.lock")
     try:
         found = safe_yaml.parse_machine_written(path.read_text(encoding="utf-8"))

@@ -66,7 +66,7 @@ def identify() -> Execution:
 
 
 def launch() -> Execution:
-    """Begin an execution that the calling process stands for; hand `id` on in THAWLINE_EXECUTION."""
+    """Begin an execution that this process stands for; hand `id` on in THAWLINE_EXECUTION."""
     name = f"run-{os.getpid()}-{time.time_ns():x}"
     execution = replace(of_this_process(), id=name, launched=True)
     with changed(execution):

@@ -121,7 +121,7 @@ def patient() -> None:
 
 @contextmanager
 def _first_use(uri: str) -> Iterator[None]:
-    """Open a store for the first time alone: processes that do so at the same time break SQLite's."""
+    """Open a new store alone: processes that do so at the same time break a SQLite file."""
     if not address.is_sqlite(uri):
         yield
         return

@@ -21,7 +21,7 @@ from benchmarks.own_images.report import (
 )
 from benchmarks.own_images.running import points
 from benchmarks.own_images.with_thawline import forecast, stage_ends
-from benchmarks.peers.race import Failed
+from benchmarks.peers.race import FailedError
 from thawline.plots import style
 
 LABELS = [0, 1] * 50
@@ -148,7 +148,7 @@ def test_looking_at_the_test_images_is_not_counted(
 def test_points_are_by_time_and_none_is_a_failure() -> None:
     said = [{"whole_s": 9.0}, {"seconds": 5.0, "accuracy": 0.6}, {"seconds": 2.0, "accuracy": 0.4}]
     assert points(said) == [(2.0, 0.4), (5.0, 0.6)]
-    with pytest.raises(Failed):
+    with pytest.raises(FailedError):
         points(said[:1])
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.peers.race import Failed, judge, read
+from benchmarks.peers.race import FailedError, judge, read
 from benchmarks.peers.results import OURS, Race, Run, as_json, median, table
 
 RIGHT = np.array([True] * 18 + [False] * 2)
@@ -80,7 +80,7 @@ def test_a_median_lies_within_its_interval() -> None:
 
 def test_one_failure_takes_a_tool_out() -> None:
     first = {OURS: run([1], [0.5]), "good": run([1], [0.5])}
-    second = {**first, "good": Failed("out of memory")}
+    second = {**first, "good": FailedError("out of memory")}
     race = judge([first, second])
     assert race.failed == {"good": "failed: out of memory"}
     assert list(race.runs) == [OURS]

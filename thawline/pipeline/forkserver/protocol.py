@@ -24,7 +24,7 @@ def send(connection: socket.socket, text: bytes, fds: list[int]) -> None:
 
 
 def receive(connection: socket.socket) -> tuple[bytes, list[int]]:
-    """Receive an order; OSError or ValueError where it is not whole, and its descriptors are closed."""
+    """Receive a whole order; else OSError or ValueError, and its descriptors are closed."""
     head, fds, *_ = socket.recv_fds(connection, _LENGTH.size, 3)
     try:
         (length,) = _LENGTH.unpack(_all(connection, _LENGTH.size, head))
