@@ -5,6 +5,7 @@ import statistics
 import pytest
 
 from tests.repo import house
+from thawline.dvc import code
 
 LAYERS = (
     ("errors", "metrics", "rebalance"),
@@ -20,7 +21,8 @@ LAYERS = (
 )
 """From the ground up; a room imports rooms of lower layers alone. See docs/map.md."""
 MAX_ARROWS = 185
-MAX_PIPELINE_LINES = 320
+MAX_PIPELINE_LINES, OF_STAGES, MAX_LINES_MORE = 320, 9, 20
+"""Of dvc.yaml with nine stages; each further one may have twenty."""
 
 
 def test_every_room_has_its_layer() -> None:
@@ -52,4 +54,5 @@ def test_functions_are_short() -> None:
 
 
 def test_the_graph_of_stages_can_be_read() -> None:
-    assert house.lines(["dvc.yaml"]) <= MAX_PIPELINE_LINES
+    further = len(code.running().stages) + 1 - OF_STAGES
+    assert house.lines(["dvc.yaml"]) <= MAX_PIPELINE_LINES + MAX_LINES_MORE * further

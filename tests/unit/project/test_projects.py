@@ -15,12 +15,10 @@ from thawline.project import create, generated, upgrade
 
 def test_the_wheel_has_every_file_that_a_project_begins_with(repository: Path) -> None:
     text = (repository / "pyproject.toml").read_text(encoding="utf-8")
-    placed = tomllib.loads(text)["tool"]["setuptools"]["data-files"]
-    names = {"/".join([*place.split("/")[2:], pattern]) for place, patterns in placed.items()
-             for pattern in (Path(p).name for p in patterns)}  # fmt: skip
-    assert names == {*create.OWN, "dvc.yaml", ".dvc/config", "studies/*.yaml"}
-    assert all(Path(pattern).name and list(repository.glob(pattern)) for p in placed.values()
-               for pattern in p)  # fmt: skip
+    placed = tomllib.loads(text)["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"]
+    assert set(placed) == {*create.OWN, "dvc.yaml", ".dvc/config", "studies"}
+    assert all(target == f"share/thawline/{source}" for source, target in placed.items())
+    assert all((repository / source).exists() for source in placed)
 
 
 def test_the_pipeline_is_the_package_s_without_the_stage_that_reads_the_code(
