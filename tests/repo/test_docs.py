@@ -211,3 +211,12 @@ def test_lines_are_wrapped(name: str) -> None:
     lines = re.sub(r"(?ms)^```.*?^```$", "", text(name)).splitlines()
     wide = [line for line in lines if len(line) > 100 and not line.startswith(("|", "#", "    "))]
     assert [line for line in wide if " " in re.sub(r"`[^`]*`|\]\([^)]*\)", "", line[:100])] == []
+
+
+DECISIONS = [name for name in NAMES if re.fullmatch(r"docs/decisions/\d{4}-[\w-]+\.md", name)]
+
+
+@pytest.mark.parametrize("name", DECISIONS)
+def test_a_decision_has_a_date_and_a_status(name: str) -> None:
+    head = text(name).splitlines()[2]
+    assert re.fullmatch(r"\*\d{4}-\d\d-\d\d, (in force|superseded by \[.*\]\(\d{4}-.*\))\.\*", head)
