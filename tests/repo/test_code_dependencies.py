@@ -142,3 +142,15 @@ def test_the_stage_that_hashes_loads_nothing_heavy() -> None:
     )
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert loaded & {"torch", "numpy", "pydantic", "ruamel", "dvc", "mlflow"} == set()
+
+
+def test_files_that_are_no_modules_are_hashed_where_they_are_read() -> None:
+    read = code.running()
+    others = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "thawline").rglob("*.*")
+        if path.is_file() and path.suffix not in (".py", ".pyc")
+    }
+    assert others == {file for file in read.graph.hashes if not file.endswith(".py")}
+    assert others <= read.modules("stages.evaluate")
+    assert others & read.modules("stages.compress") == {code.LIBRARIES}

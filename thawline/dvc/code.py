@@ -20,6 +20,8 @@ STAGE = "code"
 FILE = Path("code.yaml")
 LIBRARIES = "thawline/dvc/libraries.txt"
 """What makes the numbers beside our own code."""
+READS = {"thawline/report/page.py": "thawline/report/templates/"}
+"""Module -> the folder of files that it reads, which no import tells."""
 STAGES, PLUGINS = "stages", "plugins"
 """Parts of the file."""
 NEUTRAL = frozenset(
@@ -64,7 +66,9 @@ class Code:
     """The modules of a folder as they are now."""
 
     def __init__(self, root: Path = ROOT) -> None:
-        self.graph: ImportGraph = graph.read(root, ignored=is_neutral, extra=[LIBRARIES])
+        folders = [root / folder for folder in READS.values()]
+        read = [file.relative_to(root).as_posix() for f in folders for file in f.glob("*.*")]
+        self.graph: ImportGraph = graph.read(root, ignored=is_neutral, extra=[LIBRARIES, *read])
 
     @property
     def stages(self) -> list[str]:
@@ -87,17 +91,22 @@ class Code:
         """
         part, _, name = key.partition(".")
         if part == STAGES:
-            return self.graph.closure(f"stages/{name}.py", LIBRARIES)
+            return self._closure(f"stages/{name}.py", LIBRARIES)
         if part != PLUGINS:
-            return self.graph.closure(f"{key.replace('.', '/')}.py")
+            return self._closure(f"{key.replace('.', '/')}.py")
         for kind in plugins.KINDS:
             if name == kind.key:
                 files = [f"thawline/{kind.folder}/{one}.py" for one in self.plugins(kind)]
-                return self.graph.closure(*files)
+                return self._closure(*files)
             if name.startswith(f"{kind.key}."):
                 plugin = name.removeprefix(f"{kind.key}.")
-                return self.graph.closure(f"thawline/{kind.folder}/{plugin}.py")
+                return self._closure(f"thawline/{kind.folder}/{plugin}.py")
         return frozenset()
+
+    def _closure(self, *files: str) -> frozenset[str]:
+        found = self.graph.closure(*files)
+        folders = tuple(folder for module, folder in READS.items() if module in found)
+        return found | {file for file in self.graph.hashes if folders and file.startswith(folders)}
 
     def digest(self, *keys: str) -> str:
         """Hash what is behind the keys, 16 hexadecimal digits."""

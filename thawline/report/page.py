@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from thawline.dataset.manifest import Manifest
+from thawline.evaluation import gate_line
 from thawline.evaluation.label_issues import LabelIssue
 from thawline.evaluation.results import Results
 from thawline.evaluation.robustness import Robustness
@@ -37,11 +38,11 @@ from thawline.report.markdown import (
     short_source,
     verdict,
 )
-from thawline.report.page_template import TEMPLATE
 from thawline.runtime.escape import visible
 
 MAX_CLASSES = 30
 _MAX_ISSUES = 20
+_TEMPLATES = Path(__file__).parent / "templates"
 _SECTION_OF = {
     "class_distribution": "data",
     "curves": "training",
@@ -108,18 +109,20 @@ def write(content: PageContent) -> None:
 
 def render(content: PageContent) -> str:
     """Render the page as HTML; equal contents give equal bytes."""
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(TEMPLATE).render(_context(content))
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template("report.html.j2").render(_context(content))
 
 
 def _context(content: PageContent) -> dict[str, object]:
     results = content.results
     row, budget = results.of(results.final), budget_line(results, content.budget)
     return {
+        "gate": gate_line.HTML,
         "verdict": verdict(results),
         "budget": budget.replace("`", ""),
         "over": budget.startswith("Over"),
