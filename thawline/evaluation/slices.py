@@ -12,9 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thawline.metrics.multiple_tests import adjust
 from thawline.runtime.escape import escape
 from thawline.runtime.output_paths import write_csv
 
+LEVEL = 0.05
+"""Error level of all parts together."""
 MIN_ROWS = 10
 """Smaller parts say too little to be listed."""
 MAX_VALUES = 20
@@ -58,18 +61,8 @@ def find(correct: NDArray[np.bool_], columns: Mapping[str, Column]) -> list[Slic
         for value, inside in _parts(values)
         if MIN_ROWS <= inside.sum() < len(correct)
     ]
-    worse = holm([part.p_value for part in parts])
-    return [replace(part, worse=flag) for part, flag in zip(parts, worse, strict=True)]
-
-
-def holm(p_values: Sequence[float], level: float = 0.05) -> list[bool]:
-    """Return which hypotheses are rejected when all are tested together (Holm, 1979)."""
-    rejected = [False] * len(p_values)
-    for place, index in enumerate(np.argsort(p_values, kind="stable")):
-        if p_values[index] > level / (len(p_values) - place):
-            break
-        rejected[index] = True
-    return rejected
+    adjusted = adjust([part.p_value for part in parts])
+    return [replace(part, worse=p <= LEVEL) for part, p in zip(parts, adjusted, strict=True)]
 
 
 def columns(

@@ -1,7 +1,6 @@
 """Compare two classifiers on the same rows: which is better, and how sure that is."""
 
 from dataclasses import dataclass
-from math import exp, lgamma, log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,9 +114,9 @@ def paired_interval(
 
 def mcnemar(wins: int, losses: int) -> float:
     """Compute McNemar's exact two-sided p-value (1947), of wins and losses being equally likely."""
-    n = wins + losses
-    tail = [lgamma(n + 1) - lgamma(i + 1) - lgamma(n - i + 1) for i in range(min(wins, losses) + 1)]
-    return min(1.0, 2 * sum(exp(one - n * log(2)) for one in tail))
+    from scipy.stats import binomtest
+
+    return float(binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0
 
 
 def _recall_drop(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from thawline.metrics.multiple_tests import adjust
 from thawline.monitoring import two_sample
 from thawline.monitoring.sample import STATISTICS, Sample
 from thawline.runtime.escape import markdown
@@ -45,7 +46,7 @@ def ask(reference: Sample, new: Sample, rng: np.random.Generator) -> list[Answer
     for column, name in enumerate(STATISTICS):
         found = two_sample.kolmogorov_smirnov(reference.looks[:, column], new.looks[:, column], rng)
         asked.append((name, "Kolmogorov-Smirnov distance", found))
-    adjusted = two_sample.holm([p for _, _, (_, p) in asked])
+    adjusted = adjust([p for _, _, (_, p) in asked])
     return [
         Answer(question=question, measure=measure, size=size, p_value=p)
         for (question, measure, (size, _)), p in zip(asked, adjusted, strict=True)

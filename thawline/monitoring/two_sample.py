@@ -84,15 +84,6 @@ def kolmogorov_smirnov(one: Floats, other: Floats, rng: np.random.Generator) -> 
     return _permuted(len(one), len(other), statistic, rng)
 
 
-def holm(p_values: list[float]) -> list[float]:
-    """Adjust p-values for several questions (Holm, 1979): the family-wise error holds."""
-    adjusted, least = [0.0] * len(p_values), 0.0
-    for rank, at in enumerate(np.argsort(p_values, kind="stable")):
-        least = max(least, min(1.0, (len(p_values) - rank) * p_values[at]))
-        adjusted[at] = least
-    return adjusted
-
-
 def _permuted(
     num_one: int, num_other: int, statistic: Statistic, rng: np.random.Generator
 ) -> tuple[float, float]:

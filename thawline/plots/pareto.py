@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 from numpy.typing import NDArray
 
+from thawline.metrics.pareto import non_dominated
 from thawline.plots.style import BLUE, GREY, INK, ORANGE, figure, label, styled
 
 _MAX_NAMED = 12
@@ -42,15 +43,11 @@ def front(runs: Sequence[FinishedRun]) -> NDArray[np.int64]:
     A run beats another that is no faster and no more accurate than it, and worse in one of the two.
     Of equal ones the first is kept.
     """
-    order = sorted(
-        (at for at, run in enumerate(runs) if run.comparable),
-        key=lambda at: (runs[at].latency_ms, -runs[at].accuracy),
-    )
-    kept: list[int] = []
-    for at in order:
-        if not kept or runs[at].accuracy > runs[kept[-1]].accuracy:
-            kept.append(at)
-    return np.array(kept, dtype=np.int64)
+    asked = np.array([at for at, run in enumerate(runs) if run.comparable], dtype=np.int64)
+    costs = np.array([(runs[at].latency_ms, -runs[at].accuracy) for at in asked]).reshape(-1, 2)
+    front = non_dominated(costs)
+    _, first = np.unique(costs[front], axis=0, return_index=True)
+    return asked[front][first]
 
 
 @styled

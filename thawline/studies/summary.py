@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from thawline.metrics.pareto import non_dominated
 from thawline.studies import verdict
 from thawline.studies.plan import Claim, Study
 from thawline.studies.records import TrialRecord
@@ -114,20 +115,12 @@ def judged_together(summaries: Sequence[Summary]) -> list[Summary]:
 
 def front(lines: Sequence[Line]) -> set[str]:
     """List the labels that no other one beats in accuracy, latency and size at once."""
-    points = {
-        line.label: (-line.mean, line.costs["latency_ms"], line.costs["size_mb"])
-        for line in lines
-        if line.values and {"latency_ms", "size_mb"} <= line.costs.keys()
-    }
-    return {
-        label
-        for label, point in points.items()
-        if not any(_beats(other, point) for other in points.values())
-    }
-
-
-def _beats(other: tuple[float, ...], point: tuple[float, ...]) -> bool:
-    return other != point and all(o <= p for o, p in zip(other, point, strict=True))
+    asked = [
+        line for line in lines if line.values and {"latency_ms", "size_mb"} <= line.costs.keys()
+    ]
+    costs = [(-line.mean, line.costs["latency_ms"], line.costs["size_mb"]) for line in asked]
+    on_front = non_dominated(np.array(costs, np.float64).reshape(-1, 3))
+    return {line.label for line, kept in zip(asked, on_front, strict=True) if kept}
 
 
 def _labels(study: Study, records: Sequence[TrialRecord]) -> list[str]:

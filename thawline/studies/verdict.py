@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
+from thawline.metrics.multiple_tests import levels
 from thawline.studies.scores import Floats, ScoredRows, score
 
 State = Literal["holds", "does not hold", "not decided"]
@@ -150,23 +151,8 @@ def judge(
         deltas: the smallest effect of interest of each claim.
     """
     claims = list(zip(pairs, expects, deltas, strict=True))
-    levels = holm([_p_value(*claim) for claim in claims], LEVEL)
-    return [_verdict(*claim, level) for claim, level in zip(claims, levels, strict=True)]
-
-
-def holm(p_values: Sequence[float], level: float) -> list[float]:
-    """Compute the level at which each hypothesis is tested.
-
-    After Holm, 1979, "A simple sequentially rejective multiple test procedure".
-    """
-    levels, current = [0.0] * len(p_values), 0.0
-    rejecting = True
-    for rank, k in enumerate(np.argsort(p_values, kind="stable")):
-        if rejecting:
-            current = level / (len(p_values) - rank)
-            rejecting = p_values[k] <= current
-        levels[k] = current
-    return levels
+    tested = levels([_p_value(*claim) for claim in claims], LEVEL)
+    return [_verdict(*claim, level) for claim, level in zip(claims, tested, strict=True)]
 
 
 def _bounds(expect: Expect, delta: float) -> tuple[float, float]:

@@ -32,11 +32,6 @@ def test_chance_alone_seldom_makes_a_slice_worse() -> None:
     assert alarms <= 0.05 * 200 + 7
 
 
-def test_holm_stops_at_the_first_that_stands() -> None:
-    assert slices.holm([0.01, 0.04, 0.03, 0.001]) == [True, False, False, True]
-    assert slices.holm([]) == []
-
-
 def test_equal_numbers_stay_together_and_one_value_is_no_slice() -> None:
     correct = np.ones(60, bool)
     found = slices.find(correct, {"width_px": np.repeat([8, 32], 30), "height_px": np.full(60, 8)})

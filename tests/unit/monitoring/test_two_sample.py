@@ -2,11 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from thawline.monitoring import two_sample
-from thawline.monitoring.two_sample import counts, holm, kolmogorov_smirnov, mmd
+from thawline.monitoring.two_sample import counts, kolmogorov_smirnov, mmd
 
 
 @pytest.fixture(autouse=True)
@@ -57,17 +55,3 @@ def test_samples_without_any_variation_do_not_differ() -> None:
     assert kolmogorov_smirnov(same, same, rng()) == pytest.approx((0, 1), abs=1e-9)
     assert mmd(same[:, None], same[:, None], rng())[1] == 1.0
     assert counts(np.zeros(40, int), np.zeros(50, int), 3, rng()) == (0.0, 1.0)
-
-
-@given(st.lists(st.floats(0.001, 1), min_size=1, max_size=8))
-def test_holm_never_lowers_and_keeps_the_order(p_values: list[float]) -> None:
-    adjusted = holm(p_values)
-    assert all(p <= a <= min(1, len(p_values) * p) + 1e-12 or a == max(adjusted)
-               for p, a in zip(p_values, adjusted, strict=True))  # fmt: skip
-    order = np.argsort(p_values, kind="stable")
-    assert np.all(np.diff(np.array(adjusted)[order]) >= 0)
-    assert min(adjusted) == pytest.approx(min(1, len(p_values) * min(p_values)))
-
-
-def test_holm_by_hand() -> None:
-    assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])

@@ -86,14 +86,6 @@ def test_as_many_seeds_as_it_needs_decide() -> None:
     assert judge([fewer], ["better"], [DELTA])[0].state == "not decided"
 
 
-def test_holm() -> None:
-    assert verdict.holm([0.01, 0.04, 0.03, 0.005], 0.05) == pytest.approx(
-        [0.05 / 3, 0.025, 0.025, 0.0125]
-    )
-    assert verdict.holm([], 0.05) == []
-    assert verdict.holm([0.5], 0.05) == [0.05]
-
-
 def _shared(accuracy: float, seeds: int, rng: np.random.Generator) -> dict[int, ScoredRows]:
     """Every seed says the same of the same 300 images, but for one in fifty."""
     labels, right = np.zeros(300, np.int64), rng.random(300) < accuracy
