@@ -27,7 +27,7 @@ from thawline.ingest.decoding import decode
 pytestmark = [pytest.mark.slow, pytest.mark.ci, pytest.mark.filterwarnings("ignore")]
 
 
-_OURS = tuple(f"thawline.tracking.served_{name}" for name in ("images", "answers", "model"))
+_OURS = tuple(f"thawline.registry.served_{name}" for name in ("images", "answers", "model"))
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def _classifier() -> Any:
 
     sys.modules["thawline_decode"] = decode
     for name in _OURS:
-        module = importlib.import_module(f"thawline.tracking.served_{name}")
+        module = importlib.import_module(f"thawline.registry.served_{name}")
         sys.modules[f"thawline_{name}"] = module
     folder = colours.write(Path("served"), size_px=32)
     artifacts = {"network": str(folder / "model.onnx"), "card": str(folder / "model.json")}
