@@ -67,7 +67,12 @@ class Findings:
             "notes": {row: note for row, note in enumerate(self.notes) if note is not None},
             "blanks": {kind: list(rows) for kind, rows in self.blanks.items()},
             "num_transparent": self.num_transparent,
-            "account": asdict(self.account),
+            # Not asdict: it makes a Counter of the pairs of a Counter.
+            "account": {
+                **vars(self.account),
+                "set_aside": dict(self.account.set_aside),
+                "passed_over": dict(self.account.passed_over),
+            },
             "depth": self.depth,
             "remarks": list(self.remarks),
         }

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,7 +63,10 @@ def contents(folder: Path, number: int = 60, num_classes: int = 3) -> Contents:
         decided=colours.decided(24, "letterbox"),
         blanks={"white": [1], "one colour": list(range(2, number))},
         num_transparent=1234,
-        account=Account(images=6, copies=0, set_aside={}, passed_over={}),
+        # As ingest counts them.
+        account=Account(
+            images=6, copies=0, set_aside=Counter({"empty file": 2}), passed_over=Counter(hidden=3)
+        ),
     )
 
 
@@ -142,6 +146,7 @@ def test_findings_without_a_search_for_copies(tmp_path: Path) -> None:
     given.write(tmp_path / "findings")
     found = Findings.read(tmp_path / "findings")
     assert (found.links, found.depth, found.remarks) == (None, "few bits", ["\ud800"])
+    assert found.account == given.account
     (tmp_path / "findings/findings.json").write_text("{}")
     with pytest.raises(UserError, match=r"findings\.json: damaged"):
         Findings.read(tmp_path / "findings")
