@@ -81,7 +81,7 @@ def test_a_schedule_fires_and_survives_its_server(small: Project) -> None:
         p for p in left_over(small.folder) if "thawline.flows.prefect_server" in p.cmdline()
     ]
     server.kill()
-    wait_for(lambda: "was started again" in log.read_text(), 120)
+    wait_for(lambda: "was restarted" in log.read_text(), 120)
     before = completed()
     wait_for(lambda: completed() > before, 200)
     began = time.monotonic()
