@@ -113,15 +113,15 @@ def test_an_image_that_comes_while_ingest_reads_is_no_part_of_a_result(
         from pathlib import Path
         from stages import ingest
         from thawline.pipeline import stage_main
-        from thawline.report.data import page
+        from thawline.ingest.findings import Findings
 
-        write = page.write
+        write = Findings.write
 
         def late(*given):
             write(*given)
             shutil.copy("data/insects/ant/0.png", "data/insects/ant/late.png")
 
-        page.write = late
+        Findings.write = late
         stage_main.run("ingest", ingest.main)
     """
     done = copy.run("python", "-c", textwrap.dedent(program), code=2)
