@@ -122,7 +122,7 @@ def test_the_project_is_as_it_was(studied: Project) -> None:
     changed = studied.run("git", "status", "--porcelain", "--untracked-files=all").stdout
     assert changed.split() == ["??", "tiny.yaml"]
     assert studied.run("git", "worktree", "list").stdout.count("\n") == 1
-    assert not (studied.folder / "models").exists()
+    assert [path.name for path in (studied.folder / "models").iterdir()] == ["README.md"]
     assert studied.client.search_registered_models() == []
 
 
