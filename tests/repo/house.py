@@ -1,4 +1,4 @@
-"""How the house stands: `python -m tests.repo.house` prints the numbers that test_house.py holds.
+"""Measure the house: `python -m tests.repo.house` prints the numbers of test_house.py.
 
 A room is a package of thawline's, or a module on its root; `stages` is one too. Sub-packages belong
 to the room above them.

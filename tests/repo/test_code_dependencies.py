@@ -1,4 +1,4 @@
-"""What the hashes of code.yaml are of: else DVC keeps stale results in silence."""
+"""Hashes of code.yaml cover what a stage is made of: else DVC keeps stale results in silence."""
 
 import subprocess
 import sys

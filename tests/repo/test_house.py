@@ -22,7 +22,7 @@ LAYERS = (
 """From the ground up; a room imports rooms of lower layers alone. See docs/map.md."""
 MAX_ARROWS = 185
 MAX_PIPELINE_LINES, OF_STAGES, MAX_LINES_MORE = 320, 9, 20
-"""Of dvc.yaml with nine stages; each further one may have twenty."""
+"""Lines of dvc.yaml with nine stages; each further one may have twenty."""
 
 
 def test_every_room_has_its_layer() -> None:

@@ -1,1 +1,1 @@
-"""What DVC is told of the code that results are made by."""
+"""The graph of stages, cache, and the code and inputs of results."""

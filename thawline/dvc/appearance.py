@@ -1,4 +1,4 @@
-"""What a file or folder looks like, to tell later whether it was changed."""
+"""Note the appearance of a file or folder, to tell later whether it was changed."""
 
 import hashlib
 import os

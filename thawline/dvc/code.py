@@ -19,7 +19,7 @@ from thawline.params import plugins
 STAGE = "code"
 FILE = Path("code.yaml")
 LIBRARIES = "thawline/dvc/libraries.txt"
-"""What makes the numbers beside our own code."""
+"""Versions of the libraries, which make the numbers beside our own code."""
 READS = {"thawline/report/page.py": "thawline/report/templates/"}
 """Module -> the folder of files that it reads, which no import tells."""
 STAGES, PLUGINS = "stages", "plugins"

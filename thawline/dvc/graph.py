@@ -17,7 +17,7 @@ from pathlib import Path
 from thawline.runtime import safe_json, workspace
 
 ROOT = Path(__file__).resolve().parents[2]
-"""Of the packages that run: the checkout, or site-packages."""
+"""Folder of the packages that run: the checkout, or site-packages."""
 PACKAGES = ("thawline", "stages")
 _INSTALLED = "thawline/stages"
 """Where the wheel has the stages; see pyproject.toml."""

@@ -118,7 +118,7 @@ class Graph:
         return values if isinstance(values, dict) else {}
 
     def current(self, stage: str) -> bool:
-        """Whether the stage last ran on the outputs that the stages before it have now."""
+        """Tell whether the stage last ran on the outputs that the stages before it have now."""
         made = self._made()
         return all(made.get(path, value) == value for path, value in self.needed(stage).items())
 

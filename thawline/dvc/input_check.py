@@ -1,4 +1,4 @@
-"""Whether a stage's inputs are what the stages before it made.
+"""Check that a stage's inputs are what the stages before it made.
 
 DVC takes a write-protected file in its cache for what its name says (dvc-data 3,
 `LocalHashFileDB.check`): one that a disk or a person damaged is checked out as if it were whole,
@@ -55,7 +55,7 @@ def _look(path: Path) -> str:
 
 
 def _remove_damaged(md5: str) -> int:
-    """Of the content of a file or folder: what is not what its name in the cache says."""
+    """List what of a file or folder in the cache is not what its name says."""
     stored = cache.cached(md5)
     names = [md5]
     if md5.endswith(".dir") and stored is not None and stored.is_file():

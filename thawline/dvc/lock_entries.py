@@ -1,4 +1,4 @@
-"""Whether DVC wrote down what a stage was made of.
+"""Check that DVC wrote down what a stage was made of.
 
 DVC reads params and inputs once more after a stage has ended, a moment after the stage itself has
 compared them: what is edited just then would stand beside a result that was not made of it. So a
@@ -75,7 +75,7 @@ def mended(own: execution.Execution) -> str:
 
 
 def _notes(own: execution.Execution) -> Iterator[tuple[execution.Execution, str, dict[str, Any]]]:
-    """Of this workspace, the newest of each stage."""
+    """Read the newest note of each stage in this workspace."""
     here = str(workspace.workspace().resolve())
     seen: set[str] = set()
     for current, state in reversed(list(execution.everything())):
@@ -139,7 +139,7 @@ def _forget(stage: str, entry: Mapping[str, Any]) -> None:
 
 
 def _same(one: Any, other: Mapping[str, Any]) -> bool:
-    """Whether command, params, and the hashes of inputs and outputs are equal."""
+    """Tell whether command, params, and the hashes of inputs and outputs are equal."""
 
     def told(entry: Any) -> list[Any]:
         files = [{d["path"]: d.get("md5") for d in entry.get(k, [])} for k in ("deps", "outs")]

@@ -1,4 +1,4 @@
-"""What a stage is made of when it begins, and whether that is still there when it ends.
+"""Note what a stage is made of when it begins, and check it when the stage ends.
 
 DVC writes down params, code and inputs as they are after a stage: one that somebody edited while
 it ran would be recorded, in dvc.lock and in the run cache, as what the result was made of.

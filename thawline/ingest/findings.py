@@ -1,4 +1,4 @@
-"""What ingest found out about a set beside the images, kept for the report that is drawn later."""
+"""Keep what ingest found out about a set, for the report that is drawn later."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ _MEASURES = ("brightness", "contrast", "sharpness")
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """What is odd about a set, and what became of its files.
+    """Oddities of a set, and what became of its files.
 
     Attributes:
         looks: per row; asked for several times, so no generator.

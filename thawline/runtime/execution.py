@@ -160,7 +160,7 @@ def find_for_process(pid: int) -> State | None:
 
 
 def alive(execution: Execution) -> bool:
-    """Whether the process that stands for the execution lives, or is another machine's to judge."""
+    """Tell whether the execution's process lives; that of another machine counts as alive."""
     if execution.machine != socket.gethostname():
         return True
     try:

@@ -110,7 +110,7 @@ class _Told:
         return self._over or (self._process is not None and not execution.alive(self._process))
 
     def complete(self) -> bool:
-        """Whether the journal is, that was named last."""
+        """Tell whether the journal is there that was named last."""
         return b"\n" in self._text
 
     def wait(self) -> None:

@@ -1,4 +1,4 @@
-"""What became of the stages of a run that did not run: skipped, restored, or not reached.
+"""Tell what became of stages that did not run: skipped, restored, or not reached.
 
 A stage that runs notes it itself. DVC only prints what it does with the others, so it is told from
 the outputs and from dvc.lock, as they are before a run and after it.

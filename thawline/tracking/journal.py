@@ -197,7 +197,7 @@ def waiting() -> list[Journal]:
 
 
 def _is_written(journal: Journal) -> bool:
-    """Whether the process that writes a journal lives; of another machine's only its end tells."""
+    """Tell whether the process that writes a journal lives; another machine's by its end alone."""
     start = journal.start()
     try:
         writer = execution.Execution(**start["writer"]) if start else None

@@ -69,6 +69,6 @@ def _record_restored(store: Store, checked: Params) -> int:
 
 
 def _up_to_date() -> bool:
-    """Whether outputs, code and params are those of dvc.lock; otherwise they stand for no run."""
+    """Tell whether outputs, code and params are those of dvc.lock; else they stand for no run."""
     command = [sys.executable, "-m", "dvc", "status", "--quiet"]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0

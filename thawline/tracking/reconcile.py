@@ -1,4 +1,4 @@
-"""What processes that no longer live have left: journals, and runs that are RUNNING still."""
+"""Finish what dead processes have left: journals, and runs that are RUNNING still."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whether a SQLite store is of an earlier MLflow."""
+"""Tell whether a SQLite store is of an earlier MLflow."""
 
 import sqlite3
 from contextlib import closing
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def is_older(database: Path) -> bool:
-    """Whether tables are missing in a store that has some.
+    """Tell whether tables are missing in a store that has some.
 
     MLflow's client migrates such a store unasked, after which the MLflow that made it refuses it;
     where only columns differ it refuses itself (mlflow 3.17, `SqlAlchemyStore.__init__`).

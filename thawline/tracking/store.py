@@ -77,7 +77,7 @@ class Store:
         return list(found)
 
     def exists(self, run_id: str | None) -> bool:
-        """Whether the store answers and has the run, not deleted."""
+        """Tell whether the store answers and has the run, not deleted."""
         if not run_id:
             return False
         try:

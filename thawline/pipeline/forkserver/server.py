@@ -1,4 +1,4 @@
-"""What stages fork from: `... forkserver.server FD FOLDER FIRST BESIDE [ID PID STARTED]`.
+"""Serve forks with the libraries: `... server FD FOLDER FIRST BESIDE [ID PID STARTED]`.
 
 It ends with the execution it was started for, else with the process that
 started it. A stage that asks gets a watcher, forked from here, which forks the stage, stands
